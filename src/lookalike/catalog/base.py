@@ -1,0 +1,207 @@
+"""The promise of a catalog: the truth about a collection.
+
+A catalog holds the pictures, the files in which they lie, the users' metadata and the raw vectors (float16), each change
+stamped with a growing sequence number. What `Transaction` has committed survives the death of the process and of the
+machine. An index is only ever a view of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from lookalike.core.filters import Filter
+from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, RefusedFile
+from lookalike.core.vectors import HalfVectors, Keys
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogFacts:
+    """Figures about a catalog at one moment.
+
+    Attributes:
+        images: pictures in the collection.
+        files: files that hold them.
+        refused: files that were refused and are remembered.
+        last_seq: sequence number of the newest change, 0 in a new catalog.
+        size_bytes: on disk, 0 in memory.
+        engine: `sqlite`, `memory`.
+    """
+
+    images: int
+    files: int
+    refused: int
+    last_seq: int
+    size_bytes: int
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVectors:
+    """Raw vectors as the catalog keeps them.
+
+    Attributes:
+        keys: shape (N,), int64, ascending.
+        vectors: shape (N, D), float16, row n belongs to `keys[n]`.
+    """
+
+    keys: Keys
+    vectors: HalfVectors
+
+
+class Transaction(Protocol):
+    """Changes that become true together, or not at all.
+
+    Every call that changes an image gives it a new sequence number. All calls are idempotent.
+    """
+
+    def put_images(self, images: Sequence[ImageRecord], vectors: HalfVectors) -> Keys:
+        """Add pictures with their vectors, or bring back removed ones.
+
+        An id that is already there keeps its key and its metadata (fields given here are laid over them), and takes the
+        other fields and the vector from here.
+
+        Args:
+            images: N records; an id that occurs twice counts once.
+            vectors: shape (N, D), float16, of the catalog's model.
+        Returns:
+            shape (N,), int64, the key of each image. A key is never given to another image, even after removal.
+        Raises:
+            DimensionMismatch: when the width is not the model's.
+        """
+        ...
+
+    def put_files(self, files: Sequence[FileRecord]) -> None:
+        """Say in which files pictures lie; a path that is known now holds the new picture.
+
+        A path that was remembered as refused no longer is. The image must be in the catalog.
+        """
+        ...
+
+    def put_refused(self, refused: Sequence[RefusedFile]) -> None:
+        """Remember files that were refused; a path that held a picture holds none any more."""
+        ...
+
+    def forget_files(self, paths: Sequence[str]) -> None:
+        """Forget files (also refused ones). Their pictures stay; unknown paths are passed over."""
+        ...
+
+    def remove_images(self, ids: Sequence[str]) -> int:
+        """Remove pictures with their files, metadata and vectors; unknown ids are passed over.
+
+        Returns:
+            how many were there.
+        """
+        ...
+
+    def merge_metadata(self, metadata: Mapping[str, Metadata]) -> int:
+        """Lay fields over the metadata of images, by id; a field given as None is deleted; unknown ids are passed over.
+
+        Returns:
+            how many images were there.
+        """
+        ...
+
+
+class Catalog(Protocol):
+    """All reads see one committed state per call. Safe to use from many threads."""
+
+    model_id: str
+    """The model whose vectors are held; '' until `claim_model`."""
+
+    dimension: int
+    """D of that model; 0 until `claim_model`."""
+
+    def claim_model(self, model_id: str, dimension: int) -> None:
+        """Bind an empty catalog to a model; on a bound one, check.
+
+        Raises:
+            WrongModel: when the catalog is bound to another model.
+        """
+        ...
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Begin changes: committed durably when the block ends, undone when it raises.
+
+        Raises:
+            ReadOnly: when the catalog was opened for reading, or the disk does not take writes.
+            Locked: when another process is writing.
+            StorageFailed: when the disk is full or fails; nothing of the block remains then.
+        """
+        ...
+
+    def facts(self) -> CatalogFacts:
+        """Count what is there."""
+        ...
+
+    def images(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        """Look pictures up by id; ids that are not there are left out."""
+        ...
+
+    def ids(self, keys: Sequence[int]) -> dict[int, str]:
+        """Look the ids of keys up; keys that are not there (any more) are left out."""
+        ...
+
+    def keys(self, ids: Sequence[str]) -> dict[str, int]:
+        """Look the keys of ids up; ids that are not there are left out."""
+        ...
+
+    def find_ids(self, prefix: str, *, limit: int = 2) -> list[str]:
+        """Ids that begin with `prefix` (lower-case hexadecimal), sorted, at most `limit`."""
+        ...
+
+    def files_of(self, ids: Sequence[str]) -> dict[str, list[FileRecord]]:
+        """The files of pictures, sorted by path; a picture without a file has an empty list; unknown ids are left out."""
+        ...
+
+    def files(self) -> Iterator[FileRecord]:
+        """All files, in no order. Cheap: 10,000 in well under 0.1 s."""
+        ...
+
+    def file(self, path: str) -> FileRecord | None:
+        """The file at that path, if it is known."""
+        ...
+
+    def refused(self) -> Iterator[RefusedFile]:
+        """All remembered refusals, in no order."""
+        ...
+
+    def known_ids(self) -> set[str]:
+        """The ids of all pictures."""
+        ...
+
+    def vectors(self, keys: Sequence[int] | Keys) -> StoredVectors:
+        """Raw vectors by key, in ascending order of key; keys that are not there are left out."""
+        ...
+
+    def all_vectors(self, *, batch: int = 4096) -> Iterator[StoredVectors]:
+        """All raw vectors, in ascending order of key, in batches of at most `batch`."""
+        ...
+
+    def all_images(self, *, batch: int = 4096) -> Iterator[list[tuple[int, ImageRecord]]]:
+        """All pictures with their keys, in ascending order of key, in batches."""
+        ...
+
+    def changes(self, since: int) -> list[Change]:
+        """What has changed after sequence number `since`, oldest first, each image once (its last change).
+
+        A change that is committed later never has a smaller number than one that was already returned.
+        """
+        ...
+
+    def select(self, where: Filter) -> Keys:
+        """Keys of the pictures that pass a filter, ascending.
+
+        A picture passes a condition on `path` or `folder` when one of its files does.
+        """
+        ...
+
+    def matching_paths(self, where: Filter, ids: Sequence[str]) -> dict[str, str]:
+        """For pictures that pass a filter, the first path (sorted) that passes it too; pictures without a file are left out."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and locks. Idempotent."""
+        ...

@@ -1,0 +1,1 @@
+"""Types, vectors, filters and errors that every floor shares: numpy and the standard library only."""

@@ -1,0 +1,192 @@
+"""Every error that Lookalike raises on purpose.
+
+    LookalikeError
+    ├── BadInput                 what the caller gave cannot be used          exit 65
+    │   ├── ImageRefused         a picture: broken, huge, not a picture
+    │   ├── BadQuery             a search that cannot be understood
+    │   │   ├── BadFilter        a `where` that cannot be understood
+    │   │   └── NotIndexed       an id or path that the collection does not hold
+    │   ├── BadVectors           not finite, not numeric, zero
+    │   │   └── DimensionMismatch
+    │   └── FetchRefused         a URL: private address, too large, too slow
+    ├── CollectionError          the collection cannot do that                exit 1
+    │   ├── NoCollection         nothing there
+    │   ├── ReadOnly
+    │   ├── WrongModel           vectors of another model
+    │   ├── FormatTooNew         written by a newer Lookalike                 exit 65
+    │   └── CatalogDamaged                                                    exit 65
+    ├── Locked                   another process is writing                   exit 75
+    ├── SnapshotDamaged          an index snapshot that may not be used (it is rebuilt)
+    ├── ModelUnavailable         the model cannot be made or read
+    ├── StorageFailed            disk full, input/output error                exit 74
+    ├── ServiceDown              a server that is needed does not answer      exit 69
+    └── MissingExtra             an optional library is not installed
+
+Every error has a `code` (a stable snake_case word for programs) and an `exit_code` (for the command line).
+"""
+
+from __future__ import annotations
+
+
+class LookalikeError(Exception):
+    """Base of all errors raised on purpose; `str()` is one line for a person."""
+
+    code = "error"
+    exit_code = 1
+
+
+class BadInput(LookalikeError):
+    """What the caller gave cannot be used."""
+
+    code = "bad_input"
+    exit_code = 65
+
+
+class ImageRefused(BadInput):
+    """A picture that is not taken in.
+
+    Args:
+        reason: one line: what was expected, what came.
+        code: one of the words listed in `docs/reference/refusals.md`, for example `truncated`.
+    """
+
+    def __init__(self, reason: str, *, code: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_image_refused, (str(self), self.code)
+
+
+def _rebuild_image_refused(reason: str, code: str) -> ImageRefused:
+    return ImageRefused(reason, code=code)
+
+
+class BadQuery(BadInput):
+    """A search that cannot be understood."""
+
+    code = "bad_query"
+
+
+class BadFilter(BadQuery):
+    """A filter that cannot be understood."""
+
+    code = "bad_filter"
+
+
+class NotIndexed(BadQuery):
+    """An id or a path that the collection does not hold."""
+
+    code = "not_indexed"
+
+
+class BadVectors(BadInput):
+    """Vectors that are not finite, not numeric, or of length zero where a direction is needed."""
+
+    code = "bad_vectors"
+
+
+class DimensionMismatch(BadVectors):
+    """Vectors of another shape than the model's or the index's."""
+
+    code = "dimension_mismatch"
+
+
+class FetchRefused(BadInput):
+    """A URL that is not fetched: a private address, too large, too slow, not http."""
+
+    code = "fetch_refused"
+
+
+class CollectionError(LookalikeError):
+    """The collection cannot do what was asked."""
+
+    code = "collection_error"
+
+
+class NoCollection(CollectionError):
+    """There is no collection at that place."""
+
+    code = "no_collection"
+
+
+class ReadOnly(CollectionError):
+    """The collection cannot be written: opened read-only, or on a read-only disk."""
+
+    code = "read_only"
+
+
+class WrongModel(CollectionError):
+    """Vectors of another model than the collection's."""
+
+    code = "wrong_model"
+
+
+class FormatTooNew(CollectionError):
+    """The collection was written by a newer Lookalike."""
+
+    code = "format_too_new"
+    exit_code = 65
+
+
+class CatalogDamaged(CollectionError):
+    """The catalog itself, the truth, cannot be read."""
+
+    code = "catalog_damaged"
+    exit_code = 65
+
+
+class Locked(LookalikeError):
+    """Another process is writing to the collection."""
+
+    code = "locked"
+    exit_code = 75
+
+
+class SnapshotDamaged(LookalikeError):
+    """A snapshot of an index that may not be used: a hash differs, a file is missing, another version."""
+
+    code = "snapshot_damaged"
+
+
+class ModelUnavailable(LookalikeError):
+    """The model cannot be made, found or read."""
+
+    code = "model_unavailable"
+
+
+class StorageFailed(LookalikeError):
+    """The disk is full or refuses to read or write."""
+
+    code = "storage_failed"
+    exit_code = 74
+
+
+class ServiceDown(LookalikeError):
+    """A server that is needed does not answer."""
+
+    code = "service_down"
+    exit_code = 69
+
+
+class MissingExtra(LookalikeError):
+    """An optional library is not installed.
+
+    Args:
+        library: what could not be imported.
+        extra: the extra of this package that brings it.
+        purpose: what it is needed for, as in "reading HEIC".
+    """
+
+    code = "missing_extra"
+
+    def __init__(self, library: str, *, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {library}, which is not installed: pip install 'lookalike[{extra}]'")
+        self.library, self.extra, self.purpose = library, extra, purpose
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_missing_extra, (self.library, self.extra, self.purpose)
+
+
+def _rebuild_missing_extra(library: str, extra: str, purpose: str) -> MissingExtra:
+    return MissingExtra(library, extra=extra, purpose=purpose)

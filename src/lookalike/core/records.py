@@ -1,0 +1,107 @@
+"""What the catalog holds and what flows between the floors: small frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.core.vectors import Keys
+
+Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
+Metadata: TypeAlias = dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One picture: one sequence of bytes, however many files hold it.
+
+    Attributes:
+        id: SHA-256 of the file's bytes, 64 lower-case hexadecimal digits.
+        width: in pixels, upright (after the EXIF orientation).
+        height: in pixels, upright.
+        format: `jpeg`, `png`, `webp`, `gif`, `bmp`, `tiff`, `avif`, `heic`.
+        size_bytes: of the file.
+        taken_at: when it was taken, `YYYY-MM-DDTHH:MM:SS` in the camera's own time, or None.
+        camera: maker and model from EXIF, or None.
+        metadata: the user's own fields.
+    """
+
+    id: str
+    width: int
+    height: int
+    format: str
+    size_bytes: int
+    taken_at: str | None = None
+    camera: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file in which a picture lies.
+
+    Attributes:
+        path: absolute, as `os.fsdecode` gives it (bytes that are not UTF-8 are surrogate escapes).
+        image_id: the picture's id.
+        size_bytes: as the file system told when it was read.
+        mtime_ns: likewise, in nanoseconds.
+    """
+
+    path: str
+    image_id: str
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedFile:
+    """A file that was refused, remembered so that it is not read again until it changes.
+
+    Attributes:
+        path: as in `FileRecord`.
+        size_bytes, mtime_ns: as in `FileRecord`.
+        code: the word for programs, as in `ImageRefused.code`.
+        reason: the line for people.
+    """
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    code: str
+    reason: str
+
+
+class Change(NamedTuple):
+    """One entry of the catalog's change feed: the last thing that happened to an image.
+
+    Attributes:
+        seq: the growing sequence number of the change.
+        key: the image's number in indexes.
+        removed: True where the image is no longer in the collection.
+    """
+
+    seq: int
+    key: int
+    removed: bool
+
+
+class Neighbours(NamedTuple):
+    """Answers of an index.
+
+    Attributes:
+        keys: shape (N, k), int64, best first, padded with -1 where fewer than k items were eligible.
+        similarities: shape (N, k), float32, cosine, higher is closer, padded with -inf.
+        exact: True where no closer item can have been missed.
+        scanned: how many items were compared with each query.
+    """
+
+    keys: NDArray[np.int64]
+    similarities: NDArray[np.float32]
+    exact: bool
+    scanned: int
+
+
+__all__ = ["Change", "FileRecord", "ImageRecord", "Json", "Keys", "Metadata", "Neighbours", "RefusedFile"]

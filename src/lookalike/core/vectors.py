@@ -1,0 +1,67 @@
+"""What a set of vectors is, and the checks that vectors from outside pass before anything is computed.
+
+`N` items, `D` width, `k` answers throughout the code.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lookalike.core.errors import BadVectors, DimensionMismatch
+
+Vectors: TypeAlias = NDArray[np.float32]
+"""shape (N, D), float32, C-contiguous."""
+
+HalfVectors: TypeAlias = NDArray[np.float16]
+"""shape (N, D), float16: how the catalog keeps vectors."""
+
+Keys: TypeAlias = NDArray[np.int64]
+"""shape (N,), int64: the numbers by which an index knows images."""
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""shape (H, W, 3), uint8 RGB, C-contiguous, upright."""
+
+
+def as_vectors(vectors: ArrayLike, *, dimension: int | None = None) -> Vectors:
+    """Check vectors from outside and bring them into the one form that is computed with.
+
+    Args:
+        vectors: shape (N, D) or (D,), any real dtype.
+        dimension: the D that is expected, if one is.
+    Returns:
+        shape (N, D), float32, C-contiguous; a view where `vectors` already was that, else a new array.
+    Raises:
+        DimensionMismatch: when the shape is another.
+        BadVectors: when a value is not a finite real number.
+    """
+    array = np.asarray(vectors)
+    if array.dtype.kind not in "fiub":
+        raise BadVectors(f"expected real numbers, got an array of dtype {array.dtype}")
+    if array.ndim == 1:
+        array = array[None, :]
+    if array.ndim != 2 or (dimension is not None and array.shape[1] != dimension):
+        wanted = f"(N, {dimension})" if dimension is not None else "(N, D)"
+        raise DimensionMismatch(f"expected vectors of shape {wanted}, got {tuple(np.shape(vectors))}")
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(array, dtype=np.float32)
+    if not np.isfinite(array).all():
+        row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        raise BadVectors(f"expected finite numbers, but row {row} holds NaN, an infinity or a value too large for float32")
+    return array
+
+
+def normalise(vectors: Vectors) -> Vectors:
+    """Scale each row to length 1.
+
+    Args:
+        vectors: shape (N, D), float32, not necessarily unit length. Rows of length 0 stay 0.
+    Returns:
+        shape (N, D), float32, C-contiguous, a new array.
+    """
+    peak = np.abs(vectors).max(axis=1, keepdims=True, initial=0.0)
+    scaled = vectors / np.where(peak > 0, peak, 1)  # so that squares neither overflow nor vanish
+    lengths = np.sqrt(np.einsum("nd,nd->n", scaled, scaled, dtype=np.float64))[:, None]
+    return np.asarray(scaled / np.where(lengths > 0, lengths, 1), dtype=np.float32)

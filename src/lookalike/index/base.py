@@ -1,0 +1,62 @@
+"""The promise of an index: keys of the nearest vectors, and whether any nearer can have been missed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from lookalike.core.records import Neighbours
+from lookalike.core.vectors import Keys, Vectors
+
+
+class Index(Protocol):
+    """Nearest neighbours by cosine. Searches may run from many threads, also while one thread changes the index."""
+
+    @property
+    def dimension(self) -> int:
+        """D of the vectors."""
+        ...
+
+    def __len__(self) -> int:
+        """How many vectors are held."""
+        ...
+
+    def upsert(self, keys: Keys, vectors: Vectors) -> None:
+        """Add vectors, or replace those of known keys. Idempotent.
+
+        Args:
+            keys: shape (N,), int64, not negative; where one occurs twice the last counts.
+            vectors: shape (N, D), float32, not necessarily unit length. A zero vector has similarity 0 to everything.
+        Raises:
+            DimensionMismatch: when the width is another.
+            BadVectors: when a value is not finite.
+        """
+        ...
+
+    def remove(self, keys: Keys) -> None:
+        """Remove vectors; unknown keys are passed over. Idempotent."""
+        ...
+
+    def search(self, queries: Vectors, k: int, *, allowed: Keys | None = None) -> Neighbours:
+        """Find the k nearest of each query.
+
+        Args:
+            queries: shape (N, D), float32, not necessarily unit length.
+            k: at least 1; may be larger than the index.
+            allowed: shape (A,), int64: only these keys may be answered; None allows all.
+        Returns:
+            best first; ties go to the smaller key; padded as `Neighbours` says.
+        Raises:
+            DimensionMismatch: when the width is another.
+            BadVectors: when a value is not finite.
+            BadQuery: when k is less than 1.
+        """
+        ...
+
+    def save(self, folder: Path) -> list[str]:
+        """Write the index into files of a new folder, made durable.
+
+        Returns:
+            the names of the files written.
+        """
+        ...
