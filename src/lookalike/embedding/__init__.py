@@ -1,0 +1,1 @@
+"""Pixels in, unit vectors out: the promise and its engines."""

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from lookalike.core.errors import ModelUnavailable
+
+PREFIX = "lookalike."
+"""Before each of the card's names in `metadata_props`, so that they meet no other tool's."""
+
+_NUMBERS = ("dimension", "input_side")
+_WORDS = ("name", "version", "precision", "licence", "source", "made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +39,45 @@ class ModelCard:
     licence: str
     source: str
     made: str
+
+    def metadata(self) -> dict[str, str]:
+        """What is written into the file: everything but the id, which the file cannot know; sorted by name."""
+        facts = asdict(self)
+        del facts["id"]
+        return {PREFIX + name: str(facts[name]) for name in sorted(facts)}
+
+
+def card_from_metadata(metadata: Mapping[str, str], *, model_id: str) -> ModelCard:
+    """Read the card that travels in a model file.
+
+    Args:
+        metadata: the file's `metadata_props`; names of other tools are passed over.
+        model_id: SHA-256 of the file.
+    Raises:
+        ModelUnavailable: when a fact is missing, or a number is not a positive whole number.
+    """
+    missing = [name for name in (*_WORDS, *_NUMBERS) if PREFIX + name not in metadata]
+    if missing:
+        raise ModelUnavailable(
+            f"the model carries no card (metadata_props lacks {', '.join(PREFIX + name for name in missing)}): "
+            "wrap a model of another tool with lookalike.models.adapt"
+        )
+    words = {name: metadata[PREFIX + name] for name in _WORDS}
+    numbers = {name: _positive(metadata[PREFIX + name], name=name) for name in _NUMBERS}
+    return ModelCard(
+        id=model_id,
+        name=words["name"],
+        version=words["version"],
+        precision=words["precision"],
+        dimension=numbers["dimension"],
+        input_side=numbers["input_side"],
+        licence=words["licence"],
+        source=words["source"],
+        made=words["made"],
+    )
+
+
+def _positive(text: str, *, name: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):
+        raise ModelUnavailable(f"expected a positive whole number as {PREFIX}{name} on the model's card, got {text!r}")
+    return int(text)

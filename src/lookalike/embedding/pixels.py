@@ -1,0 +1,27 @@
+"""The check that pictures pass before any embedder computes with them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lookalike.core.errors import BadInput
+from lookalike.core.vectors import Pixels
+
+
+def checked_pixels(image: object, *, position: int) -> Pixels:
+    """Check one picture.
+
+    Args:
+        image: what came.
+        position: its place in the list, for the message.
+    Returns:
+        `image` itself.
+    Raises:
+        BadInput: when it is not an array of shape (H, W, 3), uint8, with H, W >= 1.
+    """
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3:
+        height, width, channels = image.shape
+        if channels == 3 and height >= 1 and width >= 1:
+            return image
+    found = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+    raise BadInput(f"expected picture {position} as uint8 RGB of shape (H, W, 3) with H, W >= 1, got {found}")

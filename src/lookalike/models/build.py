@@ -1,0 +1,32 @@
+"""From the published weights to the model file that comes with the install."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import Literal
+
+from lookalike.models.arithmetic import Arithmetic, Float32, Int8
+from lookalike.models.assemble import assemble
+from lookalike.models.efficientnet_lite0 import read_network
+from lookalike.models.torch_pickle import read_state_dict
+
+
+def build_default_model(weights: bytes, *, precision: Literal["int8", "fp32"]) -> bytes:
+    """Build the model file.
+
+    Args:
+        weights: the file of the weights package.
+        precision: `int8` or `fp32`.
+    Returns:
+        the file, the same bytes on every machine.
+    Raises:
+        ModelUnavailable: when the weights cannot be used.
+    """
+    arithmetic: Arithmetic = Float32() if precision == "fp32" else Int8(_committed_ranges())
+    return assemble(read_network(read_state_dict(weights)), arithmetic)
+
+
+def _committed_ranges() -> dict[str, tuple[float, float]]:
+    text = resources.files("lookalike.models").joinpath("efficientnet_lite0_ranges.json").read_text(encoding="utf-8")
+    return {name: (low, high) for name, (low, high) in json.loads(text)["ranges"].items()}

@@ -1,0 +1,69 @@
+"""A small writer of ONNX graphs whose files come out the same, byte for byte, on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 18
+"""The first in which Resize can smooth before it shrinks; old enough for onnxruntime-web."""
+IR_VERSION = 8
+"""The one that came with opset 18."""
+
+INPUT, OUTPUT = "pixels", "embedding"
+
+
+class Graph:
+    """Nodes and constants in the order in which they are added; each node is named for the tensor it makes."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """Add a node with one output; returns the output's name."""
+        self._nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
+        return output
+
+    def constant(self, name: str, value: NDArray[Any] | np.generic) -> str:
+        """Add a constant; returns its name."""
+        self._constants.append(numpy_helper.from_array(np.array(value, order="C"), name))
+        return name
+
+    def resize_pixels(self, *, side: int) -> str:
+        """Squeeze the whole input to a square, smoothed where it shrinks.
+
+        Height and width are still the last but one axes here: with channels first, the optimiser of ONNX Runtime
+        trips over `axes`.
+        """
+        size = self.constant("input_size", np.array([side, side], np.int64))
+        return self.node("Resize", [INPUT, "", "", size], "resized", mode="linear", antialias=1, axes=[1, 2])
+
+    def unit_rows(self, vectors: str) -> None:
+        """Scale the rows of `vectors` to length 1: the output of the graph."""
+        self.node("LpNormalization", [vectors], OUTPUT, axis=1, p=2)
+
+    def file(self, *, name: str, dimension: int, metadata: Mapping[str, str]) -> bytes:
+        """The whole file, uint8 (N, H, W, 3) in, float32 (N, dimension) out.
+
+        Raises:
+            onnx.checker.ValidationError: when the graph is not one.
+        """
+        graph = helper.make_graph(
+            self._nodes,
+            name,
+            [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", "H", "W", 3])],
+            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", dimension])],
+            self._constants,
+        )
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="lookalike"
+        )
+        helper.set_model_props(model, dict(metadata))
+        onnx.checker.check_model(model)
+        return bytes(model.SerializeToString(deterministic=True))

