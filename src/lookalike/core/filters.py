@@ -1,5 +1,87 @@
-"""Filters: what a picture must be to be answered (placeholder being replaced)."""
+"""Filters: what a picture must be to be answered."""
+
+from __future__ import annotations
+
 from dataclasses import dataclass
-@dataclass(frozen=True)
+
+from lookalike.core.conditions import Condition
+from lookalike.core.errors import BadFilter
+from lookalike.core.filter_json import alternatives_from_json
+from lookalike.core.filter_text import alternatives_from_text
+from lookalike.core.records import ImageRecord
+
+MOST_CONDITIONS = 256
+MOST_VALUES_IN_ALL = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
-    """Being written."""
+    """Alternatives, of which one must hold; an alternative is a number of conditions that must all hold.
+
+    A picture that lies in several files passes when one of its files passes, taken alone, all conditions of an
+    alternative; a picture without a file is seen as one whose `path`, `folder` and `name` are missing.
+
+    Args:
+        alternatives: one empty alternative, which always holds, when left out.
+    Raises:
+        BadFilter: when there are more than 256 conditions or 10,000 values.
+    """
+
+    alternatives: tuple[tuple[Condition, ...], ...] = ((),)
+
+    def __post_init__(self) -> None:
+        conditions = [condition for alternative in self.alternatives for condition in alternative]
+        if len(conditions) > MOST_CONDITIONS or len(self.alternatives) > MOST_CONDITIONS:
+            raise BadFilter(f"expected at most {MOST_CONDITIONS} conditions (an `or` beside others multiplies them)")
+        if sum(len(condition.values) for condition in conditions) > MOST_VALUES_IN_ALL:
+            raise BadFilter(f"expected at most {MOST_VALUES_IN_ALL} values in all lists together")
+
+    @classmethod
+    def everything(cls) -> Filter:
+        """The filter that every picture passes."""
+        return cls()
+
+    @classmethod
+    def from_json(cls, value: object) -> Filter:
+        """Read the API's form: `{"width": {"gte": 800}, "or": [{"label": {"eq": "a"}}, {"label": {"exists": false}}]}`.
+
+        All fields must hold, all operators of a field, and one of the objects in `or`. A scalar in the place of the
+        operators means `eq`.
+
+        Raises:
+            BadFilter: when the form is another; the message names the place.
+        """
+        return cls(alternatives_from_json(value))
+
+    @classmethod
+    def parse(cls, text: str) -> Filter:
+        """Read the form for people: `folder = ~/Pictures and date >= 2024-05 or label in (a, b)`; `and` binds first.
+
+        Operators are `= != < <= > >= like ~ in not in exists not exists`; `~` means that the text occurs somewhere;
+        values with spaces or commas stand in quotes. For `path` and `folder`, `~/` and relative paths are resolved.
+
+        Raises:
+            BadFilter: when it cannot be read; the message names the position.
+        """
+        return cls(alternatives_from_text(text))
+
+    def __and__(self, other: Filter) -> Filter:
+        """Both must hold (for one and the same file)."""
+        if len(self.alternatives) * len(other.alternatives) > MOST_CONDITIONS:
+            raise BadFilter(f"the filters together have more than {MOST_CONDITIONS} alternatives; use fewer `or`")
+        return Filter(tuple(mine + theirs for mine in self.alternatives for theirs in other.alternatives))
+
+    def __bool__(self) -> bool:
+        """Whether anything is asked: False for a filter that every picture passes."""
+        return () not in self.alternatives
+
+    @property
+    def is_about_files(self) -> bool:
+        """Whether a condition is about `path`, `folder` or `name`."""
+        return any(condition.is_about_files for alternative in self.alternatives for condition in alternative)
+
+    def matches(self, image: ImageRecord, path: str | None) -> bool:
+        """Whether a picture passes, seen as the file at `path` (None: a picture without a file)."""
+        return any(
+            all(condition.matches(image, path) for condition in alternative) for alternative in self.alternatives
+        )

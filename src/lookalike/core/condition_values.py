@@ -1,0 +1,199 @@
+"""Which comparisons a field allows, and the one form into which their values are brought."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import date
+from enum import StrEnum
+from typing import TypeAlias
+
+from lookalike.core.errors import BadFilter
+from lookalike.core.fields import BUILT_IN, METADATA_PREFIX, Kind, Scalar, is_comparable_number, searchable_text
+
+Value: TypeAlias = "Scalar | tuple[Scalar, ...]"
+
+MOST_VALUES = 1_000
+LONGEST_TEXT = 4_096
+LONGEST_FIELD = 200
+
+
+class Op(StrEnum):
+    """How a field is compared; the words of the API."""
+
+    EQ = "eq"
+    NE = "ne"
+    IN = "in"
+    NOT_IN = "not_in"
+    LT = "lt"
+    LTE = "lte"
+    GT = "gt"
+    GTE = "gte"
+    LIKE = "like"
+    EXISTS = "exists"
+
+
+_ORDERING = {Op.LT, Op.LTE, Op.GT, Op.GTE}
+_NOT_ALLOWED = {
+    Kind.NUMBER: ({Op.LIKE}, "a number: compare it with eq, lt, lte, gt, gte"),
+    Kind.SIZE: ({Op.LIKE}, "a number of bytes: compare it with eq, lt, lte, gt, gte"),
+    Kind.DATE: ({Op.LIKE}, "a date: eq with a part of it, as in 2024-05, means within that month"),
+    Kind.FOLDER: (_ORDERING, "a folder: eq means in it or below"),
+}
+
+
+def field_kind(field: str) -> Kind:
+    """How a field is compared."""
+    return BUILT_IN.get(field, Kind.TERMS)
+
+
+def checked_field(field: object) -> str:
+    """The full name of a field: a built-in one as it is, a user's own with its prefix `metadata.`.
+
+    Raises:
+        BadFilter: when it is not a name.
+    """
+    if not isinstance(field, str) or not 0 < len(field.removeprefix(METADATA_PREFIX)) <= LONGEST_FIELD:
+        raise BadFilter(f"expected the name of a field, 1 to {LONGEST_FIELD} characters, got {shown(field)}")
+    if field in BUILT_IN:
+        return field
+    return METADATA_PREFIX + searchable_text(field.removeprefix(METADATA_PREFIX))
+
+
+def checked_op(field: str, op: object) -> Op:
+    """The operator that a word names.
+
+    Raises:
+        BadFilter: when there is no such operator, or the field does not take it.
+    """
+    try:
+        known = Op(str(op))
+    except ValueError:
+        raise BadFilter(f"{field}: unknown operator {shown(op)}; known are {', '.join(Op)}") from None
+    forbidden, explanation = _NOT_ALLOWED.get(field_kind(field), (set(), ""))
+    if known in forbidden:
+        raise BadFilter(f"{field}: {known} cannot be asked of {explanation}")
+    return known
+
+
+def checked_value(field: str, op: Op, value: object) -> Value:
+    """Bring the value of a comparison into its one form; doing so twice changes nothing.
+
+    Raises:
+        BadFilter: when the field and the operator do not take such a value.
+    """
+    if op is Op.EXISTS:
+        if not isinstance(value, bool):
+            raise BadFilter(f"{field}: exists takes true or false, got {shown(value)}")
+        return value
+    if op in (Op.IN, Op.NOT_IN):
+        if not isinstance(value, list | tuple) or len(value) > MOST_VALUES:
+            raise BadFilter(f"{field}: {op} takes a list of at most {MOST_VALUES} values, got {shown(value)}")
+        return tuple(_scalar(field, op, item) for item in value)
+    if op is Op.LIKE:
+        return _pattern(field, value)
+    return _scalar(field, op, value)
+
+
+def shown(value: object) -> str:
+    """A value as messages show it, shortened."""
+    if isinstance(value, list | tuple | dict):
+        return f"{type(value).__name__} of {len(value)}"
+    text = repr(value[:80] if isinstance(value, str) else value)
+    return text if len(text) <= 100 else text[:100] + "..."
+
+
+def _scalar(field: str, op: Op, value: object) -> Scalar:
+    if not isinstance(value, str | int | float):
+        hint = "; to ask for a missing field use exists" if value is None else ""
+        raise BadFilter(f"{field}: {op} takes one text, number or truth value, got {shown(value)}{hint}")
+    if isinstance(value, str):
+        value = _bounded_text(field, value)
+    elif not isinstance(value, bool) and not is_comparable_number(value):
+        raise BadFilter(f"{field}: expected a finite number within 64 bits")
+    kind = field_kind(field)
+    if kind is Kind.TERMS:
+        return value
+    if isinstance(value, bool):
+        raise BadFilter(f"{field}: expected {_EXPECTED[kind]}, got {str(value).lower()}")
+    if kind in (Kind.NUMBER, Kind.SIZE):
+        return _number(field, kind, value)
+    return _BY_KIND_OF_TEXT[kind](field, str(value))
+
+
+def _bounded_text(field: str, text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        raise BadFilter(f"{field}: expected a text of at most {LONGEST_TEXT} characters, got {len(text)}")
+    return searchable_text(text)
+
+
+def _pattern(field: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise BadFilter(f"{field}: like takes a text with % (anything) and _ (one character), got {shown(value)}")
+    backslashes = len(value) - len(value.rstrip("\\"))
+    if backslashes % 2:
+        raise BadFilter(f"{field}: the pattern ends in a \\ that has nothing to take literally; write it twice")
+    return _bounded_text(field, value)
+
+
+_EXPECTED = {
+    Kind.TEXT: "a text",
+    Kind.NUMBER: "a number",
+    Kind.SIZE: "a number of bytes such as 2000000, 2MB or 1.5GiB",
+    Kind.DATE: "a date: YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS",
+    Kind.FOLDER: "the absolute path of a folder",
+}
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+_QUANTITY = re.compile(r"([+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]*)")
+
+
+def _number(field: str, kind: Kind, value: str | int | float) -> int | float:
+    if not isinstance(value, str):
+        return value
+    match = _QUANTITY.fullmatch(value.strip())
+    unit = _UNITS.get(match[2].lower()) if match else None
+    if not match or unit is None or (match[2] and kind is not Kind.SIZE):
+        raise BadFilter(f"{field}: expected {_EXPECTED[kind]}, got {shown(value)}")
+    number = (float(match[1]) if "." in match[1] else int(match[1])) * unit
+    if not is_comparable_number(number):
+        raise BadFilter(f"{field}: expected a number within 64 bits, got {shown(value)}")
+    return number
+
+
+_OTHER_NAMES = {"jpg": "jpeg", "tif": "tiff", "heif": "heic"}
+
+
+def _text(field: str, value: str) -> str:
+    if field == "format":
+        return _OTHER_NAMES.get(value.lower(), value.lower())
+    return value.lower() if field == "id" else value
+
+
+_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(?:[T ]([0-9]{2})(?::([0-9]{2})(?::([0-9]{2}))?)?)?)?)?")
+
+
+def _date(field: str, value: str) -> str:
+    match = _DATE.fullmatch(value)
+    if match and _is_in_calendar(
+        *(int(part or default) for part, default in zip(match.groups(), "111000", strict=True))
+    ):
+        return value.replace(" ", "T")
+    raise BadFilter(f"{field}: expected {_EXPECTED[Kind.DATE]} (in the camera's own time), got {shown(value)}")
+
+
+def _is_in_calendar(year: int, month: int, day: int, hour: int, minute: int, second: int) -> bool:
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return hour < 24 and minute < 60 and second < 60
+
+
+def _folder(field: str, value: str) -> str:
+    if not value.startswith("/"):
+        raise BadFilter(f"{field}: expected {_EXPECTED[Kind.FOLDER]}, such as /photos/2024, got {shown(value)}")
+    return os.path.normpath("/" + value.lstrip("/"))
+
+
+_BY_KIND_OF_TEXT = {Kind.TEXT: _text, Kind.DATE: _date, Kind.FOLDER: _folder}
