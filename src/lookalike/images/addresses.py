@@ -1,0 +1,76 @@
+"""Which network addresses a picture may be fetched from: public ones, told without asking anybody."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+from ipaddress import IPv4Network, IPv6Network
+
+from lookalike.core.errors import FetchRefused
+
+# What `is_global` lets pass and yet is no ordinary host: 6to4 relays, protocol assignments.
+_CLOSED_V4 = (IPv4Network("192.88.99.0/24"), IPv4Network("192.0.0.0/24"))
+# All public hosts lie in here (RFC 4291): IPv4 in IPv6 clothes, such as ::ffff:0:0/96 and 64:ff9b::/96, does not,
+_GLOBAL_UNICAST_V6 = IPv6Network("2000::/3")
+# ... except for these: Teredo and other protocols, 6to4, documentation.
+_CLOSED_V6 = (
+    IPv6Network("2001::/23"),
+    IPv6Network("2002::/16"),
+    IPv6Network("2001:db8::/32"),
+    IPv6Network("3fff::/20"),
+)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to a public host; False for anything that is not an IP address."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified:
+        return False
+    if isinstance(ip, ipaddress.IPv4Address):
+        return not any(ip in network for network in _CLOSED_V4)
+    return ip in _GLOBAL_UNICAST_V6 and not any(ip in network for network in _CLOSED_V6)
+
+
+def resolve(host: str, *, port: int, timeout_s: float, allow_private: bool) -> str:
+    """Look a name up and choose the address to connect to.
+
+    Args:
+        host: a name or an address in any writing that the system understands, such as `0x7f.1`.
+        port: 1 to 65535.
+        timeout_s: how long the system may take to look it up.
+        allow_private: whether any address will do.
+    Returns:
+        an IP address as text; connect to it, not to the name, so that a second look-up cannot differ.
+    Raises:
+        FetchRefused: unknown, too slow, or any of its addresses is not public.
+    """
+    addresses = _look_up(host, port=port, timeout_s=timeout_s)
+    closed = [address for address in addresses if not is_public(address)]
+    if closed and not allow_private:
+        raise FetchRefused(f"the host {host} leads to {closed[0]}, which is not a public address")
+    return addresses[0]
+
+
+def _look_up(host: str, *, port: int, timeout_s: float) -> list[str]:
+    """All addresses of a name; in a thread of its own, because the system's look-up knows no time limit."""
+    found: list[str] = []
+    failures: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.extend(dict.fromkeys(str(answer[4][0]) for answer in answers))
+        except (OSError, UnicodeError) as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=ask, name="lookalike-resolve", daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    if not found:
+        reason = "is not known" if failures else f"was not found within {timeout_s:.0f} s"
+        raise FetchRefused(f"the host {host} {reason}")
+    return found

@@ -1,0 +1,113 @@
+"""Bytes become a picture: guarded by its header, scaled while it is decoded, turned upright."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import Image
+
+from lookalike.core.vectors import Pixels
+from lookalike.images.exif import ExifFacts, read_exif
+from lookalike.images.guard import Inspected, check_cost, decode_bytes, inspect
+from lookalike.images.jpeg import best_scale, decode_jpeg
+from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
+from lookalike.images.orientation import upright, upright_size
+from lookalike.images.pillow import container_orientation, decode_opened, open_image
+from lookalike.images.sniff import ImageFormat
+
+_IN_CONTAINER = frozenset({ImageFormat.AVIF, ImageFormat.HEIC})
+_one_large_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodedImage:
+    """A decoded picture.
+
+    Attributes:
+        pixels: shape (H, W, 3), uint8 RGB, C-contiguous, upright; smaller than the original where allowed.
+        width: of the original in pixels, upright.
+        height: likewise.
+        format: `jpeg`, `png`, `webp`, `gif`, `bmp`, `tiff`, `avif` or `heic`.
+        taken_at: `YYYY-MM-DDTHH:MM:SS` in the camera's own time, or None.
+        camera: maker and model, or None.
+    """
+
+    pixels: Pixels
+    width: int
+    height: int
+    format: str
+    taken_at: str | None
+    camera: str | None
+
+
+def decode(data: bytes, *, min_side: int | None = 224, limits: ImageLimits = DEFAULT_LIMITS) -> DecodedImage:
+    """Decode a picture; the format is told by the content. Safe to call from many threads.
+
+    Most of the time is spent without the interpreter lock. Of several threads, one at a time decodes a picture
+    that takes more than `limits.free_decode_bytes`, so that large pictures do not add up.
+
+    Args:
+        data: the whole file. Bytes after the picture are ignored. Of an animation, the first frame counts.
+        min_side: the picture may come smaller than it is, as long as no side falls below this many pixels (a
+            side that was smaller is left as it is, and so then is the other). None: every pixel, exactly.
+        limits: what a picture may cost.
+    Returns:
+        the picture; transparency is laid on white, 16 bits are scaled to 8.
+    Raises:
+        ImageRefused: the only error, whatever the bytes are.
+    """
+    inspected = inspect(data, limits=limits)
+    scale = best_scale(inspected.header, min_side=min_side) if inspected.format is ImageFormat.JPEG else 1
+    cost_bytes = decode_bytes(inspected.header, scale=scale)
+    check_cost(cost_bytes, size_bytes=len(data), limits=limits)
+    with _room_for(cost_bytes, limits=limits):
+        if inspected.format is ImageFormat.JPEG:
+            return _decode_jpeg(data, inspected, scale=scale)
+        return _decode_other(data, inspected, min_side=min_side, limits=limits)
+
+
+@contextmanager
+def _room_for(cost_bytes: int, *, limits: ImageLimits) -> Iterator[None]:
+    if cost_bytes <= limits.free_decode_bytes:
+        yield
+        return
+    with _one_large_at_a_time:
+        yield
+
+
+def _decode_jpeg(data: bytes, inspected: Inspected, *, scale: int) -> DecodedImage:
+    header = inspected.header
+    pixels = decode_jpeg(data, header=header, scale=scale)
+    facts = read_exif(header.exif)
+    return _assembled(pixels, inspected.format, size=(header.width, header.height), facts=facts)
+
+
+def _decode_other(data: bytes, inspected: Inspected, *, min_side: int | None, limits: ImageLimits) -> DecodedImage:
+    image = open_image(data, image_format=inspected.format, limits=limits)
+    size = image.size
+    facts = _facts(image, inspected)
+    pixels = decode_opened(image, image_format=inspected.format, min_side=min_side)
+    return _assembled(pixels, inspected.format, size=size, facts=facts)
+
+
+def _facts(image: Image.Image, inspected: Inspected) -> ExifFacts:
+    if inspected.format not in _IN_CONTAINER:
+        return read_exif(inspected.header.exif)
+    exif = image.info.get("exif")
+    orientation = container_orientation(image, image_format=inspected.format)
+    return read_exif(exif if isinstance(exif, bytes) else None)._replace(orientation=orientation)
+
+
+def _assembled(pixels: Pixels, image_format: ImageFormat, *, size: tuple[int, int], facts: ExifFacts) -> DecodedImage:
+    width, height = upright_size(*size, orientation=facts.orientation)
+    return DecodedImage(
+        pixels=upright(pixels, orientation=facts.orientation),
+        width=width,
+        height=height,
+        format=image_format.value,
+        taken_at=facts.taken_at,
+        camera=facts.camera,
+    )

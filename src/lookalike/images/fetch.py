@@ -1,0 +1,208 @@
+"""Fetching a picture from a URL that a stranger may have chosen."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+from lookalike.core.errors import FetchRefused
+from lookalike.images.addresses import resolve
+
+_PORTS = {"http": 80, "https": 443}
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 3
+_CHUNK_BYTES = 65_536
+_LONGEST_URL = 8_192
+_HEADERS = {
+    "Accept": "image/*, */*;q=0.5",
+    "Accept-Encoding": "identity",
+    "User-Agent": "lookalike",
+    "Connection": "close",
+}
+
+
+class _Target(NamedTuple):
+    scheme: str
+    host: str
+    port: int
+    path: str
+    shown: str
+
+
+class _Answer(NamedTuple):
+    body: bytes
+    location: str | None
+
+
+def fetch(url: str, *, max_bytes: int = 50_000_000, timeout_s: float = 20.0, allow_private: bool = False) -> bytes:
+    """Fetch a URL, trusting neither it nor the server.
+
+    The host is looked up once, each of its addresses must be public, and the connection goes to the address that
+    was checked; so again for each of at most three redirects. Proxies of the environment are not used, cookies
+    and credentials are not sent.
+
+    Args:
+        url: `http` or `https`, without user name and password.
+        max_bytes: of the body.
+        timeout_s: for everything together, from the look-up to the last byte, however slowly they drip.
+        allow_private: also fetch from private and loopback addresses.
+    Returns:
+        the body, not empty.
+    Raises:
+        FetchRefused: with the reason; the URL in it has lost its query.
+    """
+    deadline = time.monotonic() + timeout_s
+    for _ in range(_MOST_REDIRECTS + 1):
+        target = _parsed(url)
+        with _translated(target, deadline=deadline, timeout_s=timeout_s):
+            answer = _ask(target, deadline=deadline, max_bytes=max_bytes, allow_private=allow_private)
+        if answer.location is None:
+            return answer.body
+        url = _joined(url, answer.location)
+    raise FetchRefused(f"{target.shown} redirects more than {_MOST_REDIRECTS} times")
+
+
+def _parsed(url: str) -> _Target:
+    if len(url) > _LONGEST_URL or not url.isprintable():
+        raise FetchRefused(f"expected a URL of at most {_LONGEST_URL} printable characters")
+    try:
+        parts = urlsplit(url)
+        host, port = _ascii(parts.hostname or ""), parts.port
+    except ValueError as error:
+        raise FetchRefused("the URL cannot be understood: its host or its port is malformed") from error
+    if parts.scheme not in _PORTS:
+        raise FetchRefused(f"expected a URL of http or https, got {parts.scheme or 'none'}")
+    if not host or port == 0:
+        raise FetchRefused("the URL names no host or a port that does not exist")
+    if parts.username is not None or parts.password is not None:
+        raise FetchRefused("a URL with a user name or a password is not fetched")
+    return _Target(parts.scheme, host, port or _PORTS[parts.scheme], _path(parts), _shown(parts, host))
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise FetchRefused("a redirect leads to a URL that cannot be understood") from error
+
+
+def _ascii(host: str) -> str:
+    return host if ":" in host else host.encode("idna").decode("ascii")
+
+
+def _path(parts: SplitResult) -> str:
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+    return f"{path}?{quote(parts.query, safe='/%:@!$&()*+,;=~?')}" if parts.query else path
+
+
+def _shown(parts: SplitResult, host: str) -> str:
+    return f"{parts.scheme}://{host}{quote(parts.path, safe='/%')}"[:200]
+
+
+@contextmanager
+def _translated(target: _Target, *, deadline: float, timeout_s: float) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if time.monotonic() >= deadline or isinstance(error, TimeoutError):
+            raise FetchRefused(f"{target.shown} took longer than {timeout_s:g} s") from error
+        raise FetchRefused(f"{target.shown} cannot be fetched: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message})"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return type(error).__name__
+
+
+def _ask(target: _Target, *, deadline: float, max_bytes: int, allow_private: bool) -> _Answer:
+    address = resolve(target.host, port=target.port, timeout_s=_left(deadline), allow_private=allow_private)
+    raw = socket.create_connection((address, target.port), timeout=_left(deadline))
+    with raw, _cut_off_at(deadline, raw):
+        stream = _secured(raw, target)
+        with stream:
+            connection = http.client.HTTPConnection(target.host, target.port)
+            connection.sock = stream
+            connection.request("GET", target.path, headers={"Host": _host_header(target), **_HEADERS})
+            with connection.getresponse() as response:
+                return _answer(response, target, deadline=deadline, max_bytes=max_bytes)
+
+
+def _host_header(target: _Target) -> str:
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return host if target.port == _PORTS[target.scheme] else f"{host}:{target.port}"
+
+
+def _secured(raw: socket.socket, target: _Target) -> socket.socket:
+    """TLS for https, with a certificate for the name although the connection goes to an address."""
+    if target.scheme == "http":
+        return raw
+    return ssl.create_default_context().wrap_socket(raw, server_hostname=target.host)
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+@contextmanager
+def _cut_off_at(deadline: float, raw: socket.socket) -> Iterator[None]:
+    """Shut the connection down at the deadline: a time limit of the socket starts anew with every byte."""
+    with raw.dup() as twin:  # `raw` itself is emptied when TLS takes over
+        alarm = threading.Timer(_left(deadline), _shut, args=(twin,))
+        alarm.daemon = True
+        alarm.start()
+        try:
+            yield
+        finally:
+            alarm.cancel()
+
+
+def _shut(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # already closed, which is what was wanted
+
+
+def _answer(response: http.client.HTTPResponse, target: _Target, *, deadline: float, max_bytes: int) -> _Answer:
+    location = response.getheader("Location")
+    if response.status in _REDIRECTS and location:
+        return _Answer(b"", location)
+    if response.status != 200:
+        raise FetchRefused(f"{target.shown} answered with status {response.status}, expected 200")
+    encoding = response.getheader("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise FetchRefused(f"{target.shown} is compressed, although identity was asked for")
+    return _Answer(_body(response, target, deadline=deadline, max_bytes=max_bytes), None)
+
+
+def _body(response: http.client.HTTPResponse, target: _Target, *, deadline: float, max_bytes: int) -> bytes:
+    announced = response.length or 0
+    if announced > max_bytes:
+        raise FetchRefused(f"{target.shown} announces {announced} bytes, at most {max_bytes} are fetched")
+    parts: list[bytes] = []
+    got = 0
+    while part := response.read1(_CHUNK_BYTES):
+        _left(deadline)
+        got += len(part)
+        if got > max_bytes:
+            raise FetchRefused(f"{target.shown} sends more than {max_bytes} bytes")
+        parts.append(part)
+    _left(deadline)
+    if not got:
+        raise FetchRefused(f"{target.shown} answered with an empty body")
+    if got < announced:
+        raise FetchRefused(f"{target.shown} broke off after {got} of {announced} bytes")
+    return b"".join(parts)

@@ -1,0 +1,138 @@
+"""Reading a file that may be anything: a pipe, a directory, growing, gone."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
+from lookalike.images.refusals import RefusalCode, refusal
+
+PICTURE_EXTENSIONS = frozenset(
+    {
+        "jpg",
+        "jpeg",
+        "jpe",
+        "jfif",
+        "png",
+        "apng",
+        "webp",
+        "gif",
+        "bmp",
+        "dib",
+        "tif",
+        "tiff",
+        "avif",
+        "heic",
+        "heif",
+        "hif",
+    }
+)
+
+# Without waiting for the other end of a pipe, without becoming a terminal's process, not for our children.
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0)
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
+_NOT_FILES = frozenset({errno.ENXIO, errno.ENODEV, errno.EISDIR, errno.EOPNOTSUPP})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileBytes:
+    """What a file held at one moment.
+
+    Attributes:
+        data: all of its bytes.
+        size_bytes: their number, as the file system told before and after.
+        mtime_ns: in nanoseconds, as the file system told before and after.
+    """
+
+    data: bytes
+    size_bytes: int
+    mtime_ns: int
+
+
+def looks_like_picture(name: str) -> bool:
+    """Whether a name ends like a picture's: for choosing files in a folder. What a file is, its content tells."""
+    return os.path.splitext(name)[1][1:].lower() in PICTURE_EXTENSIONS  # noqa: PTH122 - a name, not a path
+
+
+def content_id(data: bytes) -> str:
+    """The id of a picture: SHA-256 of the file's bytes, 64 lower-case hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIMITS) -> FileBytes:
+    """Read a whole regular file, with size and time that belong to the bytes read.
+
+    Never waits: pipes, sockets and devices are refused before anything is read from them. Symbolic links are
+    followed.
+
+    Args:
+        path: of the file; bytes that are not UTF-8 as surrogate escapes.
+        limits: `max_bytes` counts.
+    Raises:
+        ImageRefused: `empty`, `too_large`, `not_a_file`, `vanished`, `unreadable`, or `changed` when the file
+            was written to while it was read. The reason does not repeat the path.
+    """
+    with _translated():
+        descriptor = os.open(path, _OPEN_FLAGS)
+        try:
+            return _read_open(descriptor, limits=limits)
+        finally:
+            os.close(descriptor)
+
+
+def _read_open(descriptor: int, *, limits: ImageLimits) -> FileBytes:
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
+        raise refusal(RefusalCode.NOT_A_FILE, f"expected a file, got a {_kind(before.st_mode)}")
+    if before.st_size > limits.max_bytes:
+        raise refusal(RefusalCode.TOO_LARGE, f"expected at most {limits.max_bytes} bytes, got {before.st_size}")
+    if before.st_size == 0:
+        raise refusal(RefusalCode.EMPTY, "the file is empty")
+    data = _read_up_to(descriptor, size_bytes=before.st_size + 1)
+    after = os.fstat(descriptor)
+    told = {(before.st_size, before.st_mtime_ns), (after.st_size, after.st_mtime_ns), (len(data), before.st_mtime_ns)}
+    if len(told) != 1:
+        raise refusal(RefusalCode.CHANGED, "the file was written to while it was read; it is taken next time")
+    return FileBytes(data=data, size_bytes=before.st_size, mtime_ns=before.st_mtime_ns)
+
+
+def _read_up_to(descriptor: int, *, size_bytes: int) -> bytes:
+    first = os.read(descriptor, size_bytes)
+    parts, left = [first], size_bytes - len(first)
+    while left and (part := os.read(descriptor, left)):
+        parts.append(part)
+        left -= len(part)
+    return first if len(parts) == 1 else b"".join(parts)
+
+
+def _kind(mode: int) -> str:
+    kinds = ((stat.S_ISDIR, "directory"), (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket"))
+    return next((name for is_kind, name in kinds if is_kind(mode)), "device")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise refusal(*_code_and_reason(error)) from error
+    except ValueError as error:  # a name with a zero byte or with characters that no file system knows
+        raise refusal(RefusalCode.UNREADABLE, f"the name is not possible: {error}") from error
+    except MemoryError as error:
+        raise refusal(RefusalCode.TOO_LARGE, "the file does not fit into memory") from error
+
+
+def _code_and_reason(error: OSError) -> tuple[RefusalCode, str]:
+    if error.errno in _GONE:
+        return RefusalCode.VANISHED, "the file is not there (any more)"
+    if error.errno in _NOT_FILES:
+        return RefusalCode.NOT_A_FILE, "expected a file, got a socket, a device or a directory"
+    if error.errno == errno.ELOOP:
+        return RefusalCode.UNREADABLE, "the symbolic links lead in a circle"
+    return RefusalCode.UNREADABLE, f"the file cannot be read: {error.strerror or error}"

@@ -1,0 +1,1 @@
+"""What a picture says about itself before it is decoded: one reader a format, in plain Python, bounded by the file."""

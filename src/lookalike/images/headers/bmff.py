@@ -1,0 +1,62 @@
+"""The sizes that an AVIF or HEIC claims: the boxes of ISO/IEC 14496-12 and 23008-12."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lookalike.images.headers.base import Header, cut_short
+from lookalike.images.refusals import RefusalCode, refusal
+
+_PIXEL_BYTES = 16  # planes of the codec with up to 16 bits a sample, RGBA, the copy for Python, the image
+_PLAIN_CONTAINERS = frozenset({b"moov", b"trak", b"iprp", b"ipco"})
+_META = b"meta"  # a container with four bytes of version and flags before its boxes
+_MUST_BE_WHOLE = frozenset({b"ftyp", b"mdat", b"moov", _META})
+_DEEPEST = 6
+_MOST_BOXES = 20_000
+
+
+def read_header(data: bytes) -> Header:
+    """Find the largest size that any picture or track of the file claims.
+
+    Raises:
+        ImageRefused: `truncated` when a box reaches beyond the end, `damaged` when no size is found,
+            `too_costly` for absurdly many boxes.
+    """
+    sizes: list[tuple[int, int]] = []
+    for number, (name, body, end) in enumerate(_boxes(data, start=0, end=len(data), depth=0)):
+        if number > _MOST_BOXES:
+            raise refusal(RefusalCode.TOO_COSTLY, f"more than {_MOST_BOXES} boxes")
+        if name == b"ispe" and end - body >= 12:
+            sizes.append(_pair(data, body + 4))
+        elif name == b"tkhd" and end - body >= 8:
+            across, down = _pair(data, end - 8)
+            sizes.append((across >> 16, down >> 16))
+    if not sizes:
+        raise refusal(RefusalCode.DAMAGED, "no box of the file tells the size of a picture")
+    return Header(
+        width=max(width for width, _ in sizes), height=max(height for _, height in sizes), pixel_bytes=_PIXEL_BYTES
+    )
+
+
+def _pair(data: bytes, at: int) -> tuple[int, int]:
+    return int.from_bytes(data[at : at + 4], "big"), int.from_bytes(data[at + 4 : at + 8], "big")
+
+
+def _boxes(data: bytes, *, start: int, end: int, depth: int) -> Iterator[tuple[bytes, int, int]]:
+    """Every box with its body, parents before children; rubbish behind the last whole box ends the walk."""
+    at = start
+    while at + 8 <= end:
+        size, body = int.from_bytes(data[at : at + 4], "big"), at + 8
+        name = data[at + 4 : at + 8]
+        if size == 1:
+            size, body = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
+        elif size == 0:
+            size = end - at
+        if at + size > end and name in _MUST_BE_WHOLE:
+            raise cut_short(f"the box {name.decode('ascii')}")
+        if size < body - at or at + size > end:
+            return
+        yield name, body, at + size
+        if depth < _DEEPEST and (name in _PLAIN_CONTAINERS or name == _META):
+            yield from _boxes(data, start=body + 4 * (name == _META), end=at + size, depth=depth + 1)
+        at += size

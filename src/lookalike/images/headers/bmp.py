@@ -1,0 +1,41 @@
+"""The header of a Windows or OS/2 bitmap."""
+
+from __future__ import annotations
+
+from lookalike.images.headers.base import Header, cut_short
+from lookalike.images.refusals import RefusalCode, refusal
+
+_PIXEL_BYTES = 12
+_UNCOMPRESSED, _BITFIELDS, _RLE8, _RLE4 = 0, 3, 1, 2
+_DEPTHS = frozenset({1, 4, 8, 16, 24, 32})
+
+
+def read_header(data: bytes) -> Header:
+    """Read the size, and see that the pixels of an uncompressed bitmap are all there.
+
+    Raises:
+        ImageRefused: `truncated`, or `unsupported_format` for another depth or compression.
+    """
+    header_bytes = int.from_bytes(data[14:18], "little")
+    if len(data) < 14 + header_bytes:
+        raise cut_short("the bitmap's header")
+    old = header_bytes == 12
+    width, height = _sizes(data, old=old)
+    bits = int.from_bytes(data[24:26] if old else data[28:30], "little")
+    compression = 0 if header_bytes < 40 else int.from_bytes(data[30:34], "little")
+    if bits not in _DEPTHS or compression not in (_UNCOMPRESSED, _BITFIELDS, _RLE8, _RLE4):
+        had = f"{bits} bits, compression {compression}"
+        raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"expected a bitmap of 1 to 32 bits, plain or RLE, got {had}")
+    needed = int.from_bytes(data[10:14], "little") + (width * bits + 31) // 32 * 4 * height
+    if compression in (_UNCOMPRESSED, _BITFIELDS) and len(data) < needed:
+        raise refusal(
+            RefusalCode.TRUNCATED, f"a bitmap of {width} x {height} pixels takes {needed} bytes, got {len(data)}"
+        )
+    return Header(width=width, height=height, pixel_bytes=_PIXEL_BYTES)
+
+
+def _sizes(data: bytes, *, old: bool) -> tuple[int, int]:
+    if old:
+        return int.from_bytes(data[18:20], "little"), int.from_bytes(data[20:22], "little")
+    height = int.from_bytes(data[22:26], "little", signed=True)  # negative: stored from the top
+    return int.from_bytes(data[18:22], "little"), abs(height)

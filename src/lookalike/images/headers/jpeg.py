@@ -1,0 +1,78 @@
+"""The header of a JPEG: its markers up to the first scan (ITU-T T.81, annex B)."""
+
+from __future__ import annotations
+
+from lookalike.images.headers.base import Header, cut_short
+from lookalike.images.refusals import RefusalCode, refusal
+
+_START_OF_SCAN, _END_OF_IMAGE, _APP1 = 0xDA, 0xD9, 0xE1
+_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+_PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
+
+
+def read_header(data: bytes) -> Header:
+    """Walk the markers up to the first scan.
+
+    Raises:
+        ImageRefused: `truncated` when the file ends before a scan, `damaged` without a frame,
+            `unsupported_format` for other depths than 8 bits or for 2 components.
+    """
+    frame, frame_marker, exif = b"", 0, None
+    at = 2
+    while True:
+        at = data.find(b"\xff", at) + 1
+        if at == 0 or at + 3 > len(data):
+            raise cut_short("the JPEG header")
+        marker = data[at]
+        if marker == 0xFF:  # padding
+            continue
+        if marker in _WITHOUT_LENGTH:
+            at += 1
+            continue
+        if marker in (_START_OF_SCAN, _END_OF_IMAGE):
+            break
+        length = max(2, int.from_bytes(data[at + 1 : at + 3], "big"))
+        if marker in _FRAMES and not frame_marker:
+            frame, frame_marker = data[at + 3 : at + 1 + length], marker
+        elif marker == _APP1 and exif is None and data.startswith(b"Exif\x00\x00", at + 3):
+            exif = data[at + 3 : at + 1 + length]
+        at += 1 + length
+    if not frame_marker or marker == _END_OF_IMAGE:
+        raise refusal(RefusalCode.DAMAGED, "the JPEG holds no picture: no frame before its first scan")
+    components_in_scan = data[at + 3] if at + 3 < len(data) else 0
+    in_passes = frame_marker in _PROGRESSIVE_FRAMES or components_in_scan < _components(frame)
+    # Coded data never holds the bytes of this marker; an embedded thumbnail adds one or two.
+    scans = max(1, data.count(b"\xff\xda", at - 1)) if in_passes else 1
+    return _of_frame(frame, exif=exif, scans=scans, in_passes=in_passes)
+
+
+def _components(frame: bytes) -> int:
+    if len(frame) < 6 or len(frame) < 6 + 3 * frame[5]:
+        raise refusal(RefusalCode.DAMAGED, "the frame header of the JPEG is too short")
+    return frame[5]
+
+
+def _of_frame(frame: bytes, *, exif: bytes | None, scans: int, in_passes: bool) -> Header:
+    bits, components = frame[0], _components(frame)
+    if bits != 8 or components not in (1, 3, 4):
+        had = f"{bits} bits and {components} components"
+        raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"expected a JPEG of 8 bits and 1, 3 or 4 components, got {had}")
+    height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+    return Header(
+        width=width,
+        height=height,
+        pixel_bytes=3 if components < 4 else 11,
+        fixed_bytes=_coefficient_bytes(width, height, frame) if in_passes else 0,
+        exif=exif,
+        components=components,
+        passes=scans,
+    )
+
+
+def _coefficient_bytes(width: int, height: int, frame: bytes) -> int:
+    """What a decoder keeps between passes: two bytes a sample, components counted with their subsampling."""
+    factors = [(frame[7 + 3 * c] >> 4, frame[7 + 3 * c] & 15) for c in range(frame[5])]
+    whole = max(across for across, _ in factors) * max(down for _, down in factors)
+    shares = sum(across * down for across, down in factors)
+    return 2 * width * height * shares // max(1, whole)

@@ -1,0 +1,89 @@
+"""The chunks of a PNG (W3C PNG, third edition): its header, and the few chunks that a picture needs."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from lookalike.images.headers.base import Header, cut_short
+from lookalike.images.refusals import RefusalCode, refusal
+
+_SIGNATURE_BYTES = 8
+_NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_LONGEST_EXIF = 65_536
+# Colour type: memory of one pixel in Pillow, with the copies on the way to RGB on white.
+_PIXEL_BYTES = {0: 5, 2: 8, 3: 13, 4: 12, 6: 12}
+_KEYED_PIXEL_BYTES = 16
+_DEEP_GREY_PIXEL_BYTES = 9
+
+
+class _Chunk(NamedTuple):
+    name: bytes
+    start: int
+    body: int
+    end: int
+
+
+def read_header(data: bytes) -> Header:
+    """Read the header, see that every chunk is there, and look for EXIF.
+
+    Raises:
+        ImageRefused: `truncated`, or `damaged` without a header.
+    """
+    if len(data) < 33:
+        raise cut_short("the PNG header")
+    if data[12:16] != b"IHDR":
+        raise refusal(RefusalCode.DAMAGED, "the PNG does not begin with its header")
+    names, exif = set(), None
+    for chunk in _chunks(data):
+        names.add(chunk.name)
+        if chunk.name == b"eXIf" and chunk.end - chunk.body <= _LONGEST_EXIF:
+            exif = data[chunk.body : chunk.end - 4]
+    return Header(
+        width=int.from_bytes(data[16:20], "big"),
+        height=int.from_bytes(data[20:24], "big"),
+        pixel_bytes=_pixel_bytes(bits=data[24], colour_type=data[25], keyed=b"tRNS" in names),
+        exif=exif,
+    )
+
+
+def essentials(data: bytes) -> bytes:
+    """Copy only the chunks that the first picture needs, after checking their sums.
+
+    What stays behind can only do harm: compressed text that grows, damaged dates and profiles, further frames.
+
+    Raises:
+        ImageRefused: `damaged` when a checksum differs, `truncated` when the file ends early.
+    """
+    kept = [data[:_SIGNATURE_BYTES]]
+    for name, start, body, end in _chunks(data):
+        if name not in _NEEDED:
+            continue
+        if zlib.crc32(data[body - 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+            raise refusal(RefusalCode.DAMAGED, f"the checksum of the PNG chunk {name.decode('ascii')} is wrong")
+        kept.append(data[start:end])
+    return b"".join(kept)
+
+
+def _chunks(data: bytes) -> Iterator[_Chunk]:
+    """Every chunk to the end of the picture; what lies behind it is not looked at."""
+    at = _SIGNATURE_BYTES
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if end > len(data):
+            break
+        name = data[at + 4 : at + 8]
+        yield _Chunk(name, at, at + 8, end)
+        if name == b"IEND":
+            return
+        at = end
+    raise cut_short("a PNG chunk")
+
+
+def _pixel_bytes(*, bits: int, colour_type: int, keyed: bool) -> int:
+    if colour_type in (0, 2) and keyed:
+        return _KEYED_PIXEL_BYTES
+    if colour_type == 0 and bits == 16:
+        return _DEEP_GREY_PIXEL_BYTES
+    return _PIXEL_BYTES.get(colour_type, _KEYED_PIXEL_BYTES)

@@ -1,0 +1,117 @@
+"""The first directory of a TIFF (TIFF 6.0, section 2), checked before a decoder believes it."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from lookalike.images.headers.base import Header, cut_short
+from lookalike.images.refusals import RefusalCode, refusal
+
+_WIDTH, _HEIGHT, _BITS, _SAMPLES, _ORIENTATION = 256, 257, 258, 277, 274
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323
+_UNIT_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_MOST_NUMBERS = 1_000_000  # of one tag: decoders turn each into a Python object
+_MOST_SAMPLE_BYTES = 16
+
+
+class _Tag(NamedTuple):
+    position: int
+    kind: int
+    length: int
+    field: bytes
+
+
+def read_header(data: bytes) -> Header:
+    """Read the first directory.
+
+    Raises:
+        ImageRefused: `truncated` when the directory or what it points to lies beyond the end, `damaged`
+            without a size, `too_costly` when its tables are absurdly long.
+    """
+    tags = _first_directory(data)
+    _check_tables(tags, data)
+    width, height = _number(tags.get(_WIDTH), data), _number(tags.get(_HEIGHT), data)
+    tile_width, tile_height = _number(tags.get(_TILE_WIDTH), data), _number(tags.get(_TILE_HEIGHT), data)
+    sample_bytes = _sample_bytes(tags, data)
+    return Header(
+        width=width,
+        height=height,
+        pixel_bytes=12 + sample_bytes,
+        fixed_bytes=tile_width * tile_height * sample_bytes,
+        exif=data,
+    )
+
+
+def unturned(data: bytes) -> bytes:
+    """The same file with its orientation set to 1, so that no decoder turns what we shall turn."""
+    tag = _first_directory(data).get(_ORIENTATION)
+    if tag is None:
+        return data
+    return b"".join((data[: tag.position + 8], struct.pack(f"{_order(data)}HH", 1, 0), data[tag.position + 12 :]))
+
+
+def _order(data: bytes) -> str:
+    return "<" if data.startswith(b"II") else ">"
+
+
+def _first_directory(data: bytes) -> dict[int, _Tag]:
+    order = _order(data)
+    if len(data) < 10:
+        raise cut_short("the TIFF header")
+    (at,) = struct.unpack_from(f"{order}I", data, 4)
+    if at + 2 > len(data):
+        raise cut_short("the TIFF: its directory lies beyond the end")
+    (count,) = struct.unpack_from(f"{order}H", data, at)
+    if at + 2 + 12 * count + 4 > len(data):
+        raise cut_short("the TIFF directory")
+    tags: dict[int, _Tag] = {}
+    for position in range(at + 2, at + 2 + 12 * count, 12):
+        tag, kind, length, field = struct.unpack_from(f"{order}HHI4s", data, position)
+        tags.setdefault(tag, _Tag(position, kind, length, field))
+    return tags
+
+
+def _check_tables(tags: dict[int, _Tag], data: bytes) -> None:
+    """See that what the tags point to lies in the file, and is no larger than the file taken together."""
+    total = 0
+    for number, tag in tags.items():
+        unit = _UNIT_BYTES.get(tag.kind, 0)
+        size = unit * tag.length
+        if unit > 1 and tag.length > _MOST_NUMBERS:
+            raise refusal(
+                RefusalCode.TOO_COSTLY, f"TIFF tag {number} holds {tag.length} numbers, more than {_MOST_NUMBERS}"
+            )
+        if size > 4:
+            total += size
+            if struct.unpack(f"{_order(data)}I", tag.field)[0] + size > len(data):
+                raise refusal(RefusalCode.TRUNCATED, f"TIFF tag {number} points beyond the end of the file")
+    if total > len(data):
+        raise refusal(RefusalCode.DAMAGED, f"the tags of the TIFF hold {total} bytes, the whole file {len(data)}")
+
+
+def _numbers(tag: _Tag | None, data: bytes) -> tuple[int, ...]:
+    """The first numbers of a tag of short or long integers, at most sixteen."""
+    if tag is None or tag.kind not in (3, 4) or not tag.length:
+        return ()
+    letter, unit = ("H", 2) if tag.kind == 3 else ("I", 4)
+    count = min(tag.length, 16)
+    order = _order(data)
+    if tag.length * unit <= 4:
+        return struct.unpack_from(f"{order}{count}{letter}", tag.field)
+    (at,) = struct.unpack(f"{order}I", tag.field)
+    return struct.unpack_from(f"{order}{count}{letter}", data, at)
+
+
+def _number(tag: _Tag | None, data: bytes) -> int:
+    return next(iter(_numbers(tag, data)), 0)
+
+
+def _sample_bytes(tags: dict[int, _Tag], data: bytes) -> int:
+    bits = max(_numbers(tags.get(_BITS), data), default=1)
+    samples = _number(tags.get(_SAMPLES), data) or 1
+    size = (bits * samples + 7) // 8
+    if size > _MOST_SAMPLE_BYTES:
+        had = f"{samples} samples of {bits} bits"
+        raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"a TIFF of {had} a pixel; at most {_MOST_SAMPLE_BYTES} bytes")
+    return size

@@ -1,0 +1,37 @@
+"""Why a picture or a file is refused: one word for programs each, explained in `docs/reference/refusals.md`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from lookalike.core.errors import ImageRefused
+
+
+class RefusalCode(StrEnum):
+    """The words that stand in `ImageRefused.code`."""
+
+    EMPTY = "empty"
+    NOT_AN_IMAGE = "not_an_image"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    TRUNCATED = "truncated"
+    DAMAGED = "damaged"
+    ZERO_SIZE = "zero_size"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_LARGE = "too_large"
+    TOO_COSTLY = "too_costly"
+    NEEDS_EXTRA = "needs_extra"
+    NOT_A_FILE = "not_a_file"
+    VANISHED = "vanished"
+    UNREADABLE = "unreadable"
+    CHANGED = "changed"
+
+
+def refusal(code: RefusalCode, reason: str) -> ImageRefused:
+    """Make the error of one refused picture, ready to be raised.
+
+    Args:
+        code: the word for programs.
+        reason: for people; brought onto one line of at most 300 characters.
+    """
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
+    return ImageRefused(line[:300], code=code.value)
