@@ -1,0 +1,1 @@
+"""How good answers are: measures apart from runs; ranked ids in, figures out."""
