@@ -1,8 +1,8 @@
 """The promise of a catalog: the truth about a collection.
 
-A catalog holds the pictures, the files in which they lie, the users' metadata and the raw vectors (float16), each change
-stamped with a growing sequence number. What `Transaction` has committed survives the death of the process and of the
-machine. An index is only ever a view of it.
+A catalog holds the pictures, the files in which they lie, the users' metadata and the raw vectors (float16), each
+change stamped with a growing sequence number. What `Transaction` has committed survives the death of the process and of
+the machine. An index is only ever a view of it.
 """
 
 from __future__ import annotations
@@ -64,19 +64,25 @@ class Transaction(Protocol):
         other fields and the vector from here.
 
         Args:
-            images: N records; an id that occurs twice counts once.
+            images: N records; an id that occurs twice counts once, as its last record says.
             vectors: shape (N, D), float16, of the catalog's model.
         Returns:
             shape (N,), int64, the key of each image. A key is never given to another image, even after removal.
         Raises:
-            DimensionMismatch: when the width is not the model's.
+            DimensionMismatch: when the width is not the model's, or there are not N vectors.
+            BadVectors: when a value is not finite.
+            WrongModel: when the catalog is bound to no model yet.
+            BadInput: when an id is not a SHA-256, or metadata is not JSON.
         """
         ...
 
     def put_files(self, files: Sequence[FileRecord]) -> None:
         """Say in which files pictures lie; a path that is known now holds the new picture.
 
-        A path that was remembered as refused no longer is. The image must be in the catalog.
+        A path that was remembered as refused no longer is.
+
+        Raises:
+            NotIndexed: when an image is not in the catalog.
         """
         ...
 
@@ -106,24 +112,47 @@ class Transaction(Protocol):
 
 
 class Catalog(Protocol):
-    """All reads see one committed state per call. Safe to use from many threads."""
+    """All reads see one committed state per call, also while a transaction is open; those that iterate, one per batch.
 
-    model_id: str
-    """The model whose vectors are held; '' until `claim_model`."""
+    So whoever reads in batches and must miss nothing notes `facts().last_seq` before, and follows `changes` after.
+    Safe to use from many threads.
+    """
 
-    dimension: int
-    """D of that model; 0 until `claim_model`."""
+    @property
+    def model_id(self) -> str:
+        """The model whose vectors are held; '' until `claim_model`."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """D of that model; 0 until `claim_model`."""
+        ...
 
     def claim_model(self, model_id: str, dimension: int) -> None:
         """Bind an empty catalog to a model; on a bound one, check.
 
         Raises:
             WrongModel: when the catalog is bound to another model.
+            ReadOnly, Locked, StorageFailed: as in `transaction`, when it has to be bound.
+        """
+        ...
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Keep other processes from writing during a block of several transactions.
+
+        Re-entrant, and shared by the threads of this process, whose transactions take turns. A transaction outside
+        such a block does this for itself.
+
+        Raises:
+            ReadOnly: as in `transaction`.
+            Locked: when another process is writing and does not stop within a short wait.
         """
         ...
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Begin changes: committed durably when the block ends, undone when it raises.
+
+        Another thread's transaction is waited for. Transactions do not nest.
 
         Raises:
             ReadOnly: when the catalog was opened for reading, or the disk does not take writes.
@@ -153,7 +182,7 @@ class Catalog(Protocol):
         ...
 
     def files_of(self, ids: Sequence[str]) -> dict[str, list[FileRecord]]:
-        """The files of pictures, sorted by path; a picture without a file has an empty list; unknown ids are left out."""
+        """The files of pictures, sorted by path, perhaps none; unknown ids are left out."""
         ...
 
     def files(self) -> Iterator[FileRecord]:
@@ -194,12 +223,13 @@ class Catalog(Protocol):
     def select(self, where: Filter) -> Keys:
         """Keys of the pictures that pass a filter, ascending.
 
-        A picture passes a condition on `path` or `folder` when one of its files does.
+        A picture passes when one of its files, taken alone, passes; a picture without a file is taken as `path=None`.
+        It is what `Filter.matches` says, in every engine.
         """
         ...
 
     def matching_paths(self, where: Filter, ids: Sequence[str]) -> dict[str, str]:
-        """For pictures that pass a filter, the first path (sorted) that passes it too; pictures without a file are left out."""
+        """For pictures that pass a filter, the first path (sorted) that does; those without a file are left out."""
         ...
 
     def close(self) -> None:

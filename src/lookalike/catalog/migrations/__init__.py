@@ -1,0 +1,1 @@
+"""Numbered steps from one format of the catalog to the next: append-only, one transaction each, never edited."""

@@ -1,0 +1,270 @@
+"""The catalog that keeps everything in one SQLite file."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from lookalike.catalog.base import CatalogFacts, StoredVectors
+from lookalike.catalog.paths import first_matching_paths
+from lookalike.catalog.sqlite import reading
+from lookalike.catalog.sqlite.connections import Connections
+from lookalike.catalog.sqlite.filters import selection
+from lookalike.catalog.sqlite.format import FORMAT, check_current, check_not_newer, format_of, migrate
+from lookalike.catalog.sqlite.lock import writer_lock
+from lookalike.catalog.sqlite.writing import SqliteTransaction
+from lookalike.catalog.storable import path_bytes
+from lookalike.core.errors import BadInput, NoCollection, ReadOnly, StorageFailed, WrongModel
+from lookalike.core.filters import Filter
+from lookalike.core.records import Change, FileRecord, ImageRecord, RefusedFile
+from lookalike.core.vectors import Keys
+
+LOCK_WAIT_S = 5.0
+BUSY_WAIT_S = 30.0
+
+_FILES_AT_ONCE = 20_000
+_HEXADECIMAL = re.compile("[0-9a-f]*")
+
+
+class SqliteCatalog:
+    """See `lookalike.catalog.base.Catalog`; make one with `open`. A context manager that closes it."""
+
+    def __init__(self, path: Path, *, read_only: bool, lock_wait_s: float, busy_wait_s: float) -> None:
+        self.path = path
+        self._lock = writer_lock(path)
+        self._lock_wait_s = lock_wait_s
+        self._connections = Connections(path, read_only=read_only, busy_wait_s=busy_wait_s)
+        self._model: tuple[str, int] = ("", 0)
+
+    @classmethod
+    def open(
+        cls, path: Path, *, read_only: bool = False, lock_wait_s: float = LOCK_WAIT_S, busy_wait_s: float = BUSY_WAIT_S
+    ) -> SqliteCatalog:
+        """Open a catalog; make it, or bring it up to date, where that is needed and `read_only` is not asked for.
+
+        Args:
+            path: of the file.
+            read_only: never write; the file must be there.
+            lock_wait_s: how long to wait for another process that is writing, in seconds.
+            busy_wait_s: how long a reader waits for a commit and a commit for readers, in seconds.
+        Raises:
+            NoCollection: when `read_only` and there is no catalog.
+            FormatTooNew: when a newer version wrote it.
+            CollectionError: when `read_only` and an older version wrote it.
+            CatalogDamaged: when the file is something else or broken.
+            ReadOnly, Locked, StorageFailed: when it must be made or brought up to date, and cannot.
+        """
+        catalog = cls(path, read_only=read_only, lock_wait_s=lock_wait_s, busy_wait_s=busy_wait_s)
+        try:
+            catalog._check_format(read_only=read_only)
+        except BaseException:
+            catalog.close()
+            raise
+        return catalog
+
+    def close(self) -> None:
+        """Let go of files and locks. Idempotent."""
+        self._connections.close()
+
+    def __enter__(self) -> SqliteCatalog:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @property
+    def model_id(self) -> str:
+        """The model whose vectors are held; '' until `claim_model`."""
+        return self._bound_model()[0]
+
+    @property
+    def dimension(self) -> int:
+        """D of that model; 0 until `claim_model`."""
+        return self._bound_model()[1]
+
+    def claim_model(self, model_id: str, dimension: int) -> None:
+        """Bind an empty catalog to a model; on a bound one, check."""
+        if not model_id or dimension < 1:
+            raise BadInput(f"expected the id of a model and its dimension, got {model_id!r} and {dimension}")
+        if not self.model_id:
+            with self._transaction() as transaction:
+                if not self.model_id:  # nobody else has bound it in the meantime
+                    transaction.put_setting("model_id", model_id)
+                    transaction.put_setting("dimension", str(dimension))
+        if self._bound_model() != (model_id, dimension):
+            raise WrongModel(
+                f"{self.path}: holds vectors of model {self.model_id[:12]} ({self.dimension} wide), "
+                f"not of {model_id[:12]} ({dimension} wide): use that model, or another collection"
+            )
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keep other processes from writing during a block of several transactions."""
+        if self._connections.read_only:
+            raise ReadOnly(f"{self.path}: the collection was opened for reading only")
+        with self._lock.held(wait_s=self._lock_wait_s):
+            yield
+
+    def transaction(self) -> AbstractContextManager[SqliteTransaction]:
+        """Begin changes: committed durably when the block ends, undone when it raises."""
+        return self._transaction()
+
+    def facts(self) -> CatalogFacts:
+        """Count what is there."""
+        with self._connections.reading() as connection:
+            images, files, refused = reading.counts(connection)
+            last_seq = reading.number_setting(connection, "last_seq")
+        return CatalogFacts(images, files, refused, last_seq, self._size_bytes(), engine="sqlite")
+
+    def images(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        """Look pictures up by id; ids that are not there are left out."""
+        with self._connections.reading() as connection:
+            return reading.images(connection, ids)
+
+    def ids(self, keys: Sequence[int]) -> dict[int, str]:
+        """Look the ids of keys up; keys that are not there (any more) are left out."""
+        with self._connections.reading() as connection:
+            return reading.ids_of(connection, map(int, keys))
+
+    def keys(self, ids: Sequence[str]) -> dict[str, int]:
+        """Look the keys of ids up; ids that are not there are left out."""
+        with self._connections.reading() as connection:
+            return reading.keys_of(connection, ids)
+
+    def find_ids(self, prefix: str, *, limit: int = 2) -> list[str]:
+        """Ids that begin with `prefix` (lower-case hexadecimal), sorted, at most `limit`."""
+        if not _HEXADECIMAL.fullmatch(prefix):
+            return []
+        with self._connections.reading() as connection:
+            return reading.ids_with_prefix(connection, prefix, limit)
+
+    def files_of(self, ids: Sequence[str]) -> dict[str, list[FileRecord]]:
+        """The files of pictures, sorted by path, perhaps none; unknown ids are left out."""
+        with self._connections.reading() as connection:
+            return reading.files_of(connection, ids)
+
+    def files(self) -> Iterator[FileRecord]:
+        """All files, in no order."""
+        last = 0
+        while True:
+            with self._connections.reading() as connection:
+                files, last = reading.files_after(connection, last, _FILES_AT_ONCE)
+            if not files:
+                return
+            yield from files
+
+    def file(self, path: str) -> FileRecord | None:
+        """The file at that path, if it is known."""
+        with self._connections.reading() as connection:
+            return reading.file_at(connection, path_bytes(path))
+
+    def refused(self) -> Iterator[RefusedFile]:
+        """All remembered refusals, in no order."""
+        with self._connections.reading() as connection:
+            refused = reading.refused(connection)
+        return iter(refused)
+
+    def known_ids(self) -> set[str]:
+        """The ids of all pictures."""
+        with self._connections.reading() as connection:
+            return reading.known_ids(connection)
+
+    def vectors(self, keys: Sequence[int] | Keys) -> StoredVectors:
+        """Raw vectors by key, in ascending order of key; keys that are not there are left out."""
+        with self._connections.reading() as connection:
+            return reading.vectors_of(connection, map(int, keys), self.dimension)
+
+    def all_vectors(self, *, batch: int = 4096) -> Iterator[StoredVectors]:
+        """All raw vectors, in ascending order of key, in batches of at most `batch`."""
+        last = 0
+        while True:
+            with self._connections.reading() as connection:
+                stored = reading.vectors_after(connection, last, batch, self.dimension)
+            if not len(stored.keys):
+                return
+            yield stored
+            last = int(stored.keys[-1])
+
+    def all_images(self, *, batch: int = 4096) -> Iterator[list[tuple[int, ImageRecord]]]:
+        """All pictures with their keys, in ascending order of key, in batches."""
+        last = 0
+        while True:
+            with self._connections.reading() as connection:
+                images = reading.images_after(connection, last, batch)
+            if not images:
+                return
+            yield images
+            last = images[-1][0]
+
+    def changes(self, since: int) -> list[Change]:
+        """What has changed after sequence number `since`, oldest first, each image once (its last change)."""
+        with self._connections.reading() as connection:
+            return reading.changes(connection, since)
+
+    def select(self, where: Filter) -> Keys:
+        """Keys of the pictures that pass a filter, ascending."""
+        statement = selection(where)
+        with self._connections.reading() as connection:
+            return reading.keys_as_array(connection.execute(statement.text, statement.values))
+
+    def matching_paths(self, where: Filter, ids: Sequence[str]) -> dict[str, str]:
+        """For pictures that pass a filter, the first path (sorted) that does; those without a file are left out."""
+        with self._connections.reading() as connection:
+            images = reading.images(connection, ids)
+            files = reading.files_of(connection, ids)
+        return first_matching_paths(where, images, files)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[SqliteTransaction]:
+        with self.writing(), self._connections.writing() as connection:
+            transaction = SqliteTransaction(connection, dimension=reading.number_setting(connection, "dimension"))
+            yield transaction
+            transaction.finish()
+
+    def _bound_model(self) -> tuple[str, int]:
+        if not self._model[0]:  # once bound, it stays
+            with self._connections.reading() as connection:
+                model_id = reading.setting(connection, "model_id", "")
+                self._model = model_id, reading.number_setting(connection, "dimension")
+        return self._model
+
+    def _size_bytes(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise StorageFailed(f"{self.path}: cannot be looked at ({error.strerror})") from error
+
+    def _make_folder(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            kind = ReadOnly if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else StorageFailed
+            raise kind(f"{self.path.parent}: the folder cannot be made ({error.strerror})") from error
+
+    def _check_format(self, *, read_only: bool) -> None:
+        found = self._format()
+        if read_only and found == 0:
+            raise NoCollection(f"{self.path}: there is no collection there; make one with `lookalike index`")
+        if read_only:
+            return check_current(found, self.path)
+        if found < FORMAT:
+            self._bring_up_to_date()
+            found = self._format()
+        return check_not_newer(found, self.path)
+
+    def _bring_up_to_date(self) -> None:
+        self._make_folder()
+        with self.writing():
+            if self._format() < FORMAT:  # no other process has done it in the meantime
+                migrate(self.path)
+
+    def _format(self) -> int:
+        if self._size_bytes() == 0:
+            return 0
+        with self._connections.reading() as connection:
+            return format_of(connection, self.path)

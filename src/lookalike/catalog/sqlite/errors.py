@@ -1,0 +1,62 @@
+"""SQLite's errors as ours, in one place."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lookalike.core.errors import (
+    BadInput,
+    CatalogDamaged,
+    CollectionError,
+    Locked,
+    LookalikeError,
+    ReadOnly,
+    StorageFailed,
+)
+
+_DISK_FULL = "the disk is full (or a quota is used up): nothing of this change was kept; make room and try again"
+_FAILED = "the disk failed to read or write: nothing of this change was kept"
+_DAMAGED = "the file is damaged or not a Lookalike catalog: run `lookalike doctor`, or restore it from a copy"
+_BUSY = "another program has the file open for writing: close it, or try again later"
+_READ_ONLY = "the file or its folder cannot be written"
+_HOT_JOURNAL = (
+    "the last write was cut off and must be undone first: open it once where the file and its folder can be written"
+)
+_CANNOT_OPEN = "the file cannot be opened: check that it is a file, and its permissions"
+
+_BY_CODE: dict[int, tuple[type[LookalikeError], str]] = {
+    sqlite3.SQLITE_FULL: (StorageFailed, _DISK_FULL),
+    sqlite3.SQLITE_IOERR: (StorageFailed, _FAILED),
+    sqlite3.SQLITE_NOMEM: (StorageFailed, "out of memory"),
+    sqlite3.SQLITE_NOLFS: (StorageFailed, "the file system does not take files that large"),
+    sqlite3.SQLITE_PROTOCOL: (StorageFailed, "the file system does not lock files properly"),
+    sqlite3.SQLITE_CANTOPEN: (StorageFailed, _CANNOT_OPEN),
+    sqlite3.SQLITE_PERM: (StorageFailed, _CANNOT_OPEN),
+    sqlite3.SQLITE_AUTH: (StorageFailed, _CANNOT_OPEN),
+    sqlite3.SQLITE_READONLY: (ReadOnly, _READ_ONLY),
+    sqlite3.SQLITE_READONLY_ROLLBACK: (ReadOnly, _HOT_JOURNAL),
+    sqlite3.SQLITE_BUSY: (Locked, _BUSY),
+    sqlite3.SQLITE_LOCKED: (Locked, _BUSY),
+    sqlite3.SQLITE_TOOBIG: (BadInput, "a text or vector is larger than SQLite takes"),
+}
+
+
+def translated(error: sqlite3.Error, path: Path) -> LookalikeError:
+    """Our error for one of SQLite's; what is not known there means that the file is not as we left it."""
+    if isinstance(error, sqlite3.ProgrammingError):
+        return CollectionError(f"{path}: the catalog is closed ({error})")
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    kind, what = _BY_CODE.get(code) or _BY_CODE.get(code & 0xFF) or (CatalogDamaged, _DAMAGED)
+    return kind(f"{path}: {what} ({error})")
+
+
+@contextmanager
+def translating(path: Path) -> Iterator[None]:
+    """Raise our errors in the place of SQLite's."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise translated(error, path) from error

@@ -1,0 +1,185 @@
+"""What is read from the tables: each function is one or a few statements on a connection that sees one state."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lookalike.catalog.base import StoredVectors
+from lookalike.core.errors import CatalogDamaged
+from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, RefusedFile
+from lookalike.core.vectors import Keys
+
+# A list of any length is bound as one JSON text, so no statement is too long, and the prepared one is used again.
+_AMONG = "IN (SELECT value FROM json_each(?))"
+_IMAGE = "i.id, i.width, i.height, i.format, i.size_bytes, i.taken_at, i.camera, i.metadata"
+_FILE = "f.path, i.id, f.size_bytes, f.mtime_ns"
+
+
+def setting(connection: sqlite3.Connection, name: str, default: str) -> str:
+    """One of the settings, or what it is while not set."""
+    row = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+    return str(row[0]) if row else default
+
+
+def number_setting(connection: sqlite3.Connection, name: str) -> int:
+    """A setting that is a whole number, 0 while not set."""
+    text = setting(connection, name, "0")
+    if not text.isdigit():
+        raise CatalogDamaged(f"the setting {name} should be a number, but is {text[:40]!r}")
+    return int(text)
+
+
+def counts(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """How many images, files, refused files."""
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM images WHERE NOT removed),"
+        " (SELECT count(*) FROM files), (SELECT count(*) FROM refused)"
+    ).fetchone()
+    return int(row[0]), int(row[1]), int(row[2])
+
+
+def images(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, ImageRecord]:
+    """Pictures by id."""
+    rows = connection.execute(f"SELECT {_IMAGE} FROM images i WHERE NOT i.removed AND i.id {_AMONG}", (_json(ids),))
+    return {row[0]: _image(row) for row in rows}
+
+
+def images_after(connection: sqlite3.Connection, key: int, limit: int) -> list[tuple[int, ImageRecord]]:
+    """Pictures with their keys, from behind `key` on."""
+    rows = connection.execute(
+        f"SELECT {_IMAGE}, i.key FROM images i WHERE NOT i.removed AND i.key > ? ORDER BY i.key LIMIT ?", (key, limit)
+    )
+    return [(row[-1], _image(row[:-1])) for row in rows]
+
+
+def ids_of(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[int, str]:
+    """Ids by key."""
+    return dict(connection.execute(f"SELECT key, id FROM images WHERE NOT removed AND key {_AMONG}", (_json(keys),)))
+
+
+def keys_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, int]:
+    """Keys by id."""
+    return dict(connection.execute(f"SELECT id, key FROM images WHERE NOT removed AND id {_AMONG}", (_json(ids),)))
+
+
+def ids_with_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
+    """Ids that begin with hexadecimal digits, sorted."""
+    rows = connection.execute(
+        "SELECT id FROM images WHERE NOT removed AND id >= ? AND id < ? ORDER BY id LIMIT ?",
+        (prefix, prefix + "g", limit),
+    )
+    return [row[0] for row in rows]
+
+
+def known_ids(connection: sqlite3.Connection) -> set[str]:
+    """All ids."""
+    return {row[0] for row in connection.execute("SELECT id FROM images WHERE NOT removed")}
+
+
+def files_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, list[FileRecord]]:
+    """Files by id, sorted by path; an empty list for a picture without one."""
+    rows = connection.execute(
+        f"SELECT i.id, {_FILE} FROM images i LEFT JOIN files f ON f.key = i.key WHERE NOT i.removed AND i.id {_AMONG}",
+        (_json(ids),),
+    )
+    found: dict[str, list[FileRecord]] = defaultdict(list)
+    for image_id, *row in rows:
+        found[image_id] += [_file(row)] if row[0] is not None else []
+    return {image_id: sorted(files, key=lambda file: file.path) for image_id, files in found.items()}
+
+
+def files_after(connection: sqlite3.Connection, number: int, limit: int) -> tuple[list[FileRecord], int]:
+    """Files in the order of their numbers, from behind `number` on, and the last number."""
+    rows = connection.execute(
+        f"SELECT {_FILE}, f.number FROM files f JOIN images i ON i.key = f.key WHERE f.number > ?"
+        " ORDER BY f.number LIMIT ?",
+        (number, limit),
+    ).fetchall()
+    return [_file(row) for row in rows], rows[-1][-1] if rows else number
+
+
+def file_at(connection: sqlite3.Connection, path: bytes) -> FileRecord | None:
+    """The file at a path."""
+    row = connection.execute(
+        f"SELECT {_FILE} FROM files f JOIN images i ON i.key = f.key WHERE f.path = ?", (path,)
+    ).fetchone()
+    return _file(row) if row else None
+
+
+def refused(connection: sqlite3.Connection) -> list[RefusedFile]:
+    """All refusals."""
+    rows = connection.execute("SELECT path, size_bytes, mtime_ns, code, reason FROM refused")
+    return [RefusedFile(_path(row[0]), *row[1:]) for row in rows]
+
+
+def vectors_of(connection: sqlite3.Connection, keys: Iterable[int], dimension: int) -> StoredVectors:
+    """Vectors by key."""
+    rows = connection.execute(f"SELECT key, vector FROM vectors WHERE key {_AMONG} ORDER BY key", (_json(keys),))
+    return _stored(rows.fetchall(), dimension)
+
+
+def vectors_after(connection: sqlite3.Connection, key: int, limit: int, dimension: int) -> StoredVectors:
+    """Vectors in the order of their keys, from behind `key` on."""
+    rows = connection.execute("SELECT key, vector FROM vectors WHERE key > ? ORDER BY key LIMIT ?", (key, limit))
+    return _stored(rows.fetchall(), dimension)
+
+
+def changes(connection: sqlite3.Connection, since: int) -> list[Change]:
+    """The last change of each image, after a sequence number."""
+    rows = connection.execute("SELECT seq, key, removed FROM images WHERE seq > ? ORDER BY seq", (since,))
+    return [Change(seq, key, bool(removed)) for seq, key, removed in rows]
+
+
+def keys_as_array(rows: Iterable[Sequence[Any]]) -> Keys:
+    """The first column as keys."""
+    return np.fromiter((row[0] for row in rows), dtype=np.int64)
+
+
+def metadata_of(text: object) -> Metadata:
+    """Metadata from the JSON that is stored.
+
+    Raises:
+        CatalogDamaged: when it is not an object.
+    """
+    if text == "{}":
+        return {}
+    try:
+        decoded = json.loads(str(text))
+    except ValueError as error:
+        raise CatalogDamaged(f"the metadata of a picture should be JSON, but cannot be read: {error}") from error
+    if not isinstance(decoded, dict):
+        raise CatalogDamaged(f"the metadata of a picture should be a JSON object, but is {decoded!r:.40}")
+    return decoded
+
+
+def _image(row: Sequence[Any]) -> ImageRecord:
+    image_id, width, height, image_format, size_bytes, taken_at, camera, metadata = row
+    return ImageRecord(image_id, width, height, image_format, size_bytes, taken_at, camera, metadata_of(metadata))
+
+
+def _file(row: Sequence[Any]) -> FileRecord:
+    return FileRecord(_path(row[0]), row[1], row[2], row[3])
+
+
+def _path(stored: object) -> str:
+    if not isinstance(stored, bytes):
+        raise CatalogDamaged(f"the path of a file should be bytes, but is {stored!r:.40}")
+    return os.fsdecode(stored)
+
+
+def _stored(rows: list[tuple[int, bytes]], dimension: int) -> StoredVectors:
+    if any(not isinstance(vector, bytes) or len(vector) != 2 * dimension for _, vector in rows):
+        raise CatalogDamaged(f"a vector should be {2 * dimension} bytes long, but is not")
+    joined = bytearray().join([vector for _, vector in rows])  # writable, so the array is too, without another copy
+    return StoredVectors(keys_as_array(rows), np.frombuffer(joined, dtype="<f2").reshape(len(rows), dimension))
+
+
+def _json(values: Iterable[str] | Iterable[int]) -> str:
+    return json.dumps(list(values))

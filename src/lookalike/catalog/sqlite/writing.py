@@ -1,0 +1,153 @@
+"""A transaction on the tables."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from lookalike.catalog.sqlite.reading import metadata_of, number_setting
+from lookalike.catalog.storable import laid_over, last_of_each, metadata_json, path_bytes, storable_vectors
+from lookalike.core.errors import NotIndexed
+from lookalike.core.fields import searchable_text, split_path, terms
+from lookalike.core.records import FileRecord, ImageRecord, Metadata, RefusedFile
+from lookalike.core.vectors import HalfVectors, Keys
+
+_PUT_IMAGE = """
+    INSERT INTO images (id, width, height, format, size_bytes, taken_at, camera, metadata, seq, removed)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+    ON CONFLICT (id) DO UPDATE SET
+        width = excluded.width, height = excluded.height, format = excluded.format, size_bytes = excluded.size_bytes,
+        taken_at = excluded.taken_at, camera = excluded.camera, metadata = excluded.metadata, seq = excluded.seq,
+        removed = 0
+    RETURNING key"""
+_PUT_VECTOR = "INSERT INTO vectors (key, vector) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET vector = excluded.vector"
+_PUT_FILE = """
+    INSERT INTO files (path, folder, name, key, size_bytes, mtime_ns) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (path) DO UPDATE SET
+        key = excluded.key, size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns"""
+_PUT_REFUSED = """
+    INSERT INTO refused (path, size_bytes, mtime_ns, code, reason) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,
+        code = excluded.code, reason = excluded.reason"""
+_PUT_SETTING = """
+    INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"""
+_REMOVE_IMAGE = """
+    UPDATE images SET removed = 1, metadata = '{}', taken_at = NULL, camera = NULL, seq = ? WHERE key = ?"""
+
+
+class SqliteTransaction:
+    """Changes on a connection on which a transaction is open; `finish` belongs at its end.
+
+    Args:
+        connection: with a transaction begun.
+        dimension: D of the catalog's model, 0 where none is bound.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, dimension: int) -> None:
+        self._connection = connection
+        self._dimension = dimension
+        self._first_seq = self._seq = number_setting(connection, "last_seq")
+
+    def put_images(self, images: Sequence[ImageRecord], vectors: HalfVectors) -> Keys:
+        """Add pictures with their vectors; see `Transaction`."""
+        halves = storable_vectors(vectors, count=len(images), dimension=self._dimension)
+        given = last_of_each(images)
+        before = dict(self._existing(given))
+        keys: dict[str, int] = {}
+        for image_id, (_, image) in given.items():
+            key, earlier = before.get(image_id, (None, {}))
+            metadata = laid_over(earlier, image.metadata) if image.metadata else earlier
+            keys[image_id] = self._put_image(image, metadata)
+            if metadata or earlier:
+                self._put_terms(keys[image_id], metadata, replacing=key is not None)
+        self._connection.executemany(
+            _PUT_VECTOR, ((keys[image_id], halves[position].tobytes()) for image_id, (position, _) in given.items())
+        )
+        return np.array([keys[image.id] for image in images], dtype=np.int64)
+
+    def put_files(self, files: Sequence[FileRecord]) -> None:
+        """Say in which files pictures lie; see `Transaction`."""
+        known = dict(self._existing({file.image_id for file in files}))
+        rows = []
+        for file in files:
+            if file.image_id not in known:
+                raise NotIndexed(
+                    f"{file.path}: its picture {file.image_id[:80]!r} is not in the catalog; put that first"
+                )
+            folder, name = split_path(file.path)
+            key, _ = known[file.image_id]
+            rows.append((path_bytes(file.path), folder, name, key, file.size_bytes, file.mtime_ns))
+        self._connection.executemany(_PUT_FILE, rows)
+        self._connection.executemany("DELETE FROM refused WHERE path = ?", ((row[0],) for row in rows))
+
+    def put_refused(self, refused: Sequence[RefusedFile]) -> None:
+        """Remember files that were refused; see `Transaction`."""
+        rows = [
+            (path_bytes(one.path), one.size_bytes, one.mtime_ns, searchable_text(one.code), searchable_text(one.reason))
+            for one in refused
+        ]
+        self._connection.executemany(_PUT_REFUSED, rows)
+        self._connection.executemany("DELETE FROM files WHERE path = ?", ((row[0],) for row in rows))
+
+    def forget_files(self, paths: Sequence[str]) -> None:
+        """Forget files; see `Transaction`."""
+        stored = [(path_bytes(path),) for path in paths]
+        self._connection.executemany("DELETE FROM files WHERE path = ?", stored)
+        self._connection.executemany("DELETE FROM refused WHERE path = ?", stored)
+
+    def remove_images(self, ids: Sequence[str]) -> int:
+        """Remove pictures; see `Transaction`."""
+        keys = [key for _, (key, _) in self._existing(dict.fromkeys(ids))]
+        rows = [(key,) for key in keys]
+        self._connection.executemany("DELETE FROM vectors WHERE key = ?", rows)
+        self._connection.executemany("DELETE FROM files WHERE key = ?", rows)
+        self._connection.executemany("DELETE FROM terms WHERE key = ?", rows)
+        self._connection.executemany(_REMOVE_IMAGE, ((self._next_seq(), key) for key in keys))
+        return len(keys)
+
+    def merge_metadata(self, metadata: Mapping[str, Metadata]) -> int:
+        """Lay fields over metadata; see `Transaction`."""
+        existing = list(self._existing(metadata))
+        for image_id, (key, earlier) in existing:
+            merged = laid_over(earlier, metadata[image_id])
+            self._connection.execute(
+                "UPDATE images SET metadata = ?, seq = ? WHERE key = ?", (metadata_json(merged), self._next_seq(), key)
+            )
+            self._put_terms(key, merged, replacing=True)
+        return len(existing)
+
+    def put_setting(self, name: str, value: str) -> None:
+        """Write one of the settings."""
+        self._connection.execute(_PUT_SETTING, (name, value))
+
+    def finish(self) -> None:
+        """Write down the last sequence number that was given."""
+        if self._seq != self._first_seq:
+            self.put_setting("last_seq", str(self._seq))
+
+    def _existing(self, ids: Iterable[str]) -> Iterator[tuple[str, tuple[int, Metadata]]]:
+        select = "SELECT key, metadata FROM images WHERE id = ? AND NOT removed"
+        for image_id in ids:
+            row = self._connection.execute(select, (searchable_text(image_id),)).fetchone()
+            if row:
+                yield image_id, (row[0], metadata_of(row[1]))
+
+    def _put_image(self, image: ImageRecord, metadata: Metadata) -> int:
+        row = (image.id, image.width, image.height, image.format, image.size_bytes, image.taken_at, image.camera)
+        (key,) = self._connection.execute(_PUT_IMAGE, (*row, metadata_json(metadata), self._next_seq())).fetchone()
+        return int(key)
+
+    def _put_terms(self, key: int, metadata: Metadata, *, replacing: bool) -> None:
+        if replacing:
+            self._connection.execute("DELETE FROM terms WHERE key = ?", (key,))
+        named = [(searchable_text(name), one) for name, value in metadata.items() for one in terms(value)]
+        self._connection.executemany(
+            "INSERT INTO terms (key, name, position, text, number) VALUES (?, ?, ?, ?, ?)",
+            ((key, name, position, one.text, one.number) for position, (name, one) in enumerate(named)),
+        )
+
+    def _next_seq(self) -> int:
+        self._seq += 1
+        return self._seq

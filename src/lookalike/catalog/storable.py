@@ -1,0 +1,102 @@
+"""What every engine checks before it stores, so that all of them hold and refuse the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from lookalike.core.errors import BadInput, BadVectors, DimensionMismatch, WrongModel
+from lookalike.core.fields import searchable_text
+from lookalike.core.records import ImageRecord, Metadata
+from lookalike.core.vectors import HalfVectors
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def storable_image(image: ImageRecord) -> ImageRecord:
+    """The record as it is stored: what is no valid text (NUL, lone surrogates) becomes U+FFFD, except in metadata.
+
+    Raises:
+        BadInput: when the id is not a SHA-256.
+    """
+    if not _SHA256.fullmatch(image.id):
+        raise BadInput(f"expected an id of 64 lower-case hexadecimal digits, got {image.id[:80]!r}")
+    return replace(
+        image,
+        format=searchable_text(image.format),
+        taken_at=None if image.taken_at is None else searchable_text(image.taken_at),
+        camera=None if image.camera is None else searchable_text(image.camera),
+    )
+
+
+def laid_over(metadata: Metadata, fields: Metadata) -> Metadata:
+    """New metadata: `fields` over `metadata`; a field that is None is deleted.
+
+    Raises:
+        BadInput: when the result is not JSON.
+    """
+    merged: Metadata = {name: value for name, value in {**metadata, **fields}.items() if value is not None}
+    decoded = json.loads(metadata_json(merged))
+    return dict(decoded)
+
+
+def metadata_json(metadata: Metadata) -> str:
+    """Metadata as ASCII JSON, which keeps every text exactly.
+
+    Raises:
+        BadInput: when it is not JSON (NaN, a key that is not text, another type, nested too deeply).
+    """
+    try:
+        text = json.dumps(metadata, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadInput(
+            f"metadata must be JSON (text, finite numbers, true, false, null, lists, objects): {error}"
+        ) from None
+    if any(not isinstance(name, str) for name in metadata):
+        raise BadInput("metadata must be JSON: the names of fields are text")
+    return text
+
+
+def storable_vectors(vectors: HalfVectors, *, count: int, dimension: int) -> HalfVectors:
+    """Vectors as they are stored: little-endian float16, C-contiguous.
+
+    Raises:
+        WrongModel: when `dimension` is 0, that is, no model is bound.
+        DimensionMismatch: when the shape is not (`count`, `dimension`).
+        BadVectors: when a value is not finite.
+    """
+    if dimension == 0:
+        raise WrongModel("the catalog is bound to no model yet: call `claim_model` before adding pictures")
+    if np.shape(vectors) != (count, dimension):
+        raise DimensionMismatch(f"expected vectors of shape ({count}, {dimension}), got {np.shape(vectors)}")
+    halves = np.ascontiguousarray(vectors, dtype="<f2")
+    if not np.isfinite(halves).all():
+        raise BadVectors("expected finite vectors, but there is NaN, an infinity or a value too large for float16")
+    return halves
+
+
+def last_of_each(images: Sequence[ImageRecord]) -> dict[str, tuple[int, ImageRecord]]:
+    """By id: the position and the record that count, the last ones, with the metadata of all laid together."""
+    last: dict[str, tuple[int, ImageRecord]] = {}
+    for position, image in enumerate(images):
+        image = storable_image(image)
+        earlier = last[image.id][1].metadata if image.id in last else {}
+        last[image.id] = position, replace(image, metadata={**earlier, **image.metadata})
+    return last
+
+
+def path_bytes(path: str) -> bytes:
+    """The bytes of a path, as the file system has them.
+
+    Raises:
+        BadInput: when the path holds surrogates that `os.fsdecode` does not make.
+    """
+    try:
+        return os.fsencode(path)
+    except UnicodeEncodeError:
+        raise BadInput(f"expected a path as os.fsdecode gives it, got {path!r}") from None

@@ -1,0 +1,93 @@
+"""The promise of an object store: bytes in, their SHA-256 out, and the same bytes or an error back."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from lookalike.core.errors import BadInput, NotIndexed, StorageFailed
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+class Objects(Protocol):
+    """Holds the pictures that users added as bytes or arrays. Safe to use from many threads and processes."""
+
+    def put(self, data: bytes) -> str:
+        """Keep bytes; they are durable when this returns. Idempotent.
+
+        Returns:
+            their id: SHA-256, 64 lower-case hexadecimal digits.
+        Raises:
+            ReadOnly: when the store cannot be written.
+            StorageFailed: when the disk is full or fails; the store is as before then.
+        """
+        ...
+
+    def get(self, object_id: str) -> bytes:
+        """The bytes, compared with their hash.
+
+        Raises:
+            BadInput: when `object_id` is no id.
+            NotIndexed: when they are not there.
+            StorageFailed: when they are damaged, or cannot be read.
+        """
+        ...
+
+    def has(self, object_id: str) -> bool:
+        """Whether they are there; it does not look whether they are whole.
+
+        Raises:
+            BadInput: when `object_id` is no id.
+        """
+        ...
+
+    def delete(self, object_ids: Sequence[str]) -> None:
+        """Let go of bytes; unknown ids are passed over. Idempotent.
+
+        Raises:
+            BadInput: when one is no id; nothing is deleted then.
+            ReadOnly, StorageFailed: as in `put`; some may be deleted then.
+        """
+        ...
+
+    def ids(self) -> Iterator[str]:
+        """The ids of all that is there, sorted."""
+        ...
+
+
+def id_of(data: bytes) -> str:
+    """The id of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def checked_id(object_id: str) -> str:
+    """The id itself, so that nothing else ever becomes part of a path.
+
+    Raises:
+        BadInput: when it is no id.
+    """
+    if not _SHA256.fullmatch(object_id):
+        raise BadInput(f"expected an id of 64 lower-case hexadecimal digits, got {object_id[:80]!r}")
+    return object_id
+
+
+def missing(object_id: str) -> NotIndexed:
+    """The error for bytes that are not there."""
+    return NotIndexed(f"no picture is stored under {object_id}")
+
+
+def whole(data: bytes, object_id: str) -> bytes:
+    """The bytes themselves, if they are those of that id.
+
+    Raises:
+        StorageFailed: when they are not.
+    """
+    if id_of(data) != object_id:
+        raise StorageFailed(
+            f"the stored picture {object_id} is damaged: its {len(data)} bytes have another hash; "
+            "remove it and add the picture again"
+        )
+    return data

@@ -1,0 +1,134 @@
+"""Objects as files of a folder: `<folder>/<first two digits>/<other digits>`.
+
+A file is written under another name, synced and then renamed, so that whatever bears an id is whole; its folder is
+synced, so that it is still there after a power failure. What a dead process left half-written begins with a dot and is never
+looked at; a later `put` into the same folder sweeps it away once it is a day old.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from lookalike.core.errors import LookalikeError, ReadOnly, StorageFailed
+from lookalike.objects.base import checked_id, id_of, missing, whole
+
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+_HALF_WRITTEN = ".put-"
+_SWEPT_AFTER_S = 86_400
+
+
+class LocalObjects:
+    """See `lookalike.objects.base.Objects`.
+
+    Args:
+        folder: where the files lie; made by the first `put`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, data: bytes) -> str:
+        """Keep bytes; see `Objects`."""
+        object_id = id_of(data)
+        path = self._path(object_id)
+        with _translating(path):
+            if not _holds(path, len(data)):
+                _make_folder(path.parent)
+                _sweep(path.parent)
+                _write(path, data)
+        return object_id
+
+    def get(self, object_id: str) -> bytes:
+        """The bytes; see `Objects`."""
+        path = self._path(checked_id(object_id))
+        with _translating(path):
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                raise missing(object_id) from None
+        return whole(data, object_id)
+
+    def has(self, object_id: str) -> bool:
+        """Whether they are there; see `Objects`."""
+        path = self._path(checked_id(object_id))
+        with _translating(path):
+            return path.is_file()
+
+    def delete(self, object_ids: Sequence[str]) -> None:
+        """Let go of bytes; see `Objects`."""
+        for path in [self._path(checked_id(one)) for one in object_ids]:
+            with _translating(path):
+                path.unlink(missing_ok=True)
+
+    def ids(self) -> Iterator[str]:
+        """All ids, sorted; see `Objects`."""
+        with _translating(self.folder):
+            found = [path.parent.name + path.name for path in self.folder.glob("[0-9a-f][0-9a-f]/[0-9a-f]*")]
+        return iter(sorted(name for name in found if len(name) == 64))
+
+    def _path(self, object_id: str) -> Path:
+        return self.folder / object_id[:2] / object_id[2:]
+
+
+def _holds(path: Path, size_bytes: int) -> bool:
+    try:
+        return path.stat().st_size == size_bytes  # a truncated one is written anew
+    except FileNotFoundError:
+        return False
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(prefix=_HALF_WRITTEN, dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(folder: Path) -> None:
+    for path in folder.glob(_HALF_WRITTEN + "*"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < time.time() - _SWEPT_AFTER_S:
+                path.unlink()
+
+
+@contextmanager
+def _translating(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _translated(error, path) from error
+
+
+def _translated(error: OSError, path: Path) -> LookalikeError:
+    if error.errno in _READ_ONLY:
+        return ReadOnly(f"{path}: cannot be written or read ({error.strerror})")
+    return StorageFailed(f"{path}: the disk is full or fails ({error.strerror}); make room and try again")
