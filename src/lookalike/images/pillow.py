@@ -14,6 +14,7 @@ from lookalike.images.exif import read_exif
 from lookalike.images.flatten import flatten
 from lookalike.images.guard import check_size
 from lookalike.images.headers import png, tiff
+from lookalike.images.libtiff import silence_libtiff
 from lookalike.images.limits import ImageLimits
 from lookalike.images.refusals import RefusalCode, refusal
 from lookalike.images.sniff import ImageFormat
@@ -63,6 +64,7 @@ def _open_png(data: bytes) -> Image.Image:
 
 
 def _open_tiff(data: bytes) -> Image.Image:
+    silence_libtiff()
     return TiffImagePlugin.TiffImageFile(io.BytesIO(tiff.unturned(data)))
 
 

@@ -12,7 +12,7 @@ _WIDTH, _HEIGHT, _BITS, _SAMPLES, _ORIENTATION = 256, 257, 258, 277, 274
 _TILE_WIDTH, _TILE_HEIGHT = 322, 323
 _UNIT_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _MOST_NUMBERS = 1_000_000  # of one tag: decoders turn each into a Python object
-_MOST_SAMPLE_BYTES = 16
+_MOST_SAMPLES, _MOST_BITS = 6, 64
 
 
 class _Tag(NamedTuple):
@@ -110,8 +110,7 @@ def _number(tag: _Tag | None, data: bytes) -> int:
 def _sample_bytes(tags: dict[int, _Tag], data: bytes) -> int:
     bits = max(_numbers(tags.get(_BITS), data), default=1)
     samples = _number(tags.get(_SAMPLES), data) or 1
-    size = (bits * samples + 7) // 8
-    if size > _MOST_SAMPLE_BYTES:
-        had = f"{samples} samples of {bits} bits"
-        raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"a TIFF of {had} a pixel; at most {_MOST_SAMPLE_BYTES} bytes")
-    return size
+    if bits > _MOST_BITS or samples > _MOST_SAMPLES:
+        expected = f"at most {_MOST_SAMPLES} samples of {_MOST_BITS} bits a pixel"
+        raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"expected {expected}, got a TIFF of {samples} of {bits}")
+    return (bits * samples + 7) // 8
