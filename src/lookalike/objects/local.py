@@ -1,8 +1,8 @@
 """Objects as files of a folder: `<folder>/<first two digits>/<other digits>`.
 
 A file is written under another name, synced and then renamed, so that whatever bears an id is whole; its folder is
-synced, so that it is still there after a power failure. What a dead process left half-written begins with a dot and is never
-looked at; a later `put` into the same folder sweeps it away once it is a day old.
+synced, so that it is still there after a power failure. What a dead process left half-written begins with a dot and is
+never looked at; a later `put` into the same folder sweeps it away once it is a day old.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, Re
 from lookalike.core.vectors import Keys
 
 # A list of any length is bound as one JSON text, so no statement is too long, and the prepared one is used again.
-_AMONG = "IN (SELECT value FROM json_each(?))"
+AMONG = "IN (SELECT value FROM json_each(?))"
 _IMAGE = "i.id, i.width, i.height, i.format, i.size_bytes, i.taken_at, i.camera, i.metadata"
 _FILE = "f.path, i.id, f.size_bytes, f.mtime_ns"
 
@@ -47,7 +47,7 @@ def counts(connection: sqlite3.Connection) -> tuple[int, int, int]:
 
 def images(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, ImageRecord]:
     """Pictures by id."""
-    rows = connection.execute(f"SELECT {_IMAGE} FROM images i WHERE NOT i.removed AND i.id {_AMONG}", (_json(ids),))
+    rows = connection.execute(f"SELECT {_IMAGE} FROM images i WHERE NOT i.removed AND i.id {AMONG}", (_json(ids),))
     return {row[0]: _image(row) for row in rows}
 
 
@@ -61,12 +61,12 @@ def images_after(connection: sqlite3.Connection, key: int, limit: int) -> list[t
 
 def ids_of(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[int, str]:
     """Ids by key."""
-    return dict(connection.execute(f"SELECT key, id FROM images WHERE NOT removed AND key {_AMONG}", (_json(keys),)))
+    return dict(connection.execute(f"SELECT key, id FROM images WHERE NOT removed AND key {AMONG}", (_json(keys),)))
 
 
 def keys_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, int]:
     """Keys by id."""
-    return dict(connection.execute(f"SELECT id, key FROM images WHERE NOT removed AND id {_AMONG}", (_json(ids),)))
+    return dict(connection.execute(f"SELECT id, key FROM images WHERE NOT removed AND id {AMONG}", (_json(ids),)))
 
 
 def ids_with_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
@@ -86,7 +86,7 @@ def known_ids(connection: sqlite3.Connection) -> set[str]:
 def files_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, list[FileRecord]]:
     """Files by id, sorted by path; an empty list for a picture without one."""
     rows = connection.execute(
-        f"SELECT i.id, {_FILE} FROM images i LEFT JOIN files f ON f.key = i.key WHERE NOT i.removed AND i.id {_AMONG}",
+        f"SELECT i.id, {_FILE} FROM images i LEFT JOIN files f ON f.key = i.key WHERE NOT i.removed AND i.id {AMONG}",
         (_json(ids),),
     )
     found: dict[str, list[FileRecord]] = defaultdict(list)
@@ -121,7 +121,7 @@ def refused(connection: sqlite3.Connection) -> list[RefusedFile]:
 
 def vectors_of(connection: sqlite3.Connection, keys: Iterable[int], dimension: int) -> StoredVectors:
     """Vectors by key."""
-    rows = connection.execute(f"SELECT key, vector FROM vectors WHERE key {_AMONG} ORDER BY key", (_json(keys),))
+    rows = connection.execute(f"SELECT key, vector FROM vectors WHERE key {AMONG} ORDER BY key", (_json(keys),))
     return _stored(rows.fetchall(), dimension)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from lookalike.catalog.sqlite.reading import metadata_of, number_setting
+from lookalike.catalog.sqlite.reading import AMONG, metadata_of, number_setting
 from lookalike.catalog.storable import laid_over, last_of_each, metadata_json, path_bytes, storable_vectors
 from lookalike.core.errors import NotIndexed
 from lookalike.core.fields import searchable_text, split_path, terms
@@ -54,7 +55,7 @@ class SqliteTransaction:
         """Add pictures with their vectors; see `Transaction`."""
         halves = storable_vectors(vectors, count=len(images), dimension=self._dimension)
         given = last_of_each(images)
-        before = dict(self._existing(given))
+        before = self._existing(given)
         keys: dict[str, int] = {}
         for image_id, (_, image) in given.items():
             key, earlier = before.get(image_id, (None, {}))
@@ -69,7 +70,7 @@ class SqliteTransaction:
 
     def put_files(self, files: Sequence[FileRecord]) -> None:
         """Say in which files pictures lie; see `Transaction`."""
-        known = dict(self._existing({file.image_id for file in files}))
+        known = self._existing({file.image_id for file in files})
         rows = []
         for file in files:
             if file.image_id not in known:
@@ -99,7 +100,7 @@ class SqliteTransaction:
 
     def remove_images(self, ids: Sequence[str]) -> int:
         """Remove pictures; see `Transaction`."""
-        keys = [key for _, (key, _) in self._existing(dict.fromkeys(ids))]
+        keys = [key for key, _ in self._existing(ids).values()]
         rows = [(key,) for key in keys]
         self._connection.executemany("DELETE FROM vectors WHERE key = ?", rows)
         self._connection.executemany("DELETE FROM files WHERE key = ?", rows)
@@ -109,8 +110,8 @@ class SqliteTransaction:
 
     def merge_metadata(self, metadata: Mapping[str, Metadata]) -> int:
         """Lay fields over metadata; see `Transaction`."""
-        existing = list(self._existing(metadata))
-        for image_id, (key, earlier) in existing:
+        existing = self._existing(metadata)
+        for image_id, (key, earlier) in existing.items():
             merged = laid_over(earlier, metadata[image_id])
             self._connection.execute(
                 "UPDATE images SET metadata = ?, seq = ? WHERE key = ?", (metadata_json(merged), self._next_seq(), key)
@@ -127,12 +128,14 @@ class SqliteTransaction:
         if self._seq != self._first_seq:
             self.put_setting("last_seq", str(self._seq))
 
-    def _existing(self, ids: Iterable[str]) -> Iterator[tuple[str, tuple[int, Metadata]]]:
-        select = "SELECT key, metadata FROM images WHERE id = ? AND NOT removed"
-        for image_id in ids:
-            row = self._connection.execute(select, (searchable_text(image_id),)).fetchone()
-            if row:
-                yield image_id, (row[0], metadata_of(row[1]))
+    def _existing(self, ids: Iterable[str]) -> dict[str, tuple[int, Metadata]]:
+        """Key and metadata of those that are there, by id, in the order given."""
+        wanted = list(ids)
+        rows = self._connection.execute(
+            f"SELECT id, key, metadata FROM images WHERE NOT removed AND id {AMONG}", (json.dumps(wanted),)
+        )
+        found = {image_id: (key, metadata_of(metadata)) for image_id, key, metadata in rows}
+        return {image_id: found[image_id] for image_id in wanted if image_id in found}
 
     def _put_image(self, image: ImageRecord, metadata: Metadata) -> int:
         row = (image.id, image.width, image.height, image.format, image.size_bytes, image.taken_at, image.camera)
