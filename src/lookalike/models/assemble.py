@@ -33,7 +33,10 @@ def assemble(network: Network, arithmetic: Arithmetic) -> bytes:
 
 
 def _card(precision: str) -> ModelCard:
-    how = {"fp32": "in float32", "int8": "statically quantised to 8 bits with one weight scale a channel"}[precision]
+    how = {
+        "fp32": "in float32",
+        "int8": "statically quantised: 8-bit activations, 7-bit weights with one scale a channel",
+    }[precision]
     return ModelCard(
         id="",
         name=NAME,

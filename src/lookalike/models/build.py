@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from importlib import resources
 from typing import Literal
 
-from lookalike.models.arithmetic import Arithmetic, Float32, Int8
+from lookalike.models.arithmetic import Arithmetic, Float32
 from lookalike.models.assemble import assemble
 from lookalike.models.efficientnet_lite0 import read_network
+from lookalike.models.quantise import Int8, read_calibration
 from lookalike.models.torch_pickle import read_state_dict
 
 
@@ -23,10 +22,5 @@ def build_default_model(weights: bytes, *, precision: Literal["int8", "fp32"]) -
     Raises:
         ModelUnavailable: when the weights cannot be used.
     """
-    arithmetic: Arithmetic = Float32() if precision == "fp32" else Int8(_committed_ranges())
+    arithmetic: Arithmetic = Float32() if precision == "fp32" else Int8(read_calibration())
     return assemble(read_network(read_state_dict(weights)), arithmetic)
-
-
-def _committed_ranges() -> dict[str, tuple[float, float]]:
-    text = resources.files("lookalike.models").joinpath("efficientnet_lite0_ranges.json").read_text(encoding="utf-8")
-    return {name: (low, high) for name, (low, high) in json.loads(text)["ranges"].items()}

