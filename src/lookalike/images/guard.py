@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
-from lookalike.images.headers import bmff, bmp, gif, jpeg, png, tiff, webp
+from lookalike.images.headers import avif, bmff, bmp, gif, jpeg, png, tiff, webp
 from lookalike.images.headers.base import Header, cut_short
 from lookalike.images.limits import ImageLimits
 from lookalike.images.refusals import RefusalCode, refusal
@@ -19,7 +19,7 @@ _READERS: dict[ImageFormat, Callable[[bytes], Header]] = {
     ImageFormat.GIF: gif.read_header,
     ImageFormat.BMP: bmp.read_header,
     ImageFormat.TIFF: tiff.read_header,
-    ImageFormat.AVIF: bmff.read_header,
+    ImageFormat.AVIF: avif.read_header,
     ImageFormat.HEIC: bmff.read_header,
 }
 

@@ -81,6 +81,11 @@ def avif_bomb(width: int, height: int) -> bytes:
     return patched(data, data.index(b"ispe") + 8, struct.pack(">II", width, height))
 
 
+def avif_with_a_picture_larger_than_its_boxes_say() -> bytes:
+    data = encoded(Image.new("RGB", (6_000, 4_000)), "AVIF", speed=10)
+    return data.replace(struct.pack(">II", 6_000, 4_000), struct.pack(">II", 200, 150))
+
+
 def gif_with_frame_beyond_its_screen() -> bytes:
     data = encoded(Image.new("P", (8, 8)), "GIF")
     at = data.index(b",", 13 + 3 * 2 ** ((data[10] & 7) + 1))
@@ -107,6 +112,7 @@ BOMBS = {
     "tiff tile": tiff_bomb(100, 100, tile=200_000),
     "avif": avif_bomb(60_000, 60_000),
     "avif within the pixel limit": avif_bomb(14_000, 14_000),
+    "avif stream": avif_with_a_picture_larger_than_its_boxes_say(),
     "jpeg": jpeg_bomb(65_000, progressive=False),
     "jpeg progressive": jpeg_bomb(14_000, progressive=True),
 }

@@ -8,10 +8,10 @@ from lookalike.images.headers.base import Header, cut_short
 from lookalike.images.refusals import RefusalCode, refusal
 
 _PIXEL_BYTES = 16  # planes of the codec with up to 16 bits a sample, RGBA, the copy for Python, the image
-_PLAIN_CONTAINERS = frozenset({b"moov", b"trak", b"iprp", b"ipco"})
+_PLAIN_CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"iprp", b"ipco"})
 _META = b"meta"  # a container with four bytes of version and flags before its boxes
 _MUST_BE_WHOLE = frozenset({b"ftyp", b"mdat", b"moov", _META})
-_DEEPEST = 6
+_DEEPEST = 8
 _MOST_BOXES = 20_000
 
 
@@ -23,9 +23,7 @@ def read_header(data: bytes) -> Header:
             `too_costly` for absurdly many boxes.
     """
     sizes: list[tuple[int, int]] = []
-    for number, (name, body, end) in enumerate(_boxes(data, start=0, end=len(data), depth=0)):
-        if number > _MOST_BOXES:
-            raise refusal(RefusalCode.TOO_COSTLY, f"more than {_MOST_BOXES} boxes")
+    for name, body, end in boxes(data):
         if name == b"ispe" and end - body >= 12:
             sizes.append(_pair(data, body + 4))
         elif name == b"tkhd" and end - body >= 8:
@@ -36,6 +34,18 @@ def read_header(data: bytes) -> Header:
     return Header(
         width=max(width for width, _ in sizes), height=max(height for _, height in sizes), pixel_bytes=_PIXEL_BYTES
     )
+
+
+def boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start and end of the body of every box, parents before children.
+
+    Raises:
+        ImageRefused: as `read_header`.
+    """
+    for number, box in enumerate(_boxes(data, start=0, end=len(data), depth=0)):
+        if number > _MOST_BOXES:
+            raise refusal(RefusalCode.TOO_COSTLY, f"more than {_MOST_BOXES} boxes")
+        yield box
 
 
 def _pair(data: bytes, at: int) -> tuple[int, int]:
