@@ -22,8 +22,8 @@ def test_any_real_dtype_becomes_float32(dtype: str) -> None:
 
 
 def test_one_vector_becomes_one_row_and_lists_are_taken() -> None:
-    assert as_vectors([1, 2, 3]).shape == (1, 3)
-    assert as_vectors([[1.5, 2], [3, 4]], dimension=2).shape == (2, 2)
+    assert as_vectors([1.0, 2.0, 3.0]).shape == (1, 3)
+    assert as_vectors([[1.5, 2.0], [3.0, 4.0]], dimension=2).shape == (2, 2)
 
 
 def test_what_is_right_already_is_not_copied_and_other_orders_are() -> None:
