@@ -1,0 +1,1 @@
+"""Nearest neighbours: the promise, the engines, the projection and the snapshots."""

@@ -1,0 +1,145 @@
+"""Exact search: every vector is compared."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.core.errors import BadQuery, SnapshotDamaged
+from lookalike.core.records import Neighbours
+from lookalike.core.vectors import Keys, Vectors, as_vectors, normalise
+
+# Sums of products in float32 come out differently for equal rows, depending on their place in a matrix. The shortlist
+# is wider than k by what such a sum can be off, and the shortlist is compared again in float64. For unit vectors the
+# error of a float32 dot product is below D * 2^-24 (Higham, Accuracy and Stability of Numerical Algorithms, 3.1).
+_UNIT_ROUNDOFF = 2.0**-24
+_BLOCK_VALUES = 16_000_000
+
+
+class _State(NamedTuple):
+    """What a search sees. `rows` and `keys` are views into buffers that only ever grow behind their ends."""
+
+    keys: Keys
+    rows: Vectors
+
+
+class ExactIndex:
+    """See `lookalike.index.base.Index`. The in-memory engine, and the oracle of the others.
+
+    A search takes N * len(self) * D multiplications. Appending is amortised; replacing or removing copies the rows.
+
+    Args:
+        dimension: D of the vectors.
+    """
+
+    engine = "exact"
+
+    def __init__(self, dimension: int) -> None:
+        self._dimension = dimension
+        self._changing = threading.Lock()
+        self._state = _State(np.empty(0, np.int64), np.empty((0, dimension), np.float32))
+        self._slots: dict[int, int] = {}
+        self._buffers = self._state
+
+    @property
+    def dimension(self) -> int:
+        """D of the vectors."""
+        return self._dimension
+
+    def __len__(self) -> int:
+        return len(self._state.keys)
+
+    def upsert(self, keys: Keys, vectors: Vectors) -> None:
+        """Add vectors, or replace those of known keys; see `Index`."""
+        rows = normalise(as_vectors(vectors, dimension=self._dimension))
+        last = {int(key): n for n, key in enumerate(keys)}
+        with self._changing:
+            known = [key for key in last if key in self._slots]
+            if known:
+                changed = self._state.rows.copy()
+                changed[[self._slots[key] for key in known]] = rows[[last[key] for key in known]]
+                self._state = self._buffers = _State(self._state.keys, changed)
+            new = [key for key in last if key not in self._slots]
+            if new:
+                self._append(np.array(new, np.int64), rows[[last[key] for key in new]])
+
+    def remove(self, keys: Keys) -> None:
+        """Remove vectors; see `Index`."""
+        with self._changing:
+            gone = [self._slots[int(key)] for key in set(keys.tolist()) if int(key) in self._slots]
+            if not gone:
+                return
+            keep = np.ones(len(self._state.keys), bool)
+            keep[gone] = False
+            self._state = self._buffers = _State(self._state.keys[keep], self._state.rows[keep])
+            self._slots = {key: slot for slot, key in enumerate(self._state.keys.tolist())}
+
+    def search(self, queries: Vectors, k: int, *, allowed: Keys | None = None) -> Neighbours:
+        """Find the k nearest of each query; see `Index`."""
+        if k < 1:
+            raise BadQuery(f"expected k of at least 1, got {k}")
+        units = normalise(as_vectors(queries, dimension=self._dimension))
+        keys, rows = self._state
+        if allowed is not None:
+            keep = np.isin(keys, allowed)
+            keys, rows = keys[keep], rows[keep]
+        found_keys = np.full((len(units), k), -1, np.int64)
+        found = np.full((len(units), k), -np.inf, np.float32)
+        block = max(1, _BLOCK_VALUES // max(1, len(keys)))
+        for start in range(0, len(units), block):
+            # similarities[n, j]: query start + n against item j
+            similarities = units[start : start + block] @ rows.T
+            for n, row in enumerate(similarities, start):
+                best_keys, best = _best(row, units[n], keys, rows, k)
+                found_keys[n, : len(best)], found[n, : len(best)] = best_keys, best
+        return Neighbours(found_keys, found, exact=True, scanned=len(keys))
+
+    def save(self, folder: Path) -> list[str]:
+        """Write `keys.npy`, shape (N,) int64, and `vectors.npy`, shape (N, D) float32, rows of length 1 or 0."""
+        keys, rows = self._state
+        np.save(folder / "keys.npy", keys)
+        np.save(folder / "vectors.npy", rows)
+        return ["keys.npy", "vectors.npy"]
+
+    @classmethod
+    def from_arrays(cls, keys: NDArray[np.generic], rows: NDArray[np.generic]) -> ExactIndex:
+        """An index of rows as `save` wrote them; the arrays are taken over, not copied.
+
+        Raises:
+            SnapshotDamaged: when they are not of the form that `save` writes.
+        """
+        if keys.dtype != np.int64 or rows.dtype != np.float32 or rows.ndim != 2 or keys.shape != rows.shape[:1]:
+            raise SnapshotDamaged(f"keys {keys.dtype}{keys.shape} and vectors {rows.dtype}{rows.shape} do not fit")
+        index = cls(rows.shape[1])
+        index._state = index._buffers = _State(keys.view(np.int64), rows.view(np.float32))
+        index._slots = {key: slot for slot, key in enumerate(keys.tolist())}
+        return index
+
+    def _append(self, keys: Keys, rows: Vectors) -> None:
+        start, end = len(self._state.keys), len(self._state.keys) + len(keys)
+        if end > len(self._buffers.keys):
+            room = max(end, 2 * start, 1024)
+            buffers = _State(np.empty(room, np.int64), np.empty((room, self._dimension), np.float32))
+            buffers.keys[:start], buffers.rows[:start] = self._state
+            self._buffers = buffers
+        self._buffers.keys[start:end], self._buffers.rows[start:end] = keys, rows
+        self._state = _State(self._buffers.keys[:end], self._buffers.rows[:end])
+        self._slots.update(zip(keys.tolist(), range(start, end), strict=True))
+
+
+def _best(row: Vectors, query: Vectors, keys: Keys, rows: Vectors, k: int) -> tuple[Keys, Vectors]:
+    """The k largest of a row of similarities, ties to the smaller key, computed again in float64."""
+    if len(row) > k:
+        least = np.partition(row, len(row) - k)[len(row) - k]
+        slack = 2 * (rows.shape[1] + 4) * _UNIT_ROUNDOFF
+        shortlist = np.flatnonzero(row >= least - slack)
+    else:
+        shortlist = np.arange(len(row))
+    products = np.einsum("jd,d->j", rows[shortlist].astype(np.float64), query.astype(np.float64))
+    similarities = products.astype(np.float32)
+    order = np.lexsort((keys[shortlist], -similarities))[:k]
+    return keys[shortlist[order]], similarities[order]

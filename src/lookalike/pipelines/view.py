@@ -1,0 +1,195 @@
+"""The view: an index of the catalog, kept in step with it by sequence number."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from lookalike.catalog.base import Catalog, StoredVectors
+from lookalike.core.errors import SnapshotDamaged
+from lookalike.core.records import Neighbours
+from lookalike.core.vectors import Keys, Vectors
+from lookalike.index.exact import ExactIndex
+from lookalike.index.projection import LEAST_TO_LEARN, Projection, learn
+from lookalike.index.snapshot import Manifest, discard_snapshots, read_snapshot, write_snapshot
+
+Projecting = Literal["auto", "off"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    index: ExactIndex
+    projection: Projection | None
+    seq: int
+    saved_seq: int
+
+
+class View:
+    """Searches a collection by vector. Safe to use from many threads.
+
+    The index is read from its snapshot where that is whole and fits, made anew from the catalog where not, and brought
+    up to date by `refresh`. Nothing that the catalog holds depends on it.
+
+    Args:
+        catalog: the truth.
+        folder: where snapshots lie; None keeps the index in memory alone.
+        projecting: `auto` learns a projection once the collection is large enough; `off` searches raw vectors.
+    """
+
+    def __init__(self, catalog: Catalog, folder: Path | None, *, projecting: Projecting) -> None:
+        self._catalog = catalog
+        self._folder = folder
+        self._projecting = projecting
+        self._refreshing = threading.Lock()
+        self._held: _Held | None = None
+        self.rebuilt_because: str | None = None
+
+    @property
+    def seq(self) -> int:
+        """All changes of the catalog up to this number are in the index."""
+        return self._held.seq if self._held else 0
+
+    @property
+    def projection(self) -> Projection | None:
+        """The projection in use."""
+        return self._held.projection if self._held else None
+
+    def refresh(self) -> None:
+        """Bring the index up to date with the catalog; the first call reads the snapshot."""
+        with self._refreshing:
+            held = self._held or self._from_snapshot() or self._rebuilt()
+            changes = self._catalog.changes(held.seq)
+            if changes:
+                gone = np.array([change.key for change in changes if change.removed], np.int64)
+                stays = np.array([change.key for change in changes if not change.removed], np.int64)
+                held.index.remove(gone)
+                stored = self._catalog.vectors(stays)
+                held.index.upsert(stored.keys, _projected(stored.vectors.astype(np.float32), held.projection))
+                held = _Held(held.index, held.projection, changes[-1].seq, held.saved_seq)
+            if self._should_learn(held):
+                held = self._rebuilt()
+            self._held = held
+
+    def rebuild(self) -> None:
+        """Make the index anew from the catalog, with a projection learnt anew."""
+        with self._refreshing:
+            self._held = self._rebuilt()
+
+    def search(self, vectors: Vectors, k: int, *, allowed: Keys | None = None) -> Neighbours:
+        """Find neighbours of raw vectors.
+
+        Args:
+            vectors: shape (N, D), float32, of the catalog's model.
+            k: at least 1.
+            allowed: only these keys may be answered.
+        Returns:
+            as `Index.search` gives them; similarities are cosines after the projection, if there is one.
+        """
+        held = self._current()
+        return held.index.search(_projected(vectors, held.projection), k, allowed=allowed)
+
+    def vectors_searched(self) -> tuple[Keys, Vectors]:
+        """What is compared: keys, shape (N,), and vectors, shape (N, d), of length 1, in ascending order of key."""
+        held = self._current()
+        parts = [
+            (stored.keys, _projected(stored.vectors.astype(np.float32), held.projection)) for stored in self._all()
+        ]
+        if not parts:
+            return np.empty(0, np.int64), np.empty((0, held.index.dimension), np.float32)
+        return np.concatenate([keys for keys, _ in parts]), np.concatenate([vectors for _, vectors in parts])
+
+    def save(self) -> Manifest | None:
+        """Write a snapshot if anything has changed since the last one.
+
+        Returns:
+            what was written; None where nothing had changed or the index lives in memory alone.
+        Raises:
+            StorageFailed: when the disk is full or fails; the last snapshot stays.
+        """
+        with self._refreshing:
+            held = self._held
+            if held is None or self._folder is None or held.seq == held.saved_seq:
+                return None
+            manifest = write_snapshot(
+                self._folder,
+                held.index,
+                held.projection,
+                model_id=self._catalog.model_id,
+                seq=held.seq,
+                projected=self._projecting,
+            )
+            self._held = _Held(held.index, held.projection, held.seq, held.seq)
+            return manifest
+
+    def discard(self) -> None:
+        """Delete the snapshots and forget the index; the next `refresh` makes it anew."""
+        with self._refreshing:
+            self._held = None
+            if self._folder is not None:
+                discard_snapshots(self._folder)
+
+    def _current(self) -> _Held:
+        if self._held is None:
+            self.refresh()
+        held = self._held
+        if held is None:  # refresh() has just set it, and only discard() takes it away
+            raise SnapshotDamaged("the index was discarded while it was being searched; search again")
+        return held
+
+    def _from_snapshot(self) -> _Held | None:
+        if self._folder is None:
+            return None
+        try:
+            snapshot = read_snapshot(self._folder)
+            self._check_fits(snapshot.manifest)
+        except SnapshotDamaged as error:
+            if self._catalog.facts().last_seq > 0:
+                self.rebuilt_because = str(error)
+                _log.info("the index is made anew: %s", error)
+            return None
+        manifest = snapshot.manifest
+        return _Held(snapshot.index, snapshot.projection, manifest.seq, manifest.seq)
+
+    def _check_fits(self, manifest: Manifest) -> None:
+        wanted = (self._catalog.model_id, self._projecting)
+        found = (manifest.model_id, manifest.projected)
+        if found != wanted:
+            raise SnapshotDamaged(f"expected a snapshot of model and projection {wanted}, got {found}")
+        last_seq = self._catalog.facts().last_seq
+        if manifest.seq > last_seq:
+            raise SnapshotDamaged(f"the snapshot has applied change {manifest.seq}, the catalog's last is {last_seq}")
+
+    def _rebuilt(self) -> _Held:
+        facts = self._catalog.facts()
+        projection = None
+        if self._projecting == "auto":
+            raw = (stored.vectors.astype(np.float32) for stored in self._all())
+            projection = learn(raw, count=facts.images)
+        index = ExactIndex(projection.dimension if projection else self._catalog.dimension)
+        for stored in self._all():
+            index.upsert(stored.keys, _projected(stored.vectors.astype(np.float32), projection))
+        return _Held(index, projection, facts.last_seq, -1)
+
+    def _should_learn(self, held: _Held) -> bool:
+        """Once there is enough to learn from, and again when the collection has doubled or halved."""
+        if self._projecting == "off":
+            return False
+        count = len(held.index)
+        if held.projection is None:
+            return count >= LEAST_TO_LEARN
+        return not held.projection.learnt_from // 2 < count < held.projection.learnt_from * 2
+
+    def _all(self) -> Iterator[StoredVectors]:
+        return self._catalog.all_vectors()
+
+
+def _projected(vectors: Vectors, projection: Projection | None) -> Vectors:
+    return vectors if projection is None else projection.apply(vectors)
