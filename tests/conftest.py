@@ -1,0 +1,54 @@
+"""Disks that are full or cannot be written, for every test that wants one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def read_only_folder() -> Iterator[Callable[[Path], Path]]:
+    """Makes a folder, as it is, one that cannot be written: by permission, or for root by a mount."""
+    undo: list[Callable[[], object]] = []
+
+    def protect(folder: Path) -> Path:
+        if os.geteuid() == 0:
+            _mount("--bind", str(folder), str(folder))
+            undo.append(lambda: _unmount(folder))
+            _mount("-o", "remount,ro,bind", str(folder))
+            return folder
+        for path in [folder, *folder.rglob("*")]:
+            mode = path.stat().st_mode
+            undo.append(lambda path=path, mode=mode: path.chmod(mode))  # type: ignore[misc]  # bound now, not later
+            path.chmod(mode & ~0o222)
+        return folder
+
+    yield protect
+    for step in reversed(undo):
+        step()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own, of 2 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    folder = tmp_path / "small disk"
+    folder.mkdir()
+    _mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder))
+    yield folder
+    _unmount(folder)
+
+
+def _mount(*arguments: str) -> None:
+    done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"this machine does not mount: {done.stderr.strip()}")
+
+
+def _unmount(folder: Path) -> None:
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
