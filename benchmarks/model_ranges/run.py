@@ -45,7 +45,8 @@ def main() -> None:
     ranged = [block.project.name for block in network.blocks]
     ranged += [f"{block.name}_sum" for block in network.blocks if block.residual]
     inputs = [block.depthwise.name for block in network.blocks]
-    lows, highs, means = {name: 0.0 for name in ranged}, {name: 0.0 for name in ranged}, {name: [] for name in inputs}
+    lows, highs = dict.fromkeys(ranged, 0.0), dict.fromkeys(ranged, 0.0)
+    means: dict[str, list[NDArray[np.float32]]] = {name: [] for name in inputs}
     for values in _tensors(network, [*ranged, *inputs]):
         for name in ranged:
             lows[name] = min(lows[name], float(values[name].min()))

@@ -24,6 +24,8 @@ class Graph:
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
+        self._opsets = {"": OPSET}
+        self._ir_version = IR_VERSION
 
     def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         """Add a node with one output; returns the output's name."""
@@ -44,6 +46,13 @@ class Graph:
         size = self.constant("input_size", np.array([side, side], np.int64))
         return self.node("Resize", [INPUT, "", "", size], "resized", mode="linear", antialias=1, axes=[1, 2])
 
+    def include(self, model: onnx.ModelProto) -> None:
+        """Add all nodes and constants of another model; its input is the tensor of the same name here."""
+        self._nodes.extend(model.graph.node)
+        self._constants.extend(model.graph.initializer)
+        self._opsets |= {entry.domain: entry.version for entry in model.opset_import}
+        self._ir_version = max(self._ir_version, model.ir_version)
+
     def unit_rows(self, vectors: str) -> None:
         """Scale the rows of `vectors` to length 1: the output of the graph."""
         self.node("LpNormalization", [vectors], OUTPUT, axis=1, p=2)
@@ -62,7 +71,10 @@ class Graph:
             self._constants,
         )
         model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="lookalike"
+            graph,
+            opset_imports=[helper.make_opsetid(domain, version) for domain, version in sorted(self._opsets.items())],
+            ir_version=self._ir_version,
+            producer_name="lookalike",
         )
         helper.set_model_props(model, dict(metadata))
         onnx.checker.check_model(model)

@@ -93,7 +93,7 @@ def quantise_weight(convolution: Convolution, *, input_scale: np.float32) -> Qua
     enough_for_bias = np.abs(convolution.bias) / (input_scale * np.float32(2**30))
     scales = np.maximum(peak, enough_for_bias)
     scales = np.where(scales > 0, scales, np.float32(1))
-    exact = (convolution.weight / scales[:, None, None, None]).reshape(len(scales), -1)
+    exact = np.asarray(convolution.weight / scales[:, None, None, None], np.float32).reshape(len(scales), -1)
     return QuantisedWeight(_round_keeping_sums(exact).reshape(convolution.weight.shape), scales)
 
 
@@ -104,8 +104,7 @@ def _round_keeping_sums(exact: NDArray[np.float32]) -> NDArray[np.int8]:
     missing = (lost.sum(axis=1, keepdims=True) + _FINE // 2) // _FINE  # in levels, of either sign
     order = np.argsort(-lost * np.sign(missing), axis=1, kind="stable")
     rank = np.argsort(order, axis=1, kind="stable")
-    moved = nearest + np.sign(missing) * (rank < np.abs(missing))
-    return moved.astype(np.int8)
+    return np.asarray(nearest + np.sign(missing) * (rank < np.abs(missing)), np.int8)
 
 
 class Int8:
@@ -130,7 +129,7 @@ class Int8:
         name = convolution.name
         input_scale = self._levels[inputs].scale
         weight = quantise_weight(convolution, input_scale=input_scale)
-        correction = np.float32(self._calibration.bias_corrections.get(name, 0))
+        correction = np.asarray(self._calibration.bias_corrections.get(name, 0), np.float32)
         bias_scales = weight.scales * input_scale
         bias = np.rint((convolution.bias + correction) / bias_scales).astype(np.int32)
         parts = [

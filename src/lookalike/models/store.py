@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -101,15 +100,14 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _make_and_keep(path: Path, precision: Precision) -> ModelFile:
     content = _make(precision)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    part = Path(name)
+    part = path.with_suffix(".part")  # under the lock: what lies there is of a process that was killed
     try:
-        with open(descriptor, "wb") as file:
+        with part.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except BaseException:
+    except OSError:
         part.unlink(missing_ok=True)
         raise
     return ModelFile(MODEL_IDS[precision], path, content)

@@ -46,7 +46,7 @@ def read_state_dict(content: bytes) -> Weights:
     Args:
         content: the whole file.
     Returns:
-        name to array, float32 or int64, C-contiguous; some are read-only views into `content`.
+        name to array, float32 or int64, C-contiguous, new.
     Raises:
         ModelUnavailable: when the bytes are no such file, name anything outside the allow-list, or do not add up.
     """
@@ -90,7 +90,7 @@ def _view(array: NDArray[Any], tensor: _Tensor, name: str) -> NDArray[Any]:
         raise ModelUnavailable(f"the tensor {name} reaches outside its storage in the file of weights")
     strides_bytes = [stride * array.itemsize for stride in tensor.strides]
     view = np.lib.stride_tricks.as_strided(array[tensor.offset :], tensor.shape, strides_bytes, writeable=False)
-    return np.ascontiguousarray(view)
+    return np.array(view, order="C")
 
 
 def _rebuild_tensor(storage: _Storage, offset: int, shape: Any, strides: Any, *_: object) -> _Tensor:

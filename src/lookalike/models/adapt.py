@@ -1,0 +1,105 @@
+"""Wrap an ONNX model of another tool into one that takes pixels and gives unit vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, compose, version_converter
+
+from lookalike.core.errors import ModelUnavailable
+from lookalike.models.card import ModelCard
+from lookalike.models.graph import OPSET, Graph
+
+_PREFIX = "brought/"
+"""Before every name of the wrapped model, so that none meets ours."""
+
+
+def adapt(
+    source: Path,
+    target: Path,
+    *,
+    name: str,
+    input_side: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    scale: float = 1 / 255,
+    version: str = "1",
+    licence: str = "unknown",
+) -> Path:
+    """Write a model file that resizes, normalises, runs the model at `source` and scales its vectors to length 1.
+
+    Args:
+        source: an ONNX file with one input, float32 (N, 3, side, side), RGB, and one output, float32 (N, D) or (N, D,
+            1, 1).
+        target: where to write the new file; what lies there is replaced.
+        name: of the model, for people.
+        input_side: in pixels: the square that pictures are squeezed to.
+        mean: three numbers, R, G, B: a channel enters the model as (x * scale - mean) / std.
+        std: three numbers, likewise.
+        scale: what pixels of 0..255 are multiplied by.
+        version: for the card.
+        licence: for the card, an SPDX identifier.
+    Returns:
+        `target`; the id of the model is the file's SHA-256.
+    Raises:
+        ModelUnavailable: when the model cannot be read, brought to opset 18, or has other inputs and outputs.
+    """
+    try:
+        model = _prepared(source)
+        card = ModelCard(
+            id="",
+            name=name,
+            version=version,
+            precision="fp32",
+            dimension=_dimension(model),
+            input_side=input_side,
+            licence=licence,
+            source=source.name,
+            made="A model of another tool with resizing, normalising and length 1 put around it.",
+        )
+        graph = Graph()
+        _write_preprocessing(graph, model.graph.input[0].name, side=input_side, mean=mean, std=std, scale=scale)
+        graph.include(model)
+        graph.unit_rows(graph.node("Flatten", [model.graph.output[0].name], "vectors"))
+        content = graph.file(name=name, dimension=card.dimension, metadata=card.metadata())
+    except ModelUnavailable:
+        raise
+    except Exception as error:  # onnx raises nearly anything on files that are not what they say
+        raise ModelUnavailable(f"the model {source} cannot be wrapped: {type(error).__name__}: {error}") from error
+    target.write_bytes(content)
+    return target
+
+
+def _prepared(source: Path) -> onnx.ModelProto:
+    """The model in an opset that has our operators, its names out of the way of ours."""
+    model = onnx.load(source)
+    if len(model.graph.input) != 1 or len(model.graph.output) != 1:
+        raise ModelUnavailable(
+            f"expected a model with one input and one output, got {len(model.graph.input)} and "
+            f"{len(model.graph.output)}: {source}"
+        )
+    if all(entry.version < OPSET for entry in model.opset_import if entry.domain == ""):
+        model = version_converter.convert_version(model, OPSET)
+    return compose.add_prefix(model, _PREFIX)
+
+
+def _write_preprocessing(
+    graph: Graph, output: str, *, side: int, mean: Sequence[float], std: Sequence[float], scale: float
+) -> None:
+    """(x * scale - mean) / std, as one product and one sum."""
+    pixels = graph.node("Transpose", [graph.resize_pixels(side=side)], "channels_first", perm=[0, 3, 1, 2])
+    real = graph.node("Cast", [pixels], "real", to=TensorProto.FLOAT)
+    spread = np.asarray(std, np.float64).reshape(1, 3, 1, 1)
+    factor = graph.constant("factor", (scale / spread).astype(np.float32))
+    offset = graph.constant("offset", (-np.asarray(mean, np.float64).reshape(1, 3, 1, 1) / spread).astype(np.float32))
+    graph.node("Add", [graph.node("Mul", [real, factor], "scaled"), offset], output)
+
+
+def _dimension(model: onnx.ModelProto) -> int:
+    extents = [extent.dim_value for extent in model.graph.output[0].type.tensor_type.shape.dim]
+    if len(extents) < 2 or extents[1] < 1 or any(extent != 1 for extent in extents[2:]):
+        raise ModelUnavailable(f"expected an output of shape (N, D) or (N, D, 1, 1) with a fixed D, got {extents}")
+    return int(extents[1])

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from lookalike.core.errors import ModelUnavailable
+from lookalike.embedding.onnx import OnnxEmbedder
+from lookalike.models.adapt import adapt
+from lookalike.models.store import load_model
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MOBILENET = Path(__file__).parents[4] / "shared" / "models" / "mobilenetv2_1.0_gap.onnx"
+
+
+def write_mean_model(path: Path, *, opset: int, output: list[str | int]) -> Path:
+    """A model as others make them: the mean of each channel, not normalised."""
+    graph = helper.make_graph(
+        [helper.make_node("GlobalAveragePool", ["x"], ["e"])],
+        "mean",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("e", TensorProto.FLOAT, output)],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("opset", [11, 17, 18, 20])
+def test_a_wrapped_model_normalises_its_input_and_its_output(tmp_path: Path, opset: int) -> None:
+    source = write_mean_model(tmp_path / "theirs.onnx", opset=opset, output=["n", 3, 1, 1])
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+
+    target = adapt(source, tmp_path / "ours.onnx", name="mean", input_side=8, mean=MEAN, std=STD)
+
+    embedder = OnnxEmbedder(load_model(target))
+    expected = (image.mean(axis=(0, 1)) / 255 - MEAN) / STD
+    np.testing.assert_allclose(embedder.embed([image])[0], expected / np.linalg.norm(expected), atol=1e-5)
+    assert (embedder.card.name, embedder.card.dimension, embedder.card.input_side) == ("mean", 3, 8)
+
+
+def test_a_real_model_gives_the_vectors_that_it_gave_before(tmp_path: Path) -> None:
+    if not MOBILENET.exists():
+        pytest.skip("needs the model in ../shared/models")
+    image = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    real = ((image / 255 - MEAN) / STD).transpose(2, 0, 1)[None].astype(np.float32)
+    (before,) = onnxruntime.InferenceSession(MOBILENET).run(None, {"x": real})[0]
+
+    target = adapt(MOBILENET, tmp_path / "ours.onnx", name="mobilenetv2", input_side=224, mean=MEAN, std=STD)
+
+    (after,) = OnnxEmbedder(load_model(target)).embed([image])
+    np.testing.assert_allclose(after, before / np.linalg.norm(before), atol=1e-4)
+
+
+def test_models_that_cannot_be_wrapped_are_refused_with_a_reason(tmp_path: Path) -> None:
+    no_width = write_mean_model(tmp_path / "no_width.onnx", opset=18, output=["n", "d", 1, 1])
+    garbage = tmp_path / "garbage.onnx"
+    garbage.write_bytes(b"\xff" * 100)
+
+    for source, reason in ((no_width, "fixed D"), (garbage, "cannot be wrapped"), (tmp_path / "none", "No such file")):
+        with pytest.raises(ModelUnavailable, match=reason):
+            adapt(source, tmp_path / "ours.onnx", name="a", input_side=8, mean=MEAN, std=STD)
+    assert not (tmp_path / "ours.onnx").exists()
