@@ -568,3 +568,38 @@ class CatalogAgainstPlainLists(RuleBasedStateMachine):
 def test_random_changes_leave_what_plain_lists_would_hold(catalog: Catalog) -> None:
     machine = type("Machine", (CatalogAgainstPlainLists,), {"catalog": catalog})
     run_state_machine_as_test(machine, settings=settings(max_examples=20, stateful_step_count=15, deadline=None))
+
+
+def test_lineage_is_one_word_per_history(engine: Callable[[], Catalog]) -> None:
+    words = []
+    for _ in range(2):
+        catalog = engine()
+        catalog.claim_model(MODEL, D)
+        assert catalog.lineage(0) == ""
+        with catalog.transaction() as transaction:
+            transaction.put_images([image(1), image(2)], rows(1, 2))
+        first = catalog.lineage(2)
+        with catalog.transaction() as transaction:
+            transaction.remove_images([image_id(1)])
+        assert catalog.lineage(1) == catalog.lineage(2) == first != ""
+        words.append(first)
+    assert words[0] != words[1]
+
+
+def test_a_catalog_put_back_from_a_copy_has_another_lineage_from_there_on(tmp_path: Path) -> None:
+    path, copy = tmp_path / "catalog.db", tmp_path / "copy.db"
+
+    def changed(name: object) -> tuple[str, str, str]:
+        with SqliteCatalog.open(path) as catalog:
+            catalog.claim_model(MODEL, D)
+            with catalog.transaction() as transaction:
+                transaction.put_images([image(name)], rows(1))
+            return catalog.lineage(1), catalog.lineage(2), catalog.lineage(3)
+
+    changed("a")
+    copy.write_bytes(path.read_bytes())
+    before = [changed("b"), changed("c")][-1]
+    path.write_bytes(copy.read_bytes())
+    after = [changed("b"), changed("c")][-1]
+    assert before[0] == after[0]
+    assert len({*before, *after}) == 5

@@ -220,6 +220,15 @@ class Catalog(Protocol):
         """
         ...
 
+    def lineage(self, seq: int) -> str:
+        """A random word for the history up to sequence number `seq`; '' for 0.
+
+        Two catalogs give the same word only where all changes up to there are the same ones. So whoever has followed
+        the changes can tell, by the word noted then, whether the catalog was made anew since, or put back from an older
+        copy and changed in another way.
+        """
+        ...
+
     def select(self, where: Filter) -> Keys:
         """Keys of the pictures that pass a filter, ascending.
 

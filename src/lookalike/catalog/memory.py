@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -135,6 +136,7 @@ class MemoryCatalog:
     def __init__(self) -> None:
         self._state = _State()
         self._model: tuple[str, int] = ("", 0)
+        self._lineage = secrets.token_hex(8)
         self._turn = RLock()
         self._is_changing = False
 
@@ -245,6 +247,10 @@ class MemoryCatalog:
     def changes(self, since: int) -> list[Change]:
         """What has changed after sequence number `since`, oldest first, each image once (its last change)."""
         return sorted(change for change in self._state.changes.values() if change.seq > since)
+
+    def lineage(self, seq: int) -> str:
+        """A random word for the history up to sequence number `seq`; see `Catalog`."""
+        return self._lineage if seq > 0 else ""
 
     def select(self, where: Filter) -> Keys:
         """Keys of the pictures that pass a filter, ascending."""

@@ -5,7 +5,7 @@
     files    where it lies; `path` is the file system's bytes, `folder` (with its closing slash) and `name` their text
     terms    its metadata taken apart for filters (see `lookalike.core.fields`); the original is in `images.metadata`
     refused  files that were refused
-    settings model_id, dimension, last_seq
+    settings model_id, dimension, last_seq; `lineage <seq>`: a random word for who made the changes from there on
 
 Migrations spell out their tables themselves; a test compares what they make with what is written here. The engine
 speaks SQL to the driver: importing SQLAlchemy takes 0.35 s, which a search from the command line does not have.

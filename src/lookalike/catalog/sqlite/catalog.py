@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -38,6 +39,7 @@ class SqliteCatalog:
         self._lock_wait_s = lock_wait_s
         self._connections = Connections(path, read_only=read_only, busy_wait_s=busy_wait_s)
         self._model: tuple[str, int] = ("", 0)
+        self._writer = secrets.token_hex(8)  # names the changes that are made through this object
 
     @classmethod
     def open(
@@ -204,6 +206,11 @@ class SqliteCatalog:
         with self._connections.reading() as connection:
             return reading.changes(connection, since)
 
+    def lineage(self, seq: int) -> str:
+        """A random word for the history up to sequence number `seq`; see `Catalog`."""
+        with self._connections.reading() as connection:
+            return reading.lineage(connection, seq)
+
     def select(self, where: Filter) -> Keys:
         """Keys of the pictures that pass a filter, ascending."""
         statement = selection(where)
@@ -222,7 +229,7 @@ class SqliteCatalog:
         with self.writing(), self._connections.writing() as connection:
             transaction = SqliteTransaction(connection, dimension=reading.number_setting(connection, "dimension"))
             yield transaction
-            transaction.finish()
+            transaction.finish(writer=self._writer)
 
     def _bound_model(self) -> tuple[str, int]:
         if not self._model[0]:  # once bound, it stays

@@ -36,6 +36,20 @@ def number_setting(connection: sqlite3.Connection, name: str) -> int:
     return int(text)
 
 
+def lineage_setting(seq: int) -> str:
+    """The name of the setting that says who made the changes from `seq` on; the names sort as the numbers do."""
+    return f"lineage {seq:020}"
+
+
+def lineage(connection: sqlite3.Connection, seq: int) -> str:
+    """Who made the change `seq`: the word that was noted at it or last before it."""
+    row = connection.execute(
+        "SELECT value FROM settings WHERE name BETWEEN ? AND ? ORDER BY name DESC LIMIT 1",
+        (lineage_setting(1), lineage_setting(seq)),
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
 def counts(connection: sqlite3.Connection) -> tuple[int, int, int]:
     """How many images, files, refused files."""
     row = connection.execute(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from lookalike.catalog.sqlite.reading import AMONG, metadata_of, number_setting
+from lookalike.catalog.sqlite.reading import AMONG, lineage, lineage_setting, metadata_of, number_setting
 from lookalike.catalog.storable import laid_over, last_of_each, metadata_json, path_bytes, storable_vectors
 from lookalike.core.errors import NotIndexed
 from lookalike.core.fields import searchable_text, split_path, terms
@@ -123,10 +123,13 @@ class SqliteTransaction:
         """Write one of the settings."""
         self._connection.execute(_PUT_SETTING, (name, value))
 
-    def finish(self) -> None:
-        """Write down the last sequence number that was given."""
-        if self._seq != self._first_seq:
-            self.put_setting("last_seq", str(self._seq))
+    def finish(self, *, writer: str) -> None:
+        """Write down the last sequence number that was given, and where the changes of this writer begin."""
+        if self._seq == self._first_seq:
+            return
+        self.put_setting("last_seq", str(self._seq))
+        if lineage(self._connection, self._seq) != writer:
+            self.put_setting(lineage_setting(self._first_seq + 1), writer)
 
     def _existing(self, ids: Iterable[str]) -> dict[str, tuple[int, Metadata]]:
         """Key and metadata of those that are there, by id, in the order given."""
