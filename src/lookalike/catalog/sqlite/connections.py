@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock, RLock
 
-from lookalike.catalog.sqlite.errors import translating
+from lookalike.catalog.sqlite.errors import decoding, translating
 from lookalike.core.errors import CollectionError, ReadOnly
 
 _MOST_IDLE = 8
@@ -42,7 +42,7 @@ class Connections:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees one committed state until the block ends."""
-        with translating(self.path):
+        with translating(self.path), decoding():
             connection = self._taken()
             try:
                 connection.execute("BEGIN")

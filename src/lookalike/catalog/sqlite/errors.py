@@ -44,6 +44,10 @@ _BY_CODE: dict[int, tuple[type[LookalikeError], str]] = {
 }
 
 
+class DamagedRow(sqlite3.DatabaseError):
+    """A row that is not as we leave it; it is told as damage like what SQLite itself finds."""
+
+
 def translated(error: sqlite3.Error, path: Path) -> LookalikeError:
     """Our error for one of SQLite's; what is not known there means that the file is not as we left it."""
     if isinstance(error, sqlite3.ProgrammingError):
@@ -60,3 +64,12 @@ def translating(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise translated(error, path) from error
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Tell a message of SQLite that is no text, because it quotes damaged names, as damage."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise DamagedRow("the names of tables or columns are no text") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from lookalike.catalog.sqlite.errors import translating
+from lookalike.catalog.sqlite.errors import decoding, translating
 from lookalike.core.errors import CatalogDamaged, CollectionError, FormatTooNew
 
 FORMAT = 1
@@ -77,7 +77,7 @@ def migrate(path: Path) -> None:
     sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    with translating(path):
+    with translating(path), decoding():
         try:
             with engine.connect() as connection:
                 config.attributes["connection"] = connection

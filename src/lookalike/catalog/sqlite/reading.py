@@ -7,12 +7,13 @@ import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from lookalike.catalog.base import StoredVectors
-from lookalike.core.errors import CatalogDamaged
+from lookalike.catalog.sqlite.errors import DamagedRow
 from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, RefusedFile
 from lookalike.core.vectors import Keys
 
@@ -32,7 +33,7 @@ def number_setting(connection: sqlite3.Connection, name: str) -> int:
     """A setting that is a whole number, 0 while not set."""
     text = setting(connection, name, "0")
     if not text.isdigit():
-        raise CatalogDamaged(f"the setting {name} should be a number, but is {text[:40]!r}")
+        raise DamagedRow(f"the setting {name} should be a number, but is {text[:40]!r}")
     return int(text)
 
 
@@ -70,7 +71,9 @@ def images_after(connection: sqlite3.Connection, key: int, limit: int) -> list[t
     rows = connection.execute(
         f"SELECT {_IMAGE}, i.key FROM images i WHERE NOT i.removed AND i.key > ? ORDER BY i.key LIMIT ?", (key, limit)
     )
-    return [(row[-1], _image(row[:-1])) for row in rows]
+    found = [(row[-1], _image(row[:-1])) for row in rows]
+    _check_ascending([key, *(pair[0] for pair in found)])
+    return found
 
 
 def ids_of(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[int, str]:
@@ -116,6 +119,7 @@ def files_after(connection: sqlite3.Connection, number: int, limit: int) -> tupl
         " ORDER BY f.number LIMIT ?",
         (number, limit),
     ).fetchall()
+    _check_ascending([number, *(row[-1] for row in rows)])
     return [_file(row) for row in rows], rows[-1][-1] if rows else number
 
 
@@ -142,7 +146,9 @@ def vectors_of(connection: sqlite3.Connection, keys: Iterable[int], dimension: i
 def vectors_after(connection: sqlite3.Connection, key: int, limit: int, dimension: int) -> StoredVectors:
     """Vectors in the order of their keys, from behind `key` on."""
     rows = connection.execute("SELECT key, vector FROM vectors WHERE key > ? ORDER BY key LIMIT ?", (key, limit))
-    return _stored(rows.fetchall(), dimension)
+    stored = _stored(rows.fetchall(), dimension)
+    _check_ascending([key, *stored.keys.tolist()])
+    return stored
 
 
 def changes(connection: sqlite3.Connection, since: int) -> list[Change]:
@@ -153,23 +159,26 @@ def changes(connection: sqlite3.Connection, since: int) -> list[Change]:
 
 def keys_as_array(rows: Iterable[Sequence[Any]]) -> Keys:
     """The first column as keys."""
-    return np.fromiter((row[0] for row in rows), dtype=np.int64)
+    keys = [row[0] for row in rows]
+    if not all(isinstance(key, int) for key in keys):
+        raise DamagedRow("a key should be a whole number, but is not")
+    return np.array(keys, dtype=np.int64)
 
 
 def metadata_of(text: object) -> Metadata:
     """Metadata from the JSON that is stored.
 
     Raises:
-        CatalogDamaged: when it is not an object.
+        DamagedRow: when it is not an object.
     """
     if text == "{}":
         return {}
     try:
         decoded = json.loads(str(text))
     except ValueError as error:
-        raise CatalogDamaged(f"the metadata of a picture should be JSON, but cannot be read: {error}") from error
+        raise DamagedRow(f"the metadata of a picture should be JSON, but cannot be read: {error}") from error
     if not isinstance(decoded, dict):
-        raise CatalogDamaged(f"the metadata of a picture should be a JSON object, but is {decoded!r:.40}")
+        raise DamagedRow(f"the metadata of a picture should be a JSON object, but is {decoded!r:.40}")
     return decoded
 
 
@@ -184,13 +193,19 @@ def _file(row: Sequence[Any]) -> FileRecord:
 
 def _path(stored: object) -> str:
     if not isinstance(stored, bytes):
-        raise CatalogDamaged(f"the path of a file should be bytes, but is {stored!r:.40}")
+        raise DamagedRow(f"the path of a file should be bytes, but is {stored!r:.40}")
     return os.fsdecode(stored)
+
+
+def _check_ascending(numbers: list[int]) -> None:
+    """So that going through a damaged table comes to an end."""
+    if not all(isinstance(one, int) for one in numbers) or any(one >= other for one, other in pairwise(numbers)):
+        raise DamagedRow("the rows of a table are not in order")
 
 
 def _stored(rows: list[tuple[int, bytes]], dimension: int) -> StoredVectors:
     if any(not isinstance(vector, bytes) or len(vector) != 2 * dimension for _, vector in rows):
-        raise CatalogDamaged(f"a vector should be {2 * dimension} bytes long, but is not")
+        raise DamagedRow(f"a vector should be {2 * dimension} bytes long, but is not")
     joined = bytearray().join([vector for _, vector in rows])  # writable, so the array is too, without another copy
     return StoredVectors(keys_as_array(rows), np.frombuffer(joined, dtype="<f2").reshape(len(rows), dimension))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from lookalike.catalog.sqlite.errors import decoding
 from lookalike.catalog.sqlite.reading import AMONG, lineage, lineage_setting, metadata_of, number_setting
 from lookalike.catalog.storable import laid_over, last_of_each, metadata_json, path_bytes, storable_vectors
 from lookalike.core.errors import NotIndexed
@@ -63,7 +65,7 @@ class SqliteTransaction:
             keys[image_id] = self._put_image(image, metadata)
             if metadata or earlier:
                 self._put_terms(keys[image_id], metadata, replacing=key is not None)
-        self._connection.executemany(
+        self._change_all(
             _PUT_VECTOR, ((keys[image_id], halves[position].tobytes()) for image_id, (position, _) in given.items())
         )
         return np.array([keys[image.id] for image in images], dtype=np.int64)
@@ -80,8 +82,8 @@ class SqliteTransaction:
             folder, name = split_path(file.path)
             key, _ = known[file.image_id]
             rows.append((path_bytes(file.path), folder, name, key, file.size_bytes, file.mtime_ns))
-        self._connection.executemany(_PUT_FILE, rows)
-        self._connection.executemany("DELETE FROM refused WHERE path = ?", ((row[0],) for row in rows))
+        self._change_all(_PUT_FILE, rows)
+        self._change_all("DELETE FROM refused WHERE path = ?", ((row[0],) for row in rows))
 
     def put_refused(self, refused: Sequence[RefusedFile]) -> None:
         """Remember files that were refused; see `Transaction`."""
@@ -89,23 +91,23 @@ class SqliteTransaction:
             (path_bytes(one.path), one.size_bytes, one.mtime_ns, searchable_text(one.code), searchable_text(one.reason))
             for one in refused
         ]
-        self._connection.executemany(_PUT_REFUSED, rows)
-        self._connection.executemany("DELETE FROM files WHERE path = ?", ((row[0],) for row in rows))
+        self._change_all(_PUT_REFUSED, rows)
+        self._change_all("DELETE FROM files WHERE path = ?", ((row[0],) for row in rows))
 
     def forget_files(self, paths: Sequence[str]) -> None:
         """Forget files; see `Transaction`."""
         stored = [(path_bytes(path),) for path in paths]
-        self._connection.executemany("DELETE FROM files WHERE path = ?", stored)
-        self._connection.executemany("DELETE FROM refused WHERE path = ?", stored)
+        self._change_all("DELETE FROM files WHERE path = ?", stored)
+        self._change_all("DELETE FROM refused WHERE path = ?", stored)
 
     def remove_images(self, ids: Sequence[str]) -> int:
         """Remove pictures; see `Transaction`."""
         keys = [key for key, _ in self._existing(ids).values()]
         rows = [(key,) for key in keys]
-        self._connection.executemany("DELETE FROM vectors WHERE key = ?", rows)
-        self._connection.executemany("DELETE FROM files WHERE key = ?", rows)
-        self._connection.executemany("DELETE FROM terms WHERE key = ?", rows)
-        self._connection.executemany(_REMOVE_IMAGE, ((self._next_seq(), key) for key in keys))
+        self._change_all("DELETE FROM vectors WHERE key = ?", rows)
+        self._change_all("DELETE FROM files WHERE key = ?", rows)
+        self._change_all("DELETE FROM terms WHERE key = ?", rows)
+        self._change_all(_REMOVE_IMAGE, ((self._next_seq(), key) for key in keys))
         return len(keys)
 
     def merge_metadata(self, metadata: Mapping[str, Metadata]) -> int:
@@ -113,7 +115,7 @@ class SqliteTransaction:
         existing = self._existing(metadata)
         for image_id, (key, earlier) in existing.items():
             merged = laid_over(earlier, metadata[image_id])
-            self._connection.execute(
+            self._rows(
                 "UPDATE images SET metadata = ?, seq = ? WHERE key = ?", (metadata_json(merged), self._next_seq(), key)
             )
             self._put_terms(key, merged, replacing=True)
@@ -121,7 +123,7 @@ class SqliteTransaction:
 
     def put_setting(self, name: str, value: str) -> None:
         """Write one of the settings."""
-        self._connection.execute(_PUT_SETTING, (name, value))
+        self._rows(_PUT_SETTING, (name, value))
 
     def finish(self, *, writer: str) -> None:
         """Write down the last sequence number that was given, and where the changes of this writer begin."""
@@ -134,7 +136,7 @@ class SqliteTransaction:
     def _existing(self, ids: Iterable[str]) -> dict[str, tuple[int, Metadata]]:
         """Key and metadata of those that are there, by id, in the order given."""
         wanted = list(ids)
-        rows = self._connection.execute(
+        rows = self._rows(
             f"SELECT id, key, metadata FROM images WHERE NOT removed AND id {AMONG}", (json.dumps(wanted),)
         )
         found = {image_id: (key, metadata_of(metadata)) for image_id, key, metadata in rows}
@@ -142,17 +144,25 @@ class SqliteTransaction:
 
     def _put_image(self, image: ImageRecord, metadata: Metadata) -> int:
         row = (image.id, image.width, image.height, image.format, image.size_bytes, image.taken_at, image.camera)
-        (key,) = self._connection.execute(_PUT_IMAGE, (*row, metadata_json(metadata), self._next_seq())).fetchone()
+        ((key,),) = self._rows(_PUT_IMAGE, (*row, metadata_json(metadata), self._next_seq()))
         return int(key)
 
     def _put_terms(self, key: int, metadata: Metadata, *, replacing: bool) -> None:
         if replacing:
-            self._connection.execute("DELETE FROM terms WHERE key = ?", (key,))
+            self._rows("DELETE FROM terms WHERE key = ?", (key,))
         named = [(searchable_text(name), one) for name, value in metadata.items() for one in terms(value)]
-        self._connection.executemany(
+        self._change_all(
             "INSERT INTO terms (key, name, position, text, number) VALUES (?, ?, ?, ?, ?)",
             ((key, name, position, one.text, one.number) for position, (name, one) in enumerate(named)),
         )
+
+    def _rows(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        with decoding():
+            return self._connection.execute(statement, values).fetchall()
+
+    def _change_all(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        with decoding():
+            self._connection.executemany(statement, rows)
 
     def _next_seq(self) -> int:
         self._seq += 1

@@ -1,0 +1,148 @@
+"""New, older, newer and foreign files."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from lookalike.catalog.schema import metadata
+from lookalike.catalog.sqlite import SqliteCatalog
+from lookalike.catalog.sqlite import format as catalog_format
+from lookalike.core.errors import CatalogDamaged, CollectionError, FormatTooNew
+from tests.unit.catalog.pictures import ended, image_id, made, put, started
+
+
+def change(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(statement)
+    connection.close()
+
+
+def test_the_format_is_the_number_of_the_newest_migration_and_they_form_one_line() -> None:
+    scripts = ScriptDirectory(str(catalog_format._MIGRATIONS))
+    revisions = [script.revision for script in scripts.walk_revisions()][::-1]
+    assert revisions == [f"{number:04}" for number in range(1, catalog_format.FORMAT + 1)]
+
+
+def test_migrations_make_the_tables_that_the_schema_describes(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    made(path).close()
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}", poolclass=sqlalchemy.NullPool)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_opening_a_current_catalog_does_not_import_what_is_slow(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    made(path, count=1).close()
+    program = """
+catalog = SqliteCatalog.open(Path(sys.argv[1]))
+put(catalog, [1])
+catalog.facts()
+sys.exit("alembic" in sys.modules or "sqlalchemy" in sys.modules)
+"""
+    assert ended(started(program, path)) == 0
+
+
+def test_two_processes_that_make_the_same_catalog_both_succeed(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    program = "put(made(Path(sys.argv[1])), [int(sys.argv[2])])"
+    processes = [started(program, path, n) for n in range(3)]
+    assert [ended(process) for process in processes] == [0, 0, 0]
+    with SqliteCatalog.open(path, read_only=True) as catalog:
+        assert catalog.known_ids() == {image_id(n) for n in range(3)}
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_newer_format_is_refused_with_both_numbers_and_left_alone(tmp_path: Path, read_only: bool) -> None:
+    path = tmp_path / "catalog.db"
+    made(path, count=1).close()
+    change(path, "UPDATE alembic_version SET version_num = '0099'")
+    before = path.read_bytes()
+    with pytest.raises(FormatTooNew, match=r"format 99.* up to 1\b.*pip install -U"):
+        SqliteCatalog.open(path, read_only=read_only)
+    assert path.read_bytes() == before
+
+
+def test_an_older_format_is_refused_to_readers_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "catalog.db"
+    made(path).close()
+    monkeypatch.setattr("lookalike.catalog.sqlite.format.FORMAT", 2)
+    with pytest.raises(CollectionError, match=r"older Lookalike.*open it once for writing"):
+        SqliteCatalog.open(path, read_only=True)
+
+
+def test_an_older_format_is_brought_up_to_date_by_a_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "catalog.db"
+    made(path, count=2).close()
+    migrations = tmp_path / "migrations"
+    subprocess.run(["cp", "-r", str(catalog_format._MIGRATIONS), str(migrations)], check=True)
+    step = 'revision = "0002"\ndown_revision = "0001"\n\ndef upgrade():\n    op.execute("CREATE TABLE extra (a)")\n'
+    (migrations / "versions" / "v0002_extra.py").write_text("from alembic import op\n" + step)
+    monkeypatch.setattr(catalog_format, "_MIGRATIONS", migrations)
+    for module in ("format", "catalog"):
+        monkeypatch.setattr(f"lookalike.catalog.sqlite.{module}.FORMAT", 2)
+    with SqliteCatalog.open(path) as catalog:
+        assert catalog.facts().images == 2
+    assert catalog_format.format_of(sqlite3.connect(path), path) == 2
+
+
+def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "catalog.db"
+    made(path, count=2).close()
+    migrations = tmp_path / "migrations"
+    subprocess.run(["cp", "-r", str(catalog_format._MIGRATIONS), str(migrations)], check=True)
+    step = (
+        'revision = "0002"\ndown_revision = "0001"\n\ndef upgrade():\n    op.execute("DROP TABLE vectors")\n    1 / 0\n'
+    )
+    (migrations / "versions" / "v0002_fails.py").write_text("from alembic import op\n" + step)
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog_format, "_MIGRATIONS", migrations)
+        for module in ("format", "catalog"):
+            patch.setattr(f"lookalike.catalog.sqlite.{module}.FORMAT", 2)
+        with pytest.raises(ZeroDivisionError):
+            SqliteCatalog.open(path)
+    with SqliteCatalog.open(path) as catalog:
+        put(catalog, [2])
+        assert sum(len(part.keys) for part in catalog.all_vectors()) == 3
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("kind", ["text", "another database", "zeros", "a version that is none", "no version"])
+def test_what_is_no_catalog_of_ours_is_refused_and_left_alone(tmp_path: Path, kind: str, read_only: bool) -> None:
+    path = tmp_path / "catalog.db"
+    if kind == "text":
+        path.write_text("This is my diary. " * 500)
+    elif kind == "zeros":
+        path.write_bytes(bytes(10_000))
+    elif kind == "another database":
+        change(path, "CREATE TABLE notes (a)")
+    else:
+        made(path).close()
+        change(path, "DELETE FROM alembic_version")
+        if kind == "a version that is none":
+            change(path, "INSERT INTO alembic_version VALUES ('main')")
+    before = path.read_bytes()
+    with pytest.raises(CatalogDamaged, match="Lookalike"):
+        SqliteCatalog.open(path, read_only=read_only)
+    assert path.read_bytes() == before
+
+
+def test_an_empty_file_becomes_a_catalog(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    path.touch()
+    made(path, count=1).close()
+
+
+def test_the_migrations_are_part_of_the_package() -> None:
+    assert catalog_format._MIGRATIONS.is_dir()
+    assert "lookalike" in sys.modules
+    assert (catalog_format._MIGRATIONS / "env.py").is_file()
