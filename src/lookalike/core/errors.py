@@ -20,6 +20,7 @@
     ├── ModelUnavailable         the model cannot be made or read
     ├── StorageFailed            disk full, input/output error                exit 74
     ├── ServiceDown              a server that is needed does not answer      exit 69
+    ├── Interrupted              Ctrl-C: what was complete is kept            exit 130
     └── MissingExtra             an optional library is not installed
 
 Every error has a `code` (a stable snake_case word for programs) and an `exit_code` (for the command line).
@@ -167,6 +168,13 @@ class ServiceDown(LookalikeError):
 
     code = "service_down"
     exit_code = 69
+
+
+class Interrupted(LookalikeError):
+    """The user stopped it: what was complete is kept, and a second run goes on from there."""
+
+    code = "interrupted"
+    exit_code = 130
 
 
 class MissingExtra(LookalikeError):

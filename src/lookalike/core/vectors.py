@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lookalike.core.errors import BadVectors, DimensionMismatch
+from lookalike.core.errors import BadInput, BadVectors, DimensionMismatch
 
 Vectors: TypeAlias = NDArray[np.float32]
 """shape (N, D), float32, C-contiguous."""
@@ -51,6 +51,22 @@ def as_vectors(vectors: ArrayLike, *, dimension: int | None = None) -> Vectors:
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise BadVectors(f"expected finite numbers, but row {row} holds NaN, an infinity or a value too large for float32")
     return array
+
+
+def as_keys(keys: ArrayLike) -> Keys:
+    """Check keys from outside.
+
+    Args:
+        keys: shape (N,), any integer dtype; an empty one may have any.
+    Returns:
+        shape (N,), int64; a view where `keys` already was that, else a new array.
+    Raises:
+        BadInput: when they are something else.
+    """
+    array = np.asarray(keys)
+    if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
+        raise BadInput(f"expected keys, whole numbers of shape (N,), got {array.dtype} of shape {array.shape}")
+    return array.astype(np.int64, copy=False)
 
 
 def normalise(vectors: Vectors) -> Vectors:

@@ -57,7 +57,7 @@ class FileBytes:
 
 def looks_like_picture(name: str) -> bool:
     """Whether a name ends like a picture's: for choosing files in a folder. What a file is, its content tells."""
-    return os.path.splitext(name)[1][1:].lower() in PICTURE_EXTENSIONS  # noqa: PTH122 - a name, not a path
+    return os.path.splitext(name)[1][1:].lower() in PICTURE_EXTENSIONS
 
 
 def content_id(data: bytes) -> str:

@@ -18,8 +18,11 @@ from lookalike.core.vectors import Keys, Vectors
 from lookalike.index.exact import ExactIndex
 from lookalike.index.projection import LEAST_TO_LEARN, Projection, learn
 from lookalike.index.snapshot import Manifest, discard_snapshots, read_snapshot, write_snapshot
+from lookalike.pipelines.reply import IndexFacts
 
 Projecting = Literal["auto", "off"]
+
+_CHANGES_WORTH_SAVING = 1000
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +64,30 @@ class View:
     def projection(self) -> Projection | None:
         """The projection in use."""
         return self._held.projection if self._held else None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there is an index in memory."""
+        return self._held is not None
+
+    @property
+    def worth_saving(self) -> bool:
+        """Whether the next opening would take noticeably longer without a new snapshot."""
+        held = self._held
+        return held is not None and held.seq > held.saved_seq and (
+            held.saved_seq < 0 or held.seq - held.saved_seq > _CHANGES_WORTH_SAVING
+        )
+
+    def facts(self) -> IndexFacts:
+        """What the index is at this moment."""
+        held = self._current()
+        return IndexFacts(
+            engine=held.index.engine,
+            seq=held.seq,
+            count=len(held.index),
+            dimension=held.index.dimension,
+            projection_learnt_from=held.projection.learnt_from if held.projection else 0,
+        )
 
     def refresh(self) -> None:
         """Bring the index up to date with the catalog; the first call reads the snapshot."""

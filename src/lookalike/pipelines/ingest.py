@@ -1,0 +1,181 @@
+"""Ingest: folders in, acknowledged pictures out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from lookalike.core.errors import Interrupted
+from lookalike.core.records import FileRecord, Metadata, RefusedFile
+from lookalike.pipelines.embed_files import FileEmbedder, Refused, Taken, taken
+from lookalike.pipelines.ingest_batches import BatchWriter
+from lookalike.pipelines.ingest_report import Failure, IngestReport
+from lookalike.pipelines.parts import Parts
+from lookalike.pipelines.walk import FoundFile, NotWalked, absolute, walk
+
+_COMMIT_AFTER_FILES = 512
+_COMMIT_AFTER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestOptions:
+    """How to ingest.
+
+    Attributes:
+        exclude: patterns of names or absolute paths to pass over, see `walk`.
+        prune: forget files below the given folders that are gone.
+        dry_run: look, and say what would be done.
+        retry_refused: read refused files again although they have not changed.
+        threads: how many read, decode and embed at once.
+    """
+
+    exclude: Sequence[str] = ()
+    prune: bool = False
+    dry_run: bool = False
+    retry_refused: bool = False
+    threads: int = 2
+
+
+Progress = Callable[[IngestReport], None]
+Acknowledge = Callable[[Sequence[FileRecord]], None]
+
+
+def ingest(
+    paths: Sequence[str | os.PathLike[str]],
+    parts: Parts,
+    *,
+    options: IngestOptions,
+    metadata: Mapping[str, Metadata] | None = None,
+    progress: Progress | None = None,
+    acknowledge: Acknowledge | None = None,
+) -> IngestReport:
+    """Take the pictures below folders into the catalog.
+
+    Unchanged files (size and time of change) are not read. Copies and renamed files are recognised by content and
+    not embedded again; a renamed file's old name is forgotten. A picture whose last file is forgotten or holds
+    another picture now is removed, unless it lies in the objects. A file that cannot be used never stops the run.
+    The index is left as it is: `View.refresh` brings it up to date.
+
+    Args:
+        paths: folders and files.
+        parts: the collection.
+        options: how.
+        metadata: fields by absolute path, laid over those of the files' pictures.
+        progress: called on the calling thread after each commit, and at least once.
+        acknowledge: called on the calling thread with the files of a commit once that is durable.
+    Raises:
+        Interrupted: at Ctrl-C, after what was complete has been committed; a second run goes on from there.
+        BadInput: when one of `paths` is not there.
+        Locked, ReadOnly, StorageFailed: when the catalog cannot be written; what was acknowledged stays.
+    """
+    report = IngestReport(dry_run=options.dry_run)
+    started = time.monotonic()
+    tell = _told(report, started, progress)
+    found = _found(paths, options, parts.folder, report)
+    catalog = parts.catalog
+    known = {file.path: file for file in catalog.files()}
+    refused = {} if options.retry_refused else {file.path: file for file in catalog.refused()}
+    fresh = _fresh(found, known, refused, report)
+    gone = _gone(paths, known, found, catalog.refused(), report) if options.prune else []
+    report.total = len(found) + len(report.failed)
+    tell()
+    if options.dry_run:
+        _foresee(fresh, known, gone, report)
+    else:
+        files = FileEmbedder(parts.embedder, catalog.known_ids(), limits=parts.limits)
+        writer = BatchWriter(catalog, parts.objects, files, known=known, metadata=metadata or {}, report=report)
+        with catalog.writing(), closing(taken(fresh, files.take, threads=options.threads)) as results:
+            _write(results, writer, tell, acknowledge)
+            writer.label(file.path for file in found)
+            writer.forget(gone)
+    tell()
+    return report
+
+
+def _write(
+    results: Iterable[Taken | Refused], writer: BatchWriter, tell: Callable[[], None], acknowledge: Acknowledge | None
+) -> None:
+    def commit() -> None:
+        durable = writer.commit()
+        if acknowledge is not None and durable:
+            acknowledge(durable)
+        tell()
+
+    due = time.monotonic() + _COMMIT_AFTER_S
+    try:
+        for result in results:
+            writer.add(result)
+            if writer.pending >= _COMMIT_AFTER_FILES or time.monotonic() > due:
+                commit()
+                due = time.monotonic() + _COMMIT_AFTER_S
+    except KeyboardInterrupt as error:
+        commit()
+        raise Interrupted("stopped; what was complete is kept, and the same command goes on from there") from error
+    commit()
+
+
+def _told(report: IngestReport, started: float, progress: Progress | None) -> Callable[[], None]:
+    def tell() -> None:
+        report.seconds = time.monotonic() - started
+        if progress is not None:
+            progress(report)
+
+    return tell
+
+
+def _found(
+    paths: Sequence[str | os.PathLike[str]], options: IngestOptions, own_folder: Path | None, report: IngestReport
+) -> list[FoundFile]:
+    found: list[FoundFile] = []
+    skip = [os.fsdecode(own_folder.absolute())] if own_folder else []
+    for item in walk(paths, exclude=options.exclude, skip_folders=skip):
+        if isinstance(item, NotWalked):
+            report.failed.append(Failure(item.path, item.reason, "unreadable"))
+        else:
+            found.append(item)
+    return found
+
+
+def _fresh(
+    found: list[FoundFile], known: Mapping[str, FileRecord], refused: Mapping[str, RefusedFile], report: IngestReport
+) -> list[FoundFile]:
+    """Files that must be read; the others are counted."""
+    fresh = []
+    for file in found:
+        before = known.get(file.path) or refused.get(file.path)
+        if before is None or (before.size_bytes, before.mtime_ns) != (file.size_bytes, file.mtime_ns):
+            fresh.append(file)
+        elif isinstance(before, RefusedFile):
+            report.failed.append(Failure(before.path, before.reason, before.code))
+        else:
+            report.unchanged += 1
+    return fresh
+
+
+def _gone(
+    paths: Sequence[str | os.PathLike[str]],
+    known: Mapping[str, FileRecord],
+    found: list[FoundFile],
+    refused: Iterable[RefusedFile],
+    report: IngestReport,
+) -> list[str]:
+    """Known files below the folders that were walked which are not there any more."""
+    here = {file.path for file in found}
+    unlisted = tuple(os.path.join(failure.path, "") for failure in report.failed)
+    tops = tuple(os.path.join(absolute(path), "") for path in paths)
+    remembered = [*known, *(file.path for file in refused)]
+    return [
+        path
+        for path in remembered
+        if path not in here and path.startswith(tops) and not path.startswith(unlisted) and not os.path.lexists(path)
+    ]
+
+
+def _foresee(fresh: list[FoundFile], known: Mapping[str, FileRecord], gone: list[str], report: IngestReport) -> None:
+    report.updated = sum(file.path in known for file in fresh)
+    report.added = len(fresh) - report.updated
+    report.removed = sum(path in known for path in gone)

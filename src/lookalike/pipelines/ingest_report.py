@@ -1,0 +1,62 @@
+"""What an ingest has done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that was not taken in.
+
+    Attributes:
+        path: absolute.
+        reason: one line for people.
+        code: a word for programs, see `docs/reference/refusals.md`.
+    """
+
+    path: str
+    reason: str
+    code: str
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What an ingest has done; counts grow while it runs.
+
+    Attributes:
+        added: files with a picture that the collection did not hold.
+        recognised: new files (copies, renamed ones) with a picture that it held: nothing was computed.
+        unchanged: files that are as they were: not read.
+        updated: known files that hold another picture now.
+        removed: files that were forgotten because they are gone.
+        failed: what was refused, also earlier and unchanged since.
+        total: files to look at, as far as is known.
+        seconds: since the beginning.
+        dry_run: whether nothing was done.
+    """
+
+    added: int = 0
+    recognised: int = 0
+    unchanged: int = 0
+    updated: int = 0
+    removed: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    total: int = 0
+    seconds: float = 0.0
+    dry_run: bool = False
+
+    @property
+    def done(self) -> int:
+        """Files looked at."""
+        return self.added + self.recognised + self.unchanged + self.updated + len(self.failed)
+
+    @property
+    def read(self) -> int:
+        """Files that were read and taken in."""
+        return self.added + self.recognised + self.updated
+
+    @property
+    def photos_per_second(self) -> float:
+        """Files read and taken in, by the second."""
+        return self.read / self.seconds if self.seconds > 0 else 0.0

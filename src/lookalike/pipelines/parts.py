@@ -1,0 +1,33 @@
+"""What a collection is made of, as the pipelines are handed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lookalike.catalog.base import Catalog
+from lookalike.embedding.base import Embedder
+from lookalike.images.limits import ImageLimits
+from lookalike.objects.base import Objects
+from lookalike.pipelines.view import View
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """The engines of one collection, wired by `lookalike.assembly`.
+
+    Attributes:
+        catalog: the truth.
+        objects: bytes of pictures that were added without a file.
+        embedder: of the catalog's model.
+        view: the index.
+        limits: what a picture may cost.
+        folder: the collection's own; None for one in memory.
+    """
+
+    catalog: Catalog
+    objects: Objects
+    embedder: Embedder
+    view: View
+    limits: ImageLimits
+    folder: Path | None

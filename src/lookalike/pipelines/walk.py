@@ -1,0 +1,147 @@
+"""Finding the files that may be pictures."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from lookalike.core.errors import BadInput
+from lookalike.images.files import looks_like_picture
+
+EXCLUDED_FOLDERS = (
+    ".*",
+    "@eaDir",
+    "#recycle",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "__pycache__",
+    "node_modules",
+    "lost+found",
+    "*.lrdata",
+    "*.lookalike",
+)
+"""Folders that are passed over: hidden ones, those in which systems and programs keep thumbnails and rubbish."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file to look at.
+
+    Attributes:
+        path: absolute, as `os.fsdecode` gives it.
+        size_bytes: when it was found; -1 where that could not be told.
+        mtime_ns: likewise, in nanoseconds.
+    """
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotWalked:
+    """A folder that could not be listed.
+
+    Attributes:
+        path: absolute.
+        reason: one line.
+    """
+
+    path: str
+    reason: str
+
+
+def absolute(path: str | os.PathLike[str]) -> str:
+    """The one spelling under which a file is known: absolute, `~` expanded, without `.` and `..`, links kept."""
+    return os.path.abspath(os.path.expanduser(os.fsdecode(path)))
+
+
+def walk(
+    paths: Iterable[str | os.PathLike[str]], *, exclude: Sequence[str] = (), skip_folders: Iterable[str] = ()
+) -> Iterator[FoundFile | NotWalked]:
+    """Find files below folders, in sorted order, each once.
+
+    In folders, names that end like a picture's are taken, hidden files and `EXCLUDED_FOLDERS` are not. Links are
+    followed, each folder is entered once, so that circles end. A file named in `paths` is taken whatever its name.
+
+    Args:
+        paths: folders and files.
+        exclude: patterns (`*.gif`, `Trash`, `*/raw/*`) that a name or an absolute path must not match.
+        skip_folders: absolute paths that are not entered, such as the collection's own.
+    Raises:
+        BadInput: when one of `paths` is not there.
+    """
+    walker = _Walker(tuple(exclude), set(skip_folders))
+    for path in map(absolute, paths):
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            raise BadInput(f"expected a folder or a file, but {path!r} cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise BadInput(f"expected a folder or a file, but {path!r} is no possible name: {error}") from error
+        yield from walker.folder(path) if stat.S_ISDIR(status.st_mode) else walker.file(path, status)
+
+
+class _Walker:
+    def __init__(self, exclude: tuple[str, ...], skip_folders: set[str]) -> None:
+        self._exclude = exclude
+        self._skip_folders = skip_folders
+        self._entered: set[tuple[int, int]] = set()
+        self._taken: set[str] = set()
+
+    def file(self, path: str, status: os.stat_result) -> Iterator[FoundFile]:
+        if path not in self._taken:
+            self._taken.add(path)
+            yield FoundFile(path, status.st_size, status.st_mtime_ns)
+
+    def folder(self, top: str) -> Iterator[FoundFile | NotWalked]:
+        waiting = [top]
+        while waiting:
+            path = waiting.pop()
+            try:
+                entries = self._listed(path)
+            except OSError as error:
+                yield NotWalked(path, f"the folder cannot be listed: {error.strerror or error}")
+                continue
+            for entry in entries:
+                if not _is_folder(entry) and self._wanted(entry):
+                    yield from self.file(entry.path, _status(entry))
+            waiting.extend(entry.path for entry in reversed(entries) if _is_folder(entry) and self._entering(entry))
+
+    def _listed(self, path: str) -> list[os.DirEntry[str]]:
+        status = os.stat(path)
+        identity = (status.st_dev, status.st_ino)
+        if identity in self._entered or path in self._skip_folders:
+            return []
+        self._entered.add(identity)
+        with os.scandir(path) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+
+    def _wanted(self, entry: os.DirEntry[str]) -> bool:
+        return looks_like_picture(entry.name) and not entry.name.startswith(".") and not self._excluded(entry)
+
+    def _entering(self, entry: os.DirEntry[str]) -> bool:
+        return not any(fnmatchcase(entry.name, pattern) for pattern in EXCLUDED_FOLDERS) and not self._excluded(entry)
+
+    def _excluded(self, entry: os.DirEntry[str]) -> bool:
+        return any(fnmatchcase(entry.name, pattern) or fnmatchcase(entry.path, pattern) for pattern in self._exclude)
+
+
+_UNKNOWN = os.stat_result((0, 0, 0, 0, 0, 0, -1, 0, -1, 0))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle: taken as a file, and refused with its reason when it is read
+        return False
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result:
+    try:
+        return entry.stat()
+    except OSError:  # gone, or a link to nowhere: the reading says so
+        return _UNKNOWN
