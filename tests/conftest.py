@@ -1,4 +1,4 @@
-"""Disks that are full or cannot be written, for every test that wants one."""
+"""Disks that are full or cannot be written, for every test that wants one; and the rule that CI skips nothing."""
 
 from __future__ import annotations
 
@@ -52,3 +52,11 @@ def _mount(*arguments: str) -> None:
 
 def _unmount(folder: Path) -> None:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With NOTHING_SKIPPED set, a skipped test is a failure: the machine lacks something that it was to have."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("NOTHING_SKIPPED") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

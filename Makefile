@@ -1,0 +1,54 @@
+# make demo    the main job on pictures that it makes itself
+# make test    every test that can run here
+# make lint    formatting, rules, types, floors
+# make bench   the figures of docs/benchmarks.md, measured anew
+#
+# Each makes what it needs in .venv; with PYTHON=python3.12 another Python is taken.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench page clean
+
+demo: $(VENV)/installed
+	$(BIN)/lookalike demo demo
+
+test: $(VENV)/tested
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/linted
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/benched
+	$(BIN)/python -m benchmarks.run $(BENCH)
+	$(BIN)/python -m benchmarks.page
+
+page: $(VENV)/installed
+	$(BIN)/python -m benchmarks.page
+
+clean:
+	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# $(INSTALL) may name a file of pinned versions: make test INSTALL="--constraint requirements.lock"
+$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL) --editable .
+	touch $@
+
+$(VENV)/tested: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL) --editable '.[test]'
+	touch $@
+
+$(VENV)/linted: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL) --editable '.[lint]'
+	touch $@
+
+$(VENV)/benched: $(VENV)/tested
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL) --editable '.[bench]'
+	touch $@
