@@ -49,7 +49,9 @@ def as_vectors(vectors: ArrayLike, *, dimension: int | None = None) -> Vectors:
         array = np.ascontiguousarray(array, dtype=np.float32)
     if not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-        raise BadVectors(f"expected finite numbers, but row {row} holds NaN, an infinity or a value too large for float32")
+        raise BadVectors(
+            f"expected finite numbers, but row {row} holds NaN, an infinity or a value too large for float32"
+        )
     return array
 
 

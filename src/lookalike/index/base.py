@@ -28,13 +28,18 @@ class Index(Protocol):
             keys: shape (N,), int64, not negative; where one occurs twice the last counts.
             vectors: shape (N, D), float32, not necessarily unit length. A zero vector has similarity 0 to everything.
         Raises:
-            DimensionMismatch: when the width is another.
+            DimensionMismatch: when the width is another, or there are not N vectors.
             BadVectors: when a value is not finite.
+            BadInput: when the keys are not whole numbers from 0 on. Nothing is changed then.
         """
         ...
 
     def remove(self, keys: Keys) -> None:
-        """Remove vectors; unknown keys are passed over. Idempotent."""
+        """Remove vectors; unknown keys are passed over. Idempotent.
+
+        Raises:
+            BadInput: when the keys are not whole numbers.
+        """
         ...
 
     def search(self, queries: Vectors, k: int, *, allowed: Keys | None = None) -> Neighbours:
@@ -43,9 +48,11 @@ class Index(Protocol):
         Args:
             queries: shape (N, D), float32, not necessarily unit length.
             k: at least 1; may be larger than the index.
-            allowed: shape (A,), int64: only these keys may be answered; None allows all.
+            allowed: shape (A,), int64: only these keys may be answered, of which some may be unknown or occur twice;
+                None allows all.
         Returns:
-            best first; ties go to the smaller key; padded as `Neighbours` says.
+            best first; ties go to the smaller key, and equal vectors tie; padded as `Neighbours` says. A vector's
+            similarity to itself is 1.
         Raises:
             DimensionMismatch: when the width is another.
             BadVectors: when a value is not finite.
@@ -54,7 +61,7 @@ class Index(Protocol):
         ...
 
     def save(self, folder: Path) -> list[str]:
-        """Write the index into files of a new folder, made durable.
+        """Write the index into files of a folder that is there and empty; who calls makes them durable.
 
         Returns:
             the names of the files written.

@@ -9,15 +9,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.core.errors import BadQuery, SnapshotDamaged
+from lookalike.core.errors import BadInput, BadQuery, DimensionMismatch, SnapshotDamaged
 from lookalike.core.records import Neighbours
-from lookalike.core.vectors import Keys, Vectors, as_vectors, normalise
+from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, normalise
 
 # Sums of products in float32 come out differently for equal rows, depending on their place in a matrix. The shortlist
 # is wider than k by what such a sum can be off, and the shortlist is compared again in float64. For unit vectors the
-# error of a float32 dot product is below D * 2^-24 (Higham, Accuracy and Stability of Numerical Algorithms, 3.1).
+# error of a float32 dot product is below D * 2^-24 (Higham, Accuracy and Stability of Numerical Algorithms, 3.1); the
+# rounding of the vectors, of their lengths and of the answer takes a few 2^-24 more.
 _UNIT_ROUNDOFF = 2.0**-24
+_ROUNDINGS_BESIDES = 8
 _BLOCK_VALUES = 16_000_000
+_SHORTLIST_VALUES = 2_000_000
 
 
 class _State(NamedTuple):
@@ -54,23 +57,29 @@ class ExactIndex:
         return len(self._state.keys)
 
     def upsert(self, keys: Keys, vectors: Vectors) -> None:
-        """Add vectors, or replace those of known keys; see `Index`."""
+        """Add vectors, or replace those of known keys; see `Index`. A search sees all of a call, or nothing of it."""
+        keys = as_keys(keys)
         rows = normalise(as_vectors(vectors, dimension=self._dimension))
-        last = {int(key): n for n, key in enumerate(keys)}
+        if len(keys) != len(rows):
+            raise DimensionMismatch(f"expected one vector for each of {len(keys)} keys, got {len(rows)}")
+        if (keys < 0).any():
+            raise BadInput(f"expected keys from 0 on, got {int(keys.min())}")
+        last = {key: n for n, key in enumerate(keys.tolist())}
         with self._changing:
+            state = self._state
             known = [key for key in last if key in self._slots]
             if known:
-                changed = self._state.rows.copy()
-                changed[[self._slots[key] for key in known]] = rows[[last[key] for key in known]]
-                self._state = self._buffers = _State(self._state.keys, changed)
+                state = self._replaced(state, [self._slots[key] for key in known], rows[[last[key] for key in known]])
             new = [key for key in last if key not in self._slots]
             if new:
-                self._append(np.array(new, np.int64), rows[[last[key] for key in new]])
+                state = self._appended(state, np.array(new, np.int64), rows[[last[key] for key in new]])
+            self._slots.update(zip(new, range(len(self._state.keys), len(state.keys)), strict=True))
+            self._state = state
 
     def remove(self, keys: Keys) -> None:
         """Remove vectors; see `Index`."""
         with self._changing:
-            gone = [self._slots[int(key)] for key in set(keys.tolist()) if int(key) in self._slots]
+            gone = [self._slots[key] for key in set(as_keys(keys).tolist()) if key in self._slots]
             if not gone:
                 return
             keep = np.ones(len(self._state.keys), bool)
@@ -85,7 +94,7 @@ class ExactIndex:
         units = normalise(as_vectors(queries, dimension=self._dimension))
         keys, rows = self._state
         if allowed is not None:
-            keep = np.isin(keys, allowed)
+            keep = np.isin(keys, as_keys(allowed))
             keys, rows = keys[keep], rows[keep]
         found_keys = np.full((len(units), k), -1, np.int64)
         found = np.full((len(units), k), -np.inf, np.float32)
@@ -119,27 +128,44 @@ class ExactIndex:
         index._slots = {key: slot for slot, key in enumerate(keys.tolist())}
         return index
 
-    def _append(self, keys: Keys, rows: Vectors) -> None:
-        start, end = len(self._state.keys), len(self._state.keys) + len(keys)
+    def _replaced(self, state: _State, slots: list[int], rows: Vectors) -> _State:
+        changed = state.rows.copy()  # for searches that run may be reading the old ones
+        changed[slots] = rows
+        self._buffers = _State(state.keys, changed)
+        return self._buffers
+
+    def _appended(self, state: _State, keys: Keys, rows: Vectors) -> _State:
+        start, end = len(state.keys), len(state.keys) + len(keys)
         if end > len(self._buffers.keys):
             room = max(end, 2 * start, 1024)
             buffers = _State(np.empty(room, np.int64), np.empty((room, self._dimension), np.float32))
-            buffers.keys[:start], buffers.rows[:start] = self._state
+            buffers.keys[:start], buffers.rows[:start] = state
             self._buffers = buffers
         self._buffers.keys[start:end], self._buffers.rows[start:end] = keys, rows
-        self._state = _State(self._buffers.keys[:end], self._buffers.rows[:end])
-        self._slots.update(zip(keys.tolist(), range(start, end), strict=True))
+        return _State(self._buffers.keys[:end], self._buffers.rows[:end])
 
 
 def _best(row: Vectors, query: Vectors, keys: Keys, rows: Vectors, k: int) -> tuple[Keys, Vectors]:
     """The k largest of a row of similarities, ties to the smaller key, computed again in float64."""
     if len(row) > k:
         least = np.partition(row, len(row) - k)[len(row) - k]
-        slack = 2 * (rows.shape[1] + 4) * _UNIT_ROUNDOFF
+        slack = 2 * (rows.shape[1] + _ROUNDINGS_BESIDES) * _UNIT_ROUNDOFF
         shortlist = np.flatnonzero(row >= least - slack)
     else:
         shortlist = np.arange(len(row))
-    products = np.einsum("jd,d->j", rows[shortlist].astype(np.float64), query.astype(np.float64))
-    similarities = products.astype(np.float32)
+    similarities = _cosines(rows, shortlist, query)
     order = np.lexsort((keys[shortlist], -similarities))[:k]
     return keys[shortlist[order]], similarities[order]
+
+
+def _cosines(rows: Vectors, slots: NDArray[np.intp], query: Vectors) -> Vectors:
+    """Cosines of some rows and a query, each from its row alone; 0 where one of them is 0."""
+    wanted = query.astype(np.float64)
+    cosines = np.empty(len(slots), np.float32)
+    block = max(1, _SHORTLIST_VALUES // max(1, len(wanted)))  # all may tie, as with equal pictures or a zero query
+    for start in range(0, len(slots), block):
+        some = rows[slots[start : start + block]].astype(np.float64)
+        products = np.einsum("jd,d->j", some, wanted)
+        lengths = np.sqrt(np.einsum("jd,jd->j", some, some) * np.einsum("d,d->", wanted, wanted))
+        cosines[start : start + block] = products / np.where(lengths > 0, lengths, 1)
+    return cosines

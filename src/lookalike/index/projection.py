@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.core.vectors import Vectors, normalise
+from lookalike.core.vectors import Vectors, as_vectors, normalise
 
 LEAST_TO_LEARN = 256
 """A smaller collection is searched with its raw vectors."""
@@ -26,6 +26,8 @@ MOST_TO_LEARN = 50_000
 """From a larger collection, evenly spread vectors are taken."""
 
 WIDTH = 128
+
+_ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,12 +52,23 @@ class Projection:
     def apply(self, vectors: Vectors) -> Vectors:
         """Project vectors.
 
+        Computed in float64, so that equal vectors come out equal, wherever in an array they stand.
+
         Args:
             vectors: shape (N, D), float32.
         Returns:
             shape (N, d), float32, rows of length 1 (0 for the mean itself), a new array.
+        Raises:
+            DimensionMismatch: when the width is another.
+            BadVectors: when a value is not finite, or so large that the result is not.
         """
-        return normalise(np.matmul(vectors - self.mean, self.components, dtype=np.float32))
+        raw = as_vectors(vectors, dimension=len(self.mean))
+        components = self.components.astype(np.float64)
+        projected = np.empty((len(raw), self.dimension), np.float64)
+        for start in range(0, len(raw), _ROWS_AT_ONCE):  # few enough to stay in the processor's cache
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            projected[rows] = (raw[rows] - self.mean).astype(np.float64) @ components
+        return normalise(as_vectors(projected))
 
 
 def learn(batches: Iterable[Vectors], *, count: int, width: int = WIDTH) -> Projection | None:
@@ -73,6 +86,8 @@ def learn(batches: Iterable[Vectors], *, count: int, width: int = WIDTH) -> Proj
     if count < LEAST_TO_LEARN:
         return None
     moments = _moments(_evenly_spread(batches, count=count))
+    if moments is None:
+        return None
     deviation = np.sqrt(np.maximum(moments.covariance.diagonal(), 0))
     floor = 1e-3 * deviation.max(initial=0.0)
     if floor <= 0:
@@ -89,14 +104,16 @@ class _Moments(NamedTuple):
     covariance: NDArray[np.float64]
 
 
-def _moments(batches: Iterator[Vectors]) -> _Moments:
+def _moments(batches: Iterator[Vectors]) -> _Moments | None:
     """Mean and covariance in one pass, about the first batch's mean so that nothing large cancels."""
-    firsts = list(islice(batches, 1))
-    shift = firsts[0].mean(axis=0)
+    first = next(batches, None)
+    if first is None:
+        return None
+    shift = first.mean(axis=0, dtype=np.float64).astype(np.float32)  # of equal rows exactly such a row
     total = np.zeros(shift.shape, np.float64)
     products = np.zeros((len(shift), len(shift)), np.float64)
     count = 0
-    for batch in chain(firsts, batches):
+    for batch in chain([first], batches):
         moved = batch - shift
         total += moved.sum(axis=0, dtype=np.float64)
         products += moved.T @ moved
@@ -106,8 +123,11 @@ def _moments(batches: Iterator[Vectors]) -> _Moments:
 
 
 def _evenly_spread(batches: Iterable[Vectors], *, count: int) -> Iterator[Vectors]:
+    """Every n-th row of all, wherever one batch ends and the next begins; no batch that comes out is empty."""
     step = -(-count // MOST_TO_LEARN)
     seen = 0
     for batch in batches:
-        yield batch[-seen % step :: step]
+        taken = batch[-seen % step :: step]
+        if len(taken):
+            yield taken
         seen += len(batch)
