@@ -1,6 +1,7 @@
 """Snapshots: an index on disk, immutable, hashed before it is believed, replaced by an atomic rename.
 
     snapshots/
+      LOCK                     held by who writes
       CURRENT                  one line: "<folder> <SHA-256 of its manifest.json>"
       000000012345-1a2b3c4d/
         manifest.json          what `Manifest` holds
@@ -9,19 +10,21 @@
 
 Every file is read once, hashed, and only then understood, so that a damaged one is noticed and never used. Not
 promised: that another version of Lookalike can read it. A snapshot that cannot be used costs the time of a rebuild.
+See `docs/reference/snapshot-format.md`.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
-import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,41 +32,14 @@ from numpy.typing import NDArray
 
 from lookalike.core.errors import SnapshotDamaged, StorageFailed
 from lookalike.index.exact import ExactIndex
+from lookalike.index.manifest import VERSION, Manifest, manifest_bytes, read_manifest
 from lookalike.index.projection import Projection
 
-VERSION = 1
+_LOCK = "LOCK"
 _CURRENT = "CURRENT"
 _MANIFEST = "manifest.json"
 _PROJECTION = "projection.npz"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """What a snapshot says of itself.
-
-    Attributes:
-        version: of the snapshot format.
-        engine: of the index.
-        model_id: whose vectors it holds.
-        seq: it has applied all changes of the catalog up to this number.
-        count: how many vectors it holds.
-        dimension: of the vectors in the index (after the projection).
-        learnt_from: how many vectors the projection was learnt from; 0 where there is none.
-        projected: whether a projection was wanted ("auto") or switched off ("off").
-        recall: recall@10 measured when it was made; 1.0 for an exact index.
-        files: SHA-256 of each file, by name.
-    """
-
-    version: int
-    engine: str
-    model_id: str
-    seq: int
-    count: int
-    dimension: int
-    learnt_from: int
-    projected: str
-    recall: float
-    files: dict[str, str]
+_NAME = re.compile(r"[0-9]{12,20}-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,41 +52,46 @@ class Snapshot:
 
 
 def write_snapshot(
-    folder: Path, index: ExactIndex, projection: Projection | None, *, model_id: str, seq: int, projected: str
+    folder: Path,
+    index: ExactIndex,
+    projection: Projection | None,
+    *,
+    model_id: str,
+    seq: int,
+    lineage: str,
+    projected: str,
 ) -> Manifest:
     """Write a snapshot and make it the current one; older ones are deleted afterwards.
 
-    Durable when it returns. Safe against being killed at any moment: the current snapshot is whole, old or new.
+    Durable when it returns. Safe against being killed at any moment: the current snapshot is whole, old or new. Who
+    writes meanwhile in another thread or process is waited for.
 
     Raises:
-        StorageFailed: when the disk is full or fails; the current snapshot stays.
+        StorageFailed: when the disk is full or fails; the current snapshot stays (or, where only the last sync failed,
+            is the new one).
     """
     name = f"{seq:012d}-{secrets.token_hex(4)}"
-    place = folder / name
-    try:
-        place.mkdir(parents=True)
-        files = index.save(place)
-        if projection is not None:
-            np.savez(place / _PROJECTION, mean=projection.mean, components=projection.components)
-            files.append(_PROJECTION)
-        manifest = Manifest(
-            version=VERSION,
-            engine=index.engine,
-            model_id=model_id,
-            seq=seq,
-            count=len(index),
-            dimension=index.dimension,
-            learnt_from=projection.learnt_from if projection else 0,
-            projected=projected,
-            recall=1.0,
-            files={file: _hash_and_sync(place / file) for file in files},
-        )
-        (place / _MANIFEST).write_text(json.dumps(asdict(manifest), indent=1))
-        _point_at(folder, name, _hash_and_sync(place / _MANIFEST))
-    except OSError as error:
-        shutil.rmtree(place, ignore_errors=True)
-        raise StorageFailed(f"the index could not be saved in {folder}: {error.strerror or error}") from error
-    _sweep(folder, keep=name)
+    with _storing(folder), _alone(folder):
+        with _removed_on_failure(folder / name):
+            files = _write_files(folder / name, index, projection)
+            manifest = Manifest(
+                version=VERSION,
+                engine=index.engine,
+                model_id=model_id,
+                seq=seq,
+                lineage=lineage,
+                count=len(index),
+                dimension=index.dimension,
+                learnt_from=projection.learnt_from if projection else 0,
+                projected=projected,
+                recall=1.0,
+                files=files,
+            )
+            (folder / name / _MANIFEST).write_bytes(manifest_bytes(manifest))
+            pointer = _write_pointer(folder, name)
+            pointer.replace(folder / _CURRENT)  # from here on the new one is the current one
+        _sync_folder(folder)
+        _sweep(folder, keep=name)
     return manifest
 
 
@@ -132,22 +113,67 @@ def read_snapshot(folder: Path) -> Snapshot:
 
 
 def discard_snapshots(folder: Path) -> None:
-    """Delete all snapshots; the next opening makes a new one from the catalog. Idempotent."""
-    with suppress(FileNotFoundError):
-        (folder / _CURRENT).unlink()
-    _sweep(folder, keep="")
+    """Delete all snapshots; the next opening makes a new one from the catalog. Idempotent.
+
+    Raises:
+        StorageFailed: when the disk does not let it.
+    """
+    if not folder.exists():
+        return
+    with _storing(folder), _alone(folder):
+        (folder / _CURRENT).unlink(missing_ok=True)
+        _sweep(folder, keep="")
+
+
+@contextmanager
+def _storing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(f"the index could not be saved in {folder}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One writes at a time, or one would sweep away what another is writing. The lock ends with the process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _removed_on_failure(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+
+
+def _write_files(place: Path, index: ExactIndex, projection: Projection | None) -> dict[str, str]:
+    """Write all but the manifest; SHA-256 by name."""
+    place.mkdir()
+    files = index.save(place)
+    if projection is not None:
+        with (place / _PROJECTION).open("wb") as file:
+            file.write(_projection_bytes(projection))
+        files.append(_PROJECTION)
+    return {file: _hash_and_sync(place / file) for file in files}
 
 
 def _current(folder: Path) -> tuple[str, str]:
     with _translating(folder):
         name, manifest_hash = (folder / _CURRENT).read_text("ascii").split()
-        return _plain(name), manifest_hash
+        if not _NAME.fullmatch(name):
+            raise SnapshotDamaged(f"{folder / _CURRENT}: expected the name of a snapshot, got {name[:80]!r}")
+        return name, manifest_hash
 
 
 def _read(folder: Path, name: str, manifest_hash: str) -> Snapshot:
     with _translating(folder):
-        manifest = _manifest(_checked(folder / name / _MANIFEST, manifest_hash))
-        content = {file: _checked(folder / name / _plain(file), digest) for file, digest in manifest.files.items()}
+        manifest = read_manifest(_checked(folder / name / _MANIFEST, manifest_hash), engine=ExactIndex.engine)
+        content = {file: _checked(folder / name / file, digest) for file, digest in manifest.files.items()}
         index = ExactIndex.from_arrays(_array(content["keys.npy"]), _array(content["vectors.npy"]))
         return Snapshot(manifest, index, _projection(content.get(_PROJECTION), manifest))
 
@@ -169,15 +195,15 @@ def _hash_and_sync(path: Path) -> str:
     return digest
 
 
-def _point_at(folder: Path, name: str, manifest_hash: str) -> None:
+def _write_pointer(folder: Path, name: str) -> Path:
+    digest = _hash_and_sync(folder / name / _MANIFEST)
     _sync_folder(folder / name)
-    part = folder / f"{_CURRENT}.{name}.part"
+    part = folder / name / _CURRENT
     with part.open("w", encoding="ascii") as file:
-        file.write(f"{name} {manifest_hash}\n")
+        file.write(f"{name} {digest}\n")
         file.flush()
         os.fsync(file.fileno())
-    part.replace(folder / _CURRENT)
-    _sync_folder(folder)
+    return part
 
 
 def _sync_folder(folder: Path) -> None:
@@ -189,19 +215,11 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _sweep(folder: Path, *, keep: str) -> None:
-    """Delete what is not current: best effort, for a reader may just be opening it and then simply tries again."""
+    """Delete the snapshots that are not current: best effort, for who is just reading one simply tries again."""
     with suppress(OSError):
         for entry in list(folder.iterdir()):
-            if entry.is_dir() and entry.name != keep:
+            if _NAME.fullmatch(entry.name) and entry.name != keep:
                 shutil.rmtree(entry, ignore_errors=True)
-            elif entry.name.endswith(".part"):
-                entry.unlink(missing_ok=True)
-
-
-def _plain(name: str) -> str:
-    if not name or "/" in name or "\\" in name or name.startswith("."):
-        raise SnapshotDamaged(f"expected the plain name of a file, got {name!r}")
-    return name
 
 
 def _checked(path: Path, digest: str) -> bytes:
@@ -212,19 +230,15 @@ def _checked(path: Path, digest: str) -> bytes:
     return content
 
 
-def _manifest(content: bytes) -> Manifest:
-    manifest = Manifest(**json.loads(content))
-    if manifest.version != VERSION or manifest.engine != ExactIndex.engine:
-        raise SnapshotDamaged(
-            f"expected snapshot version {VERSION} of engine {ExactIndex.engine}, "
-            f"got version {manifest.version} of engine {manifest.engine}"
-        )
-    return manifest
-
-
 def _array(content: bytes) -> NDArray[np.generic]:
     array: NDArray[np.generic] = np.load(io.BytesIO(content), allow_pickle=False)
     return array
+
+
+def _projection_bytes(projection: Projection) -> bytes:
+    content = io.BytesIO()
+    np.savez(content, mean=projection.mean, components=projection.components)
+    return content.getvalue()
 
 
 def _projection(content: bytes | None, manifest: Manifest) -> Projection | None:
