@@ -15,8 +15,8 @@ class Arithmetic(Protocol):
 
     precision: str
 
-    def enter(self, graph: Graph, pixels: str) -> str:
-        """From uint8 (N, 3, H, W) to the network's own numbers."""
+    def stem(self, graph: Graph, pixels: str, convolution: Convolution) -> str:
+        """The first convolution: from uint8 (N, H, W, 3) to the network's own numbers, channels first."""
         ...
 
     def convolve(self, graph: Graph, inputs: str, convolution: Convolution) -> str:
@@ -33,10 +33,14 @@ class Float32:
 
     precision = "fp32"
 
-    def enter(self, graph: Graph, pixels: str) -> str:
-        """One operator computes (x - 127) / 128, exactly."""
-        scale = graph.constant("pixel_scale", np.float32(PIXEL_SCALE))
-        return graph.node("DequantizeLinear", [pixels, scale, graph.constant("pixel_mean", np.uint8(PIXEL_MEAN))], "x")
+    def stem(self, graph: Graph, pixels: str, convolution: Convolution) -> str:
+        """One operator computes (x - 127) / 128, exactly; then the convolution."""
+        scale, mean = (
+            graph.constant("pixel_scale", np.float32(PIXEL_SCALE)),
+            graph.constant("pixel_mean", np.uint8(PIXEL_MEAN)),
+        )
+        channels_first = graph.node("Transpose", [pixels], "channels_first", perm=[0, 3, 1, 2])
+        return self.convolve(graph, graph.node("DequantizeLinear", [channels_first, scale, mean], "x"), convolution)
 
     def convolve(self, graph: Graph, inputs: str, convolution: Convolution) -> str:
         """Conv, then Clip where ReLU6 follows."""

@@ -21,8 +21,7 @@ def assemble(network: Network, arithmetic: Arithmetic) -> bytes:
         the file, the same bytes on every machine.
     """
     graph = Graph()
-    pixels = graph.node("Transpose", [graph.resize_pixels(side=INPUT_SIDE)], "channels_first", perm=[0, 3, 1, 2])
-    x = arithmetic.convolve(graph, arithmetic.enter(graph, pixels), network.stem)
+    x = arithmetic.stem(graph, graph.resize_pixels(side=INPUT_SIDE), network.stem)
     for block in network.blocks:
         wide = x if block.expand is None else arithmetic.convolve(graph, x, block.expand)
         narrow = arithmetic.convolve(graph, arithmetic.convolve(graph, wide, block.depthwise), block.project)

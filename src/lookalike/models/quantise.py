@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.models import wide_stem
 from lookalike.models.arithmetic import conv_node
-from lookalike.models.efficientnet_lite0 import PIXEL_MEAN, PIXEL_SCALE, Convolution
+from lookalike.models.efficientnet_lite0 import INPUT_SIDE, PIXEL_MEAN, PIXEL_SCALE, Convolution
 from lookalike.models.graph import Graph
 
 LARGEST_WEIGHT = 63
@@ -120,24 +121,22 @@ class Int8:
         self._calibration = calibration
         self._levels: dict[str, Levels] = {}
 
-    def enter(self, graph: Graph, pixels: str) -> str:
-        """The pixels' own levels."""
-        return self._dequantise(graph, pixels, PIXELS, name="x")
+    def stem(self, graph: Graph, pixels: str, convolution: Convolution) -> str:
+        """The same sums, four output columns at a time; see `lookalike.models.wide_stem`."""
+        inputs = self._dequantise(graph, wide_stem.group_columns(graph, pixels, side=INPUT_SIDE), PIXELS, name="x")
+        weight, bias = self._quantised(convolution, input_scale=PIXELS.scale)
+        wide = QuantisedWeight(wide_stem.widened(weight.levels), np.tile(weight.scales, wide_stem.COLUMNS))
+        parts = self._parts(graph, inputs, convolution.name, wide, np.tile(bias, wide_stem.COLUMNS))
+        exact = wide_stem.conv_node(graph, parts, f"{convolution.name}_exact")
+        grouped = self._quantise(graph, exact, RELU6, name=convolution.name)
+        columns = wide_stem.ungroup_columns(graph, grouped, channels=len(bias), side=INPUT_SIDE)
+        return self._dequantise(graph, columns, RELU6, name=convolution.name)
 
     def convolve(self, graph: Graph, inputs: str, convolution: Convolution) -> str:
         """Conv between levels; ReLU6 is where the levels end."""
         name = convolution.name
-        input_scale = self._levels[inputs].scale
-        weight = quantise_weight(convolution, input_scale=input_scale)
-        correction = np.asarray(self._calibration.bias_corrections.get(name, 0), np.float32)
-        bias_scales = weight.scales * input_scale
-        bias = np.rint((convolution.bias + correction) / bias_scales).astype(np.int32)
-        parts = [
-            inputs,
-            _dequantise_channels(graph, f"{name}_weight", weight.levels, weight.scales),
-            _dequantise_channels(graph, f"{name}_bias", bias, bias_scales),
-        ]
-        exact = conv_node(graph, convolution, parts, f"{name}_exact")
+        weight, bias = self._quantised(convolution, input_scale=self._levels[inputs].scale)
+        exact = conv_node(graph, convolution, self._parts(graph, inputs, name, weight, bias), f"{name}_exact")
         return self._requantise(graph, exact, RELU6 if convolution.relu6 else self._levels_of(name), name=name)
 
     def add(self, graph: Graph, left: str, right: str, *, name: str) -> str:
@@ -145,15 +144,35 @@ class Int8:
         exact = graph.node("Add", [left, right], f"{name}_exact")
         return self._requantise(graph, exact, self._levels_of(name), name=name)
 
+    def _quantised(
+        self, convolution: Convolution, *, input_scale: np.float32
+    ) -> tuple[QuantisedWeight, NDArray[np.int32]]:
+        weight = quantise_weight(convolution, input_scale=input_scale)
+        correction = np.asarray(self._calibration.bias_corrections.get(convolution.name, 0), np.float32)
+        return weight, np.rint((convolution.bias + correction) / (weight.scales * input_scale)).astype(np.int32)
+
+    def _parts(
+        self, graph: Graph, inputs: str, name: str, weight: QuantisedWeight, bias: NDArray[np.int32]
+    ) -> list[str]:
+        """What a Conv reads: its input, its weight and its bias, the latter two dequantised from constants."""
+        bias_scales = weight.scales * self._levels[inputs].scale
+        return [
+            inputs,
+            _dequantise_channels(graph, f"{name}_weight", weight.levels, weight.scales),
+            _dequantise_channels(graph, f"{name}_bias", bias, bias_scales),
+        ]
+
     def _levels_of(self, name: str) -> Levels:
         low, high = self._calibration.ranges[name]
         scale = np.float32((high - low) / 255)
         return Levels(scale, np.uint8(round(-low / float(scale))))
 
     def _requantise(self, graph: Graph, exact: str, levels: Levels, *, name: str) -> str:
+        return self._dequantise(graph, self._quantise(graph, exact, levels, name=name), levels, name=name)
+
+    def _quantise(self, graph: Graph, exact: str, levels: Levels, *, name: str) -> str:
         scale, zero = graph.constant(f"{name}_to_scale", levels.scale), graph.constant(f"{name}_to_zero", levels.zero)
-        quantised = graph.node("QuantizeLinear", [exact, scale, zero], f"{name}_levels")
-        return self._dequantise(graph, quantised, levels, name=name)
+        return graph.node("QuantizeLinear", [exact, scale, zero], f"{name}_levels")
 
     def _dequantise(self, graph: Graph, quantised: str, levels: Levels, *, name: str) -> str:
         self._levels[name] = levels

