@@ -603,3 +603,17 @@ def test_a_catalog_put_back_from_a_copy_has_another_lineage_from_there_on(tmp_pa
     after = [changed("b"), changed("c")][-1]
     assert before[0] == after[0]
     assert len({*before, *after}) == 5
+
+
+def test_a_catalog_that_was_used_has_no_damage(catalog: Catalog) -> None:
+    with catalog.transaction() as transaction:
+        transaction.put_images([image("a", metadata={"n": [1, "x"]}), image("b")], rows(1, 2))
+        transaction.put_files([file("a", "/a.jpg"), file("b", "/b.jpg")])
+    with catalog.transaction() as transaction:
+        transaction.remove_images([image_id("a")])
+        transaction.merge_metadata({image_id("b"): {"label": "cat"}})
+    assert catalog.check() == []
+
+
+def test_a_new_catalog_has_no_damage(engine: Callable[[], Catalog]) -> None:
+    assert engine().check() == []

@@ -241,6 +241,16 @@ class Catalog(Protocol):
         """For pictures that pass a filter, the first path (sorted) that does; those without a file are left out."""
         ...
 
+    def check(self) -> list[str]:
+        """Look for damage. Reads everything, so it takes as long as that.
+
+        Returns:
+            what does not hold, one line each; empty where all is well.
+        Raises:
+            Locked, StorageFailed: when it cannot be read at all.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of files and locks. Idempotent."""
         ...

@@ -269,6 +269,12 @@ class MemoryCatalog:
         images = {image_id: state.held[image_id].image for image_id in ids if image_id in state.held}
         return first_matching_paths(where, images, state.paths_of())
 
+    def check(self) -> list[str]:
+        """Look for damage: files of pictures that are not there."""
+        state = self._state
+        lost = [path for path, file in state.files.items() if file.image_id not in state.held]
+        return [f"{len(lost)} rows of files belong to no picture"] if lost else []
+
     def close(self) -> None:
         """Nothing to let go of."""
 

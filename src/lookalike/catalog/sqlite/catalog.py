@@ -12,13 +12,14 @@ from pathlib import Path
 from lookalike.catalog.base import CatalogFacts, StoredVectors
 from lookalike.catalog.paths import first_matching_paths
 from lookalike.catalog.sqlite import reading
+from lookalike.catalog.sqlite.checking import damage
 from lookalike.catalog.sqlite.connections import Connections
 from lookalike.catalog.sqlite.filters import selection
 from lookalike.catalog.sqlite.format import FORMAT, check_current, check_not_newer, format_of, migrate
 from lookalike.catalog.sqlite.lock import writer_lock
 from lookalike.catalog.sqlite.writing import SqliteTransaction
 from lookalike.catalog.storable import path_bytes
-from lookalike.core.errors import BadInput, NoCollection, ReadOnly, StorageFailed, WrongModel
+from lookalike.core.errors import BadInput, CatalogDamaged, NoCollection, ReadOnly, StorageFailed, WrongModel
 from lookalike.core.filters import Filter
 from lookalike.core.records import Change, FileRecord, ImageRecord, RefusedFile
 from lookalike.core.vectors import Keys
@@ -223,6 +224,14 @@ class SqliteCatalog:
             images = reading.images(connection, ids)
             files = reading.files_of(connection, ids)
         return first_matching_paths(where, images, files)
+
+    def check(self) -> list[str]:
+        """Look for damage; see `Catalog`."""
+        try:
+            with self._connections.reading() as connection:
+                return damage(connection)
+        except CatalogDamaged as error:
+            return [str(error)]
 
     @contextmanager
     def _transaction(self) -> Iterator[SqliteTransaction]:

@@ -60,6 +60,23 @@ class WriterLock:
                 if self._holders == 0:
                     os.close(self._descriptor)
 
+    def holder(self) -> str | None:
+        """Who is writing at this moment, in words; None where nobody is."""
+        with self._mutex:
+            if self._holders and self._process == os.getpid():
+                return f"process {os.getpid()}, this one"
+            try:
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            except OSError:  # not there, or not to be written: by nobody then
+                return None
+            try:
+                self._wait(descriptor, deadline=0.0)
+            except Locked:
+                return _holder(descriptor)
+            finally:
+                os.close(descriptor)  # which lets go of the lock
+        return None
+
     def _acquired(self, wait_s: float) -> int:
         descriptor = self._opened()
         try:
