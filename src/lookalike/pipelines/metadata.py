@@ -57,7 +57,7 @@ class MetadataTable:
 
     def absolute(self, path: str) -> str:
         """A path of the table, absolute."""
-        return absolute(os.path.join(self.root, path))  # noqa: PTH118 - a text, which may hold surrogates
+        return absolute(os.path.join(self.root, path))
 
 
 @dataclass(frozen=True, slots=True)

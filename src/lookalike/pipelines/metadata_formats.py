@@ -28,8 +28,8 @@ def read_rows(path: Path) -> list[RawRow]:
     """Read a table; its format is told by the end of its name.
 
     Values stay texts in `.csv` and `.tsv`, where an empty cell is left out, and keep their types in `.json` (a list of
-    objects) and `.jsonl` or `.ndjson` (an object on each line). A `.csv` may be separated by commas, semicolons or tabs.
-    The encoding is UTF-8, or UTF-16 with a byte order mark.
+    objects) and `.jsonl` or `.ndjson` (an object on each line). A `.csv` may be separated by commas, semicolons or
+    tabs. The encoding is UTF-8, or UTF-16 with a byte order mark.
 
     Raises:
         BadInput: when the file cannot be read, is larger than 200 MB or is not such a table; with the line.
@@ -125,9 +125,8 @@ def _from_json_lines(text: str) -> Iterator[RawRow]:
 def _object(row: object, number: int) -> Metadata:
     if not isinstance(row, dict) or not any(key in row for key in KEY_COLUMNS):
         raise ValueError(f"row {number}: expected an object with a field 'path' or 'id', got {row!r:.100}")
-    for key in KEY_COLUMNS:
-        if not isinstance(row.get(key), str | None):
-            raise ValueError(f"row {number}: expected {key} to be a text, got {row[key]!r:.100}")
+    if not all(isinstance(row.get(key), str | None) for key in KEY_COLUMNS):
+        raise ValueError(f"row {number}: expected 'path' and 'id' to be texts, got {row!r:.100}")
     return row
 
 

@@ -22,12 +22,12 @@ def watch(
     wanted: Callable[[str], bool] | None = None,
     debounce_ms: int = 1_600,
 ) -> None:
-    """Tell what changes below folders until `stop` is set. Blocks; changes that happen during `on_change` come after it.
+    """Tell what changes below folders until `stop` is set.
 
-    A batch ends when nothing has changed for 0.1 s, or after `debounce_ms`. Renamed files come with both of their names,
-    deleted ones with theirs; of a folder that was moved or deleted, perhaps with its own name alone: so take each path as
-    the place where to look, and for deletions prune. A folder of `paths` that vanishes is waited for; that it has gone or
-    come (back) is told as a change of itself.
+    Blocks; what changes during `on_change` is told after it. A batch ends when nothing has changed for 0.1 s, or after
+    `debounce_ms`. Renamed files come with both of their names, deleted ones with theirs; of a folder that was moved or
+    deleted perhaps its own name alone. So take each path as a place where to look, and prune. A folder of `paths` that
+    vanishes is waited for; that it has gone or come (back) is told as a change of itself.
 
     Args:
         paths: folders and files; those that are not there yet are waited for.
@@ -97,7 +97,7 @@ def _batches(roots: list[str], *, stop: Event, debounce_ms: int) -> Iterator[lis
 
 def _place(path: str) -> str:
     """Where to look: names that are not UTF-8 come garbled, so that their folder is told in their place."""
-    return os.path.dirname(path) if "\ufffd" in path else path  # noqa: PTH120 - a text
+    return os.path.dirname(path) if "\ufffd" in path else path
 
 
 def _watchfiles() -> Any:
