@@ -1,0 +1,51 @@
+"""Small snapshots of which one can see whether all their files belong together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lookalike.index.exact import ExactIndex
+from lookalike.index.manifest import Manifest
+from lookalike.index.projection import Projection
+from lookalike.index.snapshot import Snapshot, write_snapshot
+
+N, D = 30, 6
+QUERIES = np.random.default_rng(9).standard_normal((8, D)).astype(np.float32)
+
+
+def write(folder: Path, seq: int, *, projected: bool = True) -> Manifest:
+    """Write a snapshot whose vectors, keys and projection all follow from `seq`."""
+    projection = Projection(np.full(2 * D, seq, np.float32), np.full((2 * D, D), seq, np.float32), learnt_from=300)
+    return write_snapshot(
+        folder,
+        index_of(seq),
+        projection if projected else None,
+        model_id="m" * 64,
+        seq=seq,
+        lineage="l" * 16,
+        projected="auto" if projected else "off",
+    )
+
+
+def index_of(seq: int) -> ExactIndex:
+    index = ExactIndex(D)
+    index.upsert(np.arange(N) + seq, np.random.default_rng(seq).standard_normal((N, D)).astype(np.float32))
+    return index
+
+
+def answers(index: ExactIndex) -> list[Any]:
+    found = index.search(QUERIES, 5)
+    return [found.keys.tolist(), found.similarities.tolist()]
+
+
+def seq_if_whole(snapshot: Snapshot) -> int:
+    """The `seq` of a snapshot, of which every part must follow from it."""
+    seq = snapshot.manifest.seq
+    assert answers(snapshot.index) == answers(index_of(seq))
+    assert snapshot.projection is not None
+    assert (snapshot.projection.mean == seq).all()
+    assert (snapshot.projection.components == seq).all()
+    return seq
