@@ -1,0 +1,474 @@
+"""The view keeps step with its catalog, and tells a snapshot that belongs to another."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lookalike.catalog.base import Catalog
+from lookalike.catalog.memory import MemoryCatalog
+from lookalike.catalog.sqlite import SqliteCatalog
+from lookalike.core.errors import BadQuery, BadVectors, DimensionMismatch, StorageFailed
+from lookalike.core.records import ImageRecord
+from lookalike.index.projection import LEAST_TO_LEARN
+from lookalike.pipelines.view import Projecting, View
+from tests.damage import damaged
+
+D = 24
+MODEL = "m" * 64
+MANY = LEAST_TO_LEARN + 50
+
+
+def image_id(name: object) -> str:
+    return hashlib.sha256(str(name).encode()).hexdigest()
+
+
+def vector(name: object) -> Any:
+    """Off-centre, so that a projection changes what is near; the same for the same name."""
+    rng = np.random.default_rng(int(image_id(name)[:8], 16))
+    raw = np.abs(rng.standard_normal(D)) * np.geomspace(1, 0.1, D) + 1
+    return raw / np.linalg.norm(raw)
+
+
+def put(catalog: Catalog, names: Iterable[object], *, vectors: Any = None) -> None:
+    names = list(names)
+    rows = np.array([vector(name) for name in names]) if vectors is None else vectors
+    with catalog.transaction() as transaction:
+        transaction.put_images(
+            [ImageRecord(image_id(name), 640, 480, "jpeg", 1_000) for name in names], rows.astype(np.float16)
+        )
+
+
+def remove(catalog: Catalog, names: Iterable[object]) -> None:
+    with catalog.transaction() as transaction:
+        transaction.remove_images([image_id(name) for name in names])
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def new_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Catalog]]:
+    opened: list[Catalog] = []
+
+    def make() -> Catalog:
+        path = tmp_path / f"{len(opened)}.db"
+        catalog: Catalog = SqliteCatalog.open(path) if request.param == "sqlite" else MemoryCatalog()
+        opened.append(catalog)
+        catalog.claim_model(MODEL, D)
+        return catalog
+
+    yield make
+    for catalog in opened:
+        catalog.close()
+
+
+@pytest.fixture
+def catalog(new_catalog: Callable[[], Catalog]) -> Catalog:
+    return new_catalog()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "snapshots"
+
+
+def opened(catalog: Catalog, folder: Path | None, *, projecting: Projecting = "auto") -> View:
+    view = View(catalog, folder, projecting=projecting)
+    view.refresh()
+    return view
+
+
+def saved(catalog: Catalog, folder: Path, *, projecting: Projecting = "auto") -> None:
+    assert opened(catalog, folder, projecting=projecting).save() is not None
+
+
+QUERIES = np.array([vector(f"query {n}") for n in range(5)], np.float32)
+
+
+def answers(view: View, k: int = 10) -> list[Any]:
+    found = view.search(QUERIES, k)
+    return [found.keys.tolist(), found.similarities.tolist()]
+
+
+def assert_in_step(view: View, catalog: Catalog) -> None:
+    """What is searched is what the catalog holds, and the answers are those of comparing all of it."""
+    keys, vectors = view.vectors_searched()
+    held = np.concatenate([np.empty(0, np.int64), *(stored.keys for stored in catalog.all_vectors())])
+    assert keys.tolist() == held.tolist()
+    assert view.facts().count == len(keys) == catalog.facts().images
+    assert view.seq == catalog.facts().last_seq
+    units = QUERIES if view.projection is None else view.projection.apply(QUERIES)
+    similarities = units.astype(np.float64) @ vectors.astype(np.float64).T
+    if view.projection is None:
+        similarities /= np.linalg.norm(units, axis=1, keepdims=True)
+    k = 12
+    found = view.search(QUERIES, k)
+    count = min(k, len(keys))
+    best = -np.sort(-similarities, axis=1)[:, :count]
+    np.testing.assert_allclose(found.similarities[:, :count], best, atol=1e-6)
+    for row, answer in zip(similarities, found.keys[:, :count], strict=True):
+        assert len(set(answer.tolist())) == count
+        np.testing.assert_allclose(
+            np.sort(row[np.searchsorted(keys, answer)])[::-1], np.sort(row)[::-1][:count], atol=1e-6
+        )
+
+
+# From nothing, from a snapshot, and on
+
+
+def test_the_first_refresh_makes_the_index_and_the_next_opening_reads_its_snapshot(
+    catalog: Catalog, folder: Path
+) -> None:
+    put(catalog, range(MANY))
+    first = View(catalog, folder, projecting="auto")
+    assert not first.loaded
+    first.refresh()
+    assert "CURRENT is missing" in (first.rebuilt_because or "")
+    assert_in_step(first, catalog)
+    assert first.worth_saving
+    manifest = first.save()
+    assert manifest is not None
+    assert (manifest.seq, manifest.count, manifest.learnt_from) == (MANY, MANY, MANY)
+    assert (first.save(), first.worth_saving) == (None, False)
+    second = opened(catalog, folder)
+    assert second.rebuilt_because is None
+    assert (second.save(), second.worth_saving) == (None, False)
+    assert answers(second) == answers(first)
+    assert_in_step(second, catalog)
+
+
+def test_an_empty_catalog_is_searched_without_a_word(catalog: Catalog, folder: Path) -> None:
+    view = opened(catalog, folder)
+    assert view.rebuilt_because is None
+    assert (view.search(QUERIES, 3).keys == -1).all()
+    assert [array.shape for array in view.vectors_searched()] == [(0,), (0, D)]
+    view.save()
+    put(catalog, range(3))
+    for one in (view, View(catalog, folder, projecting="auto")):
+        one.refresh()
+        assert one.rebuilt_because is None
+        assert_in_step(one, catalog)
+
+
+def test_a_view_opened_before_the_catalog_knew_its_model_goes_on_with_it(tmp_path: Path, folder: Path) -> None:
+    for catalog in (MemoryCatalog(), SqliteCatalog.open(tmp_path / "catalog.db")):
+        view = opened(catalog, folder)
+        view.save()
+        catalog.claim_model(MODEL, D)
+        put(catalog, range(3))
+        view.refresh()
+        assert_in_step(view, catalog)
+        assert_in_step(opened(catalog, folder), catalog)
+        catalog.close()
+
+
+@pytest.mark.parametrize("projecting", ["auto", "off"])
+def test_changes_of_every_kind_are_caught_up_with(catalog: Catalog, folder: Path, projecting: Projecting) -> None:
+    put(catalog, range(MANY))
+    saved(catalog, folder, projecting=projecting)
+    running = opened(catalog, folder, projecting=projecting)
+    steps: list[Callable[[], None]] = [
+        lambda: put(catalog, ["new", "newer"]),
+        lambda: put(catalog, [3, 4], vectors=np.stack([vector("other"), vector("another")])),
+        lambda: remove(catalog, [5, "new", 7]),
+        lambda: put(catalog, [5, 7], vectors=np.stack([vector("back"), vector(7)])),
+        lambda: (put(catalog, ["short"]), remove(catalog, ["short"]))[0],
+    ]
+    for step in steps:
+        step()
+        running.refresh()
+        assert_in_step(running, catalog)
+        opened_anew = opened(catalog, folder, projecting=projecting)
+        assert (opened_anew.rebuilt_because, running.rebuilt_because) == (None, None)
+        assert_in_step(opened_anew, catalog)
+        assert answers(opened_anew) == answers(running)
+    assert running.save() is not None
+    assert answers(opened(catalog, folder, projecting=projecting)) == answers(running)
+
+
+def test_many_changes_are_caught_up_with_in_parts(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lookalike.pipelines.view._CHANGES_AT_ONCE", 7)
+    put(catalog, range(30))
+    view = opened(catalog, None)
+    put(catalog, range(20, 60))
+    remove(catalog, range(10, 25))
+    view.refresh()
+    assert_in_step(view, catalog)
+
+
+def test_without_a_folder_nothing_is_saved(catalog: Catalog) -> None:
+    put(catalog, range(3))
+    view = opened(catalog, None)
+    assert (view.save(), view.rebuilt_because) == (None, None)
+    view.discard()
+    assert not view.loaded
+    assert_in_step(view, catalog)
+
+
+def test_a_discarded_index_is_made_anew(catalog: Catalog, folder: Path) -> None:
+    put(catalog, range(20))
+    saved(catalog, folder)
+    view = opened(catalog, folder)
+    before = answers(view)
+    view.discard()
+    assert (answers(view), view.rebuilt_because is None) == (before, False)
+    view.rebuild()
+    assert answers(view) == before
+
+
+def test_a_failing_disk_leaves_the_view_as_it_was(catalog: Catalog, tmp_path: Path) -> None:
+    put(catalog, range(20))
+    (tmp_path / "file").write_text("")
+    view = opened(catalog, tmp_path / "file")
+    with pytest.raises(StorageFailed):
+        view.save()
+    assert view.worth_saving
+    assert_in_step(view, catalog)
+
+
+# Snapshots that do not fit
+
+
+def test_a_snapshot_of_another_model_is_not_used(new_catalog: Callable[[], Catalog], folder: Path) -> None:
+    catalog = MemoryCatalog()
+    catalog.claim_model("n" * 64, D)
+    put(catalog, range(20))
+    saved(catalog, folder)
+    other = new_catalog()
+    put(other, range(20))
+    view = opened(other, folder)
+    assert "of model" in (view.rebuilt_because or "")
+    assert_in_step(view, other)
+
+
+@pytest.mark.parametrize("projecting", ["auto", "off"])
+def test_a_snapshot_of_another_projection_setting_is_not_used(
+    catalog: Catalog, folder: Path, projecting: Projecting
+) -> None:
+    put(catalog, range(MANY))
+    saved(catalog, folder, projecting="off" if projecting == "auto" else "auto")
+    view = opened(catalog, folder, projecting=projecting)
+    assert "projection" in (view.rebuilt_because or "")
+    assert (view.projection is None) == (projecting == "off")
+    assert_in_step(view, catalog)
+
+
+@pytest.mark.parametrize("count", [10, 20, 30])
+def test_a_snapshot_of_a_catalog_made_anew_is_not_used(
+    new_catalog: Callable[[], Catalog], folder: Path, count: int
+) -> None:
+    catalog = new_catalog()
+    put(catalog, range(20))
+    saved(catalog, folder)
+    another = new_catalog()
+    put(another, [f"other {n}" for n in range(count)])
+    view = opened(another, folder)
+    assert view.rebuilt_because is not None
+    assert_in_step(view, another)
+
+
+@pytest.mark.parametrize("more", [0, 5, 10, 20])
+def test_a_snapshot_ahead_of_a_catalog_put_back_from_a_copy_is_not_used(
+    tmp_path: Path, folder: Path, more: int
+) -> None:
+    path, copy = tmp_path / "catalog.db", tmp_path / "copy.db"
+
+    def begun() -> SqliteCatalog:
+        catalog = SqliteCatalog.open(path)
+        catalog.claim_model(MODEL, D)
+        return catalog
+
+    with begun() as catalog:
+        put(catalog, range(20))
+        shutil.copyfile(path, copy)
+        put(catalog, range(20, 30))
+        saved(catalog, folder)
+    shutil.copyfile(copy, path)
+    with begun() as catalog:
+        if more:
+            put(catalog, [f"other {n}" for n in range(more)])
+        view = opened(catalog, folder)
+        assert view.rebuilt_because is not None
+        assert_in_step(view, catalog)
+
+
+def test_a_catalog_put_back_together_with_its_older_snapshot_uses_it(tmp_path: Path, folder: Path) -> None:
+    path = tmp_path / "catalog.db"
+    with SqliteCatalog.open(path) as catalog:
+        catalog.claim_model(MODEL, D)
+        put(catalog, range(20))
+        saved(catalog, folder)
+        shutil.copytree(folder, tmp_path / "copy")
+        put(catalog, range(20, 30))
+        saved(catalog, folder)
+        shutil.rmtree(folder)
+        (tmp_path / "copy").rename(folder)
+        view = opened(catalog, folder)
+        assert view.rebuilt_because is None
+        assert_in_step(view, catalog)
+
+
+def test_a_damaged_snapshot_costs_a_rebuild_and_changes_no_answer(catalog: Catalog, folder: Path) -> None:
+    put(catalog, range(MANY))
+    saved(catalog, folder)
+    expected = answers(opened(catalog, folder))
+    for path in [path for path in folder.rglob("*") if path.is_file() and path.name != "LOCK"]:
+        content = path.read_bytes()
+        for name, result in islice(damaged(content, rng=random.Random(path.name)), 9):
+            path.unlink() if result is None else path.write_bytes(result)
+            view = opened(catalog, folder)
+            assert answers(view) == expected, (path.name, name)
+            path.write_bytes(content)
+    assert opened(catalog, folder).rebuilt_because is None
+
+
+# The projection
+
+
+def test_a_projection_is_learnt_once_there_is_enough_and_again_when_doubled_or_halved(
+    catalog: Catalog, folder: Path
+) -> None:
+    put(catalog, range(LEAST_TO_LEARN - 1))
+    view = opened(catalog, folder)
+    assert view.projection is None
+    view.save()
+    put(catalog, ["one more"])
+    count = LEAST_TO_LEARN
+    for one in (view, View(catalog, folder, projecting="auto")):
+        one.refresh()
+        assert one.projection is not None
+        assert one.projection.learnt_from == count
+        assert_in_step(one, catalog)
+    view.save()
+    put(catalog, range(1000, 1000 + count - 1))
+    assert_learnt_from(count, view, catalog, folder)
+    put(catalog, ["doubled"])
+    assert_learnt_from(2 * count, view, catalog, folder)
+    view.save()
+    remove(catalog, range(1000, 1000 + count - 1))
+    assert_learnt_from(2 * count, view, catalog, folder)
+    remove(catalog, ["doubled"])
+    assert_learnt_from(count, view, catalog, folder)
+    remove(catalog, range(LEAST_TO_LEARN))
+    view.refresh()
+    assert view.projection is None
+    assert_in_step(view, catalog)
+
+
+def assert_learnt_from(count: int, running: View, catalog: Catalog, folder: Path) -> None:
+    for view in (running, View(catalog, folder, projecting="auto")):
+        view.refresh()
+        assert view.projection is not None
+        assert view.projection.learnt_from == view.facts().projection_learnt_from == count
+        assert_in_step(view, catalog)
+
+
+def test_where_nothing_can_be_learnt_that_is_not_tried_at_every_refresh(
+    catalog: Catalog, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(catalog, range(MANY), vectors=np.tile(vector("same"), (MANY, 1)))
+    view = opened(catalog, folder)
+    assert view.projection is None
+    assert view.search(QUERIES, 3).keys.tolist() == [[1, 2, 3]] * len(QUERIES)
+    view.save()
+    monkeypatch.setattr(View, "_rebuilt", lambda self: pytest.fail("made anew without need"))
+    for one in (view, View(catalog, folder, projecting="auto")):
+        one.refresh()
+        put(catalog, [0], vectors=vector("same")[None])
+        one.refresh()
+        assert_in_step(one, catalog)
+
+
+def test_switched_off_raw_vectors_are_searched(catalog: Catalog) -> None:
+    put(catalog, range(2 * MANY))
+    view = opened(catalog, None, projecting="off")
+    _, vectors = view.vectors_searched()
+    assert (view.projection, vectors.shape) == (None, (2 * MANY, D))
+    raw = np.concatenate([stored.vectors for stored in catalog.all_vectors()]).astype(np.float64)
+    np.testing.assert_allclose(vectors, raw / np.linalg.norm(raw, axis=1, keepdims=True), atol=1e-6)
+    assert_in_step(view, catalog)
+
+
+@pytest.mark.parametrize("projecting", ["auto", "off"])
+def test_equal_pictures_tie_and_are_1_to_themselves_however_they_came(catalog: Catalog, projecting: Projecting) -> None:
+    put(catalog, range(MANY))
+    put(catalog, [f"copy {n}" for n in range(9)], vectors=np.tile(vector(0), (9, 1)))
+    view = opened(catalog, None, projecting=projecting)
+    for n in range(9, 15):
+        put(catalog, [f"copy {n}"], vectors=vector(0)[None])
+        view.refresh()
+    query = vector(0).astype(np.float16).astype(np.float32)
+    found = view.search(3 * query, 12)
+    assert found.keys[0].tolist() == [1, *range(MANY + 1, MANY + 12)]
+    assert (found.similarities == 1).all()
+
+
+# Bad input and threads
+
+
+@pytest.mark.parametrize("projecting", ["auto", "off"])
+def test_queries_that_cannot_be_compared_are_refused(catalog: Catalog, projecting: Projecting) -> None:
+    put(catalog, range(MANY))
+    view = opened(catalog, None, projecting=projecting)
+    for width in (1, D - 1, D + 1):
+        with pytest.raises(DimensionMismatch, match=rf"\(N, {D}\)"):
+            view.search(np.ones((2, width), np.float32), 3)
+    for value in (np.nan, np.inf):
+        with pytest.raises(BadVectors):
+            view.search(np.full((2, D), value, np.float32), 3)
+    with pytest.raises(BadQuery):
+        view.search(QUERIES, 0)
+    assert view.search(np.zeros((1, D), np.float32), 3).similarities.shape == (1, 3)
+
+
+def test_searches_and_refreshes_from_many_threads_agree_with_some_moment(catalog: Catalog, folder: Path) -> None:
+    """The projection is learnt meanwhile, and again: index and projection must always be of one kind."""
+    rounds, step = 12, 60
+    put(catalog, ["anchor"])
+    anchor = vector("anchor").astype(np.float16).astype(np.float32)
+    view = opened(catalog, folder)
+    problems: list[BaseException] = []
+    done = threading.Event()
+
+    def look() -> None:
+        try:
+            while not done.is_set():
+                view.refresh()
+                found = view.search(np.vstack([anchor, QUERIES]), 5)
+                assert (found.keys[0, 0], found.similarities[0, 0]) == (1, 1), "found as itself"
+                for keys, similarities in zip(found.keys, found.similarities, strict=True):
+                    there = keys[keys >= 0].tolist()
+                    assert len(set(there)) == len(there)
+                    assert (np.abs(similarities[keys >= 0]) <= 1).all()
+                view.vectors_searched()
+        except BaseException as error:
+            problems.append(error)
+
+    def keep() -> None:
+        try:
+            while not done.is_set():
+                view.save()
+                view.discard()
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=work) for work in (look, look, keep)]
+    for thread in threads:
+        thread.start()
+    for n in range(rounds):
+        put(catalog, range(n * step, (n + 1) * step))
+        remove(catalog, range(n * step, n * step + 5))
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    view.refresh()
+    assert_in_step(view, catalog)
+    assert_in_step(opened(catalog, folder), catalog)
