@@ -54,7 +54,12 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A file that holds none that can be used."""
+    """A file that holds none that can be used.
+
+    Attributes:
+        found: the file.
+        error: why; without a traceback, which would keep the bytes of the file in memory.
+    """
 
     found: FoundFile
     error: ImageRefused
@@ -84,7 +89,7 @@ class FileEmbedder:
         self._known = known
         self._limits = limits
         self._mutex = threading.Lock()
-        self._under_way: dict[str, Future[Embedded]] = {}
+        self._under_way: dict[str, Future[Embedded | ImageRefused]] = {}
 
     def take(self, files: Sequence[FoundFile]) -> list[Taken | Refused]:
         """Read files and see what they hold, in order. Safe to call from many threads."""
@@ -104,12 +109,17 @@ class FileEmbedder:
                 self._known.add(image_id)
                 self._under_way.pop(image_id, None)
 
+    def removed(self, image_ids: Iterable[str]) -> None:
+        """Say that these pictures are not in the catalog any more: files that hold them are computed again."""
+        with self._mutex:
+            self._known.difference_update(image_ids)
+
     def _seen(self, found: FoundFile, mine: list[_Mine]) -> _Seen | Refused:
         """Read a file. A picture that nobody has computed or is computing is decoded, and put on the list."""
         try:
             content = read_file(found.path, limits=self._limits)
         except ImageRefused as error:
-            return Refused(found, error)
+            return Refused(found, _bare(error))
         image_id = content_id(content.data)
         file = FileRecord(found.path, image_id, content.size_bytes, content.mtime_ns)
         with self._mutex:
@@ -124,7 +134,7 @@ class FileEmbedder:
         try:
             claimed.image = decode(content.data, min_side=self._embedder.card.input_side, limits=self._limits)
         except ImageRefused as error:
-            future.set_exception(error)
+            future.set_result(_bare(error))
         return _Seen(found, file, future)
 
     def _embed(self, mine: Sequence[_Mine]) -> None:
@@ -142,7 +152,7 @@ class _Seen:
 
     found: FoundFile
     file: FileRecord
-    future: Future[Embedded] | None
+    future: Future[Embedded | ImageRefused] | None
 
 
 @dataclass(slots=True, eq=False)
@@ -150,15 +160,18 @@ class _Mine:
     """A picture that this thread computes; without an image where it was refused."""
 
     file: FileRecord
-    future: Future[Embedded]
+    future: Future[Embedded | ImageRefused]
     image: DecodedImage | None = None
 
 
 def _result(one: _Seen) -> Taken | Refused:
-    try:
-        return Taken(one.file, one.future.result() if one.future is not None else None)
-    except ImageRefused as error:
-        return Refused(one.found, error)
+    outcome = one.future.result() if one.future is not None else None
+    return Refused(one.found, outcome) if isinstance(outcome, ImageRefused) else Taken(one.file, outcome)
+
+
+def _bare(error: ImageRefused) -> ImageRefused:
+    """The same refusal without traceback and cause."""
+    return ImageRefused(str(error), code=error.code)
 
 
 def _fail(mine: Sequence[_Mine], error: BaseException) -> None:

@@ -33,7 +33,7 @@ class FoundFile:
     Attributes:
         path: absolute, as `os.fsdecode` gives it.
         size_bytes: when it was found; -1 where that could not be told.
-        mtime_ns: likewise, in nanoseconds.
+        mtime_ns: likewise, in nanoseconds; -1 where that could not be told.
     """
 
     path: str
@@ -59,6 +59,17 @@ def absolute(path: str | os.PathLike[str]) -> str:
     return os.path.abspath(os.path.expanduser(os.fsdecode(path)))
 
 
+def is_gone(path: str) -> bool:
+    """Whether nothing bears that name any more; False where that cannot be told (no permission, a failing disk)."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
 def walk(
     paths: Iterable[str | os.PathLike[str]], *, exclude: Sequence[str] = (), skip_folders: Iterable[str] = ()
 ) -> Iterator[FoundFile | NotWalked]:
@@ -70,12 +81,15 @@ def walk(
     Args:
         paths: folders and files.
         exclude: patterns (`*.gif`, `Trash`, `*/raw/*`) that a name or an absolute path must not match.
-        skip_folders: absolute paths that are not entered, such as the collection's own.
+        skip_folders: folders that are not entered whatever leads to them, such as the collection's own.
     Raises:
-        BadInput: when one of `paths` is not there.
+        BadInput: when one of `paths` is not there, or is no text at all.
     """
-    walker = _Walker(tuple(exclude), set(skip_folders))
-    for path in map(absolute, paths):
+    walker = _Walker(tuple(exclude), skip_folders)
+    for given in paths:
+        if not os.fspath(given):
+            raise BadInput("expected the path of a folder or a file, got an empty text")
+        path = absolute(given)
         try:
             status = os.stat(path)
         except OSError as error:
@@ -86,16 +100,16 @@ def walk(
 
 
 class _Walker:
-    def __init__(self, exclude: tuple[str, ...], skip_folders: set[str]) -> None:
+    def __init__(self, exclude: tuple[str, ...], skip_folders: Iterable[str]) -> None:
         self._exclude = exclude
-        self._skip_folders = skip_folders
-        self._entered: set[tuple[int, int]] = set()
+        self._entered = {identity for folder in skip_folders if (identity := _identity(folder)) is not None}
         self._taken: set[str] = set()
 
-    def file(self, path: str, status: os.stat_result) -> Iterator[FoundFile]:
-        if path not in self._taken:
-            self._taken.add(path)
-            yield FoundFile(path, status.st_size, status.st_mtime_ns)
+    def file(self, path: str, status: os.stat_result | None) -> Iterator[FoundFile]:
+        if path in self._taken:
+            return
+        self._taken.add(path)
+        yield FoundFile(path, status.st_size, status.st_mtime_ns) if status else FoundFile(path, -1, -1)
 
     def folder(self, top: str) -> Iterator[FoundFile | NotWalked]:
         waiting = [top]
@@ -114,7 +128,7 @@ class _Walker:
     def _listed(self, path: str) -> list[os.DirEntry[str]]:
         status = os.stat(path)
         identity = (status.st_dev, status.st_ino)
-        if identity in self._entered or path in self._skip_folders:
+        if identity in self._entered:
             return []
         self._entered.add(identity)
         with os.scandir(path) as entries:
@@ -130,7 +144,12 @@ class _Walker:
         return any(fnmatchcase(entry.name, pattern) or fnmatchcase(entry.path, pattern) for pattern in self._exclude)
 
 
-_UNKNOWN = os.stat_result((0, 0, 0, 0, 0, 0, -1, 0, -1, 0))
+def _identity(folder: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -140,8 +159,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _status(entry: os.DirEntry[str]) -> os.stat_result:
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
     try:
         return entry.stat()
     except OSError:  # gone, or a link to nowhere: the reading says so
-        return _UNKNOWN
+        return None
