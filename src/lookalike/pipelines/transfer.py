@@ -1,0 +1,212 @@
+"""Export a collection into one file, and import it elsewhere: nothing is embedded twice.
+
+The format is specified in `lookalike.pipelines.transfer_format` and in `docs/reference/export-format.md`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lookalike.catalog.base import Catalog
+from lookalike.core.errors import BadInput, BadVectors, CollectionError, StorageFailed
+from lookalike.core.filters import Filter
+from lookalike.core.records import FileRecord, ImageRecord
+from lookalike.core.vectors import Keys
+from lookalike.pipelines.transfer_format import (
+    Origin,
+    Rows,
+    arrow,
+    from_arrow,
+    imported_columns,
+    origin_of,
+    schema,
+    to_arrow,
+)
+
+_ROWS_AT_ONCE = 1_024
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many pictures are done."""
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What an import has done.
+
+    Attributes:
+        added: pictures that the collection did not hold.
+        updated: pictures that it held and that have other metadata now.
+        unchanged: pictures that it held, as they are.
+        files: files that it did not know.
+    """
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    files: int = 0
+
+
+def export_collection(
+    catalog: Catalog,
+    path: str | os.PathLike[str],
+    *,
+    where: Filter | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Write pictures with their files, metadata and vectors into one Parquet file, in batches.
+
+    The file appears when it is whole, and replaces one of that name.
+
+    Args:
+        catalog: what is exported.
+        path: of the file.
+        where: only pictures that pass, with all of their files; None: all.
+        progress: called after each batch.
+    Returns:
+        how many pictures were written.
+    Raises:
+        CollectionError: when the collection is bound to no model yet.
+        MissingExtra: when pyarrow is not installed.
+        StorageFailed: when the file cannot be written; what was there before stays.
+    """
+    pa = arrow()
+    if not catalog.model_id:
+        raise CollectionError("the collection has never held a picture: there is nothing to export")
+    columns = schema(Origin(catalog.model_id, catalog.dimension))
+    chosen = catalog.select(where) if where else None
+    total = catalog.facts().images if chosen is None else len(chosen)
+    done = 0
+    with (
+        _replacing(Path(path)) as part,
+        pa.parquet.ParquetWriter(part, columns, compression="zstd", write_page_checksum=True) as writer,
+    ):
+        for rows in _batches(catalog, chosen):
+            writer.write_batch(to_arrow(rows, columns=columns))
+            done += len(rows.images)
+            if progress is not None:
+                progress(done, max(done, total))
+    return done
+
+
+def import_collection(
+    catalog: Catalog, path: str | os.PathLike[str], *, progress: Progress | None = None
+) -> ImportReport:
+    """Take in what `export_collection` has written. Idempotent; each batch is one transaction.
+
+    A catalog without a model is bound to the file's. Of a picture that is already there, the metadata are laid over and
+    new files are added; a path that the catalog knows already, with a picture or as refused, stays as it is there.
+
+    Args:
+        catalog: what is imported into.
+        path: of the file.
+        progress: called after each batch.
+    Raises:
+        BadInput: when it is no export or is damaged; whole batches before the damage have been taken in.
+        WrongModel: when its vectors are of another model than the catalog's.
+        MissingExtra: when pyarrow is not installed.
+        ReadOnly, Locked, StorageFailed: as in `Catalog.transaction`.
+    """
+    report = ImportReport()
+    with _reading(Path(path)) as file:
+        origin = origin_of(file.schema_arrow)
+        total = file.metadata.num_rows
+        catalog.claim_model(origin.model_id, origin.dimension)
+        with catalog.writing():
+            known = {one.path for one in catalog.files()} | {one.path for one in catalog.refused()}
+            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=imported_columns()):
+                _take_in(catalog, from_arrow(batch, dimension=origin.dimension), known, report)
+                if progress is not None:
+                    progress(report.added + report.updated + report.unchanged, total)
+    return report
+
+
+def _batches(catalog: Catalog, chosen: Keys | None) -> Iterator[Rows]:
+    for batch in catalog.all_images(batch=_ROWS_AT_ONCE):
+        wanted = {key: image for key, image in batch if chosen is None or _is_among(key, chosen)}
+        stored = catalog.vectors(list(wanted))  # what was removed in the meantime has none and is left out
+        images = [wanted[key] for key in stored.keys.tolist()]
+        files = catalog.files_of([image.id for image in images])
+        if images:
+            yield Rows(images, [files.get(image.id, []) for image in images], stored.vectors)
+
+
+def _is_among(key: int, chosen: Keys) -> bool:
+    at = int(np.searchsorted(chosen, key))
+    return at < len(chosen) and int(chosen[at]) == key
+
+
+def _take_in(catalog: Catalog, rows: Rows, known: set[str], report: ImportReport) -> None:
+    there = catalog.images([image.id for image in rows.images])
+    new = [n for n, image in enumerate(rows.images) if image.id not in there]
+    changed = [image for image in rows.images if _is_changed(there.get(image.id), image)]
+    files = _new_files(rows, known)
+    if new or changed or files:
+        try:
+            with catalog.transaction() as transaction:
+                transaction.put_images([rows.images[n] for n in new], rows.vectors[new])
+                transaction.merge_metadata({image.id: image.metadata for image in changed})
+                transaction.put_files(files)
+        except BadVectors as error:
+            raise BadInput(f"the vectors cannot be used: {error}") from error
+    known.update(file.path for file in files)
+    report.added += len(new)
+    report.updated += len(changed)
+    report.unchanged += len(rows.images) - len(new) - len(changed)
+    report.files += len(files)
+
+
+def _is_changed(known: ImageRecord | None, image: ImageRecord) -> bool:
+    return known is not None and {**known.metadata, **image.metadata} != known.metadata
+
+
+def _new_files(rows: Rows, known: set[str]) -> list[FileRecord]:
+    return [file for files in rows.files for file in files if file.path not in known]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Any]:
+    pa = arrow()
+    try:
+        with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: there is no such file") from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BadInput(f"{path}: not a Parquet file, or a damaged one: {_first_line(error)}") from error
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A file beside `path` that takes its place when the block ends, and is deleted when it raises."""
+    part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        _sync(part)
+        part.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise StorageFailed(f"{path}: the export cannot be written: {error.strerror or _first_line(error)}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -1,0 +1,229 @@
+"""The export file: Parquet, one row for each picture, so that nothing has to be embedded twice.
+
+    id          string                the SHA-256 of the picture's bytes, 64 lower-case hexadecimal digits
+    paths       list<string>          absolute paths of its files, for people: what is not UTF-8 is replaced by U+FFFD
+    paths_raw   list<binary>          the same paths as the file system has them: these are imported
+    sizes, mtimes_ns  list<int64>     of those files, in bytes and in nanoseconds since 1970
+    width, height     int32           in pixels, upright;  size_bytes  int64;  format  string (`jpeg`, `png`, ...)
+    taken_at, camera  string or null  from EXIF, as in the catalog
+    metadata    string                the user's fields, a JSON object
+    vector      fixed_size_list<float16>[D]   raw, of the model that the file's metadata name
+    file metadata: `lookalike.format` ("1"), `lookalike.model_id`, `lookalike.dimension`, `lookalike.exported_at`
+
+Other columns are passed over when a file is read, and the columns may stand in any order. Not promised: the order of
+rows, the sizes of row groups, the compression. The pictures themselves are not in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from lookalike.core.errors import BadInput, MissingExtra
+from lookalike.core.records import FileRecord, ImageRecord, Json, Metadata
+from lookalike.core.vectors import HalfVectors
+
+FORMAT = "1"
+_SHA256 = re.compile("[0-9a-f]{64}")
+_NULLABLE = ("taken_at", "camera")
+_NOT_IMPORTED = ("paths",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Some rows of an export, N of them.
+
+    Attributes:
+        images: the pictures.
+        files: of each picture, perhaps none.
+        vectors: shape (N, D), float16.
+    """
+
+    images: list[ImageRecord]
+    files: list[list[FileRecord]]
+    vectors: HalfVectors
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose vectors a file holds."""
+
+    model_id: str
+    dimension: int
+
+
+def arrow() -> Any:
+    """The library that reads and writes Parquet.
+
+    Raises:
+        MissingExtra: when it is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtra("pyarrow", extra="parquet", purpose="exporting and importing") from error
+    return pyarrow
+
+
+def schema(origin: Origin) -> Any:
+    """The columns and the file's metadata."""
+    pa = arrow()
+    about = {
+        "lookalike.format": FORMAT,
+        "lookalike.model_id": origin.model_id,
+        "lookalike.dimension": str(origin.dimension),
+        "lookalike.exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return pa.schema(_columns(origin.dimension), metadata=about)
+
+
+def to_arrow(rows: Rows, *, columns: Any) -> Any:
+    """Rows as a record batch of the schema `columns`."""
+    pa = arrow()
+    raw = [[os.fsencode(file.path) for file in files] for files in rows.files]
+    vectors = pa.array(np.ascontiguousarray(rows.vectors, np.float16).reshape(-1))
+    values: dict[str, Any] = {
+        "id": [image.id for image in rows.images],
+        "paths": [[path.decode("utf-8", "replace") for path in paths] for paths in raw],
+        "paths_raw": raw,
+        "sizes": [[file.size_bytes for file in files] for files in rows.files],
+        "mtimes_ns": [[file.mtime_ns for file in files] for files in rows.files],
+        "width": [image.width for image in rows.images],
+        "height": [image.height for image in rows.images],
+        "size_bytes": [image.size_bytes for image in rows.images],
+        "format": [image.format for image in rows.images],
+        "taken_at": [image.taken_at for image in rows.images],
+        "camera": [image.camera for image in rows.images],
+        "metadata": [json.dumps(image.metadata) for image in rows.images],
+    }
+    arrays = [pa.array(values[name], columns.field(name).type) for name in columns.names if name != "vector"]
+    arrays.append(pa.FixedSizeListArray.from_arrays(vectors, rows.vectors.shape[1]))
+    return pa.RecordBatch.from_arrays(arrays, schema=columns)
+
+
+def origin_of(found: Any) -> Origin:
+    """Whose vectors a file holds, by its schema.
+
+    Raises:
+        BadInput: when it is no export, or of a newer format.
+    """
+    about: Mapping[bytes, bytes] = found.metadata or {}
+    version, model_id, dimension = (
+        about.get(f"lookalike.{name}".encode(), b"").decode("utf-8", "replace")
+        for name in ("format", "model_id", "dimension")
+    )
+    if not version:
+        raise BadInput("expected a file that `lookalike export` has written; this Parquet file is of another origin")
+    if version != FORMAT:
+        raise BadInput(
+            f"expected an export of format {FORMAT}, got {version[:20]!r}: upgrade with pip install -U lookalike"
+        )
+    if not model_id or not (dimension.isascii() and dimension.isdigit() and 0 < int(dimension[:6]) < 100_000):
+        raise BadInput(f"expected the model's id and dimension in the file's metadata, got {model_id!r}, {dimension!r}")
+    _check_columns(found, int(dimension))
+    return Origin(model_id, int(dimension))
+
+
+def imported_columns() -> list[str]:
+    """The columns that are read back."""
+    return [name for name, _ in _columns(1) if name not in _NOT_IMPORTED]
+
+
+def from_arrow(batch: Any, *, dimension: int) -> Rows:
+    """Rows of a record batch.
+
+    Raises:
+        BadInput: when a value is missing or is not what it should be, with the picture's id where that is one.
+    """
+    for name in imported_columns():
+        if name not in _NULLABLE and batch.column(name).null_count:
+            raise BadInput(f"expected a value in each row of {name}, but some are null")
+    if batch.column("vector").flatten().null_count:
+        raise BadInput("expected a number in each place of vector, but some are null")
+    vectors = np.asarray(batch.column("vector").flatten().to_numpy(zero_copy_only=False), np.float16)
+    rows = batch.drop_columns(["vector"]).to_pylist()
+    return Rows([_image(row) for row in rows], [_files(row) for row in rows], vectors.reshape(len(rows), dimension))
+
+
+def _columns(dimension: int) -> list[tuple[str, Any]]:
+    pa = arrow()
+    return [
+        ("id", pa.string()),
+        ("paths", pa.list_(pa.string())),
+        ("paths_raw", pa.list_(pa.binary())),
+        ("sizes", pa.list_(pa.int64())),
+        ("mtimes_ns", pa.list_(pa.int64())),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("size_bytes", pa.int64()),
+        ("format", pa.string()),
+        ("taken_at", pa.string()),
+        ("camera", pa.string()),
+        ("metadata", pa.string()),
+        ("vector", pa.list_(pa.float16(), dimension)),
+    ]
+
+
+def _check_columns(found: Any, dimension: int) -> None:
+    for name, kind in _columns(dimension):
+        if name in _NOT_IMPORTED:
+            continue
+        if found.get_field_index(name) < 0:  # also where there are two of that name
+            raise BadInput(f"expected one column {name}, got {', '.join(found.names)[:200]}")
+        if found.field(name).type != kind:
+            raise BadInput(f"expected the column {name} to hold {kind}, got {found.field(name).type}")
+
+
+def _image(row: Mapping[str, Any]) -> ImageRecord:
+    if not _SHA256.fullmatch(row["id"]):
+        raise BadInput(f"expected an id of 64 lower-case hexadecimal digits, got {row['id'][:80]!r}")
+    if min(row["width"], row["height"]) < 1 or row["size_bytes"] < 0:
+        raise BadInput(f"{row['id']}: expected a size of at least 1 x 1, got {row['width']} x {row['height']}")
+    return ImageRecord(
+        id=row["id"],
+        width=row["width"],
+        height=row["height"],
+        format=row["format"],
+        size_bytes=row["size_bytes"],
+        taken_at=row["taken_at"],
+        camera=row["camera"],
+        metadata=_metadata(row),
+    )
+
+
+def _metadata(row: Mapping[str, Any]) -> Metadata:
+    try:
+        metadata: Json = json.loads(row["metadata"])
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{row['id']}: the metadata is not JSON: {error}") from error
+    if not isinstance(metadata, dict):
+        raise BadInput(f"{row['id']}: expected metadata to be a JSON object, got {row['metadata'][:80]!r}")
+    return metadata
+
+
+def _files(row: Mapping[str, Any]) -> list[FileRecord]:
+    paths, sizes, times = (_whole(row, name) for name in ("paths_raw", "sizes", "mtimes_ns"))
+    if not len(paths) == len(sizes) == len(times):
+        raise BadInput(f"{row['id']}: expected as many sizes and times as paths")
+    for path in paths:
+        if not path.startswith(b"/") or b"\0" in path:
+            raise BadInput(f"{row['id']}: expected absolute paths, got {path[:80]!r}")
+    return [
+        FileRecord(os.fsdecode(path), row["id"], size_bytes, mtime_ns)
+        for path, size_bytes, mtime_ns in zip(paths, sizes, times, strict=True)
+    ]
+
+
+def _whole(row: Mapping[str, Any], name: str) -> Sequence[Any]:
+    values: Sequence[Any] = row[name]
+    if None in values:
+        raise BadInput(f"{row['id']}: expected no null in {name}")
+    return values

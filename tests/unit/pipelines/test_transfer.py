@@ -1,0 +1,229 @@
+"""What is exported comes back, and what is no export is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lookalike.catalog.base import Catalog
+from lookalike.catalog.memory import MemoryCatalog
+from lookalike.catalog.sqlite import SqliteCatalog
+from lookalike.core.errors import BadInput, CollectionError, LookalikeError, StorageFailed, WrongModel
+from lookalike.core.filters import Filter
+from lookalike.core.records import FileRecord, ImageRecord, RefusedFile
+from lookalike.pipelines import transfer
+from lookalike.pipelines.transfer import ImportReport, export_collection, import_collection
+
+pa = pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
+parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra 'parquet'")
+
+D = 6
+MODEL = "m" * 64
+
+
+def image_id(n: int) -> str:
+    return hashlib.sha256(str(n).encode()).hexdigest()
+
+
+def empty(*, model: str = MODEL) -> MemoryCatalog:
+    catalog = MemoryCatalog()
+    catalog.claim_model(model, D)
+    return catalog
+
+
+def filled(catalog: Catalog, *, count: int = 5) -> Catalog:
+    """Picture n lies in n % 3 files, one of which has a name that is not UTF-8 and a line break."""
+    if not catalog.model_id:
+        catalog.claim_model(MODEL, D)
+    images = [
+        ImageRecord(
+            image_id(n), 10 + n, 20, "jpeg", n, "2024-05-01T10:00:00" if n % 2 else None, None, {"n": n, "ü": [1]}
+        )
+        for n in range(count)
+    ]
+    vectors = np.random.default_rng(0).normal(size=(count, D)).astype(np.float16)
+    names = ["/a/{}.jpg", "/b/\udcff\n{}.jpg"]
+    files = [FileRecord(names[m].format(n), image_id(n), n, 10**18 + n) for n in range(count) for m in range(n % 3)]
+    with catalog.transaction() as transaction:
+        transaction.put_images(images, vectors)
+        transaction.put_files(files)
+    return catalog
+
+
+def content(catalog: Catalog) -> dict[str, tuple[ImageRecord, list[FileRecord], list[float]]]:
+    images = [pair for batch in catalog.all_images() for pair in batch]
+    files = catalog.files_of([image.id for _, image in images])
+    return {image.id: (image, files[image.id], catalog.vectors([key]).vectors[0].tolist()) for key, image in images}
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Catalog:
+    return SqliteCatalog.open(tmp_path / "c.db") if request.param == "sqlite" else MemoryCatalog()
+
+
+def test_everything_comes_back_and_importing_twice_is_importing_once(
+    target: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "_ROWS_AT_ONCE", 2)
+    source = filled(empty())
+    told: list[tuple[int, int]] = []
+    assert export_collection(source, tmp_path / "x.parquet", progress=lambda *at: told.append(at)) == 5
+    assert told == [(2, 5), (4, 5), (5, 5)]
+    assert import_collection(target, tmp_path / "x.parquet", progress=lambda *at: told.append(at)) == ImportReport(
+        added=5, files=4
+    )
+    assert told[3:] == told[:3]
+    assert content(target) == content(source)
+    before = target.facts().last_seq
+    assert import_collection(target, tmp_path / "x.parquet") == ImportReport(unchanged=5)
+    assert target.facts().last_seq == before
+    assert sorted(tmp_path.glob("*.p*")) == [tmp_path / "x.parquet"]
+    assert not list(tmp_path.glob(".*"))
+    target.close()
+
+
+def test_a_filter_chooses_what_is_exported(tmp_path: Path) -> None:
+    assert export_collection(filled(empty()), tmp_path / "x.parquet", where=Filter.parse("n >= 3")) == 2
+    target = empty()
+    import_collection(target, tmp_path / "x.parquet")
+    assert target.known_ids() == {image_id(3), image_id(4)}
+    assert export_collection(empty(), tmp_path / "none.parquet") == 0
+    assert import_collection(target, tmp_path / "none.parquet") == ImportReport()
+
+
+def test_what_the_collection_knows_of_its_files_stays(tmp_path: Path) -> None:
+    export_collection(filled(empty()), tmp_path / "x.parquet")
+    target = empty()
+    with target.transaction() as transaction:
+        transaction.put_images(
+            [ImageRecord(image_id(1), 11, 20, "jpeg", 1, metadata={"mine": 1})], np.ones((1, D), "f2")
+        )
+        transaction.put_files([FileRecord("/a/4.jpg", image_id(1), 7, 7)])
+        transaction.put_refused([RefusedFile("/a/2.jpg", 1, 1, "damaged", "broken")])
+    assert import_collection(target, tmp_path / "x.parquet") == ImportReport(added=4, updated=1, files=2)
+    assert target.images([image_id(1)])[image_id(1)].metadata == {"mine": 1, "n": 1, "ü": [1]}
+    known = target.file("/a/4.jpg")
+    assert known is not None
+    assert known.image_id == image_id(1)
+    assert [one.path for one in target.refused()] == ["/a/2.jpg"]
+
+
+def test_the_file_can_be_read_by_others_and_come_back_from_them(tmp_path: Path) -> None:
+    export_collection(filled(empty()), tmp_path / "x.parquet")
+    table = parquet.read_table(tmp_path / "x.parquet")
+    assert table.schema.field("vector").type == pa.list_(pa.float16(), D)
+    assert table.schema.metadata[b"lookalike.model_id"] == MODEL.encode()
+    assert "/b/\ufffd\n2.jpg" in table.column("paths")[2].as_py()
+    turned = table.select(list(reversed(table.column_names))).append_column("mine", pa.array(range(5)))
+    parquet.write_table(turned.drop_columns(["paths"]), tmp_path / "y.parquet")
+    target = empty()
+    assert import_collection(target, tmp_path / "y.parquet").added == 5
+    assert content(target) == content(filled(empty()))
+
+
+def test_vectors_of_another_model_are_refused(tmp_path: Path) -> None:
+    export_collection(filled(empty()), tmp_path / "x.parquet")
+    target = empty(model="n" * 64)
+    with pytest.raises(WrongModel):
+        import_collection(target, tmp_path / "x.parquet")
+    assert target.facts().images == 0
+    with pytest.raises(CollectionError, match="nothing to export"):
+        export_collection(MemoryCatalog(), tmp_path / "y.parquet")
+
+
+def replaced(name: str, values: Any, kind: Any) -> Callable[[Any], Any]:
+    return lambda table: table.set_column(table.column_names.index(name), name, pa.array(values, kind))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda table: table.replace_schema_metadata({}), "another origin"),
+        (lambda table: table.replace_schema_metadata({**table.schema.metadata, b"lookalike.format": b"2"}), "upgrade"),
+        (
+            lambda table: table.replace_schema_metadata({**table.schema.metadata, b"lookalike.dimension": b"x"}),
+            "dimension",
+        ),
+        (
+            lambda table: table.replace_schema_metadata({**table.schema.metadata, b"lookalike.dimension": b"7"}),
+            "vector",
+        ),
+        (lambda table: table.drop_columns(["metadata"]), "metadata"),
+        (replaced("id", ["x"] * 5, pa.string()), "hexadecimal"),
+        (replaced("id", [None] * 5, pa.string()), "null"),
+        (replaced("width", [0] * 5, pa.int32()), "1 x 1"),
+        (replaced("width", ["wide"] * 5, pa.string()), "int32"),
+        (replaced("metadata", ["{"] * 5, pa.string()), "not JSON"),
+        (replaced("metadata", ["[1]"] * 5, pa.string()), "JSON object"),
+        (replaced("metadata", ['{"a": NaN}'] * 5, pa.string()), "JSON"),
+        (replaced("paths_raw", [[b"relative"]] * 5, pa.list_(pa.binary())), "absolute|as many"),
+        (replaced("sizes", [[None]] * 5, pa.list_(pa.int64())), "null"),
+        (replaced("vector", [[float("nan")] * D] * 5, pa.list_(pa.float16(), D)), "finite"),
+        (replaced("vector", [[None] * D] * 5, pa.list_(pa.float16(), D)), "null"),
+        (replaced("vector", [None] * 5, pa.list_(pa.float16(), D)), "null"),
+    ],
+)
+def test_a_file_that_is_not_as_it_should_be_is_refused_with_its_reason(
+    tmp_path: Path, change: Callable[[Any], Any], reason: str
+) -> None:
+    export_collection(filled(empty()), tmp_path / "x.parquet")
+    parquet.write_table(change(parquet.read_table(tmp_path / "x.parquet")), tmp_path / "x.parquet")
+    target = empty()
+    with pytest.raises(BadInput, match=reason) as caught:
+        import_collection(target, tmp_path / "x.parquet")
+    assert "x.parquet" in str(caught.value)
+    assert target.facts().images == 0
+
+
+def test_a_damaged_file_gives_no_error_but_ours_and_no_other_vectors(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    source = filled(empty(), count=40)
+    export_collection(source, path)
+    original, right = path.read_bytes(), content(source)
+    choice = random.Random(1)
+    noticed = 0
+    for _ in range(60):
+        damaged = bytearray(original)
+        damaged[choice.randrange(len(damaged))] ^= 1 << choice.randrange(8)
+        path.write_bytes(damaged[: choice.randrange(len(damaged))] if choice.random() < 0.2 else damaged)
+        target = empty()
+        try:
+            import_collection(target, path)
+        except LookalikeError:
+            noticed += 1
+        else:
+            assert all(one == right[image_id] for image_id, one in content(target).items())
+    assert noticed > 30
+
+
+@pytest.mark.parametrize("data", [b"", b"rubbish", b"PAR1" + bytes(100) + b"PAR1"])
+def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x").write_bytes(data)
+    with pytest.raises(BadInput, match="Parquet"):
+        import_collection(empty(), tmp_path / "x")
+    with pytest.raises(BadInput, match="no such file"):
+        import_collection(empty(), tmp_path / "not there")
+    with pytest.raises(BadInput):
+        import_collection(empty(), tmp_path)
+
+
+def test_a_failed_export_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.parquet"
+    path.write_bytes(b"before")
+
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(transfer, "to_arrow", broken)
+    with pytest.raises(StorageFailed, match="No space"):
+        export_collection(filled(empty()), path)
+    assert [one.name for one in tmp_path.iterdir()] == ["x.parquet"]
+    assert path.read_bytes() == b"before"
+    with pytest.raises(StorageFailed):
+        export_collection(filled(empty()), tmp_path / "no folder" / "x.parquet")
