@@ -88,11 +88,13 @@ def _defaults() -> dict[str, object]:
 
 def _from_file(variables: Mapping[str, str], known: set[str]) -> dict[str, tuple[Any, str]]:
     named = variables.get("LOOKALIKE_CONFIG")
-    path = Path(named) if named else platformdirs.user_config_path("lookalike") / "lookalike.toml"
-    if not named and not path.is_file():
-        return {}
+    path = Path(os.path.expanduser(named)) if named else platformdirs.user_config_path("lookalike") / "lookalike.toml"
     try:
         table = tomllib.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not named:
+            return {}
+        raise BadInput(f"LOOKALIKE_CONFIG names {path}, which is not there") from error
     except (OSError, ValueError) as error:
         raise BadInput(f"the settings in {path} cannot be read: {error}") from error
     if unknown := sorted(set(table) - known):
@@ -107,13 +109,14 @@ def _from_environment(variables: Mapping[str, str], known: set[str]) -> dict[str
 
 def _text(name: str, values: Mapping[str, tuple[Any, str]]) -> str:
     value, source = values[name]
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+    text = os.fsdecode(value) if isinstance(value, str | os.PathLike) else ""
+    if not text or "\0" in text:
         raise BadInput(f"expected a text for {name}, got {value!r} from {source}")
-    return os.fsdecode(value)
+    return text
 
 
 def _folder(name: str, values: Mapping[str, tuple[Any, str]]) -> Path:
-    return Path(_text(name, values)).expanduser().absolute()
+    return Path(os.path.expanduser(_text(name, values))).absolute()
 
 
 def _projection(values: Mapping[str, tuple[Any, str]]) -> Projecting:
@@ -126,9 +129,9 @@ def _projection(values: Mapping[str, tuple[Any, str]]) -> Projecting:
 def _threads(values: Mapping[str, tuple[Any, str]]) -> int:
     value, source = values["threads"]
     try:
-        threads = int(value)
-    except (TypeError, ValueError):
+        threads = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else 0
+    except ValueError:
         threads = 0
-    if not 1 <= threads <= 1024 or isinstance(value, bool):
+    if not 1 <= threads <= 1024:
         raise BadInput(f"expected 1 to 1024 threads, got {value!r} from {source}")
     return threads

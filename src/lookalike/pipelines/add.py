@@ -1,13 +1,47 @@
-"""Adding one picture that has no file of its own."""
+"""Adding one picture: a file where it lies, or the bytes of one that has no file of its own."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
+from lookalike.core.errors import ImageRefused
 from lookalike.core.records import Metadata
 from lookalike.images.files import content_id
-from lookalike.pipelines.embed_files import embed_bytes
+from lookalike.pipelines.embed_files import FileEmbedder, Refused, embed_bytes
+from lookalike.pipelines.ingest_batches import BatchWriter
+from lookalike.pipelines.ingest_report import IngestReport
 from lookalike.pipelines.parts import Parts
+from lookalike.pipelines.walk import FoundFile, absolute
+
+
+def add_file(path: str | os.PathLike[str], parts: Parts, *, metadata: Metadata) -> str:
+    """Take one file in, as an ingest would; one that has not changed is not read.
+
+    Args:
+        path: of the file.
+        parts: the collection.
+        metadata: the user's fields, laid over those that its picture has.
+    Returns:
+        the picture's id, once all is durable.
+    Raises:
+        ImageRefused: when it cannot be used; the message begins with its path.
+    """
+    found = _found(absolute(path))
+    before = parts.catalog.file(found.path)
+    known = {found.path: before} if before is not None else {}
+    files = FileEmbedder(parts.embedder, set(), limits=parts.limits)
+    labels = {found.path: metadata} if metadata else {}
+    writer = BatchWriter(parts.catalog, parts.objects, files, known=known, metadata=labels, report=IngestReport())
+    if before is not None and (before.size_bytes, before.mtime_ns) == (found.size_bytes, found.mtime_ns):
+        writer.label([found.path])
+        return before.image_id
+    (result,) = files.take([found])
+    writer.add(result)
+    writer.commit()
+    if isinstance(result, Refused):
+        raise ImageRefused(f"{found.path}: {result.error}", code=result.error.code)
+    return result.file.image_id
 
 
 def add_bytes(data: bytes, parts: Parts, *, metadata: Metadata) -> str:
@@ -32,7 +66,15 @@ def add_bytes(data: bytes, parts: Parts, *, metadata: Metadata) -> str:
                 transaction.merge_metadata({image_id: metadata})
         return image_id
     embedded = embed_bytes(data, image_id, parts.embedder, limits=parts.limits)
-    parts.objects.put(data)
-    with parts.catalog.transaction() as transaction:
+    with parts.catalog.transaction() as transaction:  # within it, for who removes pictures deletes bytes within another
+        parts.objects.put(data)
         transaction.put_images([replace(embedded.record, metadata=metadata)], embedded.vector[None, :])
     return image_id
+
+
+def _found(path: str) -> FoundFile:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):  # the reading says why
+        return FoundFile(path, -1, -1)
+    return FoundFile(path, status.st_size, status.st_mtime_ns)

@@ -15,7 +15,7 @@ from lookalike.pipelines.embed_files import FileEmbedder, Refused, Taken, taken
 from lookalike.pipelines.ingest_batches import BatchWriter
 from lookalike.pipelines.ingest_report import Failure, IngestReport
 from lookalike.pipelines.parts import Parts
-from lookalike.pipelines.walk import FoundFile, NotWalked, absolute, walk
+from lookalike.pipelines.walk import FoundFile, NotWalked, absolute, is_gone, walk
 
 _COMMIT_AFTER_FILES = 512
 _COMMIT_AFTER_S = 1.0
@@ -27,8 +27,10 @@ class IngestOptions:
 
     Attributes:
         exclude: patterns of names or absolute paths to pass over, see `walk`.
-        prune: forget files below the given folders that are gone.
-        dry_run: look, and say what would be done.
+        prune: forget files below the given folders that are gone; none below a folder that is entirely empty, for
+            that may be a disk that is not mounted.
+        dry_run: look, and say what would be done. Nothing is read, so that whatever would be counts as added, or as
+            updated where the name is known.
         retry_refused: read refused files again although they have not changed.
         threads: how many read, decode and embed at once.
     """
@@ -72,6 +74,20 @@ def ingest(
         BadInput: when one of `paths` is not there.
         Locked, ReadOnly, StorageFailed: when the catalog cannot be written; what was acknowledged stays.
     """
+    try:
+        return _ingest(paths, parts, options, metadata or {}, progress, acknowledge)
+    except KeyboardInterrupt as error:
+        raise Interrupted("stopped; what was complete is kept, and the same command goes on from there") from error
+
+
+def _ingest(
+    paths: Sequence[str | os.PathLike[str]],
+    parts: Parts,
+    options: IngestOptions,
+    metadata: Mapping[str, Metadata],
+    progress: Progress | None,
+    acknowledge: Acknowledge | None,
+) -> IngestReport:
     report = IngestReport(dry_run=options.dry_run)
     started = time.monotonic()
     tell = _told(report, started, progress)
@@ -79,15 +95,15 @@ def ingest(
     catalog = parts.catalog
     known = {file.path: file for file in catalog.files()}
     refused = {} if options.retry_refused else {file.path: file for file in catalog.refused()}
-    fresh = _fresh(found, known, refused, report)
     gone = _gone(paths, known, found, catalog.refused(), report) if options.prune else []
     report.total = len(found) + len(report.failed)
+    fresh = _fresh(found, known, refused, report)
     tell()
     if options.dry_run:
         _foresee(fresh, known, gone, report)
     else:
         files = FileEmbedder(parts.embedder, catalog.known_ids(), limits=parts.limits)
-        writer = BatchWriter(catalog, parts.objects, files, known=known, metadata=metadata or {}, report=report)
+        writer = BatchWriter(catalog, parts.objects, files, known=known, metadata=metadata, report=report)
         with catalog.writing(), closing(taken(fresh, files.take, threads=options.threads)) as results:
             _write(results, writer, tell, acknowledge)
             writer.label(file.path for file in found)
@@ -112,9 +128,9 @@ def _write(
             if writer.pending >= _COMMIT_AFTER_FILES or time.monotonic() > due:
                 commit()
                 due = time.monotonic() + _COMMIT_AFTER_S
-    except KeyboardInterrupt as error:
+    except KeyboardInterrupt:
         commit()
-        raise Interrupted("stopped; what was complete is kept, and the same command goes on from there") from error
+        raise
     commit()
 
 
@@ -166,13 +182,30 @@ def _gone(
     """Known files below the folders that were walked which are not there any more."""
     here = {file.path for file in found}
     unlisted = tuple(os.path.join(failure.path, "") for failure in report.failed)
-    tops = tuple(os.path.join(absolute(path), "") for path in paths)
     remembered = [*known, *(file.path for file in refused)]
-    return [
-        path
-        for path in remembered
-        if path not in here and path.startswith(tops) and not path.startswith(unlisted) and not os.path.lexists(path)
-    ]
+    gone: list[str] = []
+    for top in dict.fromkeys(map(absolute, paths)):
+        below = os.path.join(top, "")
+        missing = [
+            path
+            for path in remembered
+            if path not in here and path.startswith(below) and not path.startswith(unlisted) and is_gone(path)
+        ]
+        if missing and _is_empty(top):
+            reason = f"the folder is empty, but {len(missing)} files are known below it: is a disk not mounted?"
+            report.failed.append(Failure(top, f"{reason} To forget them, use `lookalike remove`", "empty"))
+        else:
+            gone.extend(missing)
+    return list(dict.fromkeys(gone))
+
+
+def _is_empty(folder: str) -> bool:
+    """Whether nothing is in a folder; True where it has just gone."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
 
 
 def _foresee(fresh: list[FoundFile], known: Mapping[str, FileRecord], gone: list[str], report: IngestReport) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from lookalike.images.refusals import RefusalCode
 from lookalike.objects.base import Objects
 from lookalike.pipelines.embed_files import Embedded, FileEmbedder, Refused, Taken
 from lookalike.pipelines.ingest_report import Failure, IngestReport
+from lookalike.pipelines.walk import FoundFile, is_gone
 
 # What is wrong is not in the bytes: it may be right at the next run although size and time are the same.
 _NOT_OF_THE_CONTENT = frozenset(
@@ -74,14 +74,22 @@ class BatchWriter:
         """
         if not self.pending:
             return []
-        files = [result.file for result in self._taken]
         with self._catalog.transaction() as transaction:
+            self._take_lost_ones_again()
+            files = [result.file for result in self._taken]
+            left = self._left(files)
+            vanished = self._vanished(files)
             self._put_images(transaction)
             transaction.put_files(files)
             transaction.put_refused([_remembered(result) for result in self._refused if _of_content(result.error)])
-            self._leave_old_places(transaction, files)
+            transaction.forget_files(vanished)
+            orphans = self._orphans(left, without={*self._paths_told_of(), *vanished})
+            transaction.remove_images(orphans)
         self._files.committed({file.image_id for file in files})
+        self._files.removed(orphans)
         self._count()
+        for path in (*vanished, *self._paths_told_of()):
+            self._known.pop(path, None)
         self._known.update({file.path: file for file in files})
         self._taken, self._refused = [], []
         return files
@@ -104,9 +112,11 @@ class BatchWriter:
             return
         left = {self._known[path].image_id for path in paths if path in self._known}
         with self._catalog.transaction() as transaction:
+            orphans = self._orphans(left, without=set(paths))
             transaction.forget_files(paths)
-            transaction.remove_images(self._orphans(left, without=set(paths)))
-        self._report.removed += sum(path in self._known for path in paths)
+            transaction.remove_images(orphans)
+        self._files.removed(orphans)
+        self._report.removed += sum(self._known.pop(path, None) is not None for path in paths)
 
     def _put_images(self, transaction: Transaction) -> None:
         new: dict[str, Embedded] = {one.file.image_id: one.embedded for one in self._taken if one.embedded is not None}
@@ -120,24 +130,45 @@ class BatchWriter:
         if fields:
             transaction.merge_metadata(fields)
 
-    def _leave_old_places(self, transaction: Transaction, files: Sequence[FileRecord]) -> None:
-        """Forget the old names of renamed files, and pictures whose last file holds something else now."""
-        now = {file.path: file.image_id for file in files}
-        refused = {one.found.path for one in self._refused if _of_content(one.error)}
-        left = {
-            self._known[path].image_id
-            for path in (*now, *refused)
-            if path in self._known and self._known[path].image_id != now.get(path)
+    def _take_lost_ones_again(self) -> None:
+        """Read files again whose pictures were known when they were read, and have been removed since.
+
+        So it is where the last other file of such a picture came to hold another one, as when files are renumbered.
+        Within a transaction, so that no other thread removes any now.
+        """
+        there = set(self._catalog.keys(sorted({one.file.image_id for one in self._taken})))
+        there.update(one.file.image_id for one in self._taken if one.embedded is not None)
+        lost = [one for one in self._taken if one.file.image_id not in there]
+        if not lost:
+            return
+        self._files.removed({one.file.image_id for one in lost})
+        self._taken = [one for one in self._taken if one.file.image_id in there]
+        again = [FoundFile(one.file.path, one.file.size_bytes, one.file.mtime_ns) for one in lost]
+        for result in self._files.take(again):
+            self.add(result)
+
+    def _paths_told_of(self) -> set[str]:
+        """Files of which it is known now what they hold, a picture or none."""
+        return {one.file.path for one in self._taken} | {
+            one.found.path for one in self._refused if _of_content(one.error)
         }
-        new_places = {image_id for path, image_id in now.items() if path not in self._known}
-        vanished = [
-            file.path
-            for places in self._catalog.files_of(sorted(new_places)).values()
-            for file in places
-            if file.path not in now and not os.path.lexists(file.path)
-        ]
-        transaction.forget_files(vanished)
-        transaction.remove_images(self._orphans(left - set(now.values()), without={*now, *refused}))
+
+    def _left(self, files: Sequence[FileRecord]) -> set[str]:
+        """Pictures that lay in files which hold something else now."""
+        now = {file.path: file.image_id for file in files}
+        before = {self._known[path].image_id for path in self._paths_told_of() if path in self._known}
+        return before - set(now.values())
+
+    def _vanished(self, files: Sequence[FileRecord]) -> list[str]:
+        """The old names of files that were renamed."""
+        now = {file.path for file in files}
+        moved = {
+            file.image_id
+            for file in files
+            if file.path not in self._known or self._known[file.path].image_id != file.image_id
+        }
+        places = self._catalog.files_of(sorted(moved))
+        return [file.path for them in places.values() for file in them if file.path not in now and is_gone(file.path)]
 
     def _orphans(self, image_ids: set[str], *, without: set[str]) -> list[str]:
         """Pictures that lie in none but these files."""

@@ -27,9 +27,9 @@ class IngestReport:
     Attributes:
         added: files with a picture that the collection did not hold.
         recognised: new files (copies, renamed ones) with a picture that it held: nothing was computed.
-        unchanged: files that are as they were: not read.
+        unchanged: files that hold what they held: not read, unless size or time of change differ.
         updated: known files that hold another picture now.
-        removed: files that were forgotten because they are gone.
+        removed: files that were forgotten because they are gone; the old name of a renamed one does not count.
         failed: what was refused, also earlier and unchanged since.
         total: files to look at, as far as is known.
         seconds: since the beginning.

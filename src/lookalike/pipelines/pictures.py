@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.core.errors import BadInput
+from lookalike.core.errors import BadInput, ImageRefused
 from lookalike.core.vectors import Pixels
 from lookalike.images.decode import decode
 from lookalike.images.files import read_file
 from lookalike.images.limits import ImageLimits
+from lookalike.pipelines.walk import absolute
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,7 +30,7 @@ def pixels_of_picture(picture: Picture, *, min_side: int | None, limits: ImageLi
         min_side: files may come smaller, down to this many pixels; None for every pixel.
         limits: what a file may cost.
     Raises:
-        ImageRefused: when a file cannot be used.
+        ImageRefused: when a file cannot be used; the message begins with its path.
         BadInput: when it is something else, or an array of another shape or type.
     """
     from PIL import Image
@@ -37,7 +38,7 @@ def pixels_of_picture(picture: Picture, *, min_side: int | None, limits: ImageLi
     from lookalike.images.arrays import from_array, from_pil
 
     if isinstance(picture, str | os.PathLike):
-        return decode(read_file(picture, limits=limits).data, min_side=min_side, limits=limits).pixels
+        return _pixels_of_file(absolute(picture), min_side=min_side, limits=limits)
     if isinstance(picture, bytes | bytearray | memoryview):
         return decode(bytes(picture), min_side=min_side, limits=limits).pixels
     if isinstance(picture, Image.Image):
@@ -47,6 +48,13 @@ def pixels_of_picture(picture: Picture, *, min_side: int | None, limits: ImageLi
     raise BadInput(
         f"expected a picture as a path, bytes, a Pillow image or an array of pixels, got {type(picture).__name__}"
     )
+
+
+def _pixels_of_file(path: str, *, min_side: int | None, limits: ImageLimits) -> Pixels:
+    try:
+        return decode(read_file(path, limits=limits).data, min_side=min_side, limits=limits).pixels
+    except ImageRefused as error:
+        raise ImageRefused(f"{path}: {error}", code=error.code) from error
 
 
 def bytes_of_picture(picture: Picture, *, limits: ImageLimits) -> bytes:

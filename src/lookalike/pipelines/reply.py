@@ -68,7 +68,7 @@ class Reply:
         exact: True where no closer picture can have been missed.
         scanned: pictures compared.
         total_matching: pictures that pass the filter.
-        timings_ms: by stage: `embed`, `filter`, `search`, `fetch`, `total`; milliseconds.
+        timings_ms: by stage: `refresh`, `embed`, `filter`, `search`, `fetch`, `total`; milliseconds.
         model: id of the model whose vectors were compared.
         index: what answered.
     """

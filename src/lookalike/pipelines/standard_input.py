@@ -13,9 +13,15 @@ def read_standard_input(*, max_bytes: int) -> bytes:
     Raises:
         BadQuery: when there is nothing, or more than `max_bytes`.
     """
-    if sys.stdin is None or sys.stdin.isatty():
+    source = getattr(sys.stdin, "buffer", None)
+    if source is None or source.closed:
+        raise BadQuery("expected a picture on standard input, but there is none: lookalike search - < picture.jpg")
+    if source.isatty():
         raise BadQuery("expected a picture on standard input, but it is a terminal: lookalike search - < picture.jpg")
-    data = sys.stdin.buffer.read(max_bytes + 1)
+    try:
+        data = source.read(max_bytes + 1)
+    except OSError as error:
+        raise BadQuery(f"standard input cannot be read: {error.strerror or error}") from error
     if not data:
         raise BadQuery("expected a picture on standard input, got nothing")
     if len(data) > max_bytes:
