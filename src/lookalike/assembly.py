@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lookalike.catalog.base import Catalog
-from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
-from lookalike.collection import Collection
 from lookalike.core.errors import NoCollection, WrongModel
-from lookalike.embedding.base import Embedder
 from lookalike.embedding.lazy import LazyEmbedder
-from lookalike.images.limits import DEFAULT_LIMITS
 from lookalike.models.store import MODEL_IDS, ModelFile, default_model, load_model
-from lookalike.objects.local import LocalObjects
-from lookalike.objects.memory import MemoryObjects
-from lookalike.pipelines.parts import Parts
-from lookalike.pipelines.view import View
 from lookalike.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from lookalike.catalog.base import Catalog
+    from lookalike.collection import Collection
+    from lookalike.embedding.base import Embedder
 
 IN_MEMORY = ":memory:"
 DIMENSION = 1280
@@ -34,6 +31,7 @@ def open_collection(
     cache: str | os.PathLike[str] | None = None,
     read_only: bool = False,
     create: bool = True,
+    model_soon: bool = False,
 ) -> Collection:
     """Open a collection of pictures, and make it where there is none.
 
@@ -47,6 +45,8 @@ def open_collection(
         cache: folder in which models are kept.
         read_only: never write into the folder.
         create: make the collection where there is none.
+        model_soon: the model will be needed soon: begin to open it, on a thread of its own. Without, it is opened when
+            it is first needed.
     Returns:
         the collection, a context manager that closes it. Safe to use from many threads.
     Raises:
@@ -59,20 +59,34 @@ def open_collection(
     given = None if in_memory else path
     settings = read_settings(collection=given, model=model, projection=projection, threads=threads, cache=cache)
     if in_memory:
-        return _wired(settings, MemoryCatalog(), folder=None, read_only=False)
+        from lookalike.catalog.memory import MemoryCatalog
+
+        return _wired(settings, MemoryCatalog(), folder=None, read_only=False, model_soon=model_soon)
     folder = settings.collection
     if not (create and not read_only) and not (folder / "catalog.sqlite").is_file():
         raise NoCollection(f"there is no collection at {folder}: make one with `lookalike index FOLDER -c {folder}`")
     catalog = SqliteCatalog.open(folder / "catalog.sqlite", read_only=read_only)
     try:
-        return _wired(settings, catalog, folder=folder, read_only=read_only)
+        return _wired(settings, catalog, folder=folder, read_only=read_only, model_soon=model_soon)
     except BaseException:
         catalog.close()
         raise
 
 
-def _wired(settings: Settings, catalog: Catalog, *, folder: Path | None, read_only: bool) -> Collection:
+def _wired(
+    settings: Settings, catalog: Catalog, *, folder: Path | None, read_only: bool, model_soon: bool
+) -> Collection:
     embedder = _embedder(settings, catalog, read_only=read_only)
+    if model_soon and isinstance(embedder, LazyEmbedder):
+        embedder.prepare()
+    # Imported here, so that this goes on beside the opening of the model: together they are most of a short command.
+    from lookalike.collection import Collection
+    from lookalike.images.limits import DEFAULT_LIMITS
+    from lookalike.objects.local import LocalObjects
+    from lookalike.objects.memory import MemoryObjects
+    from lookalike.pipelines.parts import Parts
+    from lookalike.pipelines.view import View
+
     parts = Parts(
         catalog=catalog,
         objects=LocalObjects(folder / "objects") if folder else MemoryObjects(),

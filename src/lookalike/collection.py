@@ -5,24 +5,39 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Self, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lookalike.core.errors import BadInput, BadQuery, ImageRefused, Locked, NotIndexed, ReadOnly, StorageFailed
+from lookalike.core.errors import (
+    BadFilter,
+    BadQuery,
+    BadVectors,
+    ImageRefused,
+    Locked,
+    NotIndexed,
+    ReadOnly,
+    StorageFailed,
+)
 from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
-from lookalike.core.vectors import Pixels, Vectors, as_vectors
+from lookalike.core.vectors import Pixels, Vectors, as_vectors, normalise
 from lookalike.images.decode import decode
-from lookalike.images.files import read_file
-from lookalike.pipelines.add import add_bytes
+from lookalike.images.files import content_id, read_file
+from lookalike.images.refusals import RefusalCode, refusal
+from lookalike.pipelines.add import add_bytes, add_file
 from lookalike.pipelines.ingest import Acknowledge, IngestOptions, Progress, ingest
 from lookalike.pipelines.ingest_report import IngestReport
+from lookalike.pipelines.metadata import MetadataReport, MetadataTable, apply_metadata
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import Picture, bytes_of_picture, pixels_of_picture
 from lookalike.pipelines.query import LEAST_OF_AN_ID, Crop, SourceKind, parse_query
@@ -30,12 +45,13 @@ from lookalike.pipelines.reply import Hit, IndexFacts
 from lookalike.pipelines.search import Timings, query_vector, search
 from lookalike.pipelines.standard_input import read_standard_input
 from lookalike.pipelines.walk import absolute
+from lookalike.pipelines.watch import watch
 from lookalike.results import SearchResult
 
 _log = logging.getLogger(__name__)
 
-Where: TypeAlias = "str | Mapping[str, object] | Filter | None"
-"""A filter as text (`label = apple and width > 800`), in the API's JSON form, or read already."""
+Where: TypeAlias = "str | Mapping[str, object] | Filter | Sequence[str] | None"
+"""A filter as text (`label = apple and width > 800`), in the API's JSON form, read already, or texts that all hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +107,8 @@ class Collection:
         self._parts = parts
         self._threads = threads
         self._read_only = read_only
+        self._has_written = False
+        self._closed = False
 
     @property
     def path(self) -> Path | None:
@@ -116,8 +134,9 @@ class Collection:
 
     def close(self) -> None:
         """Save the index, and let go of files and locks. Idempotent."""
-        if self._parts.view.loaded:
+        if self._parts.view.loaded and self._has_written and not self._closed:
             self._save_if_possible()
+        self._closed = True
         self._parts.catalog.close()
 
     def index(
@@ -158,6 +177,39 @@ class Collection:
                     self._parts.view.refresh()
                     self._save_if_possible()
 
+    def label(self, table: MetadataTable) -> MetadataReport:
+        """Lay a table of metadata over the pictures that it names. See `lookalike.pipelines.metadata`."""
+        with self._writing():
+            return apply_metadata(self._parts.catalog, table)
+
+    def watch(
+        self, *paths: str | os.PathLike[str], stop: Event, on_change: Callable[[], None], debounce_ms: int = 1_600
+    ) -> None:
+        """Say when something changes below folders, until `stop` is set; the collection's own folder does not count.
+
+        Args:
+            paths: folders and files.
+            stop: ends the watch within about a second.
+            on_change: called on the calling thread, mostly to index the folders again.
+            debounce_ms: how long changes are gathered at most, in milliseconds.
+        Raises:
+            MissingExtra: when watchfiles is not installed.
+            StorageFailed: when the system cannot watch so many folders.
+        """
+        own = os.path.join(os.fsdecode(self.path.absolute()), "") if self.path is not None else None
+        watch(
+            paths,
+            on_change=lambda _: on_change(),
+            stop=stop,
+            wanted=lambda path: own is None or not os.path.join(path, "").startswith(own),
+            debounce_ms=debounce_ms,
+        )
+
+    def count(self, *, where: Where = None) -> int:
+        """How many pictures pass a filter."""
+        filter_ = read_filter(where)
+        return len(self._parts.catalog.select(filter_)) if filter_ else len(self)
+
     def add(self, picture: Picture, *, metadata: Metadata | None = None) -> str:
         """Take one picture in.
 
@@ -171,7 +223,7 @@ class Collection:
         """
         with self._writing():
             if isinstance(picture, str | os.PathLike):
-                return self._add_file(os.fsdecode(picture), metadata)
+                return add_file(picture, self._parts, metadata=metadata or {})
             return add_bytes(bytes_of_picture(picture, limits=self._parts.limits), self._parts, metadata=metadata or {})
 
     def search(
@@ -199,6 +251,8 @@ class Collection:
         timings = Timings()
         filter_ = read_filter(where)
         wanted = Crop.parse(crop) if isinstance(crop, str) else crop
+        with timings.stage("refresh"):  # while the model may still be opening
+            self._parts.view.refresh()
         with timings.stage("embed"):
             vector, text, pixels = self._understood(query, wanted)
         reply = search(vector, self._parts, k=k, where=filter_, timings=timings)
@@ -237,14 +291,20 @@ class Collection:
             how many pictures were removed.
         Raises:
             NotIndexed: when one of them is not in the collection; nothing is removed then.
+            BadFilter: when the filter cannot be understood, or asks nothing, so that every picture would go.
         """
+        filter_ = read_filter(where)
+        if where is not None and not filter_:
+            raise BadFilter("expected a filter that asks something: this one would remove every picture")
+        catalog, objects = self._parts.catalog, self._parts.objects
         with self._writing():
             ids = {self._id_of(os.fsdecode(one)) for one in ids_or_paths}
-            if where is not None:
-                ids.update(self._parts.catalog.ids(self._parts.catalog.select(read_filter(where)).tolist()).values())
-            with self._parts.catalog.transaction() as transaction:
+            if filter_:
+                ids.update(catalog.ids(catalog.select(filter_).tolist()).values())
+            with catalog.transaction() as transaction:
                 removed = transaction.remove_images(sorted(ids))
-            self._parts.objects.delete(sorted(ids))
+            with catalog.transaction():  # in which nobody adds one of them again and would lose its bytes
+                objects.delete(sorted(ids - catalog.known_ids()))
         return removed
 
     def info(self) -> CollectionInfo:
@@ -265,16 +325,28 @@ class Collection:
         )
 
     def thumbnail(self, hit: Hit, *, min_side: int = 224) -> Pixels:
-        """A small version of a hit's picture.
+        """A small version of a hit's picture, from any of the files that hold it.
 
         Raises:
-            ImageRefused: when its file is gone or cannot be used any more.
+            ImageRefused: when all of its files are gone or hold other pictures now.
+            NotIndexed: when it was removed and has no file.
         """
         return decode(self._bytes_of(hit), min_side=min_side, limits=self._parts.limits).pixels
 
     def _bytes_of(self, hit: Hit) -> bytes:
-        if hit.path is not None:
-            return read_file(hit.path, limits=self._parts.limits).data
+        others = [file.path for file in self._parts.catalog.files_of([hit.id]).get(hit.id, [])]
+        why = None
+        for path in dict.fromkeys([hit.path, *others] if hit.path is not None else others):
+            try:
+                data = read_file(path, limits=self._parts.limits).data
+            except ImageRefused as error:
+                why = why or error
+                continue
+            if content_id(data) == hit.id:
+                return data
+            why = why or refusal(RefusalCode.CHANGED, "the file holds another picture now")
+        if why is not None and not self._parts.objects.has(hit.id):
+            raise why
         return self._parts.objects.get(hit.id)
 
     def _pixels(self, picture: Picture, *, whole: bool = False) -> Pixels:
@@ -286,16 +358,25 @@ class Collection:
         if isinstance(query, np.ndarray) and query.ndim == 1:
             if crop is not None:
                 raise BadQuery("a crop needs a picture, got a vector")
-            return as_vectors(query, dimension=self._parts.catalog.dimension), "a vector", None
+            return self._given_vector(query), "a vector", None
+        text = os.path.basename(query) if isinstance(query, str | os.PathLike) else "the picture given"
         if isinstance(query, str):
             terms = parse_query(query)
             if len(terms) > 1 or terms[0].kind is SourceKind.ID or terms[0].weight != 1:
                 return query_vector(terms, self._parts, fetch=self._fetched, crop=crop), query, None
+            if terms[0].kind is not SourceKind.FILE:
+                text = terms[0].text if terms[0].kind is SourceKind.URL else "standard input"
             query = terms[0].text if terms[0].kind is SourceKind.FILE else self._fetched(terms[0].text)
-        text = os.path.basename(query) if isinstance(query, str | os.PathLike) else "the picture given"
         pixels = self._pixels(query, whole=crop is not None)
         pixels = crop.cut(pixels) if crop is not None else pixels
         return self._parts.embedder.embed([pixels]), text, pixels
+
+    def _given_vector(self, vector: NDArray[np.generic]) -> Vectors:
+        """Shape (1, D), of length 1, as a projection expects it."""
+        given = as_vectors(vector, dimension=self._parts.catalog.dimension)
+        if not given.any():
+            raise BadVectors("expected a vector with a direction, got one of length 0")
+        return normalise(given)
 
     def _fetched(self, source: str) -> bytes:
         if source == "-":
@@ -303,17 +384,6 @@ class Collection:
         from lookalike.images.fetch import fetch  # brings in http and ssl, which are slow to import
 
         return fetch(source)
-
-    def _add_file(self, path: str, metadata: Metadata | None) -> str:
-        options = IngestOptions(retry_refused=True, threads=1)
-        labels = {absolute(path): metadata} if metadata else None
-        report = ingest([path], self._parts, options=options, metadata=labels)
-        if report.failed:
-            raise ImageRefused(f"{path}: {report.failed[0].reason}", code=report.failed[0].code)
-        file = self._parts.catalog.file(absolute(path))
-        if file is None:
-            raise BadInput(f"expected the path of one picture, got {path!r}; folders are taken in with index()")
-        return file.image_id
 
     def _id_of(self, text: str) -> str:
         file = self._parts.catalog.file(absolute(text))
@@ -328,6 +398,7 @@ class Collection:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with self._parts.catalog.writing():
+            self._has_written = True
             yield
 
     def _save_if_possible(self) -> None:
@@ -335,7 +406,7 @@ class Collection:
         if self._read_only:
             return
         try:
-            with self._parts.catalog.writing():
+            with self._parts.catalog.writing(wait=False):
                 self._parts.view.save()
         except (Locked, ReadOnly, StorageFailed) as error:
             _log.info("the index was not saved: %s", error)
@@ -351,4 +422,8 @@ def read_filter(where: Where) -> Filter:
         return Filter.everything()
     if isinstance(where, Filter):
         return where
-    return Filter.parse(where) if isinstance(where, str) else Filter.from_json(where)
+    if isinstance(where, str):
+        return Filter.parse(where)
+    if isinstance(where, Mapping):
+        return Filter.from_json(where)
+    return reduce(and_, map(Filter.parse, where), Filter.everything())

@@ -132,21 +132,30 @@ class SearchResult:
         kind = target.suffix.lower()
         if kind not in (".jpg", ".jpeg", ".html", ".htm"):
             raise BadInput(f"expected a contact sheet to end in .jpg or .html, got {target.name!r}")
-        title = f"Pictures that look like {self.query}"
         if kind in (".html", ".htm"):
-            content = contact_sheet_html(self._cards(), title=title, query=self._query_card()).encode("utf-8")
+            content = contact_sheet_html(self._cards(), title=self._title, query=self._query_card()).encode("utf-8")
         else:
-            content = contact_sheet_jpeg(self._cards(), title=title, query=self._query_card())
+            content = contact_sheet_jpeg(self._cards(), title=self._title, query=self._query_card())
         try:
             target.write_bytes(content)
         except OSError as error:
             raise StorageFailed(f"the contact sheet {target} cannot be written: {error.strerror or error}") from error
         return target
 
+    def picture(self) -> Pixels:
+        """The contact sheet of the hits as a picture: shape (H, W, 3), uint8 RGB."""
+        from lookalike.presentation.contact_sheet import contact_sheet
+
+        return contact_sheet(self._cards(), title=self._title, query=self._query_card())
+
     def _repr_html_(self) -> str:
         from lookalike.presentation.contact_sheet import notebook_grid
 
         return notebook_grid(self._cards())
+
+    @property
+    def _title(self) -> str:
+        return f"Pictures that look like {self.query}"
 
     def _query_card(self) -> Card | None:
         from lookalike.presentation.contact_sheet import Card

@@ -137,12 +137,14 @@ class Catalog(Protocol):
         """
         ...
 
-    def writing(self) -> AbstractContextManager[None]:
+    def writing(self, *, wait: bool = True) -> AbstractContextManager[None]:
         """Keep other processes from writing during a block of several transactions.
 
         Re-entrant, and shared by the threads of this process, whose transactions take turns. A transaction outside
         such a block does this for itself.
 
+        Args:
+            wait: for another process that is writing, for a short while; else give up at once.
         Raises:
             ReadOnly: as in `transaction`.
             Locked: when another process is writing and does not stop within a short wait.

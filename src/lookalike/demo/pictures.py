@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -70,7 +70,9 @@ class _Shares:
         return self.count - self.altered - self.copies - self.broken
 
 
-def make_pictures(folder: Path, *, count: int = 400, seed: int = 1) -> list[MadePicture]:
+def make_pictures(
+    folder: Path, *, count: int = 400, seed: int = 1, drawn: Callable[[int], None] | None = None
+) -> list[MadePicture]:
     """Draw pictures of all families in turn, and crops, rotations, screenshots and copies of some.
 
     The same arguments give the same pixels on every run; files of the same names are overwritten. It takes
@@ -81,6 +83,7 @@ def make_pictures(folder: Path, *, count: int = 400, seed: int = 1) -> list[Made
         count: files to write. From ten on, one of them is a JPEG cut in half, to show what a refusal looks
             like; from twenty on there are byte-identical copies.
         seed: another seed gives other pictures of the same families.
+        drawn: called after each picture with how many there are.
     Returns:
         `count` records, in the order of writing; each altered picture follows its original.
     Raises:
@@ -90,9 +93,14 @@ def make_pictures(folder: Path, *, count: int = 400, seed: int = 1) -> list[Made
     if count < 1:
         raise BadInput(f"expected at least 1 picture to make, got {count}")
     try:
-        return list(_written(folder, _Shares(count), seed))
+        made = []
+        for picture in _written(folder, _Shares(count), seed):
+            made.append(picture)
+            if drawn is not None:
+                drawn(len(made))
     except OSError as error:
         raise StorageFailed(f"could not write the demo's pictures under {folder}: {error}") from error
+    return made
 
 
 def _written(folder: Path, shares: _Shares, seed: int) -> Iterator[MadePicture]:

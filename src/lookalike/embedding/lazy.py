@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from lookalike.core.vectors import Pixels, Vectors
 from lookalike.embedding.base import Embedder
@@ -30,6 +31,14 @@ class LazyEmbedder:
     def embed(self, images: Sequence[Pixels]) -> Vectors:
         """Compute the vectors of pictures; see `Embedder.embed`."""
         return self._embedder().embed(images)
+
+    def prepare(self) -> None:
+        """Begin to make it on a thread of its own; what that raises, the first call that needs it raises."""
+        threading.Thread(target=self._prepared, name="lookalike-model").start()
+
+    def _prepared(self) -> None:
+        with suppress(Exception):
+            self._embedder()
 
     def _embedder(self) -> Embedder:
         with self._making:

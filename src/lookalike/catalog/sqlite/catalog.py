@@ -104,11 +104,11 @@ class SqliteCatalog:
             )
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, *, wait: bool = True) -> Iterator[None]:
         """Keep other processes from writing during a block of several transactions."""
         if self._connections.read_only:
             raise ReadOnly(f"{self.path}: the collection was opened for reading only")
-        with self._lock.held(wait_s=self._lock_wait_s):
+        with self._lock.held(wait_s=self._lock_wait_s if wait else 0.0):
             yield
 
     def transaction(self) -> AbstractContextManager[SqliteTransaction]:

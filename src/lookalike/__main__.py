@@ -1,0 +1,5 @@
+"""`python -m lookalike` is `lookalike`."""
+
+from lookalike.cli.main import main
+
+main()

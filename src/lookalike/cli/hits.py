@@ -1,0 +1,76 @@
+"""The answer to a search, for people: a table, the pictures where the terminal can, and how it was made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lookalike.presentation.text import HitLine, hits_table, safe
+
+if TYPE_CHECKING:
+    from lookalike.cli.session import Session
+    from lookalike.pipelines.reply import Hit
+    from lookalike.results import SearchResult
+
+_STAGES = ("embed", "refresh", "filter", "search", "fetch")
+
+
+def show_result(result: SearchResult, session: Session, *, pictures: bool | None, most: int | None = None) -> None:
+    """Show an answer.
+
+    Args:
+        result: the answer.
+        session: says how to show it.
+        pictures: show them; None: where the terminal can.
+        most: show only so many hits.
+    """
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns
+    if pictures is not False:
+        _show_pictures(result, session, width=width, forced=bool(pictures))
+    table = hits_table([_line(hit) for hit in result.hits[:most]], terminal=terminal, color=session.color, width=width)
+    session.write(table)
+    session.say(_account(result))
+
+
+def _line(hit: Hit) -> HitLine:
+    notes = [f"{hit.width} × {hit.height}"]
+    if hit.copies:
+        notes.append("1 copy" if hit.copies == 1 else f"{hit.copies} copies")
+    if hit.path is None:
+        return HitLine(hit.rank, hit.similarity, hit.id, notes)
+    return HitLine(hit.rank, hit.similarity, short_path(hit.path), notes, href=Path(hit.path).as_uri())
+
+
+def short_path(path: str) -> str:
+    """A path as one would type it here: relative where it lies below the current folder."""
+    try:
+        here = os.path.join(os.getcwd(), "")
+    except OSError:  # the current folder is gone
+        return path
+    return path[len(here) :] if path.startswith(here) else path
+
+
+def _account(result: SearchResult) -> str:
+    found = f"{len(result):,} of {result.total_matching:,} matching" if result.hits else "nothing found"
+    if not result.index.count:
+        found = "the collection holds no pictures yet: lookalike index FOLDER"
+    stages = ", ".join(f"{stage} {result.timings_ms.get(stage, 0):.0f}" for stage in _STAGES)
+    return (
+        f"{found}; plan: {safe(result.plan)}; {'exact' if result.exact else 'approximate'}; "
+        f"{result.scanned:,} compared; {result.timings_ms['total']:.0f} ms ({stages})"
+    )
+
+
+def _show_pictures(result: SearchResult, session: Session, *, width: int, forced: bool) -> None:
+    from lookalike.presentation.terminal import Graphics, graphics_of, picture_text
+
+    environment = {**os.environ, **({"NO_COLOR": "1"} if session.no_color else {})}
+    graphics = graphics_of(environment, tty=sys.stdout.isatty(), encoding=sys.stdout.encoding)
+    if graphics is None and forced:
+        graphics = Graphics.BLOCKS
+    if graphics is not None and result.hits:
+        session.write(picture_text(result.picture(), graphics, columns=min(width, 100), rows=24))

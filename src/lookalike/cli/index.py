@@ -1,0 +1,108 @@
+"""`lookalike index`: folders in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+from typing import TYPE_CHECKING
+
+import click
+
+from lookalike.cli.ingest_summary import report_as_json, tell_labels, tell_report
+from lookalike.cli.progress import progress_of
+from lookalike.cli.session import Session, command
+from lookalike.cli.stopping import stopping_cleanly
+from lookalike.core.errors import NoCollection
+
+if TYPE_CHECKING:
+    from lookalike.collection import Collection
+    from lookalike.pipelines.ingest_report import IngestReport
+    from lookalike.pipelines.metadata import MetadataReport, MetadataTable
+
+SOME_FAILED = 3
+
+
+@command("index")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--prune", is_flag=True, help="Forget pictures whose files below PATH are gone.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--watch", is_flag=True, help="Go on and take in what changes, until Ctrl-C.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Pass over names or paths like *.gif or */raw/*.")
+@click.option("--metadata", metavar="TABLE", help="CSV, TSV, JSON or JSON Lines with a column path or id.")
+@click.option("--metadata-root", metavar="DIR", help="The folder to which paths in TABLE are relative.")
+@click.option("--retry-refused", is_flag=True, help="Read refused files again although they have not changed.")
+def index_command(
+    session: Session,
+    paths: tuple[str, ...],
+    *,
+    prune: bool,
+    dry_run: bool,
+    watch: bool,
+    exclude: tuple[str, ...],
+    metadata: str | None,
+    metadata_root: str | None,
+    retry_refused: bool,
+) -> int:
+    """Take the pictures below folders in; `lookalike search` finds them.
+
+    Unchanged files are not read again. Ctrl-C stops cleanly, and the same command goes on from there.
+    """
+    if watch and dry_run:
+        raise click.UsageError("expected --watch or --dry-run, got both")
+    if metadata_root is not None and metadata is None:
+        raise click.UsageError("--metadata-root says where the paths of a table begin: name the table with --metadata")
+    table = _table(metadata, root=metadata_root)
+    with stopping_cleanly(), _opened(session, dry_run=dry_run) as collection:
+
+        def index() -> int:
+            with progress_of(session, task="Indexing") as progress:
+                report = collection.index(
+                    *paths,
+                    prune=prune,
+                    dry_run=dry_run,
+                    exclude=exclude,
+                    retry_refused=retry_refused,
+                    metadata=table.by_path() if table is not None else None,
+                    progress=progress,
+                )
+            labels = collection.label(table) if table is not None and not dry_run else None
+            return _told(report, labels, session)
+
+        code = index()
+        if watch:
+            session.say("Watching for changes; Ctrl-C ends it.")
+            collection.watch(*paths, stop=Event(), on_change=_calling(index))
+    return code
+
+
+def _table(metadata: str | None, *, root: str | None) -> MetadataTable | None:
+    if metadata is None:
+        return None
+    from lookalike.pipelines.metadata import read_metadata
+
+    return read_metadata(metadata, root=root)
+
+
+def _opened(session: Session, *, dry_run: bool) -> Collection:
+    try:
+        return session.open(create=not dry_run)
+    except NoCollection:
+        if not dry_run:
+            raise
+        return session.open(in_memory=True)  # a dry run leaves nothing behind, not even an empty collection
+
+
+def _calling(index: Callable[[], int]) -> Callable[[], None]:
+    def call() -> None:
+        index()
+
+    return call
+
+
+def _told(report: IngestReport, labels: MetadataReport | None, session: Session) -> int:
+    tell_report(report, session)
+    if labels is not None:
+        tell_labels(labels, session)
+    if session.as_json:
+        session.write_json(report_as_json(report, labels))
+    return SOME_FAILED if report.failed or (labels is not None and labels.unused) else 0

@@ -1,0 +1,147 @@
+"""The entry: finds the command, runs it, and turns every error into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import cast
+
+import click
+from click.shell_completion import shell_complete
+
+from lookalike import __version__
+from lookalike.cli.session import Session, common_options
+from lookalike.core.errors import Interrupted, LookalikeError, StorageFailed
+from lookalike.presentation.text import safe
+
+PROGRAM = "lookalike"
+COMPLETE = "_LOOKALIKE_COMPLETE"
+"""The variable through which a shell asks for completions."""
+
+COMMANDS = {
+    "index": "index",
+    "search": "search",
+    "info": "info",
+    "demo": "demo",
+    "completion": "completion",
+}
+"""Name of a command -> its module; a module that is not needed is not imported."""
+
+USAGE = 2
+
+
+class Program(click.Group):
+    """The commands, each imported when it is asked for."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        """Their names, in the order in which one meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        """The command of that name."""
+        if name not in COMMANDS:
+            return None
+        module = import_module(f"lookalike.cli.{COMMANDS[name]}")
+        return cast(click.Command, getattr(module, f"{name}_command"))
+
+
+program = Program(
+    PROGRAM,
+    help="Search by image: index a folder of pictures, then find those that look alike.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    params=[
+        *common_options(),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=lambda context, _, wanted: _tell_version(context) if wanted else None,
+            help="Tell the version.",
+        ),
+    ],
+)
+
+
+def main() -> None:
+    """Run the command that the process was started with, and end the process."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are text files at this point
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command.
+
+    Args:
+        arguments: what stands behind the program's name.
+    Returns:
+        the exit code, see `docs/reference/cli.md`.
+    """
+    session = Session()
+    try:
+        code = _ran(arguments, session)
+        sys.stdout.flush()
+    except BrokenPipeError:  # as in `lookalike search … | head -1`: who reads has seen enough
+        _forget_output()
+        return 0
+    except OSError as error:
+        return _failed(StorageFailed(f"input or output failed: {error}"), session)
+    except KeyboardInterrupt:
+        return _failed(Interrupted("stopped; what was complete is kept"), session)
+    except LookalikeError as error:
+        return _failed(error, session)
+    except Exception as error:
+        advice = "" if session.debug else "; --debug shows where"
+        return _failed(
+            LookalikeError(f"an error that should not be ({type(error).__name__}: {error}){advice}"), session
+        )
+    return code
+
+
+def _ran(arguments: Sequence[str], session: Session) -> int:
+    if instruction := os.environ.get(COMPLETE):
+        return shell_complete(program, {}, PROGRAM, COMPLETE, instruction)
+    try:
+        with program.make_context(PROGRAM, list(arguments), obj=session) as context:
+            return program.invoke(context) or 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return USAGE
+    except click.UsageError as error:
+        place = error.ctx.command_path if error.ctx else PROGRAM
+        _tell_error(f"{error.format_message()} (see {place} --help)")
+        return USAGE
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
+
+
+def _failed(error: LookalikeError, session: Session) -> int:
+    if session.debug:
+        import traceback
+
+        traceback.print_exc()
+    _tell_error(str(error))
+    return error.exit_code
+
+
+def _tell_error(message: str) -> None:
+    with suppress(OSError):
+        sys.stdout.flush()
+    with suppress(OSError):
+        sys.stderr.write(f"{PROGRAM}: {safe(message)}\n")
+
+
+def _forget_output() -> None:
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _tell_version(context: click.Context) -> None:
+    sys.stdout.write(f"{PROGRAM} {__version__}\n")
+    context.exit()

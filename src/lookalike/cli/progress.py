@@ -1,0 +1,100 @@
+"""Progress of a long run on standard error: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lookalike.cli.pace import Pace
+from lookalike.presentation.text import human_duration, human_rate
+
+if TYPE_CHECKING:
+    from lookalike.cli.session import Session
+    from lookalike.pipelines.ingest_report import IngestReport
+
+    Progress = Callable[[IngestReport], None]
+
+LINE_EVERY_S = 5.0
+
+
+@contextmanager
+def progress_of(session: Session, *, task: str) -> Iterator[Progress | None]:
+    """A callback that shows how far an ingest has come; None where people asked for quiet.
+
+    Args:
+        session: says whether to be quiet.
+        task: what is done, one word or two.
+    """
+    if session.quiet:
+        yield None
+    elif sys.stderr.isatty():
+        with _bar(task, color=session.color) as tell:
+            yield tell
+    else:
+        yield _lines(task)
+
+
+@contextmanager
+def counting(session: Session, *, task: str, total: int) -> Iterator[Callable[[int], None] | None]:
+    """A callback that shows how many of a known number are done; None where people asked for quiet."""
+    if session.quiet or not sys.stderr.isatty():
+        session.say(f"{task} {total:,} pictures")
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True, no_color=not session.color)
+    with Progress(console=console, transient=True, redirect_stdout=False) as bar:
+        shown = bar.add_task(task, total=total)
+        yield lambda count: bar.update(shown, completed=count)
+
+
+def facts_of(report: IngestReport, pace: Pace) -> str:
+    """How far it is, how fast, and how long it will take, as far as that is known."""
+    parts = [f"{report.done:,} of {report.total:,} pictures"]
+    if (rate := pace.per_second) is not None:
+        parts.append(human_rate(rate, unit="photos"))
+    if (left_s := pace.left_s(report.total - report.done)) is not None and report.done < report.total:
+        parts.append(f"about {human_duration(left_s)} left")
+    if report.failed:
+        parts.append(f"{len(report.failed):,} refused")
+    return ", ".join(parts)
+
+
+def _lines(task: str) -> Progress:
+    pace = Pace()
+    last_s = time.monotonic()
+
+    def tell(report: IngestReport) -> None:
+        nonlocal last_s
+        now_s = time.monotonic()
+        pace.reached(report.done, now_s=now_s)
+        if now_s - last_s >= LINE_EVERY_S:
+            last_s = now_s
+            sys.stderr.write(f"{task}: {facts_of(report, pace)}\n")
+            sys.stderr.flush()
+
+    return tell
+
+
+@contextmanager
+def _bar(task: str, *, color: bool) -> Iterator[Progress]:
+    # rich takes some 50 ms to import, which is only paid where its bar is seen.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+    console = Console(stderr=True, no_color=not color)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[facts]}"))
+    pace = Pace()
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        shown = bar.add_task(task, total=None, facts="looking for pictures")
+
+        def tell(report: IngestReport) -> None:
+            pace.reached(report.done, now_s=time.monotonic())
+            bar.update(shown, total=report.total, completed=report.done, facts=facts_of(report, pace))
+
+        yield tell

@@ -1,0 +1,48 @@
+"""`lookalike search`: pictures out."""
+
+from __future__ import annotations
+
+import click
+
+from lookalike.cli.hits import show_result
+from lookalike.cli.session import Session, command
+
+
+@command("search")
+@click.argument("query")
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many pictures to find.")
+@click.option("--where", multiple=True, metavar="FILTER", help="Only such pictures; of several filters all must hold.")
+@click.option("--crop", metavar="X,Y,W,H", help="Search for a part: in pixels, or in shares such as 0.5,0,0.5,1.")
+@click.option("--sheet", metavar="FILE", help="Write a contact sheet, .jpg or .html.")
+@click.option("--paths-only", is_flag=True, help="Print the files' exact names, one on a line.")
+@click.option("-0", "--null", is_flag=True, help="With --paths-only: end names with a zero byte.")
+@click.option("--pictures/--no-pictures", default=None, help="Show the pictures; default: where it can be.")
+def search_command(
+    session: Session,
+    query: str,
+    *,
+    k: int,
+    where: tuple[str, ...],
+    crop: str | None,
+    sheet: str | None,
+    paths_only: bool,
+    null: bool,
+    pictures: bool | None,
+) -> None:
+    """Find the pictures that look most like QUERY.
+
+    QUERY is a file, an http(s) URL, - for standard input, the id of an indexed picture, or a sum such as
+    "2*beach.jpg + sunset.jpg - people.jpg".
+    """
+    if null and not paths_only:
+        raise click.UsageError("-0 ends the names of --paths-only: say both")
+    with session.open(model_soon=True) as collection:
+        result = collection.search(query, k=k, where=where, crop=crop)
+        if sheet is not None:
+            session.say(f"The contact sheet is {result.sheet(sheet)}")
+        if session.as_json:
+            session.write_json({"query": query, **result.to_dict()})
+        elif paths_only:
+            session.write_names([hit.path for hit in result if hit.path is not None], null=null)
+        else:
+            show_result(result, session, pictures=pictures)

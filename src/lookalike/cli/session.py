@@ -1,0 +1,143 @@
+"""What holds for every command: the options that may stand before or after its name, and the two ways out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+from click.core import ParameterSource
+
+if TYPE_CHECKING:
+    from lookalike.collection import Collection
+
+
+@dataclass(slots=True)
+class Session:
+    """The options that every command knows; what was not said is None, False or 0.
+
+    Attributes:
+        collection: folder of the collection.
+        model: `auto`, `int8`, `fp32`, or the path of an ONNX file.
+        projection: `auto` or `off`.
+        threads: that read, decode and embed at once.
+        as_json: print data for programs.
+        quiet: no progress and no messages, only errors.
+        verbose: 1 tells what happens, 2 every detail.
+        no_color: no colours and no links.
+        debug: show the traceback of an error.
+    """
+
+    collection: str | None = None
+    model: str | None = None
+    projection: str | None = None
+    threads: int | None = None
+    as_json: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    no_color: bool = False
+    debug: bool = False
+
+    def open(
+        self,
+        *,
+        instead: str | None = None,
+        create: bool = False,
+        read_only: bool = False,
+        model_soon: bool = False,
+        in_memory: bool = False,
+    ) -> Collection:
+        """Open the collection that was named, else `instead`, else the usual one; see `lookalike.open`."""
+        from lookalike.assembly import IN_MEMORY, open_collection
+
+        return open_collection(
+            IN_MEMORY if in_memory else self.collection if self.collection is not None else instead,
+            model=self.model,
+            projection=self.projection,
+            threads=self.threads,
+            create=create,
+            read_only=read_only,
+            model_soon=model_soon,
+        )
+
+    @property
+    def color(self) -> bool:
+        """Whether colours and links may be used where there is a terminal."""
+        return not self.no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def say(self, text: str) -> None:
+        """A message for people, on standard error; nothing when they asked for quiet."""
+        if not self.quiet:
+            sys.stdout.flush()
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+
+    def write(self, text: str) -> None:
+        """Data for people, on standard output, as it is."""
+        sys.stdout.write(text)
+
+    def write_json(self, value: object) -> None:
+        """Data for programs, on standard output: one JSON text, ASCII, so that any name survives."""
+        sys.stdout.write(json.dumps(value, indent=2 if sys.stdout.isatty() else None, allow_nan=False) + "\n")
+
+    def write_names(self, names: list[str], *, null: bool) -> None:
+        """File names on standard output, exactly as the system has them, each with a newline or a zero byte behind."""
+        end = b"\0" if null else b"\n"
+        sys.stdout.flush()
+        sys.stdout.buffer.write(b"".join(os.fsencode(name) + end for name in names))
+
+
+def common_options() -> list[click.Parameter]:
+    """The options of a `Session`, for the group and for each command; they note what was said, and hand nothing on."""
+    return [
+        _option("-c", "--collection", metavar="PATH", help="Folder of the collection."),
+        _option("--model", metavar="MODEL", help="auto, int8, fp32, or an ONNX file."),
+        _option("--projection", type=click.Choice(["auto", "off"]), help="Learn one from the collection, or none."),
+        _option("--threads", type=click.IntRange(min=1), metavar="N", help="How many threads read, decode and embed."),
+        _option("--json", "as_json", is_flag=True, help="Print data for programs."),
+        _option("-q", "--quiet", is_flag=True, help="No progress and no messages, only errors."),
+        _option("-v", "--verbose", count=True, help="Tell more; twice for every detail."),
+        _option("--no-color", is_flag=True, help="No colours and no links (also: NO_COLOR)."),
+        _option("--debug", is_flag=True, help="Show the traceback of an error."),
+    ]
+
+
+def _option(*names: str, **settings: Any) -> click.Option:
+    return click.Option(names, expose_value=False, callback=_note, **settings)
+
+
+def _note(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    name = str(parameter.name)
+    if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        setattr(context.ensure_object(Session), name, value)
+
+
+class Command(click.Command):
+    """A command that knows the common options; it gets the `Session` first and gives the exit code, None for 0."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.params.extend(common_options())
+
+    def invoke(self, context: click.Context) -> int | None:
+        """Call what the command is for."""
+        from lookalike.cli.logs import tell_logs
+
+        tell_logs(context.ensure_object(Session))
+        return cast("int | None", super().invoke(context))
+
+
+Callback = Callable[..., "int | None"]
+
+
+def command(name: str) -> Callable[[Callback], click.Command]:
+    """Make a command of a function whose first argument is the `Session`."""
+
+    def decorate(callback: Callback) -> click.Command:
+        return click.command(name, cls=Command)(click.make_pass_decorator(Session, ensure=True)(callback))
+
+    return decorate

@@ -1,0 +1,57 @@
+"""The demo's pictures, drawn once: a list beside them says what was made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from lookalike.core.errors import StorageFailed
+from lookalike.demo.pictures import MadePicture, Variant, make_pictures
+
+LIST = "pictures.json"
+_VERSION = 1  # of what is drawn: another one is drawn anew
+
+
+def kept_pictures(folder: Path, *, count: int, drawn: Callable[[int], None] | None = None) -> list[MadePicture]:
+    """The pictures of a demo; those of an earlier call are taken as they lie, if they are as many and all there.
+
+    Args:
+        folder: where they lie or will lie.
+        count: how many files.
+        drawn: as in `make_pictures`.
+    Raises:
+        BadInput, StorageFailed: as `make_pictures`.
+    """
+    kept = _listed(folder)
+    if len(kept) == count and all(picture.path.is_file() for picture in kept):
+        return kept
+    made = make_pictures(folder, count=count, drawn=drawn)
+    rows = [
+        {
+            "path": str(picture.path.relative_to(folder)),
+            "family": picture.family,
+            "variant": picture.variant.value,
+            "of": str(picture.of.relative_to(folder)) if picture.of is not None else None,
+        }
+        for picture in made
+    ]
+    try:
+        (folder / LIST).write_text(json.dumps({"version": _VERSION, "pictures": rows}, indent=1))
+    except OSError as error:
+        raise StorageFailed(f"could not write {folder / LIST}: {error.strerror or error}") from error
+    return made
+
+
+def _listed(folder: Path) -> list[MadePicture]:
+    try:
+        content = json.loads((folder / LIST).read_text())
+        rows = content["pictures"] if content["version"] == _VERSION else []
+        return [
+            MadePicture(
+                folder / row["path"], row["family"], Variant(row["variant"]), folder / row["of"] if row["of"] else None
+            )
+            for row in rows
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none, or not ours: all are drawn
+        return []
