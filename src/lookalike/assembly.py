@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.catalog.sqlite import SqliteCatalog
-from lookalike.core.errors import NoCollection, WrongModel
+from lookalike.core.errors import BadInput, ModelUnavailable, NoCollection, WrongModel
 from lookalike.embedding.lazy import LazyEmbedder
 from lookalike.models.store import MODEL_IDS, ModelFile, default_model, load_model
 from lookalike.settings import Settings, read_settings
@@ -53,7 +53,7 @@ def open_collection(
         NoCollection: when there is none and it may not be made.
         WrongModel: when it was made with another model.
         FormatTooNew, CatalogDamaged: when its catalog cannot be used.
-        BadInput: when a setting is not possible.
+        BadInput: when a setting is not possible, or the folder holds other things than a collection.
     """
     in_memory = path == IN_MEMORY
     given = None if in_memory else path
@@ -65,12 +65,28 @@ def open_collection(
     folder = settings.collection
     if not (create and not read_only) and not (folder / "catalog.sqlite").is_file():
         raise NoCollection(f"there is no collection at {folder}: make one with `lookalike index FOLDER -c {folder}`")
+    _check_place(folder)
     catalog = SqliteCatalog.open(folder / "catalog.sqlite", read_only=read_only)
     try:
         return _wired(settings, catalog, folder=folder, read_only=read_only, model_soon=model_soon)
     except BaseException:
         catalog.close()
         raise
+
+
+def _check_place(folder: Path) -> None:
+    """Refuse a place where a collection would lie among other things, such as the photos themselves."""
+    try:
+        others = sorted(name for name in os.listdir(folder) if not name.startswith((".", "catalog.sqlite")))
+    except NotADirectoryError:
+        raise BadInput(f"expected the folder of a collection, but {folder} is a file") from None
+    except OSError:  # not there yet, or not to be listed: the opening of the catalog says which
+        return
+    if set(others) - {"objects", "snapshots"} and not (folder / "catalog.sqlite").exists():
+        raise BadInput(
+            f"{folder} is no collection, and holds other things ({', '.join(others[:2])}{' …' * (len(others) > 2)}): "
+            f"give the collection a folder of its own, for example {folder / 'photos.lookalike'}"
+        )
 
 
 def _wired(
@@ -110,7 +126,12 @@ def _embedder(settings: Settings, catalog: Catalog, *, read_only: bool) -> Embed
             )
         wanted = bound[0] if bound else "int8"
     if wanted not in MODEL_IDS:
-        embedder = _opened(load_model(Path(wanted).expanduser()))
+        if not os.path.isfile(os.path.expanduser(wanted)):
+            raise ModelUnavailable(
+                f"expected auto, int8, fp32 or the path of an ONNX file as the model, got {wanted!r}: "
+                "there is no such file"
+            )
+        embedder = _opened(load_model(Path(os.path.expanduser(wanted))))
         if not read_only or catalog.model_id:
             catalog.claim_model(embedder.card.id, embedder.card.dimension)
         return embedder

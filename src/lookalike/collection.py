@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -167,15 +166,14 @@ class Collection:
         options = IngestOptions(
             exclude=exclude, prune=prune, dry_run=dry_run, retry_refused=retry_refused, threads=self._threads
         )
-        with self._writing():
-            try:
-                return ingest(
-                    paths, self._parts, options=options, metadata=metadata, progress=progress, acknowledge=acknowledge
-                )
-            finally:
-                if not dry_run and sys.exc_info()[0] is not StorageFailed:
-                    self._parts.view.refresh()
-                    self._save_if_possible()
+        with nullcontext() if dry_run else self._writing():
+            report = ingest(
+                paths, self._parts, options=options, metadata=metadata, progress=progress, acknowledge=acknowledge
+            )
+            if not dry_run:
+                self._parts.view.refresh()
+                self._save_if_possible()
+        return report
 
     def label(self, table: MetadataTable) -> MetadataReport:
         """Lay a table of metadata over the pictures that it names. See `lookalike.pipelines.metadata`."""
@@ -304,7 +302,7 @@ class Collection:
             with catalog.transaction() as transaction:
                 removed = transaction.remove_images(sorted(ids))
             with catalog.transaction():  # in which nobody adds one of them again and would lose its bytes
-                objects.delete(sorted(ids - catalog.known_ids()))
+                objects.delete(sorted(ids - set(catalog.keys(sorted(ids)))))
         return removed
 
     def info(self) -> CollectionInfo:

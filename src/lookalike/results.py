@@ -12,6 +12,7 @@ from lookalike.core.errors import BadInput, LookalikeError, MissingExtra, Storag
 from lookalike.core.records import Json
 from lookalike.core.vectors import Pixels
 from lookalike.pipelines.reply import Hit, IndexFacts, Reply
+from lookalike.pipelines.walk import absolute
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +129,7 @@ class SearchResult:
         """
         from lookalike.presentation.contact_sheet import contact_sheet_html, contact_sheet_jpeg
 
-        target = Path(path)
+        target = Path(absolute(path))
         kind = target.suffix.lower()
         if kind not in (".jpg", ".jpeg", ".html", ".htm"):
             raise BadInput(f"expected a contact sheet to end in .jpg or .html, got {target.name!r}")
@@ -140,6 +141,8 @@ class SearchResult:
             target.write_bytes(content)
         except OSError as error:
             raise StorageFailed(f"the contact sheet {target} cannot be written: {error.strerror or error}") from error
+        except ValueError as error:
+            raise BadInput(f"expected the path of a contact sheet, got {path!r}: {error}") from error
         return target
 
     def picture(self) -> Pixels:

@@ -19,7 +19,7 @@ def read_standard_input(*, max_bytes: int) -> bytes:
     if source.isatty():
         raise BadQuery("expected a picture on standard input, but it is a terminal: lookalike search - < picture.jpg")
     try:
-        data = source.read(max_bytes + 1)
+        data = bytes(source.read(max_bytes + 1))
     except OSError as error:
         raise BadQuery(f"standard input cannot be read: {error.strerror or error}") from error
     if not data:
