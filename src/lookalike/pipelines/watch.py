@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Event
-from typing import Any
+from typing import Any, TypeAlias
 
 from lookalike.core.errors import MissingExtra, StorageFailed
 from lookalike.pipelines.walk import absolute
 
 _LOOK_AT_ROOTS_EVERY_MS = 1_000
 _QUIET_FOR_MS = 100
+_NOT_UTF_8 = "Unable to decode path"
+"""How watchfiles ends when such a name turns up."""
+
+_Identity: TypeAlias = tuple[int, int]
 
 
 def watch(
@@ -24,10 +28,11 @@ def watch(
 ) -> None:
     """Tell what changes below folders until `stop` is set.
 
-    Blocks; what changes during `on_change` is told after it. A batch ends when nothing has changed for 0.1 s, or after
-    `debounce_ms`. Renamed files come with both of their names, deleted ones with theirs; of a folder that was moved or
-    deleted perhaps its own name alone. So take each path as a place where to look, and prune. A folder of `paths` that
-    vanishes is waited for; that it has gone or come (back) is told as a change of itself.
+    Blocks; what changes during `on_change` is told after it. First, once the system looks, `paths` themselves are told,
+    so that nothing is missed that changed before; so it is again when a folder of them has gone and come back (which is
+    waited for), and when the system could not say what has changed. A batch ends when nothing has changed for 0.1 s, or
+    after `debounce_ms`. Renamed files come with both of their names, deleted ones with theirs; of a folder that was
+    moved or deleted perhaps its own name alone. So take each path as a place where to look, and prune.
 
     Args:
         paths: folders and files; those that are not there yet are waited for.
@@ -39,31 +44,32 @@ def watch(
         MissingExtra: when watchfiles is not installed.
         StorageFailed: when the system cannot watch so many folders.
     """
+    watchfiles = _watchfiles()
     roots = sorted({absolute(path) for path in paths})
-    before: dict[str, tuple[int, int] | None] | None = None
+    there: dict[str, _Identity | None] = dict.fromkeys(roots)
+
+    def tell(changed: Iterable[str]) -> None:
+        told = sorted({path for path in changed if wanted is None or wanted(path)})
+        if told:
+            on_change(told)
+
     while not stop.is_set():
-        there = _identities(roots)
-        if before is not None and there != before:
-            on_change([root for root in roots if there[root] != before[root]])
-        before = there
-        present = [root for root in roots if there[root] is not None]
+        before, there = there, {root: _identity(root) for root in roots}
+        pending = {root for root in roots if before[root] or there[root]}
+        present = [root for root in roots if there[root]]
         if not present:
+            tell(pending)
             stop.wait(_LOOK_AT_ROOTS_EVERY_MS / 1_000)
             continue
-        for changed in _batches(present, stop=stop, debounce_ms=debounce_ms):
-            told = sorted({path for path in map(_place, changed) if wanted is None or wanted(path)})
-            if told:
-                on_change(told)
-            if _identities(roots) != there:  # the watch of a folder ends with it, and none begins by itself
-                break
+        for changed in _batches(watchfiles, present, stop=stop, debounce_ms=debounce_ms):
+            tell({*pending, *changed})
+            pending.clear()
+            if any(_identity(root) != there[root] for root in roots):
+                break  # the watch of a folder ends with it, and none begins by itself
 
 
-def _identities(roots: list[str]) -> dict[str, tuple[int, int] | None]:
-    """By path, which folder or file it is; None where it is not there."""
-    return {root: _identity(root) for root in roots}
-
-
-def _identity(path: str) -> tuple[int, int] | None:
+def _identity(path: str) -> _Identity | None:
+    """Which folder or file it is; None where there is none."""
     try:
         status = os.stat(path)
     except OSError:
@@ -71,9 +77,9 @@ def _identity(path: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _batches(roots: list[str], *, stop: Event, debounce_ms: int) -> Iterator[list[str]]:
-    """Changed paths; empty batches in between, about every second."""
-    watching = _watchfiles().watch(
+def _batches(watchfiles: Any, roots: list[str], *, stop: Event, debounce_ms: int) -> Iterator[list[str]]:
+    """Changed paths; empty batches in between, about every second. Ends where the watch has to begin anew."""
+    watching = watchfiles.watch(
         *roots,
         watch_filter=None,
         debounce=debounce_ms,
@@ -86,18 +92,15 @@ def _batches(roots: list[str], *, stop: Event, debounce_ms: int) -> Iterator[lis
     try:
         for changes in watching:
             yield [path for _, path in changes]
-    except FileNotFoundError:  # a root has gone since it was looked at; the caller looks again
+    except FileNotFoundError:  # a root has gone since it was looked at
         return
     except (OSError, RuntimeError) as error:
+        if _NOT_UTF_8 in str(error):
+            return
         raise StorageFailed(
             f"the system cannot watch {', '.join(roots)}: {error}; on Linux, raise fs.inotify.max_user_watches, "
             "or watch fewer folders"
         ) from error
-
-
-def _place(path: str) -> str:
-    """Where to look: names that are not UTF-8 come garbled, so that their folder is told in their place."""
-    return os.path.dirname(path) if "\ufffd" in path else path
 
 
 def _watchfiles() -> Any:
