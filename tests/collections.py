@@ -1,0 +1,98 @@
+"""Small collections wired by hand around the fake embedder, and small pictures in folders."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from lookalike.catalog.memory import MemoryCatalog
+from lookalike.catalog.sqlite import SqliteCatalog
+from lookalike.collection import Collection
+from lookalike.core.vectors import Pixels, Vectors
+from lookalike.embedding.fake import FakeEmbedder
+from lookalike.images.limits import DEFAULT_LIMITS
+from lookalike.models.card import ModelCard
+from lookalike.objects.local import LocalObjects
+from lookalike.objects.memory import MemoryObjects
+from lookalike.pipelines.parts import Parts
+from lookalike.pipelines.view import View
+
+D = 16
+
+
+class CountingEmbedder:
+    """The fake one; counts pictures, and does what it is told before each call."""
+
+    def __init__(self, before: Callable[[int], None] | None = None) -> None:
+        self._fake = FakeEmbedder(dimension=D)
+        self._before = before
+        self.pictures = 0
+
+    @property
+    def card(self) -> ModelCard:
+        return self._fake.card
+
+    def embed(self, images: Sequence[Pixels]) -> Vectors:
+        if self._before is not None:
+            self._before(self.pictures)
+        self.pictures += len(images)
+        return self._fake.embed(images)
+
+
+def new_parts(folder: Path | None = None, *, embedder: CountingEmbedder | None = None) -> Parts:
+    """A collection in a folder, or in memory."""
+    catalog = SqliteCatalog.open(folder / "catalog.sqlite", lock_wait_s=0.05) if folder else MemoryCatalog()
+    embedder = embedder or CountingEmbedder()
+    catalog.claim_model(embedder.card.id, embedder.card.dimension)
+    return Parts(
+        catalog=catalog,
+        objects=LocalObjects(folder / "objects") if folder else MemoryObjects(),
+        embedder=embedder,
+        view=View(catalog, folder / "snapshots" if folder else None, projecting="off"),
+        limits=DEFAULT_LIMITS,
+        folder=folder,
+    )
+
+
+def new_collection(folder: Path | None = None, *, embedder: CountingEmbedder | None = None) -> Collection:
+    return Collection(new_parts(folder, embedder=embedder), threads=2, read_only=False)
+
+
+def picture(seed: int) -> Image.Image:
+    """12 x 8 patches of its own; as unlike another seed's as can be."""
+    patches = np.random.default_rng(seed).integers(0, 256, (2, 3, 3), dtype=np.uint8)
+    return Image.fromarray(np.kron(patches, np.ones((4, 4, 1), np.uint8)))
+
+
+def png(seed: int) -> bytes:
+    target = io.BytesIO()
+    picture(seed).save(target, "PNG")
+    return target.getvalue()
+
+
+def write(path: Path, seed: int) -> Path:
+    """A picture in a file; of a file that is there, size or time change for sure."""
+    return write_bytes(path, png(seed))
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    before = path.stat().st_mtime_ns if path.exists() else 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    if before:
+        touch(path, before + 1_000_000_000)
+    return path
+
+
+def touch(path: Path, mtime_ns: int) -> None:
+    os.utime(path, ns=(mtime_ns, mtime_ns))
+
+
+def album(folder: Path, count: int = 3) -> list[Path]:
+    """`0.png`, `1.png` ... of different pictures."""
+    return [write(folder / f"{n}.png", n) for n in range(count)]
