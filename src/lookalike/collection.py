@@ -1,4 +1,7 @@
-"""The public object: what a user can do with a set of pictures."""
+"""The public object: what a user can do with a set of pictures.
+
+A search is a short command: what it needs is imported here, and each other pipeline where it is used.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from operator import and_
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +36,6 @@ from lookalike.core.vectors import Pixels, Vectors, as_vectors, normalise
 from lookalike.images.decode import decode
 from lookalike.images.files import content_id, read_file
 from lookalike.images.refusals import RefusalCode, refusal
-from lookalike.pipelines.add import add_bytes, add_file
-from lookalike.pipelines.ingest import Acknowledge, IngestOptions, Progress, ingest
-from lookalike.pipelines.ingest_report import IngestReport
-from lookalike.pipelines.metadata import MetadataReport, MetadataTable, apply_metadata
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import Picture, bytes_of_picture, pixels_of_picture
 from lookalike.pipelines.query import LEAST_OF_AN_ID, Crop, SourceKind, parse_query
@@ -44,8 +43,14 @@ from lookalike.pipelines.reply import Hit, IndexFacts
 from lookalike.pipelines.search import Timings, query_vector, search
 from lookalike.pipelines.standard_input import read_standard_input
 from lookalike.pipelines.walk import absolute
-from lookalike.pipelines.watch import watch
 from lookalike.results import SearchResult
+
+if TYPE_CHECKING:
+    from lookalike.pipelines.duplicates import DuplicateGroup
+    from lookalike.pipelines.ingest import Acknowledge, Progress
+    from lookalike.pipelines.ingest_report import IngestReport
+    from lookalike.pipelines.metadata import MetadataReport, MetadataTable
+    from lookalike.pipelines.transfer import ImportReport
 
 _log = logging.getLogger(__name__)
 
@@ -163,6 +168,8 @@ class Collection:
         Returns:
             what was done. Files that could not be used are listed in it; they do not stop the run.
         """
+        from lookalike.pipelines.ingest import IngestOptions, ingest
+
         options = IngestOptions(
             exclude=exclude, prune=prune, dry_run=dry_run, retry_refused=retry_refused, threads=self._threads
         )
@@ -177,6 +184,8 @@ class Collection:
 
     def label(self, table: MetadataTable) -> MetadataReport:
         """Lay a table of metadata over the pictures that it names. See `lookalike.pipelines.metadata`."""
+        from lookalike.pipelines.metadata import apply_metadata
+
         with self._writing():
             return apply_metadata(self._parts.catalog, table)
 
@@ -194,6 +203,8 @@ class Collection:
             MissingExtra: when watchfiles is not installed.
             StorageFailed: when the system cannot watch so many folders.
         """
+        from lookalike.pipelines.watch import watch
+
         own = os.path.join(os.fsdecode(self.path.absolute()), "") if self.path is not None else None
         watch(
             paths,
@@ -219,6 +230,8 @@ class Collection:
             ImageRefused: when it is not taken in.
             BadInput: when it is an array of another shape or type.
         """
+        from lookalike.pipelines.add import add_bytes, add_file
+
         with self._writing():
             if isinstance(picture, str | os.PathLike):
                 return add_file(picture, self._parts, metadata=metadata or {})
@@ -257,6 +270,64 @@ class Collection:
         if self._parts.view.worth_saving:
             self._save_if_possible()
         return SearchResult(reply, query=text, query_pixels=pixels, load_pixels=self.thumbnail)
+
+    def duplicates(
+        self, *, threshold: float | None = None, where: Where = None, progress: Callable[[int, int], None] | None = None
+    ) -> list[DuplicateGroup]:
+        """Find pictures that are there several times. See `lookalike.pipelines.duplicates.find_duplicates`.
+
+        Args:
+            threshold: cosine, -1 to 1, that pictures must have to be looked at again; None: a low one.
+            where: a filter: only pictures (and files) that pass.
+            progress: told how many of how many pictures have been compared.
+        Raises:
+            BadInput: when `threshold` is no cosine.
+        """
+        from lookalike.pipelines.duplicates import THRESHOLD, find_duplicates
+
+        self._parts.view.refresh()
+        return find_duplicates(
+            self._parts.catalog,
+            self._parts.view,
+            pictures=self._bytes_if_there,
+            threshold=THRESHOLD if threshold is None else threshold,
+            where=read_filter(where),
+            threads=self._threads,
+            progress=progress,
+        )
+
+    def export_to(
+        self, path: str | os.PathLike[str], *, where: Where = None, progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """Write pictures, files, metadata and vectors into a Parquet file. See `lookalike.pipelines.transfer`.
+
+        Args:
+            path: of the file.
+            where: a filter: only pictures that pass.
+            progress: told how many of how many pictures are written.
+        Returns:
+            how many pictures were written.
+        """
+        from lookalike.pipelines.transfer import export_collection
+
+        return export_collection(self._parts.catalog, path, where=read_filter(where), progress=progress)
+
+    def import_from(
+        self, path: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
+    ) -> ImportReport:
+        """Take in what `export_to` has written; nothing is embedded again. See `lookalike.pipelines.transfer`.
+
+        Args:
+            path: of the file.
+            progress: told how many of how many pictures are taken in.
+        """
+        from lookalike.pipelines.transfer import import_collection
+
+        with self._writing():
+            report = import_collection(self._parts.catalog, path, progress=progress)
+            self._parts.view.refresh()
+            self._save_if_possible()
+        return report
 
     def embed(self, *pictures: Picture) -> Vectors:
         """Compute the raw vectors of pictures, without taking them in.
@@ -329,23 +400,29 @@ class Collection:
             ImageRefused: when all of its files are gone or hold other pictures now.
             NotIndexed: when it was removed and has no file.
         """
-        return decode(self._bytes_of(hit), min_side=min_side, limits=self._parts.limits).pixels
+        return decode(self._bytes_of(hit.id, first=hit.path), min_side=min_side, limits=self._parts.limits).pixels
 
-    def _bytes_of(self, hit: Hit) -> bytes:
-        others = [file.path for file in self._parts.catalog.files_of([hit.id]).get(hit.id, [])]
+    def _bytes_if_there(self, image_id: str) -> bytes | None:
+        try:
+            return self._bytes_of(image_id)
+        except (ImageRefused, NotIndexed, StorageFailed):
+            return None
+
+    def _bytes_of(self, image_id: str, *, first: str | None = None) -> bytes:
+        others = [file.path for file in self._parts.catalog.files_of([image_id]).get(image_id, [])]
         why = None
-        for path in dict.fromkeys([hit.path, *others] if hit.path is not None else others):
+        for path in dict.fromkeys([first, *others] if first is not None else others):
             try:
                 data = read_file(path, limits=self._parts.limits).data
             except ImageRefused as error:
                 why = why or error
                 continue
-            if content_id(data) == hit.id:
+            if content_id(data) == image_id:
                 return data
             why = why or refusal(RefusalCode.CHANGED, "the file holds another picture now")
-        if why is not None and not self._parts.objects.has(hit.id):
+        if why is not None and not self._parts.objects.has(image_id):
             raise why
-        return self._parts.objects.get(hit.id)
+        return self._parts.objects.get(image_id)
 
     def _pixels(self, picture: Picture, *, whole: bool = False) -> Pixels:
         side = None if whole else self._parts.embedder.card.input_side

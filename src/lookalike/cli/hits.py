@@ -29,7 +29,7 @@ def show_result(result: SearchResult, session: Session, *, pictures: bool | None
     """
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns
-    if pictures is not False:
+    if pictures or (terminal and pictures is None):
         _show_pictures(result, session, width=width, forced=bool(pictures))
     table = hits_table([_line(hit) for hit in result.hits[:most]], terminal=terminal, color=session.color, width=width)
     session.write(table)

@@ -6,8 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from lookalike.core.vectors import Pixels
 from lookalike.images.exif import ExifFacts, read_exif
@@ -15,8 +14,10 @@ from lookalike.images.guard import Inspected, check_cost, decode_bytes, inspect
 from lookalike.images.jpeg import best_scale, decode_jpeg
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.images.orientation import upright, upright_size
-from lookalike.images.pillow import container_orientation, decode_opened, open_image
 from lookalike.images.sniff import ImageFormat
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _IN_CONTAINER = frozenset({ImageFormat.AVIF, ImageFormat.HEIC})
 _one_large_at_a_time = threading.Lock()
@@ -86,6 +87,8 @@ def _decode_jpeg(data: bytes, inspected: Inspected, *, scale: int) -> DecodedIma
 
 
 def _decode_other(data: bytes, inspected: Inspected, *, min_side: int | None, limits: ImageLimits) -> DecodedImage:
+    from lookalike.images.pillow import decode_opened, open_image  # its many readers take long to import
+
     image = open_image(data, image_format=inspected.format, limits=limits)
     size = image.size
     facts = _facts(image, inspected)
@@ -96,6 +99,8 @@ def _decode_other(data: bytes, inspected: Inspected, *, min_side: int | None, li
 def _facts(image: Image.Image, inspected: Inspected) -> ExifFacts:
     if inspected.format not in _IN_CONTAINER:
         return read_exif(inspected.header.exif)
+    from lookalike.images.pillow import container_orientation
+
     exif = image.info.get("exif")
     orientation = container_orientation(image, image_format=inspected.format)
     return read_exif(exif if isinstance(exif, bytes) else None)._replace(orientation=orientation)
