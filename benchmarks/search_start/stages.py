@@ -1,6 +1,7 @@
 """A search in a new process, step by step: `python -m benchmarks.search_start.stages COLLECTION PHOTO CACHE`.
 
-Prints milliseconds by step as JSON. The steps are those of `lookalike search`, in an order in which each can be clocked.
+Prints milliseconds by step as JSON. The steps are those of `lookalike search`, in an order in which each can be
+clocked.
 """
 
 from __future__ import annotations
@@ -26,8 +27,6 @@ def main() -> None:
     collection, photo, cache = map(Path, sys.argv[1:])
     with _step("import numpy"):
         import numpy  # noqa: F401
-    with _step("import SQLAlchemy"):
-        import sqlalchemy  # noqa: F401
     with _step("import Pillow"):
         from PIL import Image  # noqa: F401
     with _step("import ONNX Runtime"):
