@@ -107,6 +107,10 @@ class ExactIndex:
                 found_keys[n, : len(best)], found[n, : len(best)] = best_keys, best
         return Neighbours(found_keys, found, exact=True, scanned=len(keys))
 
+    def held(self) -> tuple[Keys, Vectors]:
+        """What is held: keys, shape (N,), in no order, and rows, shape (N, D), of length 1 or 0. Views: for reading."""
+        return self._state
+
     def save(self, folder: Path) -> list[str]:
         """Write `keys.npy`, shape (N,) int64, and `vectors.npy`, shape (N, D) float32, rows of length 1 or 0."""
         keys, rows = self._state

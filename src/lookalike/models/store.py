@@ -70,7 +70,7 @@ def default_model(precision: Precision = "int8", *, cache_dir: Path) -> ModelFil
     Raises:
         ModelUnavailable: when the weights package is missing or damaged.
     """
-    path = cache_dir / f"efficientnet-lite0-{precision}-{MODEL_IDS[precision][:12]}.onnx"
+    path = default_model_path(precision, cache_dir=cache_dir)
     cached = _cached(path, precision)
     if cached is not None:
         return cached
@@ -80,6 +80,11 @@ def default_model(precision: Precision = "int8", *, cache_dir: Path) -> ModelFil
             return _cached(path, precision) or _make_and_keep(path, precision)
     except OSError:  # read-only, full or no folder at all: a search still works, only slower
         return ModelFile(MODEL_IDS[precision], None, _make(precision))
+
+
+def default_model_path(precision: Precision = "int8", *, cache_dir: Path) -> Path:
+    """Where `default_model` keeps its file."""
+    return cache_dir / f"efficientnet-lite0-{precision}-{MODEL_IDS[precision][:12]}.onnx"
 
 
 def _cached(path: Path, precision: Precision) -> ModelFile | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
-from lookalike.core.errors import BadInput, CollectionError, LookalikeError, StorageFailed, WrongModel
+from lookalike.core.errors import BadInput, CollectionError, LookalikeError, MissingExtra, StorageFailed, WrongModel
 from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord, RefusedFile
 from lookalike.pipelines import transfer
@@ -227,3 +228,11 @@ def test_a_failed_export_leaves_what_was_there(tmp_path: Path, monkeypatch: pyte
     assert path.read_bytes() == b"before"
     with pytest.raises(StorageFailed):
         export_collection(filled(empty()), tmp_path / "no folder" / "x.parquet")
+
+
+def test_a_missing_library_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtra, match="lookalike\\[parquet\\]"):
+        export_collection(filled(empty()), tmp_path / "x.parquet")
+    with pytest.raises(MissingExtra):
+        import_collection(empty(), tmp_path / "x.parquet")
