@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.catalog.sqlite import SqliteCatalog
-from lookalike.core.errors import BadInput, ModelUnavailable, NoCollection, WrongModel
+from lookalike.core.errors import (
+    BadInput,
+    CollectionError,
+    ModelUnavailable,
+    NoCollection,
+    StorageFailed,
+    WrongModel,
+)
 from lookalike.embedding.lazy import LazyEmbedder
-from lookalike.models.store import MODEL_IDS, ModelFile, default_model, load_model
+from lookalike.models.store import MODEL_IDS, ModelFile, default_model, default_model_path, load_model
 from lookalike.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from lookalike.catalog.base import Catalog
     from lookalike.collection import Collection
     from lookalike.embedding.base import Embedder
+    from lookalike.models.card import ModelCard
+    from lookalike.pipelines.doctor import Patient
 
 IN_MEMORY = ":memory:"
+CATALOG, OBJECTS, SNAPSHOTS = "catalog.sqlite", "objects", "snapshots"
+"""What lies in the folder of a collection."""
+
 DIMENSION = 1280
 """Of the models that come with the install."""
 
@@ -63,10 +77,10 @@ def open_collection(
 
         return _wired(settings, MemoryCatalog(), folder=None, read_only=False, model_soon=model_soon)
     folder = settings.collection
-    if not (create and not read_only) and not (folder / "catalog.sqlite").is_file():
-        raise NoCollection(f"there is no collection at {folder}: make one with `lookalike index FOLDER -c {folder}`")
+    if read_only or not create:
+        _check_there(folder)
     _check_place(folder)
-    catalog = SqliteCatalog.open(folder / "catalog.sqlite", read_only=read_only)
+    catalog = SqliteCatalog.open(folder / CATALOG, read_only=read_only)
     try:
         return _wired(settings, catalog, folder=folder, read_only=read_only, model_soon=model_soon)
     except BaseException:
@@ -74,15 +88,20 @@ def open_collection(
         raise
 
 
+def _check_there(folder: Path) -> None:
+    if not (folder / CATALOG).is_file():
+        raise NoCollection(f"there is no collection at {folder}: make one with `lookalike index FOLDER -c {folder}`")
+
+
 def _check_place(folder: Path) -> None:
     """Refuse a place where a collection would lie among other things, such as the photos themselves."""
     try:
-        others = sorted(name for name in os.listdir(folder) if not name.startswith((".", "catalog.sqlite")))
+        others = sorted(name for name in os.listdir(folder) if not name.startswith((".", CATALOG)))
     except NotADirectoryError:
         raise BadInput(f"expected the folder of a collection, but {folder} is a file") from None
     except OSError:  # not there yet, or not to be listed: the opening of the catalog says which
         return
-    if set(others) - {"objects", "snapshots"} and not (folder / "catalog.sqlite").exists():
+    if set(others) - {OBJECTS, SNAPSHOTS} and not (folder / CATALOG).exists():
         raise BadInput(
             f"{folder} is no collection, and holds other things ({', '.join(others[:2])}{' …' * (len(others) > 2)}): "
             f"give the collection a folder of its own, for example {folder / 'photos.lookalike'}"
@@ -105,39 +124,135 @@ def _wired(
 
     parts = Parts(
         catalog=catalog,
-        objects=LocalObjects(folder / "objects") if folder else MemoryObjects(),
+        objects=LocalObjects(folder / OBJECTS) if folder else MemoryObjects(),
         embedder=embedder,
-        view=View(catalog, folder / "snapshots" if folder else None, projecting=settings.projection),
+        view=View(catalog, folder / SNAPSHOTS if folder else None, projecting=settings.projection),
         limits=DEFAULT_LIMITS,
         folder=folder,
     )
     return Collection(parts, threads=settings.threads, read_only=read_only)
 
 
+def open_model(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
+) -> tuple[ModelCard, Path | None]:
+    """Open the model that a collection was made with, or, where there is no collection, one would be made with.
+
+    Args:
+        path: folder of the collection.
+        model: as for `open_collection`.
+        cache: likewise.
+    Returns:
+        its card, and where its file lies; None where that could not be kept.
+    Raises:
+        ModelUnavailable: when it cannot be made or read.
+        WrongModel, FormatTooNew, CatalogDamaged: as in `open_collection`.
+    """
+    settings = read_settings(collection=path, model=model, cache=cache)
+    bound = ""
+    if (settings.collection / CATALOG).is_file():
+        with SqliteCatalog.open(settings.collection / CATALOG, read_only=True) as catalog:
+            bound = catalog.model_id
+    file = _model_file(_model_name(settings, bound), settings)
+    return _opened(file).card, file.path
+
+
+@contextmanager
+def open_patient(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    projection: str | None = None,
+    cache: str | os.PathLike[str] | None = None,
+) -> Iterator[Patient]:
+    """The parts of a collection for the doctor, none of which has to be in order; arguments as in `open_collection`.
+
+    Raises:
+        NoCollection: when there is none.
+        BadInput: when a setting is not possible.
+    """
+    from lookalike.catalog.sqlite.lock import writer_lock
+    from lookalike.objects.local import LocalObjects
+    from lookalike.pipelines.doctor import ModelPlace, Patient
+
+    settings = read_settings(collection=path, model=model, projection=projection, cache=cache)
+    folder = settings.collection
+    _check_there(folder)
+    opened: list[SqliteCatalog] = []
+
+    def catalog() -> SqliteCatalog:
+        if not opened:
+            opened.append(SqliteCatalog.open(folder / CATALOG))
+        return opened[0]
+
+    def model_name() -> str:
+        try:
+            return _model_name(settings, catalog().model_id)
+        except (CollectionError, StorageFailed):  # a damaged catalog is a finding of its own
+            return _model_name(settings, "")
+
+    name = model_name()
+    if name in MODEL_IDS:
+        place = ModelPlace(default_model_path(name, cache_dir=settings.cache), MODEL_IDS[name])
+    else:
+        place = ModelPlace(Path(os.path.expanduser(name)), None)
+    try:
+        yield Patient(
+            folder=folder,
+            open_catalog=catalog,
+            objects=LocalObjects(folder / OBJECTS),
+            open_embedder=lambda: _opened(_model_file(name, settings)),
+            model=place,
+            snapshots=folder / SNAPSHOTS,
+            projecting=settings.projection,
+            lock_holder=writer_lock(folder / CATALOG).holder,
+        )
+    finally:
+        for one in opened:
+            one.close()
+
+
 def _embedder(settings: Settings, catalog: Catalog, *, read_only: bool) -> Embedder:
     """The embedder of the catalog's model; a new catalog is bound to the model that the settings name."""
-    wanted = settings.model
-    if wanted == "auto":
-        bound = [name for name, model_id in MODEL_IDS.items() if model_id == catalog.model_id]
-        if catalog.model_id and not bound:
-            raise WrongModel(
-                f"the collection was made with the model {catalog.model_id[:12]}, which did not "
-                "come with the install: name its file, with --model or LOOKALIKE_MODEL"
-            )
-        wanted = bound[0] if bound else "int8"
-    if wanted not in MODEL_IDS:
-        if not os.path.isfile(os.path.expanduser(wanted)):
-            raise ModelUnavailable(
-                f"expected auto, int8, fp32 or the path of an ONNX file as the model, got {wanted!r}: "
-                "there is no such file"
-            )
-        embedder = _opened(load_model(Path(os.path.expanduser(wanted))))
-        if not read_only or catalog.model_id:
-            catalog.claim_model(embedder.card.id, embedder.card.dimension)
-        return embedder
-    if not read_only or catalog.model_id:
-        catalog.claim_model(MODEL_IDS[wanted], DIMENSION)
-    return LazyEmbedder(lambda: _opened(default_model(wanted, cache_dir=settings.cache)))
+    name = _model_name(settings, catalog.model_id)
+    binds = not read_only or bool(catalog.model_id)
+    if name in MODEL_IDS:
+        if binds:
+            catalog.claim_model(MODEL_IDS[name], DIMENSION)
+        return LazyEmbedder(lambda: _opened(_model_file(name, settings)))
+    embedder = _opened(_model_file(name, settings))
+    if binds:
+        catalog.claim_model(embedder.card.id, embedder.card.dimension)
+    return embedder
+
+
+def _model_name(settings: Settings, bound: str) -> str:
+    """A name of `MODEL_IDS` or the path of a file; `bound` is the id of the catalog's model, '' for none yet."""
+    if settings.model != "auto":
+        return settings.model
+    if not bound:
+        return "int8"
+    for name, model_id in MODEL_IDS.items():
+        if model_id == bound:
+            return name
+    raise WrongModel(
+        f"the collection was made with the model {bound[:12]}, which did not come with the install: "
+        "name its file, with --model or LOOKALIKE_MODEL"
+    )
+
+
+def _model_file(name: str, settings: Settings) -> ModelFile:
+    if name in MODEL_IDS:
+        return default_model(name, cache_dir=settings.cache)
+    path = Path(os.path.expanduser(name))
+    if not path.is_file():
+        raise ModelUnavailable(
+            f"expected auto, int8, fp32 or the path of an ONNX file as the model, got {name!r}: there is no such file"
+        )
+    return load_model(path)
 
 
 def _opened(model: ModelFile) -> Embedder:

@@ -12,7 +12,7 @@ from lookalike.cli.session import Session, command
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion_command(context: click.Context, session: Session, shell: str) -> None:
-    """Print what makes SHELL complete commands and options.
+    """Print what makes a shell fill in words.
 
     For example: eval "$(lookalike completion bash)" in ~/.bashrc.
     """

@@ -31,15 +31,15 @@ ON_THE_SHEET = 20
 @click.argument("folder", default="lookalike-demo", metavar="[FOLDER]")
 @click.option("--count", type=click.IntRange(min=30), default=400, show_default=True, help="How many pictures to draw.")
 def demo_command(session: Session, folder: str, *, count: int) -> None:
-    """Draw pictures into FOLDER (./lookalike-demo), index them and search them three times.
+    """Draw pictures, index them, search them.
 
-    A second run takes what the first has made. To be rid of it all, delete FOLDER.
+    They go into FOLDER, ./lookalike-demo if it is not named. A second run takes what the first has made. To be rid of it all, delete FOLDER.
     """
     from lookalike.demo.kept import kept_pictures
 
     place = Path(folder).absolute()
     with stopping_cleanly():
-        with counting(session, task="Drawing", total=count) as drawn:
+        with counting(session, task="Drawing") as drawn:
             pictures = kept_pictures(place / "pictures", count=count, drawn=drawn)
         with session.open(instead=str(place / "demo.lookalike"), create=True) as collection:
             with progress_of(session, task="Indexing") as progress:

@@ -43,7 +43,7 @@ def index_command(
     metadata_root: str | None,
     retry_refused: bool,
 ) -> int:
-    """Take the pictures below folders in; `lookalike search` finds them.
+    """Take in the pictures below folders.
 
     Unchanged files are not read again. Ctrl-C stops cleanly, and the same command goes on from there.
     """

@@ -24,7 +24,13 @@ COMPLETE = "_LOOKALIKE_COMPLETE"
 COMMANDS = {
     "index": "index",
     "search": "search",
+    "remove": "remove",
     "info": "info",
+    "duplicates": "duplicates",
+    "doctor": "doctor",
+    "export": "transfer",
+    "import": "transfer",
+    "model": "model",
     "demo": "demo",
     "completion": "completion",
 }

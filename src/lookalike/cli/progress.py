@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lookalike.cli.pace import Pace
 from lookalike.presentation.text import human_duration, human_rate
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from lookalike.pipelines.ingest_report import IngestReport
 
     Progress = Callable[[IngestReport], None]
+
+Counted: TypeAlias = Callable[[int, int], None]
+"""Told how many of how many are done."""
 
 LINE_EVERY_S = 5.0
 
@@ -38,19 +41,20 @@ def progress_of(session: Session, *, task: str) -> Iterator[Progress | None]:
 
 
 @contextmanager
-def counting(session: Session, *, task: str, total: int) -> Iterator[Callable[[int], None] | None]:
-    """A callback that shows how many of a known number are done; None where people asked for quiet."""
-    if session.quiet or not sys.stderr.isatty():
-        session.say(f"{task} {total:,} pictures")
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
+def counting(session: Session, *, task: str) -> Iterator[Counted | None]:
+    """A callback that shows how many of how many are done; None where people asked for quiet.
 
-    console = Console(stderr=True, no_color=not session.color)
-    with Progress(console=console, transient=True, redirect_stdout=False) as bar:
-        shown = bar.add_task(task, total=total)
-        yield lambda count: bar.update(shown, completed=count)
+    Args:
+        session: says whether to be quiet.
+        task: what is done, one word or two.
+    """
+    if session.quiet:
+        yield None
+    elif sys.stderr.isatty():
+        with _counting_bar(task, color=session.color) as tell:
+            yield tell
+    else:
+        yield _counting_lines(task)
 
 
 def facts_of(report: IngestReport, pace: Pace) -> str:
@@ -79,6 +83,30 @@ def _lines(task: str) -> Progress:
             sys.stderr.flush()
 
     return tell
+
+
+def _counting_lines(task: str) -> Counted:
+    last_s = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last_s
+        if time.monotonic() - last_s >= LINE_EVERY_S:
+            last_s = time.monotonic()
+            sys.stderr.write(f"{task}: {done:,} of {total:,} pictures\n")
+            sys.stderr.flush()
+
+    return tell
+
+
+@contextmanager
+def _counting_bar(task: str, *, color: bool) -> Iterator[Counted]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True, no_color=not color)
+    with Progress(console=console, transient=True, redirect_stdout=False) as bar:
+        shown = bar.add_task(task, total=None)
+        yield lambda done, total: bar.update(shown, completed=done, total=total)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ LIST = "pictures.json"
 _VERSION = 1  # of what is drawn: another one is drawn anew
 
 
-def kept_pictures(folder: Path, *, count: int, drawn: Callable[[int], None] | None = None) -> list[MadePicture]:
+def kept_pictures(folder: Path, *, count: int, drawn: Callable[[int, int], None] | None = None) -> list[MadePicture]:
     """The pictures of a demo; those of an earlier call are taken as they lie, if they are as many and all there.
 
     Args:

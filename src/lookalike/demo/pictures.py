@@ -71,7 +71,7 @@ class _Shares:
 
 
 def make_pictures(
-    folder: Path, *, count: int = 400, seed: int = 1, drawn: Callable[[int], None] | None = None
+    folder: Path, *, count: int = 400, seed: int = 1, drawn: Callable[[int, int], None] | None = None
 ) -> list[MadePicture]:
     """Draw pictures of all families in turn, and crops, rotations, screenshots and copies of some.
 
@@ -83,7 +83,7 @@ def make_pictures(
         count: files to write. From ten on, one of them is a JPEG cut in half, to show what a refusal looks
             like; from twenty on there are byte-identical copies.
         seed: another seed gives other pictures of the same families.
-        drawn: called after each picture with how many there are.
+        drawn: called after each picture: how many of how many there are.
     Returns:
         `count` records, in the order of writing; each altered picture follows its original.
     Raises:
@@ -97,7 +97,7 @@ def make_pictures(
         for picture in _written(folder, _Shares(count), seed):
             made.append(picture)
             if drawn is not None:
-                drawn(len(made))
+                drawn(len(made), count)
     except OSError as error:
         raise StorageFailed(f"could not write the demo's pictures under {folder}: {error}") from error
     return made

@@ -1,0 +1,52 @@
+"""`lookalike doctor`: is everything in order, and what to do where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from lookalike.cli.session import Session, command
+from lookalike.core.errors import CatalogDamaged, CollectionError
+from lookalike.presentation.text import safe
+
+if TYPE_CHECKING:
+    from lookalike.pipelines.doctor import Finding
+
+
+@command("doctor")
+@click.option("--repair", is_flag=True, help="First make anew what can be: the model's file and the index.")
+def doctor_command(session: Session, *, repair: bool) -> int:
+    """Examine a collection and say what to do.
+
+    Also the model, the installed libraries and the disk. The exit code is 0 where there is no problem, 1 where there is one, 65 where the catalog itself is damaged.
+    """
+    from lookalike.assembly import open_patient
+    from lookalike.pipelines import doctor
+
+    with open_patient(session.collection, model=session.model, projection=session.projection) as patient:
+        repaired = doctor.repair(patient) if repair else []
+        findings = doctor.examine(patient)
+    if session.as_json:
+        report = {"findings": [asdict(finding) for finding in findings]}
+        if repair:
+            report["repaired"] = [asdict(finding) for finding in repaired]
+        session.write_json(report)
+    else:
+        session.write("".join(_line(f"repair: {finding.check}", finding) for finding in repaired))
+        session.write("".join(_line(finding.check, finding) for finding in findings))
+    return _exit_code(findings)
+
+
+def _line(check: str, finding: Finding) -> str:
+    advice = f"\n{'':9}-> {safe(finding.advice)}" if finding.advice else ""
+    return f"{finding.status:<9}{check}: {safe(finding.what)}{advice}\n"
+
+
+def _exit_code(findings: Sequence[Finding]) -> int:
+    problems = {finding.check for finding in findings if finding.status == "problem"}
+    if "catalog" in problems:
+        return CatalogDamaged.exit_code
+    return CollectionError.exit_code if problems else 0

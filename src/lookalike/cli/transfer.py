@@ -1,0 +1,44 @@
+"""`lookalike export` and `lookalike import`: one file holds a collection, so that nothing is embedded twice."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from lookalike.cli.hits import short_path
+from lookalike.cli.progress import counting
+from lookalike.cli.session import Session, command
+from lookalike.presentation.text import safe
+
+
+@command("export")
+@click.argument("file", metavar="FILE.parquet")
+@click.option("--where", multiple=True, metavar="FILTER", help="Only such pictures; of several filters all must hold.")
+def export_command(session: Session, file: str, *, where: tuple[str, ...]) -> None:
+    """Write a collection into a Parquet file.
+
+    Ids, paths, metadata and vectors, so that `lookalike import` embeds nothing again.
+    """
+    with session.open() as collection, counting(session, task="Exporting") as done:
+        count = collection.export_to(file, where=where, progress=done)
+    session.say(f"Exported {count:,} pictures to {safe(short_path(file))}.")
+    if session.as_json:
+        session.write_json({"exported": count, "path": file})
+
+
+@command("import")
+@click.argument("file", metavar="FILE.parquet")
+def import_command(session: Session, file: str) -> None:
+    """Take in what an export has written.
+
+    The pictures themselves are not needed.
+    """
+    with session.open(create=True) as collection, counting(session, task="Importing") as done:
+        report = collection.import_from(file, progress=done)
+    session.say(
+        f"Imported: {report.added:,} added, {report.updated:,} updated, {report.unchanged:,} unchanged, "
+        f"{report.files:,} new files."
+    )
+    if session.as_json:
+        session.write_json(asdict(report))
