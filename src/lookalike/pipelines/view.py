@@ -185,7 +185,7 @@ class View:
             return held
 
     def _from_snapshot(self) -> _Held | None:
-        if self._folder is None:
+        if self._folder is None or not self._folder.exists():  # none was ever saved
             return None
         try:
             snapshot = read_snapshot(self._folder)

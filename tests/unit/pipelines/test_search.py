@@ -1,0 +1,278 @@
+"""Answers are exact, complete, and say how they came about."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lookalike.core.errors import BadQuery, LookalikeError, NotIndexed
+from lookalike.core.filters import Filter
+from lookalike.core.records import ImageRecord, Metadata
+from lookalike.core.vectors import normalise
+from lookalike.images.decode import decode
+from lookalike.pipelines.ingest import IngestOptions, ingest
+from lookalike.pipelines.parts import Parts
+from lookalike.pipelines.query import Crop, parse_query
+from lookalike.pipelines.reply import Reply
+from lookalike.pipelines.search import Timings, query_vector, search
+from tests.collections import D, new_parts, png, write
+
+N, K = 20, 5
+
+
+def image_id(n: int) -> str:
+    return f"{n:064x}"
+
+
+def put(parts: Parts, numbers: Any, vectors: Any, **metadata: Any) -> None:
+    images = [ImageRecord(image_id(n), 10 + n, 10, "png", n, metadata={"n": n, **metadata}) for n in numbers]
+    with parts.catalog.transaction() as transaction:
+        transaction.put_images(images, np.asarray(vectors, np.float16))
+
+
+def remove(parts: Parts, *numbers: int) -> None:
+    with parts.catalog.transaction() as transaction:
+        transaction.remove_images([image_id(n) for n in numbers])
+
+
+@pytest.fixture
+def vectors() -> Any:
+    return normalise(np.random.default_rng(5).normal(size=(N, D)).astype(np.float32)).astype(np.float16)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def parts(request: pytest.FixtureRequest, tmp_path: Path, vectors: Any) -> Parts:
+    made = new_parts(tmp_path / "c" if request.param == "sqlite" else None)
+    put(made, range(N), vectors)
+    return made
+
+
+QUERY = np.random.default_rng(6).normal(size=(1, D)).astype(np.float32)
+
+
+def ask(parts: Parts, k: int = K, where: str | None = None, query: Any = QUERY) -> Reply:
+    filter_ = Filter.everything() if where is None else Filter.parse(where)
+    return search(query, parts, k=k, where=filter_, timings=Timings())
+
+
+def naive(vectors: Any, numbers: Any, k: int) -> list[tuple[str, float]]:
+    similarities = [
+        (float(normalise(vectors[n : n + 1].astype(np.float32))[0].astype(float) @ normalise(QUERY)[0]), n)
+        for n in numbers
+    ]
+    return [(image_id(n), s) for s, n in sorted(similarities, key=lambda pair: (-pair[0], pair[1]))[:k]]
+
+
+def test_the_nearest_come_first_with_their_exact_similarity(parts: Parts, vectors: Any) -> None:
+    reply = ask(parts)
+
+    expected = naive(vectors, range(N), K)
+    assert [hit.id for hit in reply.hits] == [one for one, _ in expected]
+    np.testing.assert_allclose([hit.similarity for hit in reply.hits], [s for _, s in expected], atol=1e-6)
+    assert [hit.rank for hit in reply.hits] == [1, 2, 3, 4, 5]
+    assert (reply.exact, reply.scanned, reply.total_matching, reply.plan) == (True, N, N, "exact")
+    assert reply.model == parts.catalog.model_id
+    assert reply.index.count == N
+    assert reply.index.seq == parts.catalog.facts().last_seq
+
+
+def test_more_than_there_are_gives_all_that_there_are(parts: Parts) -> None:
+    assert len(ask(parts, k=10**9).hits) == N
+
+
+def test_an_empty_collection_has_no_hits() -> None:
+    reply = ask(new_parts())
+
+    assert (reply.hits, reply.total_matching, reply.exact) == ((), 0, True)
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_k_is_at_least_1(parts: Parts, k: int) -> None:
+    with pytest.raises(BadQuery, match="at least 1"):
+        ask(parts, k=k)
+
+
+def test_a_filter_gives_exactly_k_if_k_pass_else_all_that_do(parts: Parts, vectors: Any) -> None:
+    for where, numbers in [("n < 7", range(7)), ("n in (3, 15)", (3, 15)), ("n = 99", ())]:
+        reply = ask(parts, where=where)
+        expected = naive(vectors, numbers, K)
+        assert [hit.id for hit in reply.hits] == [one for one, _ in expected]
+        assert reply.total_matching == len(tuple(numbers))
+        assert reply.plan == f"exact over the {len(tuple(numbers))} pictures that pass the filter"
+
+
+def test_equal_pictures_tie_in_the_order_in_which_they_came(parts: Parts) -> None:
+    put(parts, range(100, 110), np.repeat(QUERY / 5, 10, axis=0))
+
+    reply = ask(parts, k=7)
+
+    assert [hit.id for hit in reply.hits] == [image_id(n) for n in range(100, 107)]
+    assert {hit.similarity for hit in reply.hits} == {reply.hits[0].similarity}
+    assert reply.hits[0].similarity == pytest.approx(1, abs=1e-3)
+
+
+def test_a_removed_picture_is_never_answered(parts: Parts, vectors: Any) -> None:
+    ask(parts)
+    best = int(naive(vectors, range(N), 1)[0][0], 16)
+    remove(parts, best)
+
+    assert [hit.id for hit in ask(parts, k=N).hits] == [
+        one for one, _ in naive(vectors, [n for n in range(N) if n != best], N)
+    ]
+    put(parts, [best], vectors[best : best + 1])
+    assert ask(parts).hits[0].id == image_id(best)
+
+
+def test_what_is_removed_between_index_and_catalog_is_replaced_by_the_next_best(
+    parts: Parts, vectors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = parts.view.search
+    order = [int(one, 16) for one, _ in naive(vectors, range(N), N)]
+    waiting = order[:2]
+
+    def overtaken(*arguments: Any, **options: Any) -> Any:
+        found = real(*arguments, **options)
+        if waiting:
+            remove(parts, waiting.pop(0))
+        return found
+
+    monkeypatch.setattr(parts.view, "search", overtaken)
+
+    assert [hit.id for hit in ask(parts).hits] == [image_id(n) for n in order[2 : 2 + K]]
+
+
+def test_a_collection_that_never_holds_still_ends_the_search_with_an_error(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = parts.view.search
+
+    def overtaken(*arguments: Any, **options: Any) -> Any:
+        found = real(*arguments, **options)
+        key = int(found.keys[0][0])
+        with parts.catalog.transaction() as transaction:
+            transaction.remove_images([parts.catalog.ids([key])[key]])
+        return found
+
+    monkeypatch.setattr(parts.view, "search", overtaken)
+
+    with pytest.raises(LookalikeError, match="search again"):
+        ask(parts)
+
+
+def test_answers_are_whole_while_pictures_come_and_go(parts: Parts, vectors: Any) -> None:
+    stop = threading.Event()
+    errors: list[BaseException] = []
+
+    def change() -> None:
+        n = 0
+        while not stop.is_set():
+            remove(parts, n % 5)
+            put(parts, [n % 5], vectors[n % 5 : n % 5 + 1])
+            n += 1
+
+    def ask_again() -> None:
+        try:
+            for _ in range(15):
+                reply = ask(parts, k=10)
+                assert len(reply.hits) == 10
+                assert len({hit.id for hit in reply.hits}) == 10
+        except LookalikeError as error:
+            if "search again" not in str(error):
+                errors.append(error)
+        except BaseException as error:
+            errors.append(error)
+
+    changing = threading.Thread(target=change)
+    asking = [threading.Thread(target=ask_again) for _ in range(3)]
+    for thread in (changing, *asking):
+        thread.start()
+    for thread in asking:
+        thread.join()
+    stop.set()
+    changing.join()
+
+    assert errors == []
+
+
+def test_the_timings_have_names_and_a_total(parts: Parts) -> None:
+    timings = ask(parts).timings_ms
+
+    assert set(timings) == {"refresh", "filter", "search", "fetch", "total"}
+    assert all(ms >= 0 for ms in timings.values())
+    assert timings["total"] >= max(timings.values())
+
+
+def test_a_hit_says_all_about_its_picture(tmp_path: Path) -> None:
+    parts = new_parts()
+    for name in ("b/1.png", "a/1.png", "c/1.png"):
+        write(tmp_path / name, 1)
+    labels: dict[str, Metadata] = {str(tmp_path / "a/1.png"): {"label": "x"}}
+    ingest([tmp_path], parts, options=IngestOptions(), metadata=labels)
+
+    (hit,) = ask(parts).hits
+
+    assert hit.path == str(tmp_path / "a/1.png")
+    assert (hit.copies, hit.metadata, hit.width, hit.height) == (2, {"label": "x"}, 12, 8)
+    assert (hit.format, hit.size_bytes, hit.taken_at, hit.camera) == ("png", len(png(1)), None, None)
+    assert type(hit.similarity) is float
+
+
+def test_the_path_of_a_hit_is_one_that_passes_the_filter(tmp_path: Path) -> None:
+    parts = new_parts()
+    for name in ("a/1.png", "b/1.png", "b/2.png"):
+        write(tmp_path / name, 1)
+    ingest([tmp_path], parts, options=IngestOptions())
+
+    (hit,) = ask(parts, where=f"folder = {tmp_path / 'b'}").hits
+
+    assert (hit.path, hit.copies) == (str(tmp_path / "b/1.png"), 2)
+
+
+def fetch_nothing(source: str) -> bytes:
+    raise AssertionError(f"{source} was fetched")
+
+
+def vector_of(text: str, parts: Parts, *, fetch: Any = fetch_nothing, crop: Crop | None = None) -> Any:
+    return query_vector(parse_query(text), parts, fetch=fetch, crop=crop)
+
+
+def test_an_id_or_its_beginning_stands_for_the_stored_vector() -> None:
+    parts = new_parts()
+    whole = "ab" * 32
+    with parts.catalog.transaction() as transaction:
+        transaction.put_images(
+            [ImageRecord(one, 1, 1, "png", 1) for one in (whole, "abababab" + "c" * 56, "d" * 64)],
+            np.eye(3, D, dtype=np.float16) * 2,
+        )
+
+    np.testing.assert_array_equal(vector_of(whole, parts), np.eye(1, D))
+    np.testing.assert_array_equal(vector_of("dddddddd", parts), np.eye(3, D)[2:])
+    with pytest.raises(NotIndexed, match="several pictures"):
+        vector_of("abababab", parts)
+    with pytest.raises(NotIndexed, match="no picture"):
+        vector_of("eeeeeeee", parts)
+
+
+def test_an_expression_is_the_weighted_sum_of_its_pictures(
+    parts: Parts, vectors: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.png", 1)
+    fetched = {"http://host/b.png": png(2), "-": png(3)}
+
+    combined = vector_of(f"2*a.png - 0.5*http://host/b.png + - - {image_id(4)}", parts, fetch=fetched.__getitem__)
+
+    side = parts.embedder.card.input_side
+    a, b, c = (parts.embedder.embed([decode(png(n), min_side=side).pixels]) for n in (1, 2, 3))
+    stored = normalise(vectors[4:5].astype(np.float32))
+    np.testing.assert_allclose(combined, normalise(2 * a - 0.5 * b + c - stored), atol=1e-6)
+    assert combined.dtype == np.float32
+
+
+def test_a_crop_of_several_pictures_or_of_an_id_is_refused(parts: Parts) -> None:
+    with pytest.raises(BadQuery, match="a crop needs"):
+        vector_of(image_id(1), parts, crop=Crop(0, 0, 1, 1, relative=True))
