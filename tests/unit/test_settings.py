@@ -1,0 +1,136 @@
+"""Settings come from where they should, and an impossible one says where it came from."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import pytest
+
+from lookalike.core.errors import BadInput
+from lookalike.settings import Settings, read_settings
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's settings file, which is not there yet."""
+    monkeypatch.setattr(platformdirs, "user_config_path", lambda _: tmp_path / "config")
+    monkeypatch.setattr(platformdirs, "user_data_path", lambda _: tmp_path / "data")
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config").mkdir()
+    return tmp_path / "config" / "lookalike.toml"
+
+
+def read(environment: dict[str, str] | None = None, **given: Any) -> Settings:
+    return read_settings(environment=environment or {}, **given)
+
+
+def test_without_a_word_there_are_defaults(file: Path, tmp_path: Path) -> None:
+    settings = read()
+
+    assert settings.collection == tmp_path / "data" / "photos.lookalike"
+    assert (settings.model, settings.projection, settings.cache) == ("auto", "auto", tmp_path / "cache")
+    assert 1 <= settings.threads <= (os.cpu_count() or 1)
+
+
+def test_argument_goes_before_environment_before_file_before_default(file: Path, tmp_path: Path) -> None:
+    file.write_text('model = "fp32"\nthreads = 3\nprojection = "off"\ncollection = "in file"\ncache = "/cache"\n')
+    environment = {"LOOKALIKE_MODEL": "int8", "LOOKALIKE_COLLECTION": "in environment", "LOOKALIKE_THREADS": "5"}
+
+    settings = read(environment, collection="in argument", model=None)
+
+    assert settings == Settings(
+        collection=tmp_path / "in argument", model="int8", projection="off", threads=5, cache=Path("/cache")
+    )
+
+
+def test_an_empty_variable_says_nothing(file: Path) -> None:
+    assert read({"LOOKALIKE_MODEL": "", "LOOKALIKE_CONFIG": ""}).model == "auto"
+
+
+def test_the_environment_is_that_of_the_process_unless_told_otherwise(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOKALIKE_MODEL", "fp32")
+    monkeypatch.delenv("LOOKALIKE_CONFIG", raising=False)
+
+    assert read_settings().model == "fp32"
+
+
+def test_another_file_can_be_named_and_must_be_there(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("threads = 3")
+    (tmp_path / "other.toml").write_text("threads = 4")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert read({"LOOKALIKE_CONFIG": str(tmp_path / "other.toml")}).threads == 4
+    assert read({"LOOKALIKE_CONFIG": "~/other.toml"}).threads == 4
+    with pytest.raises(BadInput, match=r"LOOKALIKE_CONFIG names nothing\.toml, which is not there"):
+        read({"LOOKALIKE_CONFIG": "nothing.toml"})
+
+
+def test_folders_are_absolute_and_know_the_home_folder(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+
+    settings = read(collection="~/a", cache=Path("b"))
+
+    assert (settings.collection, settings.cache) == (Path("/home/someone/a"), Path.cwd() / "b")
+    assert read(collection="~nobody-of-that-name/a").collection == Path.cwd() / "~nobody-of-that-name/a"
+
+
+@pytest.mark.parametrize(
+    "content", [b"model = ", b"model = 'x'\nmodel = 'y'", b"\xff\xfe", b"[model]\nname = 'x'"], ids=str
+)
+def test_a_file_that_cannot_be_understood_is_named(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    with pytest.raises(BadInput, match=r"lookalike\.toml"):
+        read()
+
+
+def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
+    file.mkdir()
+    with pytest.raises(BadInput, match=r"lookalike\.toml cannot be read"):
+        read()
+
+
+def test_an_unknown_name_lists_the_known_ones(file: Path) -> None:
+    with pytest.raises(BadInput, match="'colection'; the settings are cache, collection, model, projection, threads"):
+        read(colection="x")
+    file.write_text("colour = 1")
+    with pytest.raises(BadInput, match=r"'colour' in .*lookalike\.toml; the settings are cache"):
+        read()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("threads", 0, "1 to 1024 threads"),
+        ("threads", 1025, "1 to 1024 threads"),
+        ("threads", "two", "1 to 1024 threads"),
+        ("threads", 2.5, "1 to 1024 threads"),
+        ("threads", True, "1 to 1024 threads"),
+        ("projection", "on", "'auto' or 'off'"),
+        ("projection", 1, "'auto' or 'off'"),
+        ("model", 8, "a text for model"),
+        ("model", "", "a text for model"),
+        ("collection", "", "a text for collection"),
+        ("collection", "zero\0byte", "a text for collection"),
+        ("cache", 5, "a text for cache"),
+    ],
+)
+def test_an_impossible_value_says_what_was_expected_and_where_it_came_from(
+    file: Path, name: str, value: Any, expected: str
+) -> None:
+    with pytest.raises(BadInput, match=f"expected {expected}.* from the argument"):
+        read(**{name: value})
+    if isinstance(value, str) and value and "\0" not in value:
+        with pytest.raises(BadInput, match=f"expected {expected}.* from LOOKALIKE_{name.upper()}"):
+            read({f"LOOKALIKE_{name.upper()}": value})
+    file.write_text(f"{name} = {json.dumps(value)}")  # of these values, JSON is TOML
+    with pytest.raises(BadInput, match=rf"expected {expected}.* from .*lookalike\.toml"):
+        read()
