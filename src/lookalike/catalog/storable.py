@@ -26,12 +26,11 @@ def storable_image(image: ImageRecord) -> ImageRecord:
     """
     if not _SHA256.fullmatch(image.id):
         raise BadInput(f"expected an id of 64 lower-case hexadecimal digits, got {image.id[:80]!r}")
-    return replace(
-        image,
-        format=searchable_text(image.format),
-        taken_at=None if image.taken_at is None else searchable_text(image.taken_at),
-        camera=None if image.camera is None else searchable_text(image.camera),
-    )
+    texts = (image.format, image.taken_at, image.camera)
+    stored = tuple(None if text is None else searchable_text(text) for text in texts)
+    if stored == texts:  # as almost always: a copy of each record is a tenth of what storing it takes
+        return image
+    return replace(image, format=stored[0] or "", taken_at=stored[1], camera=stored[2])
 
 
 def laid_over(metadata: Metadata, fields: Metadata) -> Metadata:
@@ -85,8 +84,9 @@ def last_of_each(images: Sequence[ImageRecord]) -> dict[str, tuple[int, ImageRec
     last: dict[str, tuple[int, ImageRecord]] = {}
     for position, image in enumerate(images):
         image = storable_image(image)
-        earlier = last[image.id][1].metadata if image.id in last else {}
-        last[image.id] = position, replace(image, metadata={**earlier, **image.metadata})
+        if image.id in last:
+            image = replace(image, metadata={**last[image.id][1].metadata, **image.metadata})
+        last[image.id] = position, image
     return last
 
 

@@ -125,7 +125,10 @@ class BatchWriter:
             if one.file.path in self._metadata:
                 fields.setdefault(one.file.image_id, {}).update(self._metadata[one.file.path])
         if new:
-            records = [replace(one.record, metadata=fields.pop(image_id, {})) for image_id, one in new.items()]
+            records = [
+                replace(one.record, metadata=fields.pop(image_id)) if image_id in fields else one.record
+                for image_id, one in new.items()
+            ]
             transaction.put_images(records, np.stack([one.vector for one in new.values()]))
         if fields:
             transaction.merge_metadata(fields)

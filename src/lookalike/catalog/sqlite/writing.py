@@ -23,8 +23,7 @@ _PUT_IMAGE = """
     ON CONFLICT (id) DO UPDATE SET
         width = excluded.width, height = excluded.height, format = excluded.format, size_bytes = excluded.size_bytes,
         taken_at = excluded.taken_at, camera = excluded.camera, metadata = excluded.metadata, seq = excluded.seq,
-        removed = 0
-    RETURNING key"""
+        removed = 0"""
 _PUT_VECTOR = "INSERT INTO vectors (key, vector) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET vector = excluded.vector"
 _PUT_FILE = """
     INSERT INTO files (path, folder, name, key, size_bytes, mtime_ns) VALUES (?, ?, ?, ?, ?, ?)
@@ -58,13 +57,17 @@ class SqliteTransaction:
         halves = storable_vectors(vectors, count=len(images), dimension=self._dimension)
         given = last_of_each(images)
         before = self._existing(given)
-        keys: dict[str, int] = {}
-        for image_id, (_, image) in given.items():
-            key, earlier = before.get(image_id, (None, {}))
-            metadata = laid_over(earlier, image.metadata) if image.metadata else earlier
-            keys[image_id] = self._put_image(image, metadata)
-            if metadata or earlier:
-                self._put_terms(keys[image_id], metadata, replacing=key is not None)
+        metadata = {
+            image_id: laid_over(before.get(image_id, (0, {}))[1], image.metadata)
+            for image_id, (_, image) in given.items()
+            if image.metadata or image_id in before
+        }
+        self._change_all(
+            _PUT_IMAGE, [self._row(image, metadata.get(image_id, {})) for image_id, (_, image) in given.items()]
+        )
+        keys = {image_id: key for image_id, (key, _) in self._existing(given).items()}
+        for image_id, fields in metadata.items():
+            self._put_terms(keys[image_id], fields, replacing=image_id in before)
         self._change_all(
             _PUT_VECTOR, ((keys[image_id], halves[position].tobytes()) for image_id, (position, _) in given.items())
         )
@@ -142,10 +145,9 @@ class SqliteTransaction:
         found = {image_id: (key, metadata_of(metadata)) for image_id, key, metadata in rows}
         return {image_id: found[image_id] for image_id in wanted if image_id in found}
 
-    def _put_image(self, image: ImageRecord, metadata: Metadata) -> int:
-        row = (image.id, image.width, image.height, image.format, image.size_bytes, image.taken_at, image.camera)
-        ((key,),) = self._rows(_PUT_IMAGE, (*row, metadata_json(metadata), self._next_seq()))
-        return int(key)
+    def _row(self, image: ImageRecord, metadata: Metadata) -> tuple[Any, ...]:
+        facts = (image.id, image.width, image.height, image.format, image.size_bytes, image.taken_at, image.camera)
+        return (*facts, metadata_json(metadata), self._next_seq())
 
     def _put_terms(self, key: int, metadata: Metadata, *, replacing: bool) -> None:
         if replacing:
