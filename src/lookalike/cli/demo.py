@@ -33,7 +33,8 @@ ON_THE_SHEET = 20
 def demo_command(session: Session, folder: str, *, count: int) -> None:
     """Draw pictures, index them, search them.
 
-    They go into FOLDER, ./lookalike-demo if it is not named. A second run takes what the first has made. To be rid of it all, delete FOLDER.
+    They go into FOLDER, ./lookalike-demo if it is not named. A second run takes what the first has made. To be
+    rid of it all, delete FOLDER.
     """
     from lookalike.demo.kept import kept_pictures
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def doctor_command(session: Session, *, repair: bool) -> int:
     """Examine a collection and say what to do.
 
-    Also the model, the installed libraries and the disk. The exit code is 0 where there is no problem, 1 where there is one, 65 where the catalog itself is damaged.
+    Also the model, the installed libraries and the disk. The exit code is 0 where there is no problem, 1 where
+    there is one, 65 where the catalog itself is damaged.
     """
     from lookalike.assembly import open_patient
     from lookalike.pipelines import doctor

@@ -26,7 +26,8 @@ def duplicates_command(
 ) -> None:
     """Find pictures that are there several times.
 
-    They are byte-identical, pixel-identical or near: saved in another size or quality. The first of each group is the one to keep. Nothing is deleted.
+    They are byte-identical, pixel-identical or near: saved in another size or quality. The first of each group
+    is the one to keep. Nothing is deleted.
     """
     if null and not paths_only:
         raise click.UsageError("-0 ends the names of --paths-only: say both")
