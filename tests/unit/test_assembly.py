@@ -1,0 +1,168 @@
+"""`lookalike.open` finds, makes or refuses a collection, and keeps it to its model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import platformdirs
+import pytest
+from onnx import TensorProto, helper
+
+import lookalike
+from lookalike.core.errors import BadInput, CatalogDamaged, ModelUnavailable, NoCollection, ReadOnly, WrongModel
+from lookalike.models.adapt import adapt
+from lookalike.models.store import MODEL_IDS
+from tests.collections import album, png, write
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without settings of the machine, and with a cache of its own that stays empty where no model is opened."""
+    for name in [name for name in os.environ if name.startswith("LOOKALIKE_")]:
+        monkeypatch.delenv(name)
+    for kind in ("config", "data", "cache"):
+        monkeypatch.setattr(platformdirs, f"user_{kind}_path", lambda _, kind=kind: tmp_path / f"user {kind}")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def own_model(tmp_path: Path) -> Path:
+    """Mean colours: a model of another tool, wrapped."""
+    graph = helper.make_graph(
+        [helper.make_node("GlobalAveragePool", ["x"], ["y"])],
+        "mean",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 3, 1, 1])],
+    )
+    source = tmp_path / "source.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), source)
+    return adapt(source, tmp_path / "own.onnx", name="mean", input_side=8, mean=[0.1] * 3, std=[1.0] * 3)
+
+
+def test_a_collection_is_made_where_there_is_none_and_opened_where_there_is(tmp_path: Path) -> None:
+    for _ in range(2):
+        with lookalike.open("deep/photos") as collection:
+            assert collection.path == tmp_path / "deep/photos"
+            assert len(collection) == 0
+            assert collection.info().model == MODEL_IDS["int8"]
+    assert not (tmp_path / "user cache").exists(), "the model is not opened before it is needed"
+
+
+def test_without_a_path_it_is_the_one_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with lookalike.open() as collection:
+        assert collection.path == tmp_path / "user data" / "photos.lookalike"
+    monkeypatch.setenv("LOOKALIKE_COLLECTION", str(tmp_path / "other"))
+    with lookalike.open() as collection:
+        assert collection.path == tmp_path / "other"
+
+
+def test_in_memory_nothing_is_written(tmp_path: Path) -> None:
+    with lookalike.open(":memory:") as collection:
+        assert (collection.path, len(collection)) == (None, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [{"create": False}, {"read_only": True}])
+def test_where_there_is_none_and_none_may_be_made_that_is_said(tmp_path: Path, options: Any) -> None:
+    with pytest.raises(NoCollection, match="lookalike index"):
+        lookalike.open("nothing", **options)
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_folder_of_photos_does_not_become_a_collection(tmp_path: Path) -> None:
+    album(tmp_path / "photos")
+
+    with pytest.raises(BadInput, match=r"0\.png, 1\.png ….*a folder of its own, for example .*/photos\.lookalike"):
+        lookalike.open("photos")
+    assert sorted(path.name for path in (tmp_path / "photos").iterdir()) == ["0.png", "1.png", "2.png"]
+    with pytest.raises(NoCollection):
+        lookalike.open("photos", create=False)
+    with pytest.raises(BadInput, match="is a file"):
+        lookalike.open("photos/0.png")
+
+
+@pytest.mark.parametrize("leftover", [None, ".DS_Store", "catalog.sqlite.lock", "objects/ab/cd", "snapshots/CURRENT"])
+def test_an_empty_folder_and_what_is_left_of_a_collection_do(tmp_path: Path, leftover: str | None) -> None:
+    (tmp_path / "photos").mkdir()
+    if leftover is not None:
+        (tmp_path / "photos" / leftover).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "photos" / leftover).touch()
+
+    with lookalike.open("photos") as collection:
+        assert len(collection) == 0
+
+
+def test_something_else_by_the_name_of_a_catalog_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/catalog.sqlite").write_bytes(b"this is no database" * 100)
+
+    with pytest.raises(CatalogDamaged):
+        lookalike.open("photos")
+
+
+def test_opened_for_reading_nothing_can_be_changed(tmp_path: Path) -> None:
+    lookalike.open("photos").close()
+
+    with lookalike.open("photos", read_only=True) as collection:
+        for change in (lambda: collection.add(png(1)), lambda: collection.remove(), lambda: collection.index(".")):
+            with pytest.raises(ReadOnly):
+                change()
+
+
+def test_a_collection_keeps_its_model_whatever_the_settings_say_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    lookalike.open("photos", model="fp32").close()
+
+    with lookalike.open("photos") as collection:
+        assert collection.info().model == MODEL_IDS["fp32"]
+    with pytest.raises(WrongModel, match=f"vectors of model {MODEL_IDS['fp32'][:12]}"):
+        lookalike.open("photos", model="int8")
+    monkeypatch.setenv("LOOKALIKE_MODEL", "int8")
+    with pytest.raises(WrongModel):
+        lookalike.open("photos", read_only=True)
+
+
+def test_a_file_can_be_the_model_and_must_be_named_again(tmp_path: Path, own_model: Path) -> None:
+    with lookalike.open("photos", model=own_model) as collection:
+        image_id = collection.add(write(tmp_path / "a.png", 1))
+        (hit,) = collection.search(str(tmp_path / "a.png"))
+        assert (hit.id, round(hit.similarity, 3), collection.info().dimension) == (image_id, 1.0, 3)
+
+    with pytest.raises(WrongModel, match="name its file, with --model or LOOKALIKE_MODEL"):
+        lookalike.open("photos")
+    with lookalike.open("photos", model=str(own_model)) as collection:
+        assert len(collection) == 1
+    with pytest.raises(WrongModel):
+        lookalike.open("photos", model="int8")
+
+
+def test_a_model_that_is_not_there_lists_what_there_is() -> None:
+    with pytest.raises(ModelUnavailable, match=r"expected auto, int8, fp32 or the path of an ONNX file.*'int4'"):
+        lookalike.open("photos", model="int4")
+
+
+def test_an_impossible_setting_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    for setting in ({"projection": "on"}, {"threads": 0}, {"model": ""}):
+        with pytest.raises(BadInput):
+            lookalike.open("photos", **setting)
+    assert not (tmp_path / "photos").exists()
+
+
+@pytest.mark.parametrize("model", ["int8", "fp32"])
+def test_from_folder_to_answer_with_the_model_that_comes_with_the_install(tmp_path: Path, model: str) -> None:
+    N = 4
+    files = album(tmp_path / "photos", N)
+    with lookalike.open("collection", model=model) as collection:
+        assert collection.index("photos").added == N
+
+    with lookalike.open("collection", read_only=True) as collection:
+        result = collection.search(str(files[2]), k=2)
+        vectors = collection.embed(*files)
+    assert (result[0].path, len(result)) == (str(files[2]), 2)
+    assert result[0].similarity == pytest.approx(1, abs=0.002)
+    assert vectors.shape == (N, 1280)
+    assert vectors.dtype == np.float32
+    assert len(list((tmp_path / "user cache").glob("*.onnx"))) == 1

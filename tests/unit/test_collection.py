@@ -1,0 +1,482 @@
+"""What a user can do with a collection."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lookalike.collection import Collection, read_filter
+from lookalike.core.errors import (
+    BadFilter,
+    BadInput,
+    BadQuery,
+    BadVectors,
+    CollectionError,
+    DimensionMismatch,
+    FetchRefused,
+    ImageRefused,
+    Interrupted,
+    Locked,
+    NotIndexed,
+)
+from lookalike.core.filters import Filter
+from lookalike.images.decode import decode
+from lookalike.pipelines.reply import Hit
+from tests.collections import CountingEmbedder, D, album, new_collection, new_parts, picture, png, write, write_bytes
+
+
+@pytest.fixture(params=["memory", "folder"])
+def collection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Collection]:
+    with new_collection(tmp_path / "c" if request.param == "folder" else None) as made:
+        yield made
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    return tmp_path / "photos"
+
+
+# Taking pictures in
+
+
+def test_a_picture_is_added_in_any_form_and_twice_is_once(collection: Collection, photos: Path) -> None:
+    path = write(photos / "a.png", 1)
+    for given in (path, str(path), png(2), picture(3), np.asarray(picture(4))):
+        image_id = collection.add(given)
+        assert collection.add(given) == image_id
+        assert image_id in collection
+    assert len(collection) == 4
+
+
+def test_a_picture_added_by_its_path_lies_there_and_bytes_lie_in_the_collection(
+    collection: Collection, photos: Path
+) -> None:
+    path = write(photos / "a.png", 1)
+    by_path, by_bytes = collection.add(path, metadata={"label": "a"}), collection.add(png(2), metadata={"label": "b"})
+
+    assert [file.path for file in collection.get(by_path).files] == [str(path)]
+    assert collection.get(by_bytes).files == ()
+    assert [collection.get(one).image.metadata["label"] for one in (by_path, by_bytes)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("given", [b"", b"no picture", png(1)[:40], "nothing.png", ".", np.zeros(3), None, 5])
+def test_what_is_no_picture_is_refused_and_nothing_is_kept(collection: Collection, given: Any) -> None:
+    with pytest.raises(BadInput):
+        collection.add(given)
+    assert len(collection) == 0
+    assert collection.info().files == 0
+
+
+def test_a_folder_is_not_added_as_a_picture(collection: Collection, photos: Path) -> None:
+    album(photos)
+    with pytest.raises(ImageRefused, match="photos: expected a file, got a"):
+        collection.add(photos)
+    assert len(collection) == 0
+
+
+def test_indexing_says_what_it_did_and_the_index_knows_it(collection: Collection, photos: Path) -> None:
+    album(photos, 5)
+    write_bytes(photos / "broken.png", b"x")
+
+    report = collection.index(photos, metadata={str(photos / "0.png"): {"label": "x"}})
+
+    assert (report.added, [failure.path for failure in report.failed]) == (5, [str(photos / "broken.png")])
+    info = collection.info()
+    assert (info.images, info.files, info.refused, info.index.count, info.dimension) == (5, 5, 1, 5, D)
+    assert info.rebuilt_because is None
+    assert collection.count(where="label = x") == 1
+    assert "5 pictures" in repr(collection)
+
+
+def test_after_ctrl_c_what_was_complete_can_be_searched(photos: Path) -> None:
+    album(photos, 40)
+
+    def stop(pictures: int) -> None:
+        if pictures >= 20:
+            raise KeyboardInterrupt
+
+    collection = new_collection(embedder=CountingEmbedder(stop))
+    with pytest.raises(Interrupted):
+        collection.index(photos)
+
+    assert 0 < len(collection) < 40
+    query = np.ones(D, np.float32)
+    assert len(collection.search(query, k=100)) == len(collection)
+
+
+# Searching
+
+
+def test_a_query_may_have_any_form(collection: Collection, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = album(photos, 5)
+    collection.index(photos)
+    monkeypatch.chdir(photos)
+    image_id = collection.add(paths[2])
+    vector = collection.embed(paths[2])[0]
+
+    for query in (
+        paths[2],
+        "2.png",
+        png(2),
+        picture(2),
+        np.asarray(picture(2)),
+        image_id,
+        image_id[:8],
+        vector,
+        vector * 9,
+    ):
+        result = collection.search(query, k=2)
+        assert result[0].path == str(paths[2]), query
+        assert result[0].rank == 1
+        assert len(result) == 2
+        if not isinstance(query, np.ndarray | type(picture(2))) or query is vector:
+            assert result[0].similarity == pytest.approx(1, abs=2e-3)
+        assert "embed" in result.timings_ms
+
+
+def test_the_text_of_a_query_is_for_people(
+    collection: Collection, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = album(photos, 2)
+    collection.index(photos)
+    monkeypatch.setattr("lookalike.collection.read_standard_input", lambda **_: png(1))
+    monkeypatch.setattr("lookalike.images.fetch.fetch", lambda url: png(1))
+
+    def text(query: Any) -> str:
+        return collection.search(query).query
+
+    assert text(paths[0]) == "0.png"
+    assert text(str(paths[0])) == "0.png"
+    assert text("https://host/x.png") == "https://host/x.png"
+    assert text("-") == "standard input"
+    assert text(f"2*{paths[0]} - {paths[1]}") == f"2*{paths[0]} - {paths[1]}"
+    assert text(png(1)) == "the picture given"
+    assert text(np.ones(D)) == "a vector"
+
+
+def test_an_expression_finds_what_the_sum_finds(collection: Collection, photos: Path) -> None:
+    paths = album(photos, 6)
+    collection.index(photos)
+    a, b = collection.embed(paths[0], paths[1])
+
+    result = collection.search(f"2*{paths[0]} - {paths[1]}", k=6)
+
+    np.testing.assert_allclose(
+        [hit.similarity for hit in result], [hit.similarity for hit in collection.search(2 * a - b, k=6)], atol=1e-6
+    )
+
+
+def test_a_crop_searches_for_a_part(collection: Collection, photos: Path) -> None:
+    write(photos / "a.png", 1)
+    part = np.asarray(picture(1))[:8, 4:12]
+    collection.add(part)
+    collection.add(photos / "a.png")
+
+    for crop in ("4,0,8,8", "0.3333333,0.0,0.6666667,1.0"):
+        (hit, *_) = collection.search(photos / "a.png", crop=crop)
+        assert (hit.width, hit.height) == (8, 8)
+        assert hit.similarity == pytest.approx(1, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("query", "options", "error"),
+    [
+        ("nothing.png", {}, BadQuery),
+        ("ffffffff", {}, NotIndexed),
+        (png(1), {"k": 0}, BadQuery),
+        (png(1), {"crop": "1,2,3"}, BadQuery),
+        (png(1), {"crop": "50,0,5,5"}, BadQuery),
+        (png(1), {"where": "width >"}, BadFilter),
+        (png(1), {"where": {"width": {"above": 5}}}, BadFilter),
+        (b"no picture", {}, ImageRefused),
+        (np.ones(D + 1), {}, DimensionMismatch),
+        (np.zeros(D), {}, BadVectors),
+        (np.full(D, np.nan), {}, BadVectors),
+        (np.ones(D), {"crop": "0,0,5,5"}, BadQuery),
+        (np.zeros((5, 5, 7), np.uint8), {}, BadInput),
+        ("http://127.0.0.1:9/a.png", {}, FetchRefused),
+        (None, {}, BadInput),
+    ],
+)
+def test_what_cannot_be_searched_for_is_refused(query: Any, options: Any, error: type[Exception]) -> None:
+    collection = new_collection()
+    collection.add(png(1))
+    with pytest.raises(error):
+        collection.search(query, **options)
+
+
+def test_a_filter_may_have_any_form(collection: Collection) -> None:
+    for n in range(4):
+        collection.add(png(n), metadata={"n": n, "even": n % 2 == 0})
+    forms: list[Any] = ["n > 0", {"n": {"gt": 0}}, Filter.parse("n > 0"), ["n > 0", "n < 9"]]
+
+    for form in forms:
+        assert collection.search(png(3), where=form)[0].metadata["n"] == 3
+        assert len(collection.search(png(3), where=form)) == 3
+    assert not read_filter(None)
+
+
+# Looking at, embedding, removing
+
+
+def test_embedding_takes_nothing_in(collection: Collection, photos: Path) -> None:
+    path = write(photos / "a.png", 1)
+
+    vectors = collection.embed(path, png(2), picture(3))
+
+    assert vectors.shape == (3, D)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    assert collection.embed().shape == (0, D)
+    assert len(collection) == 0
+
+
+def test_a_picture_that_is_not_there_is_not_got(collection: Collection) -> None:
+    image_id = collection.add(png(1))
+    assert collection.get(image_id).image.width == 12
+    for unknown in ("f" * 64, "", "zero\0byte", image_id.upper()):
+        with pytest.raises(NotIndexed):
+            collection.get(unknown)
+        assert unknown not in collection
+    assert 5 not in collection
+
+
+def test_pictures_are_removed_by_path_id_beginning_and_filter(
+    collection: Collection, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = album(photos, 6)
+    write(photos / "copy.png", 0)
+    collection.index(photos, metadata={str(paths[4]): {"label": "x"}, str(paths[5]): {"label": "x"}})
+    monkeypatch.chdir(photos)
+    ids = {path.name: collection.add(path) for path in paths}
+
+    assert collection.remove("0.png", paths[1]) == 2
+    assert collection.remove(ids["2.png"], ids["3.png"][:8], ids["3.png"]) == 2
+    assert collection.remove(where="label = x") == 2
+    assert collection.remove() == 0
+    assert (len(collection), collection.info().files, collection.info().index.count) == (0, 0, 0)
+    assert (photos / "0.png").exists()
+    assert len(collection.search(png(1))) == 0
+
+
+def test_nothing_is_removed_when_one_of_them_is_unknown(collection: Collection, photos: Path) -> None:
+    image_id = collection.add(png(1))
+    for unknown in ("f" * 64, "0" * 7, "", "nothing.png", "zero\0byte"):
+        with pytest.raises(NotIndexed):
+            collection.remove(image_id, unknown)
+    assert len(collection) == 1
+
+
+@pytest.mark.parametrize("where", [{}, [], Filter.everything()])
+def test_a_filter_that_asks_nothing_does_not_remove_everything(collection: Collection, where: Any) -> None:
+    collection.add(png(1))
+    with pytest.raises(BadFilter, match="would remove every picture"):
+        collection.remove(where=where)
+    assert len(collection) == 1
+
+
+def test_the_bytes_of_a_removed_picture_are_deleted(photos: Path) -> None:
+    parts = new_parts()
+    collection = Collection(parts, threads=1, read_only=False)
+    first, second = collection.add(png(1)), collection.add(png(2))
+
+    collection.remove(first)
+
+    assert list(parts.objects.ids()) == [second]
+
+
+def test_a_thumbnail_comes_from_any_file_that_still_holds_the_picture(collection: Collection, photos: Path) -> None:
+    for name in ("a.png", "b.png"):
+        write(photos / name, 1)
+    collection.index(photos)
+    (hit,) = collection.search(png(1))
+    expected = decode(png(1)).pixels
+
+    def shown(hit: Hit) -> bool:
+        return bool((collection.thumbnail(hit) == expected).all())
+
+    assert hit.path == str(photos / "a.png")
+    assert shown(hit)
+    write(photos / "a.png", 2)
+    assert shown(hit)
+    (photos / "b.png").unlink()
+    with pytest.raises(ImageRefused, match="holds another picture now") as refused:
+        collection.thumbnail(hit)
+    assert refused.value.code == "changed"
+    (photos / "a.png").unlink()
+    with pytest.raises(ImageRefused) as refused:
+        collection.thumbnail(hit)
+    assert refused.value.code == "vanished"
+    collection.add(png(1))
+    assert shown(hit)
+    collection.remove(hit.id)
+    with pytest.raises((ImageRefused, NotIndexed)):
+        collection.thumbnail(hit)
+
+
+# Closing, opening, threads and processes
+
+
+def test_closing_is_idempotent_also_when_nothing_was_done(tmp_path: Path) -> None:
+    for use in (lambda c: None, lambda c: c.add(png(1)), lambda c: c.search(png(1))):
+        collection = new_collection(tmp_path / "c")
+        use(collection)
+        collection.close()
+        collection.close()
+        with pytest.raises(CollectionError, match="closed"):
+            len(collection)
+
+
+def test_a_context_closes_the_collection_also_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), new_collection(tmp_path / "c") as collection:
+        _ = 1 / 0
+    with pytest.raises(CollectionError, match="closed"):
+        collection.add(png(1))
+
+
+def test_the_index_is_saved_and_used_at_the_next_opening(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    album(photos, 10)
+    with new_collection(tmp_path / "c") as collection:
+        collection.index(photos)
+    with new_collection(tmp_path / "c") as collection:
+        collection.add(png(77))
+        before = [hit.id for hit in collection.search(png(3), k=11)]
+
+    parts = new_parts(tmp_path / "c")
+    monkeypatch.setattr(parts.view, "_rebuilt", None)
+    with Collection(parts, threads=1, read_only=False) as collection:
+        assert [hit.id for hit in collection.search(png(3), k=11)] == before
+        assert collection.info().rebuilt_because is None
+
+
+def test_a_folder_that_cannot_be_written_is_searched_and_not_changed(
+    tmp_path: Path, photos: Path, read_only_folder: Callable[[Path], Path]
+) -> None:
+    album(photos, 5)
+    with new_collection(tmp_path / "c") as collection:
+        collection.index(photos)
+        expected = [hit.id for hit in collection.search(png(3))]
+    for path in (tmp_path / "c/snapshots").iterdir():
+        if path.name == "CURRENT":
+            path.write_text("damaged")
+    read_only_folder(tmp_path / "c")
+
+    with new_collection(tmp_path / "c") as collection:
+        assert [hit.id for hit in collection.search(png(3))] == expected
+        assert [hit.id for hit in collection.search(png(3))] == expected
+        assert collection.index(photos, dry_run=True).unchanged == 5
+        with pytest.raises(CollectionError):
+            collection.add(png(99))
+
+
+HOLDS_THE_LOCK = """
+import sys
+from pathlib import Path
+from tests.collections import new_parts
+with new_parts(Path(sys.argv[1])).catalog.writing():
+    print("holds", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_while_another_process_writes_searching_goes_on_and_writing_says_who(tmp_path: Path, photos: Path) -> None:
+    album(photos, 3)
+    with new_collection(tmp_path / "c") as collection:
+        collection.index(photos)
+        other = subprocess.Popen(
+            [sys.executable, "-c", HOLDS_THE_LOCK, str(tmp_path / "c")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+        )
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"holds\n"
+
+        assert len(collection.search(png(1))) == 3
+        assert collection.index(photos, dry_run=True).unchanged == 3
+        for change in (
+            lambda: collection.add(png(9)),
+            lambda: collection.index(photos),
+            lambda: collection.remove(where="width > 0"),
+        ):
+            with pytest.raises(Locked, match=f"process {other.pid}.*try again later"):
+                change()
+        other.communicate(b"\n", timeout=60)
+        collection.add(png(9))
+
+
+def test_threads_add_search_and_remove_at_once(collection: Collection, photos: Path) -> None:
+    N = 12
+    album(photos, N)
+    collection.index(photos)
+    errors: list[BaseException] = []
+
+    def guarded(work: Callable[[], object]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                work()
+            except BaseException as error:
+                errors.append(error)
+
+        return run
+
+    def add(start: int) -> None:
+        for n in range(start, start + 10):
+            collection.add(png(n))
+
+    def come_and_go() -> None:
+        for _ in range(10):
+            collection.remove(collection.add(png(999)))
+
+    def index() -> None:
+        for n in range(5):
+            write(photos / f"new {n}.png", 500 + n)
+            collection.index(photos)
+
+    def ask() -> None:
+        for _ in range(20):
+            result = collection.search(png(3), k=N)
+            assert len(result) == N
+            assert result[0].path == str(photos / "3.png")
+
+    works = [lambda: add(100), lambda: add(105), come_and_go, index, ask, ask]
+    threads = [threading.Thread(target=guarded(work)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+    assert len(collection) == N + 15 + 5
+    assert collection.info().index.count == len(collection)
+
+
+def test_of_one_picture_added_and_removed_by_threads_no_bytes_are_lost(photos: Path) -> None:
+    parts = new_parts()
+    collection = Collection(parts, threads=1, read_only=False)
+    image_id = collection.add(png(1))
+
+    def remove() -> None:
+        for _ in range(30):
+            try:
+                collection.remove(image_id)
+            except NotIndexed:
+                continue
+
+    removing = threading.Thread(target=remove)
+    removing.start()
+    for _ in range(30):
+        collection.add(png(1))
+    removing.join()
+
+    assert (image_id in collection) <= parts.objects.has(image_id)
