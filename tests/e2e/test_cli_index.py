@@ -1,0 +1,127 @@
+"""`lookalike index`: counts, refusals, dry runs, tables of metadata."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+import lookalike
+from tests.e2e.conftest import PICTURES, Album, Command
+
+KEYS = {
+    "added", "recognised", "unchanged", "updated", "removed", "failed", "seconds", "photos_per_second", "dry_run"
+}  # fmt: skip
+
+
+@pytest.fixture
+def photos(album: Album, tmp_path: Path) -> Path:
+    """Three pictures, a copy of one, and a file that is none."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for n in range(3):
+        (folder / f"{n}.jpg").write_bytes((album.photos / f"{n}.jpg").read_bytes())
+    (folder / "copy.jpg").write_bytes((folder / "0.jpg").read_bytes())
+    (folder / "bro\nken.jpg").write_text("no picture")
+    return folder
+
+
+def test_json_ends_with_what_was_done_and_what_was_refused(command: Command, photos: Path, tmp_path: Path) -> None:
+    outcome = command("index", photos, "-c", tmp_path / "new", "--json")
+    report = json.loads(outcome.stdout)
+    assert outcome.code == 3
+    assert set(report) == KEYS
+    assert (report["added"], report["recognised"], report["unchanged"]) == (3, 1, 0)
+    assert [(one["path"], one["code"]) for one in report["failed"]] == [(str(photos / "bro\nken.jpg"), "not_an_image")]
+    assert report["photos_per_second"] > 0
+
+
+def test_people_read_a_summary_on_stderr_and_stdout_stays_empty(command: Command, photos: Path, tmp_path: Path) -> None:
+    outcome = command("index", photos, "-c", tmp_path / "new")
+    assert outcome.stdout == b""
+    assert "Done: 3 added, 1 recognised, in" in outcome.stderr
+    assert "1 file was refused:" in outcome.stderr
+    assert r"bro\nken.jpg: " in outcome.stderr
+    assert "(not_an_image)" in outcome.stderr
+
+
+def test_a_second_run_has_nothing_to_do(command: Command, album: Album) -> None:
+    outcome = command("index", album.photos, "-c", album.collection)
+    assert outcome.code == 0
+    assert f"{PICTURES} unchanged" in outcome.stderr
+
+
+def test_quiet_says_nothing_and_the_exit_code_tells(command: Command, photos: Path, tmp_path: Path) -> None:
+    assert command("index", photos, "-c", tmp_path / "new", "-q") == (3, b"", "")
+
+
+def test_a_dry_run_leaves_nothing_behind(command: Command, photos: Path, tmp_path: Path) -> None:
+    outcome = command("index", photos, "-c", tmp_path / "new", "--dry-run", "--json")
+    report = json.loads(outcome.stdout)
+    assert report["dry_run"]
+    assert report["added"] == 5
+    assert "Nothing was done" in outcome.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_prune_forgets_what_is_gone_and_exclude_passes_over(command: Command, photos: Path, tmp_path: Path) -> None:
+    command("index", photos, "-c", tmp_path / "new", "--exclude", "copy*", "--exclude", "bro*")
+    (photos / "0.jpg").unlink()
+    (photos / "copy.jpg").unlink()
+    report = json.loads(command("index", photos, "-c", tmp_path / "new", "--prune", "--json").stdout)
+    assert (report["removed"], report["unchanged"], len(report["failed"])) == (1, 2, 1)
+
+
+def test_refused_files_are_read_again_when_asked(command: Command, photos: Path, tmp_path: Path) -> None:
+    command("index", photos, "-c", tmp_path / "new", "-q")
+    outcome = command("index", photos, "-c", tmp_path / "new", "--retry-refused")
+    assert outcome.code == 3
+
+
+def test_a_path_that_is_not_there_is_bad_data(command: Command, tmp_path: Path) -> None:
+    outcome = command("index", tmp_path / "nowhere", "-c", tmp_path / "new")
+    assert outcome.code == 65
+    assert "nowhere" in outcome.stderr
+
+
+def test_a_table_of_metadata_is_laid_over_the_pictures(command: Command, album: Album, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label\n1.jpg,red\n2.jpg,blue\nmissing.jpg,green\n")
+    outcome = command("index", album.photos, "-c", album.collection, "--metadata", table, "--json")
+    report = json.loads(outcome.stdout)
+    assert outcome.code == 3
+    assert (report["metadata"]["matched"], report["metadata"]["changed"]) == (2, 2)
+    assert [row["name"] for row in report["metadata"]["unused"]] == ["missing.jpg"]
+    assert "row 4, missing.jpg" in outcome.stderr
+    found = command("search", album.photos / "0.jpg", "-c", album.collection, "--where", "label = red", "--paths-only")
+    assert found.text == f"{album.photos / '1.jpg'}\n"
+
+
+def test_paths_of_a_table_are_relative_to_the_root_that_is_named(
+    command: Command, album: Album, tmp_path: Path
+) -> None:
+    table = tmp_path / "labels.jsonl"
+    table.write_text(json.dumps({"path": f"{album.photos.name}/1.jpg", "stars": 5}) + "\n")
+    arguments = ["--metadata", str(table), "--metadata-root", str(album.photos.parent)]
+    assert command("index", album.photos, "-c", album.collection, *arguments).code == 0
+    with lookalike.open(album.collection) as collection:
+        assert collection.count(where="stars > 4") == 1
+
+
+def test_a_table_that_cannot_be_read_stops_before_anything_is_done(
+    command: Command, photos: Path, tmp_path: Path
+) -> None:
+    outcome = command("index", photos, "-c", tmp_path / "new", "--metadata", tmp_path / "none.csv")
+    assert outcome.code == 65
+    assert not (tmp_path / "new").exists()
+
+
+def test_names_that_are_not_utf_8_survive_json(command: Command, album: Album, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    name = os.fsdecode(b"caf\xe9.jpg")
+    (folder / name).write_text("no picture")
+    report = json.loads(command("index", folder, "-c", tmp_path / "new", "--json").stdout)
+    assert [one["path"] for one in report["failed"]] == [str(folder / name)]
