@@ -112,6 +112,7 @@ class Collection:
         self._threads = threads
         self._read_only = read_only
         self._has_written = False
+        self._disk_failed = False  # then searches do not try again to save the index, only what changes pictures does
         self._closed = False
 
     @property
@@ -267,7 +268,7 @@ class Collection:
         with timings.stage("embed"):
             vector, text, pixels = self._understood(query, wanted)
         reply = search(vector, self._parts, k=k, where=filter_, timings=timings)
-        if self._parts.view.worth_saving:
+        if self._parts.view.worth_saving and not self._disk_failed:
             self._save_if_possible()
         return SearchResult(reply, query=text, query_pixels=pixels, load_pixels=self.thumbnail)
 
@@ -483,7 +484,9 @@ class Collection:
         try:
             with self._parts.catalog.writing(wait=False):
                 self._parts.view.save()
+            self._disk_failed = False
         except (Locked, ReadOnly, StorageFailed) as error:
+            self._disk_failed = isinstance(error, StorageFailed)
             _log.info("the index was not saved: %s", error)
 
 

@@ -25,10 +25,12 @@ from lookalike.core.errors import (
     Interrupted,
     Locked,
     NotIndexed,
+    StorageFailed,
 )
 from lookalike.core.filters import Filter
 from lookalike.images.decode import decode
 from lookalike.pipelines.reply import Hit
+from lookalike.pipelines.view import View
 from tests.collections import CountingEmbedder, D, album, new_collection, new_parts, picture, png, write, write_bytes
 
 
@@ -377,6 +379,24 @@ def test_a_folder_that_cannot_be_written_is_searched_and_not_changed(
         assert collection.index(photos, dry_run=True).unchanged == 5
         with pytest.raises(CollectionError):
             collection.add(png(99))
+
+
+def test_on_a_full_disk_searches_do_not_try_to_save_the_index_each_time(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection.add(png(1))
+    tries: list[int] = []
+
+    def save() -> None:
+        tries.append(1)
+        raise StorageFailed("the disk is full")
+
+    monkeypatch.setattr(View, "save", lambda _: save())
+
+    for _ in range(3):
+        assert len(collection.search(png(1))) == 1
+
+    assert len(tries) == 1
 
 
 HOLDS_THE_LOCK = """
