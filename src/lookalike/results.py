@@ -177,4 +177,4 @@ class SearchResult:
             pixels = None
         caption = os.path.basename(hit.path) if hit.path else hit.id[:12]
         href = Path(hit.path).as_uri() if hit.path else None
-        return Card(pixels, caption, lines=(f"{hit.width} × {hit.height}",), similarity=hit.similarity, href=href)
+        return Card(pixels, caption, lines=(f"{hit.width} x {hit.height}",), similarity=hit.similarity, href=href)
