@@ -111,7 +111,7 @@ def test_in_a_notebook_it_is_a_grid_of_thumbnails(result: SearchResult) -> None:
     html = result._repr_html_()
 
     assert html.count('src="data:image/jpeg;base64,') == 3
-    assert html.count("12 × 8") == 3
+    assert html.count("12 x 8") == 3
     assert "2.png" in html
 
 
