@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -101,7 +100,7 @@ class Album(NamedTuple):
 
 
 @pytest.fixture
-def album(indexed_once: Path, tmp_path: Path) -> Iterator[Album]:
+def album(indexed_once: Path, tmp_path: Path) -> Album:
     """Six pictures, indexed."""
     shutil.copytree(indexed_once / "c", tmp_path / "c")
-    yield Album(indexed_once / "photos", tmp_path / "c")
+    return Album(indexed_once / "photos", tmp_path / "c")

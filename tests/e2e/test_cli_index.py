@@ -42,7 +42,7 @@ def test_people_read_a_summary_on_stderr_and_stdout_stays_empty(command: Command
     outcome = command("index", photos, "-c", tmp_path / "new")
     assert outcome.stdout == b""
     assert "Done: 3 added, 1 recognised, in" in outcome.stderr
-    assert "1 file was refused:" in outcome.stderr
+    assert "Refused 1 file:" in outcome.stderr
     assert r"bro\nken.jpg: " in outcome.stderr
     assert "(not_an_image)" in outcome.stderr
 

@@ -10,7 +10,7 @@ import click
 from lookalike.cli.hits import short_path
 from lookalike.cli.progress import counting
 from lookalike.cli.session import Session, command
-from lookalike.presentation.text import human_size, safe
+from lookalike.presentation.text import human_count, human_size, safe
 
 if TYPE_CHECKING:
     from lookalike.pipelines.duplicates import DuplicateGroup, DuplicateMember
@@ -57,4 +57,4 @@ def _summary(groups: int, spare: list[DuplicateMember]) -> str:
     if not groups:
         return "No duplicates."
     size = human_size(sum(member.size_bytes for member in spare))
-    return f"{groups:,} groups; {len(spare):,} files could go, {size}. Nothing was deleted."
+    return f"{human_count(groups, 'group')}; {human_count(len(spare), 'file')} could go, {size}. Nothing was deleted."

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from lookalike.presentation.text import human_duration, human_rate, safe
+from lookalike.presentation.text import human_count, human_duration, human_rate, safe
 
 if TYPE_CHECKING:
     from lookalike.cli.session import Session
@@ -30,18 +30,18 @@ def tell_report(report: IngestReport, session: Session) -> None:
     session.say(_summary(report))
     if not report.failed:
         return
-    were = "1 file was" if len(report.failed) == 1 else f"{len(report.failed):,} files were"
-    session.say(f"{were} refused:")
+    session.say(f"Refused {human_count(len(report.failed), 'file')}:")
     _tell_some([f"{failure.path}: {failure.reason} ({failure.code})" for failure in report.failed], session)
 
 
 def tell_labels(labels: MetadataReport, session: Session) -> None:
     """Tell people what became of the rows of a table of metadata."""
-    session.say(f"Metadata: {labels.matched:,} rows matched, {labels.changed:,} pictures changed.")
+    session.say(
+        f"Metadata: {human_count(labels.matched, 'row')} matched, {human_count(labels.changed, 'picture')} changed."
+    )
     if not labels.unused:
         return
-    were = "1 row was" if len(labels.unused) == 1 else f"{len(labels.unused):,} rows were"
-    session.say(f"{were} not used:")
+    session.say(f"Not used {human_count(len(labels.unused), 'row')}:")
     _tell_some([f"row {row.line}, {row.name}: {row.reason}" for row in labels.unused], session)
 
 

@@ -7,6 +7,7 @@ import sys
 import click
 
 from lookalike.cli.session import Session, command
+from lookalike.presentation.text import human_count
 
 
 @command("remove")
@@ -24,7 +25,7 @@ def remove_command(session: Session, ids_or_paths: tuple[str, ...], *, where: tu
         if where and not yes:
             _ask(collection.count(where=where))
         removed = collection.remove(*ids_or_paths, where=where or None)
-    session.say("Removed 1 picture." if removed == 1 else f"Removed {removed:,} pictures.")
+    session.say(f"Removed {human_count(removed, 'picture')}.")
     if session.as_json:
         session.write_json({"removed": removed})
 
@@ -32,4 +33,6 @@ def remove_command(session: Session, ids_or_paths: tuple[str, ...], *, where: tu
 def _ask(count: int) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("expected --yes: there is nobody to ask whether all that --where chooses should go")
-    click.confirm(f"Remove {count:,} pictures from the collection? Their files stay.", abort=True, err=True)
+    click.confirm(
+        f"Remove {human_count(count, 'picture')} from the collection? Their files stay.", abort=True, err=True
+    )

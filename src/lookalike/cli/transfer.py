@@ -9,7 +9,7 @@ import click
 from lookalike.cli.hits import short_path
 from lookalike.cli.progress import counting
 from lookalike.cli.session import Session, command
-from lookalike.presentation.text import safe
+from lookalike.presentation.text import human_count, safe
 
 
 @command("export")
@@ -22,7 +22,7 @@ def export_command(session: Session, file: str, *, where: tuple[str, ...]) -> No
     """
     with session.open() as collection, counting(session, task="Exporting") as done:
         count = collection.export_to(file, where=where, progress=done)
-    session.say(f"Exported {count:,} pictures to {safe(short_path(file))}.")
+    session.say(f"Exported {human_count(count, 'picture')} to {safe(short_path(file))}.")
     if session.as_json:
         session.write_json({"exported": count, "path": file})
 
@@ -38,7 +38,7 @@ def import_command(session: Session, file: str) -> None:
         report = collection.import_from(file, progress=done)
     session.say(
         f"Imported: {report.added:,} added, {report.updated:,} updated, {report.unchanged:,} unchanged, "
-        f"{report.files:,} new files."
+        f"{human_count(report.files, 'new file')}."
     )
     if session.as_json:
         session.write_json(asdict(report))

@@ -62,6 +62,11 @@ def human_rate(per_second: float, *, unit: str) -> str:
     return f"{per_second:,.0f} {unit}/s" if per_second >= 9.95 else f"{per_second:.1f} {unit}/s"
 
 
+def human_count(count: int, thing: str) -> str:
+    """Write how many there are: `1 file`, `1,200 files`; `thing` is a word that takes an s."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 @dataclass(frozen=True, slots=True)
 class HitLine:
     """One line of the table of hits.

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lookalike.presentation.text import (
     HitLine,
     hits_table,
+    human_count,
     human_duration,
     human_rate,
     human_size,
@@ -73,6 +74,10 @@ def test_rates_name_their_unit() -> None:
     assert human_rate(312.4, unit="photos") == "312 photos/s"
     assert human_rate(4.49, unit="photos") == "4.5 photos/s"
     assert human_rate(12_345, unit="photos") == "12,345 photos/s"
+
+
+def test_counts_are_written_with_their_plural() -> None:
+    assert [human_count(count, "file") for count in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
 
 
 def test_a_similarity_bar_has_always_the_same_width() -> None:

@@ -1,0 +1,153 @@
+"""The smaller commands: remove, info, duplicates, doctor, export, import, model, demo, completion, help."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+import lookalike
+from tests.e2e.conftest import PICTURES, Album, Command
+
+
+def test_info_tells_figures_to_people_and_programs(command: Command, album: Album) -> None:
+    shown = command("info", "-c", album.collection).text
+    facts = json.loads(command("info", "-c", album.collection, "--json").stdout)
+    assert f"pictures    {PICTURES}\n" in shown
+    assert facts["images"] == facts["files"] == facts["index"]["count"] == PICTURES
+    assert facts["path"] == str(album.collection)
+
+
+def test_remove_takes_paths_ids_and_filters(command: Command, album: Album) -> None:
+    with lookalike.open(album.collection) as collection:
+        (first, *_) = collection.search(album.photos / "0.jpg", k=1)
+    assert "Removed 1 picture." in command("remove", first.id[:10], "-c", album.collection).stderr
+    assert command("remove", album.photos / "1.jpg", "-c", album.collection, "--json").text == '{"removed": 1}\n'
+    gone = command("remove", "--where", "name in (2.jpg, 3.jpg)", "--yes", "-c", album.collection)
+    assert "Removed 2 pictures." in gone.stderr
+    assert (album.photos / "0.jpg").exists()
+
+
+def test_remove_of_something_unknown_removes_nothing(command: Command, album: Album) -> None:
+    outcome = command("remove", album.photos / "0.jpg", "nonsense", "-c", album.collection)
+    assert outcome.code == 65
+    assert json.loads(command("info", "-c", album.collection, "--json").stdout)["images"] == PICTURES
+
+
+def test_duplicates_are_grouped_and_what_could_go_is_listed_for_pipes(
+    command: Command, album: Album, tmp_path: Path
+) -> None:
+    twin = tmp_path / os.fsdecode(b"tw\nin \xff.jpg")
+    twin.write_bytes((album.photos / "0.jpg").read_bytes())
+    command("index", tmp_path, "-c", album.collection, "-q")
+    duplicates = ["duplicates", "-c", str(album.collection), "--where", "name = 0.jpg or name ~ tw"]
+    shown = command(*duplicates)
+    (group,) = json.loads(command(*duplicates, "--json").stdout)["groups"]
+    spare = command(*duplicates, "--paths-only", "-0").stdout
+    assert "byte-identical" in shown.text
+    assert r"tw\nin \xff.jpg" in shown.text
+    assert "1 group; 1 file could go" in shown.stderr
+    assert group["kind"] == "byte-identical"
+    assert group["members"][0]["path"] == str(album.photos / "0.jpg")
+    assert spare == os.fsencode(twin) + b"\0"
+
+
+def test_no_duplicates_are_no_error(command: Command, album: Album) -> None:
+    outcome = command("duplicates", "-c", album.collection, "--where", "name = 0.jpg")
+    assert (outcome.code, outcome.stdout) == (0, b"")
+    assert "No duplicates" in outcome.stderr
+
+
+def test_the_doctor_finds_nothing_in_a_healthy_collection(command: Command, album: Album) -> None:
+    outcome = command("doctor", "-c", album.collection)
+    assert outcome.code == 0
+    assert "problem" not in outcome.text
+
+
+def test_the_doctor_says_what_to_do_and_repairs(command: Command, album: Album) -> None:
+    for vectors in album.collection.glob("snapshots/*/vectors.npy"):
+        vectors.write_bytes(b"damaged")
+    before = json.loads(command("doctor", "-c", album.collection, "--json").stdout)["findings"]
+    (worry,) = [finding for finding in before if finding["status"] != "ok" and finding["check"] == "snapshot"]
+    after = json.loads(command("doctor", "-c", album.collection, "--repair", "--json").stdout)
+    assert "--repair" in worry["advice"]
+    assert {finding["check"] for finding in after["repaired"]} == {"model", "snapshot"}
+    assert all(finding["status"] == "ok" for finding in after["findings"] if finding["check"] == "snapshot")
+
+
+def test_the_doctor_ends_with_65_where_the_catalog_is_damaged(command: Command, album: Album) -> None:
+    catalog = album.collection / "catalog.sqlite"
+    catalog.write_bytes(catalog.read_bytes()[:8192] + b"\xa5" * (catalog.stat().st_size - 8192))
+    outcome = command("doctor", "-c", album.collection)
+    assert outcome.code == 65
+    assert "problem  catalog: " in outcome.text
+
+
+def test_a_collection_goes_through_one_file(command: Command, album: Album, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    file = tmp_path / "all.parquet"
+    exported = command("export", file, "-c", album.collection, "--json")
+    assert json.loads(exported.stdout) == {"exported": PICTURES, "path": str(file)}
+    imported = command("import", file, "-c", tmp_path / "other", "--json")
+    assert json.loads(imported.stdout) == {"added": PICTURES, "updated": 0, "unchanged": 0, "files": PICTURES}
+    found = command("search", album.photos / "4.jpg", "-c", tmp_path / "other", "-k", "1", "--paths-only")
+    assert found.text == f"{album.photos / '4.jpg'}\n"
+
+
+def test_the_model_shows_its_card_and_its_file(command: Command, album: Album) -> None:
+    card = json.loads(command("model", "-c", album.collection, "--json").stdout)
+    path = command("model", "path", "-c", album.collection).text
+    assert (card["precision"], card["dimension"]) == ("int8", 1280)
+    assert path == f"{card['path']}\n"
+    assert "licence     Apache-2.0" in command("model").text
+
+
+def test_a_model_that_is_not_there_is_an_error(command: Command, tmp_path: Path) -> None:
+    outcome = command("model", "--model", tmp_path / "none.onnx")
+    assert outcome.code == 1
+    assert "none.onnx" in outcome.stderr
+
+
+def test_the_demo_runs_from_nothing_and_again_quickly(command: Command, tmp_path: Path) -> None:
+    first = command("demo", tmp_path / "demo", "--count", "30", "--json")
+    second = command("demo", tmp_path / "demo", "--count", "30")
+    told = json.loads(first.stdout)
+    assert first.code == second.code == 0
+    assert told["index"]["added"] + told["index"]["recognised"] == 29
+    assert len(told["searches"]) == 3
+    assert Path(told["sheet"]).is_file()
+    assert "29 unchanged" in second.stderr
+    assert second.text.count("What looks like") == 3
+    assert f"{tmp_path / 'demo' / 'contact-sheet.jpg'}" in second.text
+    assert "index ~/Pictures" in second.text
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(command: Command, shell: str) -> None:
+    assert "_LOOKALIKE_COMPLETE" in command("completion", shell).text
+
+
+def test_a_shell_gets_its_words(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_LOOKALIKE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "lookalike se")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert command().text == "plain,search\n"
+
+
+def test_help_and_version_need_no_collection(command: Command) -> None:
+    assert command("--version").text == f"lookalike {lookalike.__version__}\n"
+    assert "Commands:" in command("--help").text
+    assert "QUERY is a file" in command("search", "-h").text
+    nothing = command()
+    assert nothing.code == 2
+    assert "Commands:" in nothing.stderr
+
+
+def test_what_happens_is_told_on_request(command: Command, album: Album) -> None:
+    for vectors in album.collection.glob("snapshots/*/vectors.npy"):
+        vectors.write_bytes(b"damaged")
+    query = ["search", str(album.photos / "0.jpg"), "-c", str(album.collection), "-v"]
+    assert "info: the index is made anew" in command(*query).stderr
+    assert "info:" not in command(*query).stderr

@@ -1,0 +1,177 @@
+"""What only a process of its own shows: what it imports, pipes, terminals, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+import lookalike
+from lookalike.core.errors import LookalikeError
+from tests.e2e.conftest import Album, Command
+
+MANY = 800
+PATIENCE_S = 60.0
+
+
+def line(*arguments: str | os.PathLike[str]) -> list[str]:
+    return [sys.executable, "-m", "lookalike", *(os.fspath(argument) for argument in arguments)]
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, "waited for a minute"
+        time.sleep(0.05)
+
+
+def pictures_in(collection: Path) -> int:
+    try:
+        with lookalike.open(collection, read_only=True) as opened:
+            return len(opened)
+    except LookalikeError:  # it is just being made
+        return 0
+
+
+def test_the_module_is_the_command(process: Command, album: Album) -> None:
+    outcome = process("search", album.photos / "0.jpg", "-c", album.collection, "-k", "1", "--paths-only")
+    assert outcome == (0, f"{album.photos / '0.jpg'}\n".encode(), "")
+
+
+def test_a_search_imports_nothing_that_it_does_not_need(album: Album) -> None:
+    arguments = line("search", album.photos / "0.jpg", "-c", album.collection)
+    done = subprocess.run(
+        [arguments[0], "-X", "importtime", *arguments[1:]], capture_output=True, text=True, check=True
+    )
+    imported = {name.strip().partition(".")[0] for name in re.findall(r"\|[^|]*\|(.*)", done.stderr)}
+    assert "onnxruntime" in imported
+    assert not imported & {"alembic", "http", "onnx", "pandas", "pyarrow", "rich", "sqlalchemy", "ssl", "urllib3"}
+    assert "lookalike.pipelines.ingest" not in done.stderr
+
+
+def test_the_version_comes_without_numpy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "lookalike", "--version"], capture_output=True, text=True, check=True
+    )
+    assert "numpy" not in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(album: Album) -> None:
+    with subprocess.Popen(
+        line("search", album.photos / "0.jpg", "-c", album.collection, "-q"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as search:
+        assert search.stdout is not None
+        assert search.stderr is not None
+        search.stdout.close()
+        assert search.stderr.read() == b""
+    assert search.returncode == 0
+
+
+def test_names_are_printed_where_the_locale_has_no_such_letters(album: Album, tmp_path: Path) -> None:
+    (tmp_path / "été.jpg").write_bytes((album.photos / "0.jpg").read_bytes())
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    subprocess.run(line("index", tmp_path, "-c", album.collection, "-q"), check=True, env=environment)
+    done = subprocess.run(
+        line("search", tmp_path / "été.jpg", "-c", album.collection, "--where", "name ~ t"),
+        check=True, env=environment, capture_output=True,
+    )  # fmt: skip
+    assert rb"\xe9t\xe9.jpg" in done.stdout
+
+
+def on_a_terminal(arguments: Sequence[str], **environment: str) -> str:
+    """What a terminal of 100 columns shows."""
+    ours, theirs = pty.openpty()
+    settings = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **environment}
+    with subprocess.Popen(arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=settings) as running:
+        os.close(theirs)
+        shown = b""
+        while select.select([ours], [], [], PATIENCE_S)[0]:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            shown += part
+    os.close(ours)
+    assert running.returncode == 0
+    return shown.decode()
+
+
+def test_a_terminal_gets_colours_and_links_unless_told_otherwise(album: Album) -> None:
+    arguments = line("search", album.photos / "0.jpg", "-c", album.collection)
+    assert "\x1b]8;" in on_a_terminal(arguments)
+    assert "\x1b" not in on_a_terminal(arguments, NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal([*arguments, "--no-color"])
+
+
+def test_a_terminal_that_can_shows_the_pictures(album: Album) -> None:
+    arguments = line("search", album.photos / "0.jpg", "-c", album.collection)
+    assert "▀" in on_a_terminal(arguments, COLORTERM="truecolor")
+    assert "▀" not in on_a_terminal([*arguments, "--no-pictures"], COLORTERM="truecolor")
+
+
+def test_a_terminal_shows_a_bar_while_indexing(album: Album, tmp_path: Path) -> None:
+    shown = on_a_terminal(line("index", album.photos, "-c", tmp_path / "new"))
+    assert "Indexing" in shown
+    assert "Done: 6 added" in shown
+
+
+@pytest.fixture
+def many(album: Album, tmp_path: Path) -> Path:
+    """So many different files that indexing takes a while."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    picture = (album.photos / "0.jpg").read_bytes()
+    for n in range(MANY):
+        (folder / f"{n}.jpg").write_bytes(picture + n.to_bytes(2, "big"))
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_keeps_what_was_complete_and_the_next_one_goes_on(
+    many: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    arguments = line("index", many, "-c", tmp_path / "new", "--json")
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        until(lambda: pictures_in(tmp_path / "new") > 0)
+        running.send_signal(number)
+        out, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 130
+    assert out == ""
+    assert err.strip().splitlines()[-1].startswith("lookalike: stopped; what was complete is kept")
+    assert "Traceback" not in err
+    kept = pictures_in(tmp_path / "new")
+    assert 0 < kept < MANY
+    report = json.loads(subprocess.run([*arguments, "-q"], capture_output=True, check=True).stdout)
+    assert (report["unchanged"], report["added"]) == (kept, MANY - kept)
+
+
+def test_watching_takes_in_what_comes(album: Album, tmp_path: Path) -> None:
+    pytest.importorskip("watchfiles", reason="needs the extra watch")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    arguments = line("index", photos, "-c", tmp_path / "new", "--watch")
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        while "Watching" not in (said := running.stderr.readline()):
+            assert said
+        for n in range(2):  # the second until the watch has certainly begun
+            (photos / f"{n}.jpg").write_bytes((album.photos / f"{n}.jpg").read_bytes())
+            time.sleep(0.5)
+        until(lambda: pictures_in(tmp_path / "new") == 2)
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 130
