@@ -7,11 +7,13 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,29 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline, "waited for a minute"
         time.sleep(0.05)
+
+
+@contextmanager
+def started(*arguments: str | os.PathLike[str]) -> Iterator[subprocess.Popen[str]]:
+    """The command, running; it does not outlive the block."""
+    with subprocess.Popen(
+        line(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def stopped(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, str]:
+    """What a process has said, standard output and error, once a signal has ended it."""
+    process.send_signal(number)
+    return process.communicate(timeout=PATIENCE_S)
+
+
+def is_watching(process: subprocess.Popen[str]) -> bool:
+    assert process.stderr is not None
+    return any("Watching" in said for said in iter(process.stderr.readline, ""))
 
 
 def pictures_in(collection: Path) -> int:
@@ -142,36 +167,57 @@ def many(album: Album, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_keeps_what_was_complete_and_the_next_one_goes_on(
-    many: Path, tmp_path: Path, number: signal.Signals
+    many: Path, tmp_path: Path, process: Command, number: signal.Signals
 ) -> None:
-    arguments = line("index", many, "-c", tmp_path / "new", "--json")
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    arguments = ["index", str(many), "-c", str(tmp_path / "new"), "--json"]
+    with started(*arguments) as running:
         until(lambda: pictures_in(tmp_path / "new") > 0)
-        running.send_signal(number)
-        out, err = running.communicate(timeout=PATIENCE_S)
+        out, err = stopped(running, number)
     assert running.returncode == 130
     assert out == ""
     assert err.strip().splitlines()[-1].startswith("lookalike: stopped; what was complete is kept")
     assert "Traceback" not in err
     kept = pictures_in(tmp_path / "new")
     assert 0 < kept < MANY
-    report = json.loads(subprocess.run([*arguments, "-q"], capture_output=True, check=True).stdout)
+    report = json.loads(process(*arguments).stdout)
     assert (report["unchanged"], report["added"]) == (kept, MANY - kept)
 
 
-def test_watching_takes_in_what_comes(album: Album, tmp_path: Path) -> None:
+@pytest.fixture
+def watched(tmp_path: Path) -> Path:
+    """An empty folder."""
     pytest.importorskip("watchfiles", reason="needs the extra watch")
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    arguments = line("index", photos, "-c", tmp_path / "new", "--watch")
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as running:
-        assert running.stderr is not None
-        while "Watching" not in (said := running.stderr.readline()):
-            assert said
-        for n in range(2):  # the second until the watch has certainly begun
-            (photos / f"{n}.jpg").write_bytes((album.photos / f"{n}.jpg").read_bytes())
-            time.sleep(0.5)
-        until(lambda: pictures_in(tmp_path / "new") == 2)
-        running.send_signal(signal.SIGINT)
-        running.communicate(timeout=PATIENCE_S)
+    (tmp_path / "watched").mkdir()
+    return tmp_path / "watched"
+
+
+def becomes_known(picture: Path, *, folder: Path, collection: Path) -> Callable[[], bool]:
+    """Writes a picture into a folder, again at each call, for the watch may not have begun yet."""
+
+    def is_known() -> bool:
+        (folder / picture.name).write_bytes(picture.read_bytes())
+        return pictures_in(collection) == 1
+
+    return is_known
+
+
+def test_watching_takes_in_what_comes(album: Album, watched: Path, tmp_path: Path) -> None:
+    with started("index", watched, "-c", tmp_path / "new", "--watch") as running:
+        assert is_watching(running)
+        until(becomes_known(album.photos / "0.jpg", folder=watched, collection=tmp_path / "new"))
+        stopped(running, signal.SIGINT)
     assert running.returncode == 130
+
+
+def test_a_folder_that_goes_and_comes_back_is_watched_on(album: Album, watched: Path, tmp_path: Path) -> None:
+    with started("index", watched, "-c", tmp_path / "new", "--watch") as running:
+        assert is_watching(running)
+        watched.rename(tmp_path / "away")
+        time.sleep(1.5)
+        watched.mkdir()
+        until(becomes_known(album.photos / "0.jpg", folder=watched, collection=tmp_path / "new"))
+
+
+def test_a_process_without_streams_runs_all_the_same(album: Album) -> None:
+    command = shlex.join(line("info", "-c", album.collection))
+    assert subprocess.run(["sh", "-c", f"{command} >&- 2>&-"], check=False).returncode == 0

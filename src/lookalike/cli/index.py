@@ -12,7 +12,8 @@ from lookalike.cli.ingest_summary import report_as_json, tell_labels, tell_repor
 from lookalike.cli.progress import progress_of
 from lookalike.cli.session import Session, command
 from lookalike.cli.stopping import stopping_cleanly
-from lookalike.core.errors import NoCollection
+from lookalike.core.errors import BadInput, NoCollection
+from lookalike.presentation.text import safe
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection
@@ -71,7 +72,7 @@ def index_command(
         code = index()
         if watch:
             session.say("Watching for changes; Ctrl-C ends it.")
-            collection.watch(*paths, stop=Event(), on_change=_calling(index))
+            collection.watch(*paths, stop=Event(), on_change=_again(index, session))
     return code
 
 
@@ -92,9 +93,12 @@ def _opened(session: Session, *, dry_run: bool) -> Collection:
         return session.open(in_memory=True)  # a dry run leaves nothing behind, not even an empty collection
 
 
-def _calling(index: Callable[[], int]) -> Callable[[], None]:
+def _again(index: Callable[[], int], session: Session) -> Callable[[], None]:
     def call() -> None:
-        index()
+        try:
+            index()
+        except BadInput as error:  # a folder that has gone may come back
+            session.say(f"Waiting: {safe(str(error))}")
 
     return call
 

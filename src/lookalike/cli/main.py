@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import cast
+from io import TextIOWrapper
+from typing import TextIO, cast
 
 import click
 from click.shell_completion import shell_complete
@@ -74,8 +75,7 @@ program = Program(
 
 def main() -> None:
     """Run the command that the process was started with, and end the process."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are text files at this point
+    sys.stdout, sys.stderr = _writable(sys.stdout), _writable(sys.stderr)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -106,6 +106,15 @@ def run(arguments: Sequence[str]) -> int:
             LookalikeError(f"an error that should not be ({type(error).__name__}: {error}){advice}"), session
         )
     return code
+
+
+def _writable(stream: TextIO | None) -> TextIO:
+    """The stream, taking any character; nowhere, where the process was started without one (`>&-`)."""
+    if stream is None:
+        return open(os.devnull, "w")
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return stream
 
 
 def _ran(arguments: Sequence[str], session: Session) -> int:
