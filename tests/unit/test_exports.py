@@ -1,0 +1,33 @@
+"""What the package names is there, and comes when it is asked for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import lookalike
+from lookalike.assembly import open_collection
+from lookalike.collection import Collection
+
+
+@pytest.mark.parametrize("name", lookalike.__all__)
+def test_every_name_is_there(name: str) -> None:
+    assert getattr(lookalike, name) is not None
+    assert name in dir(lookalike)
+
+
+def test_they_are_what_their_modules_define() -> None:
+    assert lookalike.open is open_collection
+    assert lookalike.Collection is Collection
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'nonsense'"):
+        _ = lookalike.nonsense  # type: ignore[attr-defined]  # that it is not there is the point
+
+
+def test_importing_the_package_is_cheap() -> None:
+    script = "import lookalike, sys; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
