@@ -15,6 +15,7 @@ from lookalike.embedding.onnx import OnnxEmbedder
 from lookalike.images.decode import decode
 from lookalike.images.files import content_id, read_file
 from lookalike.models.store import default_model
+from lookalike.pipelines.embed_files import AT_ONCE
 from lookalike.settings import read_settings
 
 
@@ -34,9 +35,10 @@ def decode_only(paths: Sequence[Path], *, threads: int) -> float:
 
 
 def model_only(embedder: Embedder, paths: Sequence[Path], *, threads: int) -> float:
-    """Seconds for squeezing decoded pixels and running the model."""
+    """Seconds for squeezing decoded pixels and running the model, as many at once as the index takes."""
     pixels = [decoded(path) for path in paths]
-    return _on_threads(lambda image: embedder.embed([image]).shape, pixels, threads=threads)
+    chunks = [pixels[start : start + AT_ONCE] for start in range(0, len(pixels), AT_ONCE)]
+    return _on_threads(lambda images: embedder.embed(images).shape, chunks, threads=threads)
 
 
 def stage_ms(embedder: Embedder, paths: Sequence[Path]) -> dict[str, float]:

@@ -163,7 +163,7 @@ class MemoryCatalog:
             )
 
     @contextmanager
-    def writing(self, *, wait: bool = True) -> Iterator[None]:
+    def writing(self, *, wait: bool = True) -> Iterator[None]:  # noqa: ARG002 - the promise's
         """Nothing to keep out: no other process sees this catalog."""
         yield
 

@@ -131,5 +131,5 @@ def _resolved(field: str, sign: str, value: str | bool | tuple[str, ...]) -> str
     if sign == "~":
         return f"%{escape_like(str(value))}%"
     if field in ("path", "folder") and sign in ("=", "!=") and isinstance(value, str):
-        return os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111  # pathlib does not resolve `..` here
+        return os.path.abspath(os.path.expanduser(value))  # pathlib does not resolve `..`
     return value

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lookalike.core.vectors import Keys
 
-Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 Metadata: TypeAlias = dict[str, Json]
 
 
