@@ -59,7 +59,8 @@ def _account(result: SearchResult) -> str:
     if not result.index.count:
         found = "the collection holds no pictures yet: lookalike index FOLDER"
     stages = ", ".join(f"{stage} {result.timings_ms.get(stage, 0):.0f}" for stage in _STAGES)
-    return f"{found}; {safe(result.plan)}{'' if result.exact else ' (approximate)'}; {result.scanned:,} compared; {result.timings_ms['total']:.0f} ms ({stages})"
+    plan = safe(result.plan) + ("" if result.exact else " (approximate)")
+    return f"{found}; {plan}; {result.scanned:,} compared; {result.timings_ms['total']:.0f} ms ({stages})"
 
 
 def _show_pictures(result: SearchResult, session: Session, *, width: int, forced: bool) -> None:
