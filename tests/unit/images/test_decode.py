@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
-from pillow_heif import from_pillow
 
 from lookalike.core.errors import ImageRefused
 from lookalike.core.vectors import Pixels
@@ -20,8 +19,9 @@ DEEP = {"png-16", "tiff-16"}
 
 
 def heic(image: Image.Image, **options: object) -> bytes:
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs the extra 'heic'")
     target = io.BytesIO()
-    from_pillow(image).save(target, format="HEIF", quality=90, **options)
+    pillow_heif.from_pillow(image).save(target, format="HEIF", quality=90, **options)
     return target.getvalue()
 
 
