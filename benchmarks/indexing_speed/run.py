@@ -76,7 +76,7 @@ def _ordinary(bench: Bench, peers: dict[str, Peer]) -> None:
     _compare_with_parts(bench, rate, own, rates)
     for name in peers:
         _compare(bench, "index", rate, own, rates[name], peer=name, target=">= 2.5x")
-    _tell_stages(bench, stages, whole_ms=1000 * THREADS / rate)
+    _tell_stages(bench, stages, whole_ms=[1000 * THREADS / mine for mine in own])
 
 
 def _compare_with_parts(bench: Bench, rate: float, own: list[float], rates: dict[str, list[float]]) -> None:
@@ -114,12 +114,12 @@ def _compare(
     )
 
 
-def _tell_stages(bench: Bench, stages: dict[str, list[float]], *, whole_ms: float) -> None:
+def _tell_stages(bench: Bench, stages: dict[str, list[float]], *, whole_ms: list[float]) -> None:
     for name, ms in stages.items():
         bench.add(measured(f"stage: {name}", median(ms), "ms", spread=quartiles(ms), note="of one thread, for a photo"))
-    rest = whole_ms - sum(median(ms) for ms in stages.values())
-    note = "what is left of the threads' time: catalog, projection, snapshot, opening, waiting"
-    bench.add(measured("stage: the rest", rest, "ms", note=note))
+    rest = [whole - sum(parts) for whole, *parts in zip(whole_ms, *stages.values(), strict=True)]
+    note = "what is left of the threads' time in the same round: catalog, projection, snapshot, opening, waiting"
+    bench.add(measured("stage: the rest", median(rest), "ms", spread=quartiles(rest), note=note))
 
 
 def _large(bench: Bench, peers: dict[str, Peer]) -> None:
