@@ -95,13 +95,17 @@ class Neighbours(NamedTuple):
         keys: shape (N, k), int64, best first, padded with -1 where fewer than k items were eligible.
         similarities: shape (N, k), float32, cosine, higher is closer, padded with -inf.
         exact: True where no closer item can have been missed.
-        scanned: how many items were compared with each query.
+        scanned: how many items were compared with each query; of an approximate search, on average.
+        plan: the way that was taken, in words.
+        error: how far a similarity can be from the cosine of the vectors that the index was given, at most.
     """
 
     keys: NDArray[np.int64]
     similarities: NDArray[np.float32]
     exact: bool
     scanned: int
+    plan: str = "exact"
+    error: float = 0.0
 
 
 __all__ = ["Change", "FileRecord", "ImageRecord", "Json", "Keys", "Metadata", "Neighbours", "RefusedFile"]

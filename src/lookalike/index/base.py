@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from lookalike.core.errors import BadQuery
 from lookalike.core.records import Neighbours
 from lookalike.core.vectors import Keys, Vectors
 
@@ -42,7 +43,9 @@ class Index(Protocol):
         """
         ...
 
-    def search(self, queries: Vectors, k: int, *, allowed: Keys | None = None) -> Neighbours:
+    def search(
+        self, queries: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
+    ) -> Neighbours:
         """Find the k nearest of each query.
 
         Args:
@@ -50,13 +53,15 @@ class Index(Protocol):
             k: at least 1; may be larger than the index.
             allowed: shape (A,), int64: only these keys may be answered, of which some may be unknown or occur twice;
                 None allows all.
+            recall: the share of the true k nearest that is wanted, above 0, at most 1; 1 asks for an exact answer, and
+                None for what the index was made for. An exact index is always exact.
         Returns:
-            best first; ties go to the smaller key, and equal vectors tie; padded as `Neighbours` says. A vector's
-            similarity to itself is 1.
+            best first; ties go to the smaller key, and equal vectors tie; padded as `Neighbours` says: always k answers
+            where k are eligible. A vector's similarity to itself is 1.
         Raises:
             DimensionMismatch: when the width is another.
             BadVectors: when a value is not finite.
-            BadQuery: when k is less than 1.
+            BadQuery: when k is less than 1, or `recall` is no share.
         """
         ...
 
@@ -67,3 +72,15 @@ class Index(Protocol):
             the names of the files written.
         """
         ...
+
+
+def check_wanted(k: int, recall: float | None) -> None:
+    """Refuse what no index can answer.
+
+    Raises:
+        BadQuery: when k is less than 1, or `recall` is neither None nor above 0 and at most 1.
+    """
+    if k < 1:
+        raise BadQuery(f"expected k of at least 1, got {k}")
+    if recall is not None and not 0 < recall <= 1:
+        raise BadQuery(f"expected a recall above 0 and at most 1, got {recall}")

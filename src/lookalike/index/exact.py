@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.core.errors import BadInput, BadQuery, DimensionMismatch, SnapshotDamaged
+from lookalike.core.errors import BadInput, DimensionMismatch, SnapshotDamaged
 from lookalike.core.records import Neighbours
 from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, normalise
+from lookalike.index.base import check_wanted
 
 # Sums of products in float32 come out differently for equal rows, depending on their place in a matrix. The shortlist
 # is wider than k by what such a sum can be off, and the shortlist is compared again in float64. For unit vectors the
@@ -87,10 +88,11 @@ class ExactIndex:
             self._state = self._buffers = _State(self._state.keys[keep], self._state.rows[keep])
             self._slots = {key: slot for slot, key in enumerate(self._state.keys.tolist())}
 
-    def search(self, queries: Vectors, k: int, *, allowed: Keys | None = None) -> Neighbours:
+    def search(
+        self, queries: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
+    ) -> Neighbours:
         """Find the k nearest of each query; see `Index`."""
-        if k < 1:
-            raise BadQuery(f"expected k of at least 1, got {k}")
+        check_wanted(k, recall)
         units = normalise(as_vectors(queries, dimension=self._dimension))
         keys, rows = self._state
         if allowed is not None:
