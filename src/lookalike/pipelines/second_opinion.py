@@ -1,0 +1,53 @@
+"""The second opinion: the best of a search are looked at again by something slower and finer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from lookalike.core.vectors import Pixels
+
+
+class Opinion(NamedTuple):
+    """What a second look at one picture found.
+
+    Attributes:
+        similarity: higher is closer, on the scale of who gives the opinion; None where it could not be compared.
+        reason: in words, for people.
+    """
+
+    similarity: float | None
+    reason: str
+
+
+class SecondOpinion(Protocol):
+    """Compares a query picture with some of the collection's. Safe to use from many threads.
+
+    Attributes:
+        name: for plans and timings.
+        depth: how many of the best are looked at.
+    """
+
+    name: str
+    depth: int
+
+    def opinions(self, query: Pixels, ids: Sequence[str]) -> list[Opinion]:
+        """One opinion for each id, in their order; a picture that is gone gets none, with the reason."""
+        ...
+
+
+def reordered(opinions: Sequence[Opinion]) -> list[int]:
+    """The order in which pictures stand after a second opinion.
+
+    Those that could be compared come first, best first; the others follow. Among equals the first order stays.
+
+    Args:
+        opinions: of the pictures in the order in which the first search found them.
+    Returns:
+        positions in that order.
+    """
+    return sorted(range(len(opinions)), key=lambda n: _worth(opinions[n]))
+
+
+def _worth(opinion: Opinion) -> float:
+    return float("inf") if opinion.similarity is None else -opinion.similarity
