@@ -483,6 +483,8 @@ class CatalogAgainstPlainLists(RuleBasedStateMachine):
         self.vectors: dict[str, float] = {}
         self.files: dict[str, str] = {}
         self.refused: set[str] = set()
+        self.further: dict[str, float] = {}
+        self.catalog.add_further_model("fine", "f" * 64, 2)
         self.keys: dict[str, int] = dict(zip(ids, keys, strict=True))
         self.order = ids
 
@@ -512,6 +514,15 @@ class CatalogAgainstPlainLists(RuleBasedStateMachine):
             self.files[path] = image_id(name)
             self.refused.discard(path)
 
+    @rule(names=st.lists(NAMES, max_size=3), value=st.integers(0, 9))
+    def put_further(self, names: list[int], value: int) -> None:
+        ids = [image_id(name) for name in names]
+        vectors = np.full((len(ids), 2), value, np.float16)
+        with self.catalog.transaction() as transaction:
+            there = transaction.put_model_vectors("fine", [self.keys[one] for one in ids], vectors)
+        assert there == len({one for one in ids if one in self.images})
+        self.further.update({one: value for one in ids if one in self.images})
+
     @rule(path=PATHS)
     def refuse(self, path: str) -> None:
         with self.catalog.transaction() as transaction:
@@ -530,6 +541,7 @@ class CatalogAgainstPlainLists(RuleBasedStateMachine):
     def remove(self, name: int) -> None:
         with self.catalog.transaction() as transaction:
             assert transaction.remove_images([image_id(name)]) == (image_id(name) in self.images)
+        self.further.pop(image_id(name), None)
         if self.images.pop(image_id(name), None):
             self.files = {path: one for path, one in self.files.items() if one != image_id(name)}
             self.touch(image_id(name))
@@ -562,7 +574,16 @@ class CatalogAgainstPlainLists(RuleBasedStateMachine):
         assert vectors == {self.keys[one]: self.vectors[one] for one in self.images}
         facts = catalog.facts()
         assert (facts.images, facts.files, facts.refused) == (len(self.images), len(self.files), len(self.refused))
-        assert facts.last_seq >= len(self.order)
+        assert facts.last_seq == catalog.last_seq() >= len(self.order)
+        further = {
+            int(key): row[0]
+            for part in catalog.all_model_vectors("fine", batch=2)
+            for key, row in zip(part.keys, part.vectors, strict=True)
+        }
+        assert further == {self.keys[one]: value for one, value in self.further.items()}
+        assert catalog.further_models()[0].count == len(further)
+        lacking = sorted(self.keys[one] for one in self.images if one not in self.further)
+        assert catalog.keys_without_vector("fine", 9).tolist() == lacking
 
 
 def test_random_changes_leave_what_plain_lists_would_hold(catalog: Catalog) -> None:

@@ -3,6 +3,10 @@
 A catalog holds the pictures, the files in which they lie, the users' metadata and the raw vectors (float16), each
 change stamped with a growing sequence number. What `Transaction` has committed survives the death of the process and of
 the machine. An index is only ever a view of it.
+
+Every picture has a vector of the collection's own model. Beside these, a catalog keeps vectors of further models, each
+under a name of the user's choice; a picture may lack such a vector. They are no part of the change feed: they follow
+from the picture's bytes, so they never change while the picture is there.
 """
 
 from __future__ import annotations
@@ -10,11 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from lookalike.core.filters import Filter
 from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, RefusedFile
 from lookalike.core.vectors import HalfVectors, Keys
+
+MAIN: Final = "main"
+"""How the collection's own model is called where models are named; no further model may have this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,23 @@ class StoredVectors:
 
     keys: Keys
     vectors: HalfVectors
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherModel:
+    """A model of which a catalog keeps vectors beside those of its own.
+
+    Attributes:
+        name: the user's word for it.
+        model_id: SHA-256 of its file.
+        dimension: D of its vectors.
+        count: how many pictures have one.
+    """
+
+    name: str
+    model_id: str
+    dimension: int
+    count: int
 
 
 class Transaction(Protocol):
@@ -110,11 +134,26 @@ class Transaction(Protocol):
         """
         ...
 
+    def put_model_vectors(self, name: str, keys: Sequence[int] | Keys, vectors: HalfVectors) -> int:
+        """Keep vectors of a further model; keys that are not there (any more) are passed over. No sequence number.
+
+        Args:
+            name: of the further model.
+            keys: N of them; where one occurs twice the last counts.
+            vectors: shape (N, D), float16, D that model's dimension.
+        Returns:
+            how many of the pictures were there.
+        Raises:
+            BadInput: when there is no further model of that name.
+            DimensionMismatch, BadVectors: as in `put_images`.
+        """
+        ...
+
 
 class Catalog(Protocol):
     """All reads see one committed state per call, also while a transaction is open; those that iterate, one per batch.
 
-    So whoever reads in batches and must miss nothing notes `facts().last_seq` before, and follows `changes` after.
+    So whoever reads in batches and must miss nothing notes `last_seq()` before, and follows `changes` after.
     Safe to use from many threads.
     """
 
@@ -164,7 +203,19 @@ class Catalog(Protocol):
         ...
 
     def facts(self) -> CatalogFacts:
-        """Count what is there."""
+        """How much is there. Cheap however much that is: the counts are kept, not counted."""
+        ...
+
+    def last_seq(self) -> int:
+        """Sequence number of the newest change, 0 in a new catalog. Cheap: one row is read."""
+        ...
+
+    def version(self) -> int:
+        """A number that grows with every commit that changes anything: also files, refusals, vectors of further models.
+
+        So what was computed from the catalog's contents may be used again as long as this is the same; `last_seq` does
+        not tell when a file was forgotten. Cheap: one row is read.
+        """
         ...
 
     def images(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
@@ -235,12 +286,56 @@ class Catalog(Protocol):
         """Keys of the pictures that pass a filter, ascending.
 
         A picture passes when one of its files, taken alone, passes; a picture without a file is taken as `path=None`.
-        It is what `Filter.matches` says, in every engine.
+        It is what `Filter.matches` says, in every engine. The array is read-only: it may be given again to whoever asks
+        the same before anything has changed.
         """
         ...
 
     def matching_paths(self, where: Filter, ids: Sequence[str]) -> dict[str, str]:
         """For pictures that pass a filter, the first path (sorted) that does; those without a file are left out."""
+        ...
+
+    def further_models(self) -> list[FurtherModel]:
+        """The further models, sorted by name."""
+        ...
+
+    def add_further_model(self, name: str, model_id: str, dimension: int) -> None:
+        """Say that vectors of a further model are to be kept under that name. Idempotent.
+
+        Args:
+            name: at most 64 letters, digits, `.`, `-` and `_`, beginning with a letter; not `main`.
+            model_id: SHA-256 of its file.
+            dimension: D of its vectors, at least 1.
+        Raises:
+            BadInput: when it can be no name, or the model is here already, under another name or as the catalog's own.
+            WrongModel: when the name belongs to another model.
+            ReadOnly, Locked, StorageFailed: as in `transaction`.
+        """
+        ...
+
+    def drop_further_model(self, name: str) -> None:
+        """Forget a further model and all its vectors. Their room on disk is used again for what comes, not given back.
+
+        Raises:
+            BadInput: when there is no further model of that name.
+            ReadOnly, Locked, StorageFailed: as in `transaction`.
+        """
+        ...
+
+    def model_vectors(self, name: str, keys: Sequence[int] | Keys) -> StoredVectors:
+        """Vectors of a further model by key, ascending; pictures that lack one are left out.
+
+        Raises:
+            BadInput: when there is no further model of that name; so do the next two.
+        """
+        ...
+
+    def all_model_vectors(self, name: str, *, batch: int = 4096) -> Iterator[StoredVectors]:
+        """All vectors of a further model, in ascending order of key, in batches of at most `batch`."""
+        ...
+
+    def keys_without_vector(self, name: str, limit: int, *, after: int = 0) -> Keys:
+        """Keys larger than `after` of pictures that lack a vector of a further model, ascending, at most `limit`."""
         ...
 
     def check(self) -> list[str]:

@@ -11,9 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookalike.catalog.base import CatalogFacts, StoredVectors
+from lookalike.catalog.base import CatalogFacts, FurtherModel, StoredVectors
 from lookalike.catalog.paths import first_matching_paths
-from lookalike.catalog.storable import laid_over, last_of_each, path_bytes, storable_vectors
+from lookalike.catalog.storable import (
+    check_further_model,
+    laid_over,
+    last_of_each,
+    no_such_model,
+    path_bytes,
+    storable_vectors,
+)
 from lookalike.core.errors import BadInput, CollectionError, NotIndexed, WrongModel
 from lookalike.core.fields import searchable_text
 from lookalike.core.filters import Filter
@@ -31,21 +38,43 @@ class _State:
     """All that is held at one moment; a transaction changes a copy."""
 
     last_seq: int = 0
+    version: int = 0
     keys: dict[str, int] = field(default_factory=dict)  # by id, also of removed images
     changes: dict[int, Change] = field(default_factory=dict)  # by key, the last one
     held: dict[str, _Held] = field(default_factory=dict)  # by id
     files: dict[str, FileRecord] = field(default_factory=dict)  # by path
     refused: dict[str, RefusedFile] = field(default_factory=dict)  # by path
+    further: dict[str, tuple[str, int]] = field(default_factory=dict)  # by name: id and dimension of a further model
+    further_vectors: dict[str, dict[int, HalfVectors]] = field(default_factory=dict)  # by name, by key
 
     def copy(self) -> _State:
         return replace(
             self,
+            version=self.version + 1,
             keys=dict(self.keys),
             changes=dict(self.changes),
             held=dict(self.held),
             files=dict(self.files),
             refused=dict(self.refused),
+            further=dict(self.further),
+            further_vectors={name: dict(vectors) for name, vectors in self.further_vectors.items()},
         )
+
+    def further_models(self) -> list[FurtherModel]:
+        """Sorted by name."""
+        return [
+            FurtherModel(name, *self.further[name], len(self.further_vectors[name])) for name in sorted(self.further)
+        ]
+
+    def vectors_of_model(self, name: str) -> dict[int, HalfVectors]:
+        """The vectors of a further model by key.
+
+        Raises:
+            BadInput: when there is none of that name.
+        """
+        if name not in self.further:
+            raise no_such_model(name, self.further_models())
+        return self.further_vectors[name]
 
     def ordered(self) -> list[tuple[int, _Held]]:
         """The pictures with their keys, in ascending order of key."""
@@ -109,6 +138,9 @@ class MemoryTransaction:
         there = [image_id for image_id in dict.fromkeys(ids) if self.state.held.pop(image_id, None)]
         for image_id in there:
             self._stamp(image_id, removed=True)
+        for vectors in self.state.further_vectors.values():
+            for image_id in there:
+                vectors.pop(self.state.keys[image_id], None)
         gone = set(there)
         for path in [path for path, file in self.state.files.items() if file.image_id in gone]:
             del self.state.files[path]
@@ -123,6 +155,27 @@ class MemoryTransaction:
             self.state.held[image_id] = _Held(replace(image, metadata=merged), vector)
             self._stamp(image_id, removed=False)
         return len(there)
+
+    def put_model_vectors(self, name: str, keys: Sequence[int] | Keys, vectors: HalfVectors) -> int:
+        """Keep vectors of a further model; see `Transaction`."""
+        held = self.state.vectors_of_model(name)
+        halves = storable_vectors(vectors, count=len(keys), dimension=self.state.further[name][1])
+        there = {self.state.keys[image_id] for image_id in self.state.held}
+        given = {int(key): half.copy() for key, half in zip(keys, halves, strict=True) if int(key) in there}
+        held.update(given)
+        return len(given)
+
+    def add_further_model(self, name: str, model_id: str, dimension: int, *, own_model_id: str) -> None:
+        """Add a further model; see `Catalog`."""
+        there = self.state.further_models()
+        if check_further_model(name, model_id, dimension, own_model_id=own_model_id, there=there):
+            self.state.further[name] = model_id, dimension
+            self.state.further_vectors[name] = {}
+
+    def drop_further_model(self, name: str) -> None:
+        """Forget a further model; see `Catalog`."""
+        self.state.vectors_of_model(name)
+        del self.state.further[name], self.state.further_vectors[name]
 
     def _stamp(self, image_id: str, *, removed: bool) -> None:
         key = self.state.keys[image_id]
@@ -182,9 +235,17 @@ class MemoryCatalog:
                 self._is_changing = False
 
     def facts(self) -> CatalogFacts:
-        """Count what is there."""
+        """How much is there."""
         state = self._state
         return CatalogFacts(len(state.held), len(state.files), len(state.refused), state.last_seq, 0, engine="memory")
+
+    def last_seq(self) -> int:
+        """Sequence number of the newest change, 0 in a new catalog."""
+        return self._state.last_seq
+
+    def version(self) -> int:
+        """A number that grows with every commit; see `Catalog`."""
+        return self._state.version
 
     def images(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         """Look pictures up by id; ids that are not there are left out."""
@@ -230,13 +291,13 @@ class MemoryCatalog:
     def vectors(self, keys: Sequence[int] | Keys) -> StoredVectors:
         """Raw vectors by key, in ascending order of key; keys that are not there are left out."""
         wanted = {int(key) for key in keys}
-        return self._stored([(key, held) for key, held in self._state.ordered() if key in wanted])
+        return _stored([(key, held.vector) for key, held in self._state.ordered() if key in wanted], self.dimension)
 
     def all_vectors(self, *, batch: int = 4096) -> Iterator[StoredVectors]:
         """All raw vectors, in ascending order of key, in batches of at most `batch`."""
-        ordered = self._state.ordered()
+        ordered = [(key, held.vector) for key, held in self._state.ordered()]
         for start in range(0, len(ordered), batch):
-            yield self._stored(ordered[start : start + batch])
+            yield _stored(ordered[start : start + batch], self.dimension)
 
     def all_images(self, *, batch: int = 4096) -> Iterator[list[tuple[int, ImageRecord]]]:
         """All pictures with their keys, in ascending order of key, in batches."""
@@ -261,13 +322,49 @@ class MemoryCatalog:
             for image_id, held in state.held.items()
             if any(where.matches(held.image, path) for path in _views(files[image_id]))
         ]
-        return np.array(sorted(passing), dtype=np.int64)
+        keys = np.array(sorted(passing), dtype=np.int64)
+        keys.flags.writeable = False
+        return keys
 
     def matching_paths(self, where: Filter, ids: Sequence[str]) -> dict[str, str]:
         """For pictures that pass a filter, the first path (sorted) that does; those without a file are left out."""
         state = self._state
         images = {image_id: state.held[image_id].image for image_id in ids if image_id in state.held}
         return first_matching_paths(where, images, state.paths_of())
+
+    def further_models(self) -> list[FurtherModel]:
+        """The further models, sorted by name."""
+        return self._state.further_models()
+
+    def add_further_model(self, name: str, model_id: str, dimension: int) -> None:
+        """Say that vectors of a further model are to be kept under that name; see `Catalog`."""
+        with self.transaction() as transaction:
+            transaction.add_further_model(name, model_id, dimension, own_model_id=self.model_id)
+
+    def drop_further_model(self, name: str) -> None:
+        """Forget a further model and all its vectors; see `Catalog`."""
+        with self.transaction() as transaction:
+            transaction.drop_further_model(name)
+
+    def model_vectors(self, name: str, keys: Sequence[int] | Keys) -> StoredVectors:
+        """Vectors of a further model by key, ascending; pictures that lack one are left out."""
+        state = self._state
+        held = state.vectors_of_model(name)
+        return _stored([(key, held[key]) for key in sorted({*map(int, keys)} & held.keys())], state.further[name][1])
+
+    def all_model_vectors(self, name: str, *, batch: int = 4096) -> Iterator[StoredVectors]:
+        """All vectors of a further model, in ascending order of key, in batches of at most `batch`."""
+        state = self._state
+        ordered = sorted(state.vectors_of_model(name).items())
+        for start in range(0, len(ordered), batch):
+            yield _stored(ordered[start : start + batch], state.further[name][1])
+
+    def keys_without_vector(self, name: str, limit: int, *, after: int = 0) -> Keys:
+        """Keys of pictures that lack a vector of a further model, ascending."""
+        state = self._state
+        held = state.vectors_of_model(name)
+        lacking = (state.keys[image_id] for image_id in state.held)
+        return np.array(sorted(key for key in lacking if key > after and key not in held)[:limit], dtype=np.int64)
 
     def check(self) -> list[str]:
         """Look for damage: files of pictures that are not there."""
@@ -278,10 +375,11 @@ class MemoryCatalog:
     def close(self) -> None:
         """Nothing to let go of."""
 
-    def _stored(self, ordered: list[tuple[int, _Held]]) -> StoredVectors:
-        keys = np.array([key for key, _ in ordered], dtype=np.int64)
-        vectors = np.array([held.vector for _, held in ordered], dtype="<f2").reshape(len(ordered), self.dimension)
-        return StoredVectors(keys, vectors)
+
+def _stored(ordered: Sequence[tuple[int, HalfVectors]], dimension: int) -> StoredVectors:
+    keys = np.array([key for key, _ in ordered], dtype=np.int64)
+    vectors = np.array([vector for _, vector in ordered], dtype="<f2").reshape(len(ordered), dimension)
+    return StoredVectors(keys, vectors)
 
 
 def _views(files: list[FileRecord]) -> list[str | None]:

@@ -5,7 +5,12 @@
     files    where it lies; `path` is the file system's bytes, `folder` (with its closing slash) and `name` their text
     terms    its metadata taken apart for filters (see `lookalike.core.fields`); the original is in `images.metadata`
     refused  files that were refused
-    settings model_id, dimension, last_seq; `lineage <seq>`: a random word for who made the changes from there on
+    settings model_id, dimension, last_seq, version; `lineage <seq>`: a random word for who made the changes from there
+             on; `count images`, `count files`, `count refused`: how many there are
+    further_models  other models of which vectors are kept, by the user's names, and how many
+    model_vectors   these vectors: D little-endian float16, D that model's dimension
+
+Triggers keep the counts right in the same transaction, whoever writes: counting a million rows takes 70 ms.
 
 Migrations spell out their tables themselves; a test compares what they make with what is written here. The engine
 speaks SQL to the driver: importing SQLAlchemy takes 0.35 s, which a search from the command line does not have.
@@ -96,4 +101,26 @@ settings = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+further_models = Table(
+    "further_models",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("model_id", Text, nullable=False, unique=True),
+    Column("dimension", Integer, nullable=False),
+    Column("count", BigInteger, nullable=False),
+)
+
+# A table with rows of its own and an index beside it: where the key itself is the table (WITHOUT ROWID), SQLite lays
+# most of each vector on a page of its own, and going through all of them takes three times the reading.
+model_vectors = Table(
+    "model_vectors",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("key", Integer, ForeignKey("images.key"), nullable=False),
+    Column("model", Integer, ForeignKey("further_models.number"), nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Index("model_vectors_by_key", "model", "key", unique=True),
 )

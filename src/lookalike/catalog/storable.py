@@ -10,12 +10,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from lookalike.catalog.base import MAIN, FurtherModel
 from lookalike.core.errors import BadInput, BadVectors, DimensionMismatch, WrongModel
 from lookalike.core.fields import searchable_text
 from lookalike.core.records import ImageRecord, Metadata
 from lookalike.core.vectors import HalfVectors
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+_MODEL_NAME = re.compile("[A-Za-z][A-Za-z0-9._-]{0,63}")
 
 
 def storable_image(image: ImageRecord) -> ImageRecord:
@@ -100,3 +102,43 @@ def path_bytes(path: str) -> bytes:
         return os.fsencode(path)
     except UnicodeEncodeError:
         raise BadInput(f"expected a path as os.fsdecode gives it, got {path!r}") from None
+
+
+def check_further_model(
+    name: str, model_id: str, dimension: int, *, own_model_id: str, there: Sequence[FurtherModel]
+) -> bool:
+    """Whether a further model is new; what may not be added is refused.
+
+    Args:
+        name: under which it is to be added.
+        model_id: its id.
+        dimension: of its vectors.
+        own_model_id: the catalog's own model.
+        there: the further models that it has.
+    Raises:
+        BadInput, WrongModel: as `Catalog.add_further_model`.
+    """
+    if not _MODEL_NAME.fullmatch(name) or name == MAIN:
+        raise BadInput(
+            "expected a name for a model of at most 64 letters, digits, '.', '-' and '_' that begins with a letter "
+            f"and is not {MAIN!r} (the collection's own), got {name[:80]!r}"
+        )
+    if not model_id or dimension < 1:
+        raise BadInput(f"expected the id of a model and its dimension, got {model_id!r} and {dimension}")
+    if model_id == own_model_id:
+        raise BadInput(f"{name}: that is the collection's own model: call it {MAIN!r}")
+    for one in there:
+        if one.name == name and (one.model_id, one.dimension) != (model_id, dimension):
+            raise WrongModel(
+                f"{name!r} is model {one.model_id[:12]} ({one.dimension} wide) in this collection, not "
+                f"{model_id[:12]} ({dimension} wide): drop it first, or choose another name"
+            )
+        if one.name != name and one.model_id == model_id:
+            raise BadInput(f"{name}: that model is in the collection already, under the name {one.name!r}")
+    return all(one.name != name for one in there)
+
+
+def no_such_model(name: str, there: Sequence[FurtherModel]) -> BadInput:
+    """What is said of a name that belongs to no further model."""
+    known = ", ".join(one.name for one in there) or "none"
+    return BadInput(f"expected the name of a further model of the collection ({known}), got {name[:80]!r}")

@@ -40,6 +40,14 @@ def made(path: Path, *, count: int = 0) -> SqliteCatalog:
     return catalog
 
 
+def add_further(catalog: SqliteCatalog) -> None:
+    """A further model `fine`, with a vector of every picture."""
+    catalog.add_further_model("fine", "f" * 64, 2)
+    keys = catalog.keys_without_vector("fine", 1000)
+    with catalog.transaction() as transaction:
+        transaction.put_model_vectors("fine", keys, np.ones((len(keys), 2), np.float16))
+
+
 def started(program: str, *arguments: object) -> subprocess.Popen[str]:
     """Another Python that runs a program, which has this module's names."""
     prelude = "import os, sys, time\nfrom pathlib import Path\nfrom tests.unit.catalog.pictures import *\n"

@@ -11,7 +11,7 @@ import pytest
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.catalog.sqlite.lock import writer_lock
 from lookalike.core.errors import CatalogDamaged
-from tests.unit.catalog.pictures import ended, made, next_line, started
+from tests.unit.catalog.pictures import add_further, ended, made, next_line, started
 
 
 @pytest.mark.parametrize(
@@ -28,14 +28,27 @@ from tests.unit.catalog.pictures import ended, made, next_line, started
             "UPDATE settings SET value = '3' WHERE name = 'last_seq'",
             "2 changes with a number beyond the last one given",
         ),
+        (
+            "DELETE FROM model_vectors WHERE key = 2; UPDATE further_models SET count = 5",
+            "1 vectors of further models more",
+        ),
+        ("UPDATE model_vectors SET vector = x'00'", "5 vectors of further models of another width"),
+        (
+            "DELETE FROM vectors WHERE key = 2; UPDATE images SET removed = 1 WHERE key = 2",
+            "1 vectors of further models of",
+        ),
+        ("UPDATE settings SET value = '4' WHERE name = 'count images'", "1 pictures more or fewer than were counted"),
+        ("UPDATE settings SET value = '7' WHERE name = 'count files'", "2 files more or fewer than were counted"),
+        ("DELETE FROM settings WHERE name = 'count refused'", "6 refused files more or fewer than were counted"),
         ("DROP TABLE files", "no such table"),
     ],
 )
 def test_rows_that_contradict_one_another_are_found(tmp_path: Path, statement: str, finding: str) -> None:
     path = tmp_path / "catalog.db"
-    made(path, count=5).close()
+    with made(path, count=5) as catalog:
+        add_further(catalog)
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute(statement)
+    connection.executescript(statement)
     connection.close()
     with SqliteCatalog.open(path) as catalog:
         assert any(finding in line for line in catalog.check())

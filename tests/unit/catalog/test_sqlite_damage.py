@@ -14,7 +14,7 @@ import pytest
 from lookalike.catalog.sqlite import SqliteCatalog, errors
 from lookalike.core.errors import CatalogDamaged, CollectionError, LookalikeError
 from lookalike.core.filters import Filter
-from tests.unit.catalog.pictures import MODEL, D, image_id, made, put
+from tests.unit.catalog.pictures import MODEL, D, add_further, image_id, made, put
 
 ROUNDS = 150
 
@@ -40,6 +40,14 @@ def use_all_of_it(catalog: SqliteCatalog) -> None:
         lambda: catalog.changes(0),
         lambda: catalog.select(where),
         lambda: catalog.matching_paths(where, ids),
+        catalog.last_seq,
+        catalog.version,
+        catalog.further_models,
+        lambda: catalog.model_vectors("fine", range(60)),
+        lambda: list(catalog.all_model_vectors("fine")),
+        lambda: catalog.keys_without_vector("fine", 10),
+        lambda: add_further(catalog),
+        lambda: catalog.drop_further_model("fine"),
         lambda: put(catalog, range(50, 70)),
     ]
     for read in reads:
@@ -50,7 +58,8 @@ def use_all_of_it(catalog: SqliteCatalog) -> None:
 @pytest.mark.parametrize("how", ["bit", "byte", "cut", "zeroed page", "swapped pages", "text"])
 def test_a_damaged_file_gives_no_error_but_ours(tmp_path: Path, how: str) -> None:
     whole = tmp_path / "whole.db"
-    made(whole, count=60).close()
+    with made(whole, count=60) as catalog:
+        add_further(catalog)
     original = whole.read_bytes()
     choice = random.Random(how)
     path = tmp_path / "damaged.db"
@@ -93,13 +102,21 @@ def _damaged(original: bytes, how: str, choice: random.Random) -> bytes:
         "UPDATE refused SET path = 'text'",
         "UPDATE images SET id = CAST(x'ff' AS TEXT)",
         "UPDATE settings SET value = 'many'",
+        "DELETE FROM settings WHERE name = 'count files'",
+        "UPDATE model_vectors SET vector = x'00'",
+        "UPDATE model_vectors SET key = 'text'",
+        "UPDATE further_models SET name = x'ff'",
+        "UPDATE further_models SET dimension = 'wide'",
+        "UPDATE further_models SET count = 'many'",
+        "DROP TABLE model_vectors",
         "DROP TABLE files",
         "ALTER TABLE images DROP COLUMN camera",
     ],
 )
 def test_rows_that_are_not_as_we_leave_them_are_told_as_damage(tmp_path: Path, statement: str) -> None:
     path = tmp_path / "catalog.db"
-    made(path, count=1).close()
+    with made(path, count=1) as catalog:
+        add_further(catalog)
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(statement)
     connection.close()
@@ -110,6 +127,8 @@ def test_rows_that_are_not_as_we_leave_them_are_told_as_damage(tmp_path: Path, s
 def _read_everything(catalog: SqliteCatalog) -> None:
     for read in (catalog.files, catalog.refused, catalog.all_vectors, catalog.all_images):
         list(read())
+    catalog.further_models()
+    list(catalog.all_model_vectors("fine"))
     catalog.known_ids()
     catalog.facts()
 

@@ -16,14 +16,23 @@ from alembic.script import ScriptDirectory
 from lookalike.catalog.schema import metadata
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.catalog.sqlite import format as catalog_format
+from lookalike.catalog.sqlite.format import FORMAT
 from lookalike.core.errors import CatalogDamaged, CollectionError, FormatTooNew
-from tests.unit.catalog.pictures import ended, image_id, made, put, started
+from tests.unit.catalog.pictures import MODEL, add_further, ended, image_id, made, put, started
 
 
 def change(path: Path, statement: str) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(statement)
     connection.close()
+
+
+def next_step(*statements: str) -> str:
+    """A migration beyond the newest one."""
+    lines = "".join(f"    {statement}\n" for statement in statements)
+    return (
+        f"from alembic import op\nrevision = '{FORMAT + 1:04}'\ndown_revision = '{FORMAT:04}'\ndef upgrade():\n{lines}"
+    )
 
 
 def test_the_format_is_the_number_of_the_newest_migration_and_they_form_one_line() -> None:
@@ -47,6 +56,7 @@ def test_opening_a_current_catalog_does_not_import_what_is_slow(tmp_path: Path) 
 catalog = SqliteCatalog.open(Path(sys.argv[1]))
 put(catalog, [1])
 catalog.facts()
+catalog.further_models()
 sys.exit("alembic" in sys.modules or "sqlalchemy" in sys.modules)
 """
     assert ended(started(program, path)) == 0
@@ -67,7 +77,7 @@ def test_a_newer_format_is_refused_with_both_numbers_and_left_alone(tmp_path: Pa
     made(path, count=1).close()
     change(path, "UPDATE alembic_version SET version_num = '0099'")
     before = path.read_bytes()
-    with pytest.raises(FormatTooNew, match=r"format 99.* up to 1\b.*pip install -U"):
+    with pytest.raises(FormatTooNew, match=rf"format 99.* up to {FORMAT}\b.*pip install -U"):
         SqliteCatalog.open(path, read_only=read_only)
     assert path.read_bytes() == before
 
@@ -75,7 +85,7 @@ def test_a_newer_format_is_refused_with_both_numbers_and_left_alone(tmp_path: Pa
 def test_an_older_format_is_refused_to_readers_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "catalog.db"
     made(path).close()
-    monkeypatch.setattr("lookalike.catalog.sqlite.format.FORMAT", 2)
+    monkeypatch.setattr("lookalike.catalog.sqlite.format.FORMAT", FORMAT + 1)
     with pytest.raises(CollectionError, match=r"older Lookalike.*open it once for writing"):
         SqliteCatalog.open(path, read_only=True)
 
@@ -85,14 +95,13 @@ def test_an_older_format_is_brought_up_to_date_by_a_writer(tmp_path: Path, monke
     made(path, count=2).close()
     migrations = tmp_path / "migrations"
     subprocess.run(["cp", "-r", str(catalog_format._MIGRATIONS), str(migrations)], check=True)
-    step = 'revision = "0002"\ndown_revision = "0001"\n\ndef upgrade():\n    op.execute("CREATE TABLE extra (a)")\n'
-    (migrations / "versions" / "v0002_extra.py").write_text("from alembic import op\n" + step)
+    (migrations / "versions" / "v9999_extra.py").write_text(next_step('op.execute("CREATE TABLE extra (a)")'))
     monkeypatch.setattr(catalog_format, "_MIGRATIONS", migrations)
     for module in ("format", "catalog"):
-        monkeypatch.setattr(f"lookalike.catalog.sqlite.{module}.FORMAT", 2)
+        monkeypatch.setattr(f"lookalike.catalog.sqlite.{module}.FORMAT", FORMAT + 1)
     with SqliteCatalog.open(path) as catalog:
         assert catalog.facts().images == 2
-    assert catalog_format.format_of(sqlite3.connect(path), path) == 2
+    assert catalog_format.format_of(sqlite3.connect(path), path) == FORMAT + 1
 
 
 def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,19 +109,46 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch
     made(path, count=2).close()
     migrations = tmp_path / "migrations"
     subprocess.run(["cp", "-r", str(catalog_format._MIGRATIONS), str(migrations)], check=True)
-    step = (
-        'revision = "0002"\ndown_revision = "0001"\n\ndef upgrade():\n    op.execute("DROP TABLE vectors")\n    1 / 0\n'
-    )
-    (migrations / "versions" / "v0002_fails.py").write_text("from alembic import op\n" + step)
+    (migrations / "versions" / "v9999_fails.py").write_text(next_step('op.execute("DROP TABLE vectors")', "1 / 0"))
     with monkeypatch.context() as patch:
         patch.setattr(catalog_format, "_MIGRATIONS", migrations)
         for module in ("format", "catalog"):
-            patch.setattr(f"lookalike.catalog.sqlite.{module}.FORMAT", 2)
+            patch.setattr(f"lookalike.catalog.sqlite.{module}.FORMAT", FORMAT + 1)
         with pytest.raises(ZeroDivisionError):
             SqliteCatalog.open(path)
     with SqliteCatalog.open(path) as catalog:
         put(catalog, [2])
         assert sum(len(part.keys) for part in catalog.all_vectors()) == 3
+
+
+def test_a_catalog_of_the_first_format_is_counted_once_and_takes_further_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "catalog.db"
+    migrations = tmp_path / "migrations"
+    subprocess.run(["cp", "-r", str(catalog_format._MIGRATIONS), str(migrations)], check=True)
+    for later in set(migrations.glob("versions/v*.py")) - set(migrations.glob("versions/v0001*")):
+        later.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog_format, "_MIGRATIONS", migrations)
+        catalog_format.migrate(path)
+    for n, removed in enumerate([0, 1, 0]):
+        row = f"{n + 1}, '{image_id(n)}', 640, 480, 'jpeg', {n}, '{{}}', {n + 1}, {removed}"
+        change(
+            path,
+            f"INSERT INTO images (key, id, width, height, format, size_bytes, metadata, seq, removed) VALUES ({row})",
+        )
+    change(path, "INSERT INTO vectors SELECT key, zeroblob(128) FROM images WHERE NOT removed")
+    change(path, "INSERT INTO files SELECT key, 'p' || key, '/', 'p', key, 1, 1 FROM images WHERE key = 1")
+    change(path, "INSERT INTO refused VALUES ('q', 1, 1, 'empty', 'empty')")
+    change(path, f"INSERT INTO settings VALUES ('model_id', '{MODEL}'), ('dimension', '64'), ('last_seq', '3')")
+    with SqliteCatalog.open(path) as catalog:
+        facts = catalog.facts()
+        assert (facts.images, facts.files, facts.refused, facts.last_seq) == (2, 1, 1, 3)
+        put(catalog, [1, 5])
+        add_further(catalog)
+        assert (catalog.facts().images, catalog.further_models()[0].count) == (4, 4)
+        assert catalog.check() == []
 
 
 @pytest.mark.parametrize("read_only", [False, True])

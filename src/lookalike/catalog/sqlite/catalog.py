@@ -9,14 +9,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from lookalike.catalog.base import CatalogFacts, StoredVectors
+from lookalike.catalog.base import CatalogFacts, FurtherModel, StoredVectors
 from lookalike.catalog.paths import first_matching_paths
-from lookalike.catalog.sqlite import reading
+from lookalike.catalog.sqlite import further, reading
 from lookalike.catalog.sqlite.checking import damage
 from lookalike.catalog.sqlite.connections import Connections
 from lookalike.catalog.sqlite.filters import selection
 from lookalike.catalog.sqlite.format import FORMAT, check_current, check_not_newer, format_of, migrate
 from lookalike.catalog.sqlite.lock import writer_lock
+from lookalike.catalog.sqlite.selections import Selections
 from lookalike.catalog.sqlite.writing import SqliteTransaction
 from lookalike.catalog.storable import path_bytes
 from lookalike.core.errors import BadInput, CatalogDamaged, NoCollection, ReadOnly, StorageFailed, WrongModel
@@ -39,6 +40,7 @@ class SqliteCatalog:
         self._lock = writer_lock(path)
         self._lock_wait_s = lock_wait_s
         self._connections = Connections(path, read_only=read_only, busy_wait_s=busy_wait_s)
+        self._selections = Selections()
         self._model: tuple[str, int] = ("", 0)
         self._writer = secrets.token_hex(8)  # names the changes that are made through this object
 
@@ -116,11 +118,20 @@ class SqliteCatalog:
         return self._transaction()
 
     def facts(self) -> CatalogFacts:
-        """Count what is there."""
+        """How much is there; the counts are kept, not counted."""
         with self._connections.reading() as connection:
-            images, files, refused = reading.counts(connection)
-            last_seq = reading.number_setting(connection, "last_seq")
+            images, files, refused, last_seq = reading.counts(connection)
         return CatalogFacts(images, files, refused, last_seq, self._size_bytes(), engine="sqlite")
+
+    def last_seq(self) -> int:
+        """Sequence number of the newest change, 0 in a new catalog."""
+        with self._connections.reading() as connection:
+            return reading.number_setting(connection, "last_seq")
+
+    def version(self) -> int:
+        """A number that grows with every commit that changes anything; see `Catalog`."""
+        with self._connections.reading() as connection:
+            return reading.number_setting(connection, "version")
 
     def images(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         """Look pictures up by id; ids that are not there are left out."""
@@ -213,10 +224,15 @@ class SqliteCatalog:
             return reading.lineage(connection, seq)
 
     def select(self, where: Filter) -> Keys:
-        """Keys of the pictures that pass a filter, ascending."""
+        """Keys of the pictures that pass a filter, ascending, read-only; what was asked before costs nothing."""
         statement = selection(where)
         with self._connections.reading() as connection:
-            return reading.keys_as_array(connection.execute(statement.text, statement.values))
+            version = reading.number_setting(connection, "version")
+            keys = self._selections.get(statement, version=version)
+            if keys is None:
+                keys = reading.selected(connection, statement)
+        self._selections.put(statement, keys, version=version)
+        return keys
 
     def matching_paths(self, where: Filter, ids: Sequence[str]) -> dict[str, str]:
         """For pictures that pass a filter, the first path (sorted) that does; those without a file are left out."""
@@ -224,6 +240,42 @@ class SqliteCatalog:
             images = reading.images(connection, ids)
             files = reading.files_of(connection, ids)
         return first_matching_paths(where, images, files)
+
+    def further_models(self) -> list[FurtherModel]:
+        """The further models, sorted by name."""
+        with self._connections.reading() as connection:
+            return further.models(connection)
+
+    def add_further_model(self, name: str, model_id: str, dimension: int) -> None:
+        """Say that vectors of a further model are to be kept under that name; see `Catalog`."""
+        with self._transaction() as transaction:
+            transaction.add_further_model(name, model_id, dimension)
+
+    def drop_further_model(self, name: str) -> None:
+        """Forget a further model and all its vectors; see `Catalog`."""
+        with self._transaction() as transaction:
+            transaction.drop_further_model(name)
+
+    def model_vectors(self, name: str, keys: Sequence[int] | Keys) -> StoredVectors:
+        """Vectors of a further model by key, ascending; pictures that lack one are left out."""
+        with self._connections.reading() as connection:
+            return further.vectors_of(connection, name, keys)
+
+    def all_model_vectors(self, name: str, *, batch: int = 4096) -> Iterator[StoredVectors]:
+        """All vectors of a further model, in ascending order of key, in batches of at most `batch`."""
+        last = 0
+        while True:
+            with self._connections.reading() as connection:
+                stored = further.vectors_after(connection, name, last, batch)
+            if not len(stored.keys):
+                return
+            yield stored
+            last = int(stored.keys[-1])
+
+    def keys_without_vector(self, name: str, limit: int, *, after: int = 0) -> Keys:
+        """Keys of pictures that lack a vector of a further model, ascending."""
+        with self._connections.reading() as connection:
+            return further.keys_without(connection, name, after, limit)
 
     def check(self) -> list[str]:
         """Look for damage; see `Catalog`."""

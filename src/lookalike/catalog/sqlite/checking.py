@@ -6,6 +6,12 @@ import sqlite3
 
 MOST_LINES = 20
 
+
+def _miscounted(table: str, counts: str) -> str:
+    kept = f"(SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'count {table}')"
+    return f"SELECT abs(count(*) - coalesce({kept}, -1)) FROM {table} WHERE {counts}"
+
+
 _SHOULD_BE_NONE = (
     (
         "SELECT count(*) FROM images i"
@@ -34,6 +40,23 @@ _SHOULD_BE_NONE = (
         "SELECT count(*) FROM images"
         " WHERE seq > coalesce((SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'last_seq'), 0)",
         "changes with a number beyond the last one given",
+    ),
+    (
+        "SELECT count(*) FROM model_vectors v JOIN images i ON i.key = v.key WHERE i.removed",
+        "vectors of further models of pictures that were removed",
+    ),
+    (
+        "SELECT count(*) FROM model_vectors v JOIN further_models m ON m.number = v.model"
+        " WHERE typeof(v.vector) != 'blob' OR length(v.vector) != 2 * m.dimension",
+        "vectors of further models of another width than the model's",
+    ),
+    (_miscounted("images", "NOT removed"), "pictures more or fewer than were counted"),
+    (_miscounted("files", "1"), "files more or fewer than were counted"),
+    (_miscounted("refused", "1"), "refused files more or fewer than were counted"),
+    (
+        "SELECT coalesce(sum(abs(m.count - (SELECT count(*) FROM model_vectors v WHERE v.model = m.number))), 0)"
+        " FROM further_models m",
+        "vectors of further models more or fewer than were counted",
     ),
 )
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from lookalike.catalog.base import StoredVectors
 from lookalike.catalog.sqlite.errors import DamagedRow
+from lookalike.catalog.sqlite.filters import Sql
 from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, RefusedFile
 from lookalike.core.vectors import Keys
 
@@ -31,10 +32,7 @@ def setting(connection: sqlite3.Connection, name: str, default: str) -> str:
 
 def number_setting(connection: sqlite3.Connection, name: str) -> int:
     """A setting that is a whole number, 0 while not set."""
-    text = setting(connection, name, "0")
-    if not text.isdigit():
-        raise DamagedRow(f"the setting {name} should be a number, but is {text[:40]!r}")
-    return int(text)
+    return _number(name, setting(connection, name, "0"))
 
 
 def lineage_setting(seq: int) -> str:
@@ -51,13 +49,28 @@ def lineage(connection: sqlite3.Connection, seq: int) -> str:
     return str(row[0]) if row else ""
 
 
-def counts(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    """How many images, files, refused files."""
-    row = connection.execute(
-        "SELECT (SELECT count(*) FROM images WHERE NOT removed),"
-        " (SELECT count(*) FROM files), (SELECT count(*) FROM refused)"
-    ).fetchone()
-    return int(row[0]), int(row[1]), int(row[2])
+def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
+    """How many images, files, refused files, and the last sequence number."""
+    rows = connection.execute(
+        "SELECT name, value FROM settings WHERE name IN ('count images', 'count files', 'count refused', 'last_seq')"
+    )
+    found = {"last_seq": 0, **{name: _number(name, value) for name, value in rows}}
+    try:
+        return found["count images"], found["count files"], found["count refused"], found["last_seq"]
+    except KeyError as error:
+        raise DamagedRow(f"the setting {error} is not there") from error
+
+
+def selected(connection: sqlite3.Connection, statement: Sql) -> Keys:
+    """The keys that a filter selects, ascending.
+
+    They come as one text: a million small Python objects take twice the time of the selecting itself.
+    """
+    (text,) = connection.execute(statement.text, statement.values).fetchone()
+    keys = np.fromstring(text or "", np.int64, sep=",")
+    keys.sort()
+    keys.flags.writeable = False
+    return keys
 
 
 def images(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, ImageRecord]:
@@ -140,15 +153,13 @@ def refused(connection: sqlite3.Connection) -> list[RefusedFile]:
 def vectors_of(connection: sqlite3.Connection, keys: Iterable[int], dimension: int) -> StoredVectors:
     """Vectors by key."""
     rows = connection.execute(f"SELECT key, vector FROM vectors WHERE key {AMONG} ORDER BY key", (_json(keys),))
-    return _stored(rows.fetchall(), dimension)
+    return stored_vectors(rows.fetchall(), dimension)
 
 
 def vectors_after(connection: sqlite3.Connection, key: int, limit: int, dimension: int) -> StoredVectors:
     """Vectors in the order of their keys, from behind `key` on."""
     rows = connection.execute("SELECT key, vector FROM vectors WHERE key > ? ORDER BY key LIMIT ?", (key, limit))
-    stored = _stored(rows.fetchall(), dimension)
-    _check_ascending([key, *stored.keys.tolist()])
-    return stored
+    return stored_vectors(rows.fetchall(), dimension, after=key)
 
 
 def changes(connection: sqlite3.Connection, since: int) -> list[Change]:
@@ -163,6 +174,17 @@ def keys_as_array(rows: Iterable[Sequence[Any]]) -> Keys:
     if not all(isinstance(key, int) for key in keys):
         raise DamagedRow("a key should be a whole number, but is not")
     return np.array(keys, dtype=np.int64)
+
+
+def stored_vectors(rows: list[tuple[int, bytes]], dimension: int, *, after: int | None = None) -> StoredVectors:
+    """Keys and vectors as arrays; where `after` is given, the keys must ascend from behind it."""
+    if any(not isinstance(vector, bytes) or len(vector) != 2 * dimension for _, vector in rows):
+        raise DamagedRow(f"a vector should be {2 * dimension} bytes long, but is not")
+    keys = keys_as_array(rows)
+    if after is not None:
+        _check_ascending([after, *keys.tolist()])
+    joined = bytearray().join([vector for _, vector in rows])  # writable, so the array is too, without another copy
+    return StoredVectors(keys, np.frombuffer(joined, dtype="<f2").reshape(len(rows), dimension))
 
 
 def metadata_of(text: object) -> Metadata:
@@ -203,11 +225,11 @@ def _check_ascending(numbers: list[int]) -> None:
         raise DamagedRow("the rows of a table are not in order")
 
 
-def _stored(rows: list[tuple[int, bytes]], dimension: int) -> StoredVectors:
-    if any(not isinstance(vector, bytes) or len(vector) != 2 * dimension for _, vector in rows):
-        raise DamagedRow(f"a vector should be {2 * dimension} bytes long, but is not")
-    joined = bytearray().join([vector for _, vector in rows])  # writable, so the array is too, without another copy
-    return StoredVectors(keys_as_array(rows), np.frombuffer(joined, dtype="<f2").reshape(len(rows), dimension))
+def _number(name: str, value: object) -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdigit()):
+        raise DamagedRow(f"the setting {name} should be a number, but is {text[:40]!r}")
+    return int(text)
 
 
 def _json(values: Iterable[str] | Iterable[int]) -> str:

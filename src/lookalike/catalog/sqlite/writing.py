@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lookalike.catalog.sqlite import further
 from lookalike.catalog.sqlite.errors import decoding
 from lookalike.catalog.sqlite.reading import AMONG, lineage, lineage_setting, metadata_of, number_setting
 from lookalike.catalog.storable import laid_over, last_of_each, metadata_json, path_bytes, storable_vectors
@@ -51,6 +52,7 @@ class SqliteTransaction:
         self._connection = connection
         self._dimension = dimension
         self._first_seq = self._seq = number_setting(connection, "last_seq")
+        self._changes_before = connection.total_changes
 
     def put_images(self, images: Sequence[ImageRecord], vectors: HalfVectors) -> Keys:
         """Add pictures with their vectors; see `Transaction`."""
@@ -108,6 +110,7 @@ class SqliteTransaction:
         keys = [key for key, _ in self._existing(ids).values()]
         rows = [(key,) for key in keys]
         self._change_all("DELETE FROM vectors WHERE key = ?", rows)
+        further.remove_vectors(self._connection, keys)
         self._change_all("DELETE FROM files WHERE key = ?", rows)
         self._change_all("DELETE FROM terms WHERE key = ?", rows)
         self._change_all(_REMOVE_IMAGE, ((self._next_seq(), key) for key in keys))
@@ -124,12 +127,27 @@ class SqliteTransaction:
             self._put_terms(key, merged, replacing=True)
         return len(existing)
 
+    def put_model_vectors(self, name: str, keys: Sequence[int] | Keys, vectors: HalfVectors) -> int:
+        """Keep vectors of a further model; see `Transaction`."""
+        return further.put_vectors(self._connection, name, keys, vectors)
+
+    def add_further_model(self, name: str, model_id: str, dimension: int) -> None:
+        """Add a further model; see `Catalog`."""
+        further.add(self._connection, name, model_id, dimension)
+
+    def drop_further_model(self, name: str) -> None:
+        """Forget a further model; see `Catalog`."""
+        further.drop(self._connection, name)
+
     def put_setting(self, name: str, value: str) -> None:
         """Write one of the settings."""
         self._rows(_PUT_SETTING, (name, value))
 
     def finish(self, *, writer: str) -> None:
-        """Write down the last sequence number that was given, and where the changes of this writer begin."""
+        """Write down that there were changes, the last sequence number given, and where this writer's changes begin."""
+        if self._connection.total_changes == self._changes_before:
+            return
+        self.put_setting("version", str(number_setting(self._connection, "version") + 1))
         if self._seq == self._first_seq:
             return
         self.put_setting("last_seq", str(self._seq))
