@@ -6,12 +6,27 @@ from pathlib import Path
 from typing import Protocol
 
 from lookalike.core.errors import BadQuery
-from lookalike.core.records import Neighbours
+from lookalike.core.records import Json, Neighbours
 from lookalike.core.vectors import Keys, Vectors
 
 
 class Index(Protocol):
     """Nearest neighbours by cosine. Searches may run from many threads, also while one thread changes the index."""
+
+    @property
+    def engine(self) -> str:
+        """Its name: `exact`, `faiss`, `gpu`."""
+        ...
+
+    @property
+    def recall(self) -> float:
+        """The recall@10 that was measured for a search that asks for none; 1.0 of an exact index."""
+        ...
+
+    @property
+    def parameters(self) -> dict[str, Json]:
+        """How it was made, for people and manifests; empty where there is nothing to say."""
+        ...
 
     @property
     def dimension(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.errors import BadInput, DimensionMismatch, SnapshotDamaged
-from lookalike.core.records import Neighbours
+from lookalike.core.records import Json, Neighbours
 from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, normalise
 from lookalike.index.base import check_wanted
 
@@ -41,6 +41,7 @@ class ExactIndex:
     """
 
     engine = "exact"
+    recall = 1.0
 
     def __init__(self, dimension: int) -> None:
         self._dimension = dimension
@@ -53,6 +54,11 @@ class ExactIndex:
     def dimension(self) -> int:
         """D of the vectors."""
         return self._dimension
+
+    @property
+    def parameters(self) -> dict[str, Json]:
+        """Nothing to say."""
+        return {}
 
     def __len__(self) -> int:
         return len(self._state.keys)

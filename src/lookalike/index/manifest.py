@@ -6,8 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 
 from lookalike.core.errors import SnapshotDamaged
+from lookalike.core.records import Json
 
-VERSION = 1
+VERSION = 2
 """Of the snapshot format."""
 
 
@@ -26,6 +27,9 @@ class Manifest:
         learnt_from: how many vectors the projection was learnt from; 0 where there is none.
         projected: whether a projection was wanted ("auto") or switched off ("off").
         recall: recall@10 measured when it was made; 1.0 for an exact index.
+        wanted: what the owner wanted of the engine: `auto`, `exact` or a factory string.
+        parameters: how the engine was made and which operating points it has, for people to read; the engine reads its
+            own file.
         files: SHA-256 of each file, by name.
     """
 
@@ -39,6 +43,8 @@ class Manifest:
     learnt_from: int
     projected: str
     recall: float
+    wanted: str
+    parameters: dict[str, Json]
     files: dict[str, str]
 
 
@@ -47,17 +53,14 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     return json.dumps(asdict(manifest), indent=1).encode()
 
 
-def read_manifest(content: bytes, *, engine: str) -> Manifest:
+def read_manifest(content: bytes) -> Manifest:
     """Understand the content of the file, which was hashed before.
 
     Raises:
-        SnapshotDamaged: when it is of another version of the format or another engine.
+        SnapshotDamaged: when it is of another version of the format.
         ValueError, TypeError, KeyError: when it is no manifest.
     """
     fields = json.loads(content)
-    if (fields["version"], fields["engine"]) != (VERSION, engine):
-        raise SnapshotDamaged(
-            f"expected snapshot version {VERSION} of engine {engine}, "
-            f"got version {fields['version']} of engine {fields['engine']}"
-        )
+    if fields["version"] != VERSION:
+        raise SnapshotDamaged(f"expected snapshot version {VERSION}, got version {fields['version']}")
     return Manifest(**fields)

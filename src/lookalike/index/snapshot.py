@@ -5,11 +5,12 @@
       CURRENT                  one line: "<folder> <SHA-256 of its manifest.json>"
       000000012345-1a2b3c4d/
         manifest.json          what `Manifest` holds
-        keys.npy vectors.npy   the index's own files, named in the manifest with their SHA-256
+        keys.npy …             the index's own files, named in the manifest with their SHA-256
         projection.npz         mean and components, where the collection has a projection
 
-Every file is read once, hashed, and only then understood, so that a damaged one is noticed and never used. Not
-promised: that another version of Lookalike can read it. A snapshot that cannot be used costs the time of a rebuild.
+Every file is hashed and only then understood, so that a damaged one is noticed and never used. Large ones are mapped
+into memory afterwards. Not promised: that another version of Lookalike can read it. A snapshot that cannot be used
+costs the time of a rebuild.
 See `docs/reference/snapshot-format.md`.
 """
 
@@ -23,15 +24,16 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lookalike.core.errors import SnapshotDamaged, StorageFailed
-from lookalike.index.exact import ExactIndex
+from lookalike.index.base import Index
+from lookalike.index.engines import load_index
 from lookalike.index.manifest import VERSION, Manifest, manifest_bytes, read_manifest
 from lookalike.index.projection import Projection
 
@@ -47,19 +49,20 @@ class Snapshot:
     """A snapshot that was read and found whole."""
 
     manifest: Manifest
-    index: ExactIndex
+    index: Index
     projection: Projection | None
 
 
 def write_snapshot(
     folder: Path,
-    index: ExactIndex,
+    index: Index,
     projection: Projection | None,
     *,
     model_id: str,
     seq: int,
     lineage: str,
     projected: str,
+    wanted: str = "auto",
 ) -> Manifest:
     """Write a snapshot and make it the current one; older ones are deleted afterwards.
 
@@ -84,7 +87,9 @@ def write_snapshot(
                 dimension=index.dimension,
                 learnt_from=projection.learnt_from if projection else 0,
                 projected=projected,
-                recall=1.0,
+                recall=index.recall,
+                wanted=wanted,
+                parameters=index.parameters,
                 files=files,
             )
             (folder / name / _MANIFEST).write_bytes(manifest_bytes(manifest))
@@ -151,7 +156,7 @@ def _removed_on_failure(place: Path) -> Iterator[None]:
         raise
 
 
-def _write_files(place: Path, index: ExactIndex, projection: Projection | None) -> dict[str, str]:
+def _write_files(place: Path, index: Index, projection: Projection | None) -> dict[str, str]:
     """Write all but the manifest; SHA-256 by name."""
     place.mkdir()
     files = index.save(place)
@@ -172,10 +177,11 @@ def _current(folder: Path) -> tuple[str, str]:
 
 def _read(folder: Path, name: str, manifest_hash: str) -> Snapshot:
     with _translating(folder):
-        manifest = read_manifest(_checked(folder / name / _MANIFEST, manifest_hash), engine=ExactIndex.engine)
-        content = {file: _checked(folder / name / file, digest) for file, digest in manifest.files.items()}
-        index = ExactIndex.from_arrays(_array(content["keys.npy"]), _array(content["vectors.npy"]))
-        return Snapshot(manifest, index, _projection(content.get(_PROJECTION), manifest))
+        place = folder / name
+        manifest = read_manifest(_checked(place / _MANIFEST, manifest_hash))
+        check_hashes(place, manifest.files)
+        index = load_index(manifest.engine, place)
+        return Snapshot(manifest, index, _projection(place, manifest))
 
 
 @contextmanager
@@ -188,11 +194,34 @@ def _translating(folder: Path) -> Iterator[None]:
         raise SnapshotDamaged(f"the snapshot in {folder} cannot be read: {error}") from error
 
 
+def check_hashes(place: Path, files: dict[str, str]) -> None:
+    """Read all files and compare; hashing is what opening a large snapshot takes, so two are read at a time.
+
+    Raises:
+        SnapshotDamaged: when one is not as it was written.
+        OSError: when one cannot be read.
+    """
+    largest_first = sorted(files, key=lambda name: (place / name).stat().st_size, reverse=True)
+    with ThreadPoolExecutor(2) as pool:
+        for name, found in zip(largest_first, pool.map(lambda name: _hash(place / name), largest_first), strict=True):
+            _check_hash(place / name, files[name], found)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _hash_and_sync(path: Path) -> str:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
     return digest
+
+
+def _check_hash(path: Path, expected: str, found: str) -> None:
+    if found != expected:
+        raise SnapshotDamaged(f"{path}: expected SHA-256 {expected[:12]}…, got {found[:12]}…")
 
 
 def _write_pointer(folder: Path, name: str) -> Path:
@@ -224,15 +253,8 @@ def _sweep(folder: Path, *, keep: str) -> None:
 
 def _checked(path: Path, digest: str) -> bytes:
     content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != digest:
-        raise SnapshotDamaged(f"{path}: expected SHA-256 {digest[:12]}…, got {found[:12]}…")
+    _check_hash(path, digest, hashlib.sha256(content).hexdigest())
     return content
-
-
-def _array(content: bytes) -> NDArray[np.generic]:
-    array: NDArray[np.generic] = np.load(io.BytesIO(content), allow_pickle=False)
-    return array
 
 
 def _projection_bytes(projection: Projection) -> bytes:
@@ -241,8 +263,8 @@ def _projection_bytes(projection: Projection) -> bytes:
     return content.getvalue()
 
 
-def _projection(content: bytes | None, manifest: Manifest) -> Projection | None:
-    if content is None:
+def _projection(place: Path, manifest: Manifest) -> Projection | None:
+    if _PROJECTION not in manifest.files:
         return None
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+    with np.load(place / _PROJECTION, allow_pickle=False) as arrays:
         return Projection(arrays["mean"], arrays["components"], learnt_from=manifest.learnt_from)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lookalike.index.base import Index
 from lookalike.index.exact import ExactIndex
 from lookalike.index.manifest import Manifest
 from lookalike.index.projection import Projection
@@ -36,7 +37,7 @@ def index_of(seq: int) -> ExactIndex:
     return index
 
 
-def answers(index: ExactIndex) -> list[Any]:
+def answers(index: Index) -> list[Any]:
     found = index.search(QUERIES, 5)
     return [found.keys.tolist(), found.similarities.tolist()]
 
