@@ -70,12 +70,12 @@ def contact_sheet(cards: Sequence[Card], *, title: str, query: Card | None = Non
         )
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((GAP, GAP), _fitted(title, TITLE_PX, width - 2 * GAP), fill=INK, font=_font(TITLE_PX))
+    draw.text((GAP, GAP), fitted(title, TITLE_PX, width - 2 * GAP), fill=INK, font=font(TITLE_PX))
     if query:
         draw.rectangle((0, top, width, top + band), fill=QUERY_BAND)
         _draw_card(sheet, draw, query, GAP, top + GAP)
     if not cards:
-        draw.text((GAP, first_row), "nothing found", fill=FAINT, font=_font(CAPTION_PX))
+        draw.text((GAP, first_row), "nothing found", fill=FAINT, font=font(CAPTION_PX))
     for i, card in enumerate(cards):
         _draw_card(sheet, draw, card, GAP + i % columns * (WIDTH + GAP), first_row + i // columns * step)
     return np.asarray(sheet).copy()
@@ -96,29 +96,29 @@ def _draw_card(sheet: Image.Image, draw: ImageDraw.ImageDraw, card: Card, x: int
     y += BAR_PX + 4
     figure = "" if card.similarity is None else f"{card.similarity:.3f}"
     room = WIDTH - (FIGURE_WIDTH if figure else 0)
-    draw.text((x + WIDTH, y), figure, fill=FAINT, font=_font(CAPTION_PX), anchor="ra")
-    draw.text((x, y), _fitted(card.caption, CAPTION_PX, room), fill=INK, font=_font(CAPTION_PX))
+    draw.text((x + WIDTH, y), figure, fill=FAINT, font=font(CAPTION_PX), anchor="ra")
+    draw.text((x, y), fitted(card.caption, CAPTION_PX, room), fill=INK, font=font(CAPTION_PX))
     for i, line in enumerate(card.lines, start=1):
-        draw.text((x, y + i * LINE_STEP), _fitted(line, LINE_PX, WIDTH), fill=FAINT, font=_font(LINE_PX))
+        draw.text((x, y + i * LINE_STEP), fitted(line, LINE_PX, WIDTH), fill=FAINT, font=font(LINE_PX))
 
 
 def _draw_picture(sheet: Image.Image, draw: ImageDraw.ImageDraw, card: Card, x: int, y: int) -> None:
     draw.rounded_rectangle((x, y, x + WIDTH - 1, y + HEIGHT - 1), 4, fill=MOUNT)
     if card.pixels is None:
-        draw.text((x + WIDTH // 2, y + HEIGHT // 2), GONE, fill=FAINT, font=_font(CAPTION_PX), anchor="mm")
+        draw.text((x + WIDTH // 2, y + HEIGHT // 2), GONE, fill=FAINT, font=font(CAPTION_PX), anchor="mm")
         return
     shown = thumbnail(card.pixels, width=WIDTH, height=HEIGHT)
     sheet.paste(shown, (x + (WIDTH - shown.width) // 2, y + (HEIGHT - shown.height) // 2))
 
 
-def _fitted(text: str, size: int, width: int) -> str:
+def fitted(text: str, size: int, width: int) -> str:
     """Shorten in the middle, where names differ least, until the text is `width` pixels wide at most."""
-    font = _font(size)
+    length = font(size).getlength
     text = drawable(text[:400])
     keep = len(text)
     shortened = text
-    while keep > 1 and font.getlength(shortened) > width:
-        keep = min(keep - 1, round(keep * width / font.getlength(shortened)) + 1)
+    while keep > 1 and length(shortened) > width:
+        keep = min(keep - 1, round(keep * width / length(shortened)) + 1)
         shortened = f"{text[: keep // 2]}...{text[len(text) - (keep - keep // 2) :]}"
     return shortened
 
@@ -143,12 +143,13 @@ def _drawn_as(character: str) -> str:
 
 def _has_glyph(character: str) -> bool:
     try:
-        drawn, missing = (bytes(_font(CAPTION_PX).getmask(c)) for c in (character, "\U0010ffff"))
+        drawn, missing = (bytes(font(CAPTION_PX).getmask(c)) for c in (character, "\U0010ffff"))
     except UnicodeEncodeError:  # the bitmap font of a Pillow without FreeType knows Latin-1 only
         return False
     return drawn != missing
 
 
 @lru_cache(maxsize=8)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font that comes with Pillow, `size` pixels high."""
     return ImageFont.load_default(size)

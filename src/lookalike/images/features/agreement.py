@@ -1,0 +1,98 @@
+"""Whether two pictures show the same thing: their points paired, brought under one view, and held against chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.images.features.chance import LEAST_EVIDENCE, log10_false_alarms, similarity_of
+from lookalike.images.features.homography import (
+    MOST_ERROR_PX,
+    Homography,
+    errors_px,
+    fault,
+    find_homography,
+    jacobians,
+    project,
+)
+from lookalike.images.features.pairs import Pairs, pairs_of
+from lookalike.images.features.points import Points
+
+_MOST_TURN = np.pi / 6
+_MOST_GROWTH = 1.0  # in octaves
+_LEAST_AGREEING = 7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Agreement:
+    """What the points of two pictures say.
+
+    Attributes:
+        pairs: M points that look alike.
+        agreeing: shape (M,), bool: those that agree on one view.
+        homography: that view, at the sizes at which the points were seen; None where none was found.
+        evidence: minus the power of ten of the expected number of views that agree so well by chance.
+        similarity: 0 where the pictures were not found to agree, else 0.5 to 1.
+        reason: in words.
+    """
+
+    pairs: Pairs
+    agreeing: NDArray[np.bool_]
+    homography: Homography | None
+    evidence: float
+    similarity: float
+    reason: str
+
+
+def agreement(query: Points, hit: Points) -> Agreement:
+    """Compare two pictures by their points. Deterministic and thread-safe; 2 to 8 ms for 300 to 1000 points each."""
+    pairs = pairs_of(query, hit)
+    count = len(pairs.query)
+    here, there = query.positions[pairs.query], hit.positions[pairs.hit]
+    homography = find_homography(here, there) if count >= _LEAST_AGREEING else None
+    if homography is None:
+        alike = "no points look alike" if not count else f"{count} points look alike, but agree on no view"
+        return Agreement(pairs, np.zeros(count, np.bool_), None, 0.0, 0.0, alike)
+    agreeing = _agreeing(homography, query, hit, pairs)
+    told = f"{int(agreeing.sum())} of {count} points agree on one view"
+    if agreeing.sum() < _LEAST_AGREEING:
+        return Agreement(pairs, agreeing, None, 0.0, 0.0, f"{told}, as they can by chance")
+    wrong = fault(homography, here[agreeing], there[agreeing])
+    if wrong is not None:
+        return Agreement(pairs, agreeing, None, 0.0, 0.0, f"{told}, but an impossible one: {wrong}")
+    chance = _chance_of_one(homography, query, hit, pairs, agreeing=int(agreeing.sum()))
+    evidence = -log10_false_alarms(count, int(agreeing.sum()), chance_of_one=chance)
+    if evidence < LEAST_EVIDENCE:
+        return Agreement(pairs, agreeing, None, evidence, 0.0, f"{told}, as they can by chance")
+    return Agreement(pairs, agreeing, homography, evidence, similarity_of(evidence), told)
+
+
+def _agreeing(homography: Homography, query: Points, hit: Points, pairs: Pairs) -> NDArray[np.bool_]:
+    """Pairs whose places, directions and sizes all fit the view."""
+    here, there = query.positions[pairs.query], hit.positions[pairs.hit]
+    near = errors_px(homography, here, there) <= MOST_ERROR_PX
+    bends = jacobians(homography, here)
+    angles = query.angles[pairs.query]
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        # ways[m]: where the direction of point m points after the view
+        ways = np.einsum("mij,mj->mi", bends, np.column_stack([np.cos(angles), np.sin(angles)]))
+        turns = np.arctan2(ways[:, 1], ways[:, 0]) - hit.angles[pairs.hit]
+        turned = np.abs(np.angle(np.exp(1j * turns))) <= _MOST_TURN
+        growths = np.log2(np.sqrt(np.abs(np.linalg.det(bends))) * query.sizes[pairs.query] / hit.sizes[pairs.hit])
+        return np.asarray(near & turned & (np.abs(growths) <= _MOST_GROWTH))
+
+
+def _chance_of_one(homography: Homography, query: Points, hit: Points, pairs: Pairs, *, agreeing: int) -> float:
+    """How likely a point of the hit, taken at random, lies where the view expects one.
+
+    Points crowd where there is detail, so this is counted among the hit's own points, and is never taken as less than
+    the share of the picture's area.
+    """
+    expected = project(homography, query.positions[pairs.query]).astype(np.float32)
+    # across[m, r], down[m, r]: from where pair m is expected to point r of the hit; NaN is far from everything
+    across, down = (expected[:, None, axis] - hit.positions[None, :, axis] for axis in (0, 1))
+    others = int((across**2 + down**2 <= MOST_ERROR_PX**2).sum()) - agreeing
+    share = np.pi * MOST_ERROR_PX**2 / (hit.width * hit.height)
+    return min(max(others / (len(pairs.query) * len(hit)), share), 1.0)
