@@ -17,19 +17,28 @@ class Grouped(NamedTuple):
     Attributes:
         keys: shape (M,), int64, ascending.
         nodes: shape (M,), int64, the node of each.
-        numbers: shape (G,), int64, ascending: numbers of nodes that are none of these keys.
+        strange: shape (S,), int64: numbers of nodes in which the picture of that number is not.
     """
 
     keys: Keys
     nodes: Keys
-    numbers: Keys
+    strange: Keys
 
-    def translated(self, wanted: Keys) -> Keys:
-        """The nodes that some of the wanted pictures are in, each once; unknown pictures stand for themselves."""
-        is_grouped = _are_among(wanted, self.keys)
-        others = wanted[~is_grouped]
-        nodes = self.nodes[np.searchsorted(self.keys, wanted[is_grouped])]
-        return np.unique(np.concatenate([nodes, others[~_are_among(others, self.numbers)]]))
+    def translated(self, wanted: Keys) -> tuple[Keys, Keys]:
+        """What to allow in an index of nodes, where only these pictures are allowed.
+
+        Fast where the wanted ones are ascending, however many they are: most stand for themselves, and those that no
+        node has the number of are passed over there.
+
+        Returns:
+            numbers of nodes in no order, some twice; and those of `keys` that are wanted, ascending.
+        """
+        if (wanted[1:] < wanted[:-1]).any():
+            wanted = np.sort(wanted)
+        is_wanted = _are_among(self.keys, wanted)
+        if _are_among(self.strange, wanted).any():
+            wanted = np.setdiff1d(wanted, self.strange)
+        return np.concatenate([wanted, self.nodes[is_wanted]]), self.keys[is_wanted]
 
 
 class NodeMembers:
@@ -82,7 +91,8 @@ class NodeMembers:
         keys = np.fromiter(self._node_of.keys(), np.int64, len(self._node_of))
         nodes = np.fromiter(self._node_of.values(), np.int64, len(self._node_of))
         order = np.argsort(keys)
-        return Grouped(keys[order], nodes[order], np.setdiff1d(nodes, keys))
+        at_home = keys[keys == nodes]
+        return Grouped(keys[order], nodes[order], np.setdiff1d(nodes, at_home))
 
     def expanded(self, nodes: list[int], near: Vectors, k: int, eligible: Keys | None) -> tuple[Keys, Vectors]:
         """The k nearest pictures of nodes that stand best first, ties to the smaller key.

@@ -48,8 +48,9 @@ class NodeTable:
         """The nodes with these hashes, shape (N,), int64; -1 where there is none."""
         nodes = np.full(len(hashes), -1, np.int64)
         if len(self._nodes):
-            places = np.searchsorted(self._hashes, hashes).clip(max=len(self._nodes) - 1)
-            is_there = (self._hashes[places] == hashes) & self._alive[places]
+            ranks = np.searchsorted(self._hashes, hashes).clip(max=len(self._hashes) - 1)
+            places = self._places[ranks]
+            is_there = (self._hashes[ranks] == hashes) & self._alive[places]
             nodes[is_there] = self._nodes[places[is_there]]
         if self._late_nodes:
             for n, found in enumerate(hashes.tolist()):
@@ -58,7 +59,7 @@ class NodeTable:
 
     def has(self, nodes: Keys) -> NDArray[np.bool_]:
         """Which of the nodes there are."""
-        is_there = self._places(nodes) >= 0
+        is_there = self._known(nodes) >= 0
         if self._late_hashes:
             is_there |= np.fromiter((node in self._late_hashes for node in nodes.tolist()), bool, len(nodes))
         return is_there
@@ -81,7 +82,7 @@ class NodeTable:
 
     def drop(self, nodes: Keys) -> None:
         """Remove nodes; unknown ones are passed over."""
-        places = self._places(nodes)
+        places = self._known(nodes)
         self._alive[places[places >= 0]] = False
         if self._late_hashes:
             for node in nodes.tolist():
@@ -93,21 +94,23 @@ class NodeTable:
         """All nodes, and their hashes: new arrays in no order."""
         late_nodes = np.fromiter(self._late_hashes.keys(), np.int64, len(self._late_hashes))
         late_hashes = np.array(list(self._late_hashes.values()), _HASH)
-        alive = self._alive
-        return np.concatenate([self._nodes[alive], late_nodes]), np.concatenate([self._hashes[alive], late_hashes])
+        alive = self._alive[self._places]
+        nodes, hashes = self._nodes[self._places[alive]], self._hashes[alive]
+        return np.concatenate([nodes, late_nodes]), np.concatenate([hashes, late_hashes])
 
     def _keep(self, nodes: Keys, hashes: Hashes) -> None:
-        order = np.argsort(hashes)
-        self._nodes, self._hashes = nodes[order], hashes[order]
-        self._by_node = np.argsort(self._nodes).astype(np.int32)
-        self._alive = np.ones(len(nodes), bool)
+        order = np.argsort(nodes)
+        self._nodes, hashes = nodes[order], hashes[order]  # ascending
+        by_hash = np.argsort(hashes)
+        self._hashes = hashes[by_hash]  # ascending
+        self._places = by_hash.astype(np.int32)  # in `_nodes`
+        self._alive = np.ones(len(nodes), bool)  # beside `_nodes`
         self._late_hashes: dict[int, bytes] = {}
         self._late_nodes: dict[bytes, int] = {}
 
-    def _places(self, nodes: Keys) -> NDArray[np.intp]:
-        """Where nodes stand in the arrays; -1 where they do not."""
+    def _known(self, nodes: Keys) -> NDArray[np.intp]:
+        """Where nodes stand in `_nodes`; -1 where they do not."""
         if not len(self._nodes):
             return np.full(len(nodes), -1, np.intp)
-        ranks = np.searchsorted(self._nodes, nodes, sorter=self._by_node).clip(max=len(self._nodes) - 1)
-        places = self._by_node[ranks].astype(np.intp)
+        places = np.searchsorted(self._nodes, nodes).clip(max=len(self._nodes) - 1)
         return np.where((self._nodes[places] == nodes) & self._alive[places], places, -1)

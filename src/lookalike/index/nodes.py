@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,7 +142,7 @@ class NodeIndex:
         try:
             with np.load(source, allow_pickle=False) as arrays:
                 return cls._from_arrays(inner, dict(arrays))
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise SnapshotDamaged(f"{FILE} cannot be read: {error}") from error
 
     @classmethod
@@ -252,9 +253,7 @@ class NodeIndex:
             return self._inner.search(queries, k, allowed=allowed, recall=recall)
         eligible = None
         if allowed is not None:
-            grouped, wanted = self._grouped(), as_keys(allowed)
-            eligible = grouped.keys[np.isin(grouped.keys, wanted)]
-            allowed = grouped.translated(wanted)
+            allowed, eligible = self._grouped().translated(as_keys(allowed))
         found = self._nearest(queries, k, allowed, recall)
         keys = np.full((len(found.keys), k), -1, np.int64)
         similarities = np.full(keys.shape, -np.inf, np.float32)
