@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ AT_ONCE = 4
 """Files that a thread takes together: their vectors are computed in one go, which is 7 % faster than one by one."""
 
 _CHUNKS_AHEAD = 4
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,9 +197,9 @@ def _record(image: DecodedImage, image_id: str, size_bytes: int) -> ImageRecord:
 
 
 def taken(
-    files: Iterable[FoundFile], take: Callable[[Sequence[FoundFile]], list[Taken | Refused]], *, threads: int
-) -> Generator[Taken | Refused, None, None]:
-    """Take files in on several threads, in order, a few at a time, with a bounded number under way.
+    files: Iterable[Item], take: Callable[[Sequence[Item]], list[Result]], *, threads: int
+) -> Generator[Result, None, None]:
+    """Take files (or other things) in on several threads, in order, a few at a time, with a bounded number under way.
 
     When the caller stops early, what has not begun is dropped and what has begun is waited for.
     """

@@ -1,0 +1,167 @@
+"""A finer model as second opinion: the best of a search are compared again by its vectors."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.catalog.base import Catalog
+from lookalike.core.errors import BadInput, Locked, ReadOnly, StorageFailed, WrongModel
+from lookalike.core.vectors import Pixels, Vectors, normalise
+from lookalike.embedding.base import Embedder
+from lookalike.images.limits import ImageLimits
+from lookalike.pipelines.embed_files import taken
+from lookalike.pipelines.further_models import Pictures, PictureVector, keep_vectors, vectors_of_pictures
+from lookalike.pipelines.second_opinion import Opinion
+
+DEPTH = 100
+MOST_BYTES = 64_000_000
+
+_NOT_THERE = "it is not in the collection any more"
+
+
+class FinerModel:
+    """See `lookalike.pipelines.second_opinion.SecondOpinion`.
+
+    A picture's vector is computed once: it is kept in the catalog, as one of a further model, where that may be
+    written, and in memory (64 MB, the least recently used going first) where not, or where another process is writing
+    just then. Computing takes as long as taking the picture in; `embed_further` does it for all beforehand.
+
+    Args:
+        catalog: the collection's; one that has this model's vectors under another name is asked by that name.
+        name: under which the vectors are kept.
+        embedder: of the finer model.
+        pictures: brings the bytes of pictures by their ids.
+        limits: what a picture may cost.
+        threads: that read, decode and embed at once.
+        may_write: whether to keep vectors in the catalog.
+        depth: how many of the best are looked at.
+    Raises:
+        BadInput: when it is the collection's own model.
+        WrongModel: when the name belongs to another model there.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        name: str,
+        embedder: Embedder,
+        *,
+        pictures: Pictures,
+        limits: ImageLimits,
+        threads: int,
+        may_write: bool,
+        depth: int = DEPTH,
+    ) -> None:
+        self.name = _name_there(catalog, name, embedder.card.id)
+        self.depth = depth
+        self._catalog = catalog
+        self._embedder = embedder
+        self._threads = threads
+        self._may_write = may_write
+        self._compute = partial(vectors_of_pictures, embedder=embedder, pictures=pictures, limits=limits)
+        self._remembered = _Remembered()
+
+    def opinions(self, query: Pixels, ids: Sequence[str]) -> list[Opinion]:
+        """Compare a query picture with some of the collection's; see `SecondOpinion`.
+
+        Args:
+            query: shape (H, W, 3), uint8, not smaller than the finer model's `input_side` where there are such pixels.
+            ids: of pictures.
+        Returns:
+            one for each id: the cosine of the finer model's vectors; None where a picture is gone or cannot be used.
+        """
+        unit = self._embedder.embed([query])[0]
+        keys = self._catalog.keys(ids)
+        vectors = self._kept(keys)
+        lacking = [image_id for image_id in keys if image_id not in vectors]
+        computed = list(taken(lacking, self._compute, threads=self._threads)) if lacking else []
+        self._keep(computed)
+        vectors.update({one.image_id: one.vector for one in computed if one.vector is not None})
+        reasons = {one.image_id: str(one.refusal) for one in computed if one.refusal is not None}
+        similarities = _cosines(vectors, unit)
+        return [
+            Opinion(similarities[image_id], f"compared by {self.name}")
+            if image_id in similarities
+            else Opinion(None, reasons.get(image_id, _NOT_THERE))
+            for image_id in ids
+        ]
+
+    def _kept(self, keys: Mapping[str, int]) -> dict[str, NDArray[np.float16]]:
+        """Vectors that were computed before, by id."""
+        found = self._remembered.of(keys)
+        if any(one.name == self.name for one in self._catalog.further_models()):
+            ids = {key: image_id for image_id, key in keys.items()}
+            stored = self._catalog.model_vectors(self.name, list(ids))
+            found |= {ids[key]: row for key, row in zip(stored.keys.tolist(), stored.vectors, strict=True)}
+        return found
+
+    def _keep(self, computed: Sequence[PictureVector]) -> None:
+        """In the catalog where it can be written now, else in memory: a search waits for no other process."""
+        if not any(one.vector is not None for one in computed):
+            return
+        if self._may_write:
+            card = self._embedder.card
+            try:
+                with self._catalog.writing(wait=False):
+                    self._catalog.add_further_model(self.name, card.id, card.dimension)
+                    keep_vectors(self._catalog, self.name, computed)
+                    return
+            except Locked:  # for once
+                pass
+            except (ReadOnly, StorageFailed):
+                self._may_write = False
+        self._remembered.put(computed)
+
+
+class _Remembered:
+    """Vectors in memory by id, the least recently used going first."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._vectors: OrderedDict[str, NDArray[np.float16]] = OrderedDict()
+        self._bytes = 0
+
+    def of(self, ids: Mapping[str, int]) -> dict[str, NDArray[np.float16]]:
+        with self._mutex:
+            found = {image_id: self._vectors[image_id] for image_id in ids if image_id in self._vectors}
+            for image_id in found:
+                self._vectors.move_to_end(image_id)
+            return found
+
+    def put(self, computed: Sequence[PictureVector]) -> None:
+        with self._mutex:
+            for one in computed:
+                if one.vector is not None and one.image_id not in self._vectors:
+                    self._vectors[one.image_id] = one.vector.copy()  # a row of an array that would stay whole
+                    self._bytes += one.vector.nbytes
+            while self._bytes > MOST_BYTES:
+                self._bytes -= self._vectors.popitem(last=False)[1].nbytes
+
+
+def _name_there(catalog: Catalog, name: str, model_id: str) -> str:
+    """The name under which the catalog has the model, or would have it."""
+    if model_id == catalog.model_id:
+        raise BadInput(f"{name}: that is the collection's own model, which has no second opinion of its own answers")
+    there = catalog.further_models()
+    for one in there:
+        if one.model_id == model_id:
+            return one.name
+        if one.name == name:
+            raise WrongModel(
+                f"{name!r} is model {one.model_id[:12]} in this collection, not {model_id[:12]}: choose another name"
+            )
+    return name
+
+
+def _cosines(vectors: Mapping[str, NDArray[np.float16]], query: Vectors) -> dict[str, float]:
+    if not vectors:
+        return {}
+    units = normalise(np.stack(list(vectors.values())).astype(np.float32)).astype(np.float64)
+    cosines = np.einsum("nd,d->n", units, query.astype(np.float64))
+    return dict(zip(vectors, cosines.tolist(), strict=True))
