@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.features.chance import LEAST_EVIDENCE, log10_false_alarms, similarity_of
+from lookalike.images.features.chance import LEAST_EVIDENCE, NEEDED, log10_false_alarms, similarity_of
 from lookalike.images.features.homography import (
     MOST_ERROR_PX,
     Homography,
@@ -20,9 +20,10 @@ from lookalike.images.features.homography import (
 from lookalike.images.features.pairs import Pairs, pairs_of
 from lookalike.images.features.points import Points
 
+LEAST_AGREEING = 7
+
 _MOST_TURN = np.pi / 6
 _MOST_GROWTH = 1.0  # in octaves
-_LEAST_AGREEING = 7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +33,9 @@ class Agreement:
     Attributes:
         pairs: M points that look alike.
         agreeing: shape (M,), bool: those that agree on one view.
-        homography: that view, at the sizes at which the points were seen; None where none was found.
-        evidence: minus the power of ten of the expected number of views that agree so well by chance.
+        homography: that view, at the sizes at which the points were seen; None where they were not found to agree.
+        evidence: minus the power of ten of the expected number of views that agree so well by chance; 0 where the
+            pictures were not found to agree.
         similarity: 0 where the pictures were not found to agree, else 0.5 to 1.
         reason: in words.
     """
@@ -50,23 +52,30 @@ def agreement(query: Points, hit: Points) -> Agreement:
     """Compare two pictures by their points. Deterministic and thread-safe; 2 to 8 ms for 300 to 1000 points each."""
     pairs = pairs_of(query, hit)
     count = len(pairs.query)
+    if count < LEAST_AGREEING:
+        return _refused(f"only {count} points look alike", pairs)
     here, there = query.positions[pairs.query], hit.positions[pairs.hit]
-    homography = find_homography(here, there) if count >= _LEAST_AGREEING else None
-    if homography is None:
-        alike = "no points look alike" if not count else f"{count} points look alike, but agree on no view"
-        return Agreement(pairs, np.zeros(count, np.bool_), None, 0.0, 0.0, alike)
-    agreeing = _agreeing(homography, query, hit, pairs)
+    homography = find_homography(here, there)
+    agreeing = None if homography is None else _agreeing(homography, query, hit, pairs)
+    if homography is None or agreeing is None or agreeing.sum() <= NEEDED:
+        return _refused(f"{count} points look alike, but agree on no view", pairs)
     told = f"{int(agreeing.sum())} of {count} points agree on one view"
-    if agreeing.sum() < _LEAST_AGREEING:
-        return Agreement(pairs, agreeing, None, 0.0, 0.0, f"{told}, as they can by chance")
+    if agreeing.sum() < LEAST_AGREEING:
+        return _refused(f"{told}, as they can by chance", pairs, agreeing)
     wrong = fault(homography, here[agreeing], there[agreeing])
     if wrong is not None:
-        return Agreement(pairs, agreeing, None, 0.0, 0.0, f"{told}, but an impossible one: {wrong}")
+        return _refused(f"{told}, but an impossible one: {wrong}", pairs, agreeing)
     chance = _chance_of_one(homography, query, hit, pairs, agreeing=int(agreeing.sum()))
     evidence = -log10_false_alarms(count, int(agreeing.sum()), chance_of_one=chance)
     if evidence < LEAST_EVIDENCE:
-        return Agreement(pairs, agreeing, None, evidence, 0.0, f"{told}, as they can by chance")
+        return _refused(f"{told}, as they can by chance", pairs, agreeing)
     return Agreement(pairs, agreeing, homography, evidence, similarity_of(evidence), told)
+
+
+def _refused(reason: str, pairs: Pairs, agreeing: NDArray[np.bool_] | None = None) -> Agreement:
+    if agreeing is None:
+        agreeing = np.zeros(len(pairs.query), np.bool_)
+    return Agreement(pairs, agreeing, None, 0.0, 0.0, reason)
 
 
 def _agreeing(homography: Homography, query: Points, hit: Points, pairs: Pairs) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ MOST_RATIO = 0.8
 """Of the distances to the nearest and to the second nearest: Lowe 2004, section 7.1."""
 
 _CELL_PX = 2.0
+_ROUNDING = 1e-4  # of bytes and of float32: what differs by less is the same, as in a pattern that repeats
 
 
 class Pairs(NamedTuple):
@@ -49,7 +50,7 @@ def pairs_of(query: Points, hit: Points) -> Pairs:
     best = cosines[rows, nearest]
     cosines[rows, nearest] = -1.0
     # ratios[p]: squared; the squared distance of unit vectors is 2 - 2 cos
-    ratios = np.maximum(1 - best, 0) / np.maximum(1 - cosines.max(axis=1), 1e-6)
+    ratios = (1 - best + _ROUNDING) / (1 - cosines.max(axis=1) + _ROUNDING)
     kept = np.flatnonzero(mutual & (ratios < MOST_RATIO**2))
     kept = kept[np.argsort(ratios[kept], kind="stable")]
     kept = kept[_first_of_each_place(query.positions[kept])]
