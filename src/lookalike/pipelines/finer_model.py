@@ -79,7 +79,7 @@ class FinerModel:
         unit = self._embedder.embed([query])[0]
         keys = self._catalog.keys(ids)
         vectors = self._kept(keys)
-        lacking = [image_id for image_id in keys if image_id not in vectors]
+        lacking = [image_id for image_id in dict.fromkeys(ids) if image_id in keys and image_id not in vectors]
         computed = list(taken(lacking, self._compute, threads=self._threads)) if lacking else []
         self._keep(computed)
         vectors.update({one.image_id: one.vector for one in computed if one.vector is not None})
