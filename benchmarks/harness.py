@@ -22,9 +22,11 @@ QUESTIONS = (
     "memory",
     "retrieval_quality",
     "altered_copies",
+    "second_opinion",
     "crash_safety",
     "snapshot_damage",
     "hostile_images",
+    "approximate_search",
 )
 
 T = TypeVar("T")

@@ -13,7 +13,16 @@ from pathlib import Path
 
 from benchmarks.rows import median, rounded
 
-_PACKAGES = ("lookalike", "numpy", "onnxruntime", "pillow", "simplejpeg", "sqlalchemy", "fastembed")
+_PACKAGES = (
+    "lookalike",
+    "numpy",
+    "onnxruntime",
+    "pillow",
+    "simplejpeg",
+    "sqlalchemy",
+    "fastembed",
+    "opencv-python-headless",
+)
 _HASHED = bytes(8 * 2**20)
 
 
