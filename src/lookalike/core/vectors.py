@@ -25,6 +25,9 @@ Pixels: TypeAlias = NDArray[np.uint8]
 """shape (H, W, 3), uint8 RGB, C-contiguous, upright."""
 
 
+_SIGN_AND_LOW_28_BITS = np.int32(~0x70000000)
+
+
 def as_vectors(vectors: ArrayLike, *, dimension: int | None = None) -> Vectors:
     """Check vectors from outside and bring them into the one form that is computed with.
 
@@ -69,6 +72,24 @@ def as_keys(keys: ArrayLike) -> Keys:
     if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
         raise BadInput(f"expected keys, whole numbers of shape (N,), got {array.dtype} of shape {array.shape}")
     return array.astype(np.int64, copy=False)
+
+
+def widened(vectors: HalfVectors) -> Vectors:
+    """float16 as float32, exactly, in a third of the time that `astype` takes.
+
+    The 15 bits of exponent and fraction are moved to where float32 has them, which leaves each number 2^112 too small.
+
+    Args:
+        vectors: shape (N, D), float16, finite, as the catalog keeps them.
+    Returns:
+        shape (N, D), float32, C-contiguous, a new array.
+    """
+    bits = np.ascontiguousarray(vectors, np.float16).view(np.int16).astype(np.int32)
+    bits <<= 13
+    bits &= _SIGN_AND_LOW_28_BITS
+    wide = bits.view(np.float32)
+    wide *= np.float32(2.0**112)
+    return wide
 
 
 def normalise(vectors: Vectors) -> Vectors:

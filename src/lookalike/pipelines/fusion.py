@@ -2,10 +2,11 @@
 
 The similarity of a picture is the weighted mean of its cosines, sum(w_i * cos_i) / sum(w_i). A picture that lacks a
 vector of one of the models counts as similarity 0 there: as one that has nothing to do with the query, not as one that
-is left out. A small collection is compared as a whole. In a large one each model names its nearest pictures, and these
-are compared by all models; the answer is proven by the threshold algorithm (Fagin, Lotem and Naor, Optimal aggregation
-algorithms for middleware, 2001): no picture that no model has named can be more similar than the weighted mean of what
-each model named last. Where the k-th best is not that similar, each model names four times as many.
+is left out. A few pictures are compared as a whole. Of more, each model names its nearest, and these are compared by
+all models; the answer is proven by the threshold algorithm (Fagin, Lotem and Naor, Optimal aggregation algorithms for
+middleware, 2001): no picture that no model has named can be more similar than the weighted mean of what each model
+named last. Where the k-th best is not that similar, each model names four times as many, and where that proves nothing
+either, a small collection is compared as a whole, and of a large one is said that the answer is not exact.
 """
 
 from __future__ import annotations
@@ -23,18 +24,19 @@ from lookalike.core.errors import BadQuery
 from lookalike.core.filters import Filter
 from lookalike.core.records import Neighbours
 from lookalike.core.vectors import Keys
-from lookalike.pipelines.fusion_sources import Source
+from lookalike.pipelines.fusion_sources import ROUNDING, Source
 
 EXACT_UP_TO = 50_000
-"""Pictures that are compared as a whole: 0.1 s for two models on one core, 1280 wide."""
+"""Pictures of which the answer is always exact: where it is not proven, all of them are compared."""
+
+_AT_ONCE = 2_000
+"""So few are compared as a whole from the beginning."""
 
 MOST_NAMED = 4096
 """Pictures that each model names at most, unless k asks for more: comparing as many takes 0.1 s."""
 
 _FIRST_NAMED = 64
 _WIDER = 4
-_TIE = 1e-6
-"""Similarities nearer to one another than this are taken as equal: as near are sums in float32 to the true ones."""
 
 _TERM = re.compile(r"(?:(?P<weight>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*\*\s*)?(?P<name>[A-Za-z][A-Za-z0-9._-]*)")
 _NEGATIVE = re.compile(r"-\s*[0-9.A-Za-z]")
@@ -93,7 +95,7 @@ def fused(
         catalog: the truth.
         k: at least 1.
         allowed: only these keys may be answered, as `Catalog.select` gives them.
-        exact_up_to: how many pictures are compared as a whole.
+        exact_up_to: of how many pictures, collected or allowed, the answer is exact in any case.
         most_named: how many pictures each model names at most.
     Returns:
         of one query, best first, ties to the smaller key; exactly k where k pictures are there and allowed.
@@ -105,9 +107,11 @@ def fused(
         raise BadQuery(f"expected k of at least 1, got {k}")
     asked = _Asked([sources[one.name] for one in mixture], _shares(mixture))
     eligible = catalog.facts().images if allowed is None else len(allowed)
-    if eligible <= exact_up_to:
-        return _exactly(asked, _keys_of(catalog, allowed), k)
-    return _by_threshold(asked, catalog, allowed, k=k, eligible=eligible, most_named=max(most_named, _WIDER * k))
+    if eligible > min(_AT_ONCE, exact_up_to):
+        found = _by_threshold(asked, catalog, allowed, k=k, eligible=eligible, most_named=max(most_named, _WIDER * k))
+        if found.exact or eligible > exact_up_to:
+            return found
+    return _exactly(asked, _keys_of(catalog, allowed), k)
 
 
 class _Asked(NamedTuple):
@@ -179,7 +183,7 @@ def _exactly(asked: _Asked, keys: Keys, k: int) -> Neighbours:
     similarities = asked.similarities(keys)
     if len(keys) > k:
         least = np.partition(similarities, len(keys) - k)[len(keys) - k]
-        shortlist = keys[similarities >= least - _TIE]
+        shortlist = keys[similarities >= least - 2 * ROUNDING]
     else:
         shortlist = keys
     plan = f"exact by {_models(asked)}"
@@ -200,7 +204,7 @@ def _by_threshold(
             new = np.union1d(new, others[:k])
         seen, values = np.concatenate([seen, new]), np.concatenate([values, asked.compared(new)])
         least = np.partition(values, len(values) - k)[len(values) - k] if len(values) >= k else -np.inf
-        is_proven = named.all_told or len(seen) >= eligible or least + _TIE >= named.most_unseen
+        is_proven = named.all_told or len(seen) >= eligible or least + ROUNDING >= named.most_unseen
         if is_proven or depth >= most_named:
             break
         depth = min(depth * _WIDER, most_named)

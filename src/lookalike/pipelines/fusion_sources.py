@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 
 from lookalike.catalog.base import MAIN, Catalog, StoredVectors
 from lookalike.core.records import Neighbours
-from lookalike.core.vectors import HalfVectors, Keys, Vectors, normalise
+from lookalike.core.vectors import Keys, Vectors, normalise, widened
 from lookalike.index.base import Index
 from lookalike.index.projection import Projection
+
+ROUNDING = 1e-6
+"""Similarities nearer to one another than this are taken as equal: as near are sums in float32 to the true ones."""
 
 _AT_ONCE = 4096
 _STREAMING_PAYS_FROM = 1 / 3
@@ -40,7 +43,7 @@ class Source(Protocol):
         ...
 
     def similarities(self, keys: Keys) -> NDArray[np.float32]:
-        """Cosines of the query and given pictures, fast: the last digit can depend on what is compared beside.
+        """Cosines of the query and given pictures, fast, and off by no more than `ROUNDING`.
 
         Args:
             keys: shape (N,), ascending, each once.
@@ -83,28 +86,25 @@ class MainSource:
 
     def similarities(self, keys: Keys) -> NDArray[np.float32]:
         """Cosines of given pictures; see `Source`."""
-        return _gathered(self._units(keys), keys, self._unit)
+        if not len(keys):
+            return np.empty(0, np.float32)
+        found = self._view.search(self._query, len(keys), allowed=keys)  # the view has them at hand
+        if found.error > ROUNDING:
+            return self.compared(keys).astype(np.float32)
+        there = found.keys[0] >= 0
+        return _gathered([(found.keys[0][there], found.similarities[0][there])], keys)
 
     def compared(self, keys: Keys) -> NDArray[np.float64]:
         """Cosines of given pictures, each from its row alone; see `Source`."""
-        return _compared(self._by_key(keys), keys, self._unit)
-
-    def _units(self, keys: Keys) -> Iterator[tuple[Keys, Vectors]]:
-        whole = len(keys) >= _STREAMING_PAYS_FROM * self._catalog.facts().images
-        return self._of(self._catalog.all_vectors(batch=_AT_ONCE)) if whole else self._by_key(keys)
-
-    def _by_key(self, keys: Keys) -> Iterator[tuple[Keys, Vectors]]:
-        return self._of(self._catalog.vectors(some) for some in _in_batches(keys))
-
-    def _of(self, batches: Iterable[StoredVectors]) -> Iterator[tuple[Keys, Vectors]]:
-        for stored in batches:
-            yield stored.keys, normalise(_projected(stored.vectors, self._projection))
+        stored = (self._catalog.vectors(some) for some in _in_batches(keys))
+        rows = ((some.keys, _projected(widened(some.vectors), self._projection)) for some in stored)
+        return _compared(rows, keys, self._unit)
 
 
 class FurtherSource:
     """A further model.
 
-    Without an index, the first `nearest` compares all its vectors, and later ones look that up.
+    Without an index, the first `nearest` compares all its vectors, and what follows looks that up.
 
     Args:
         catalog: the truth.
@@ -143,25 +143,21 @@ class FurtherSource:
 
     def similarities(self, keys: Keys) -> NDArray[np.float32]:
         """Cosines of given pictures; see `Source`."""
-        whole = len(keys) >= _STREAMING_PAYS_FROM * self._count
-        units = (
-            _normalised(self._catalog.all_model_vectors(self._name, batch=_AT_ONCE)) if whole else self._by_key(keys)
-        )
-        return _gathered(units, keys, self._unit)
+        if self._all is not None or len(keys) >= _STREAMING_PAYS_FROM * self._count:
+            return _gathered([self._everything()], keys)
+        return _gathered(((some.keys, _cosines(some, self._unit)) for some in self._by_key(keys)), keys)
 
     def compared(self, keys: Keys) -> NDArray[np.float64]:
         """Cosines of given pictures, each from its row alone; see `Source`."""
-        return _compared(self._by_key(keys), keys, self._unit)
+        return _compared(((some.keys, widened(some.vectors)) for some in self._by_key(keys)), keys, self._unit)
 
-    def _by_key(self, keys: Keys) -> Iterator[tuple[Keys, Vectors]]:
-        return _normalised(self._catalog.model_vectors(self._name, some) for some in _in_batches(keys))
+    def _by_key(self, keys: Keys) -> Iterator[StoredVectors]:
+        return (self._catalog.model_vectors(self._name, some) for some in _in_batches(keys))
 
     def _everything(self) -> tuple[Keys, NDArray[np.float32]]:
         if self._all is None:
-            parts = [
-                (keys, units @ self._unit)
-                for keys, units in _normalised(self._catalog.all_model_vectors(self._name, batch=_AT_ONCE))
-            ]
+            batches = self._catalog.all_model_vectors(self._name, batch=_AT_ONCE)
+            parts = [(some.keys, _cosines(some, self._unit)) for some in batches]
             keys = np.concatenate([np.empty(0, np.int64), *(keys for keys, _ in parts)])
             self._all = keys, np.concatenate([np.empty(0, np.float32), *(some for _, some in parts)])
         return self._all
@@ -187,35 +183,40 @@ def sources(
     }
 
 
-def _projected(vectors: HalfVectors | Vectors, projection: Projection | None) -> Vectors:
+def _projected(vectors: Vectors, projection: Projection | None) -> Vectors:
     """As the view compares them."""
-    raw = vectors.astype(np.float32)
-    return raw if projection is None else projection.apply(normalise(raw))
-
-
-def _normalised(batches: Iterable[StoredVectors]) -> Iterator[tuple[Keys, Vectors]]:
-    for stored in batches:
-        yield stored.keys, normalise(stored.vectors.astype(np.float32))
+    return vectors if projection is None else projection.apply(normalise(vectors))
 
 
 def _in_batches(keys: Keys) -> Iterator[Keys]:
     return (keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE))
 
 
-def _gathered(units: Iterable[tuple[Keys, Vectors]], keys: Keys, query: Vectors) -> NDArray[np.float32]:
-    """Similarities laid where their keys stand in `keys`, which ascend; keys that are not asked for are passed over."""
+def _cosines(stored: StoredVectors, unit: Vectors) -> NDArray[np.float32]:
+    """Of what was float16, no square is too large or too small for float32, so lengths can be taken as they are."""
+    rows = widened(stored.vectors)
+    lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows))
+    return np.asarray(rows @ unit / np.where(lengths > 0, lengths, 1))
+
+
+def _gathered(parts: Iterable[tuple[Keys, NDArray[np.float32]]], keys: Keys) -> NDArray[np.float32]:
+    """Similarities laid where their keys stand in `keys`, which ascend; 0 elsewhere; other keys are passed over."""
     similarities = np.zeros(len(keys), np.float32)
-    for found, rows in units:
+    for found, some in parts:
         places = np.searchsorted(keys, found)
         asked = places < len(keys)
         asked[asked] = keys[places[asked]] == found[asked]
-        similarities[places[asked]] = rows[asked] @ query
+        similarities[places[asked]] = some[asked]
     return similarities
 
 
-def _compared(units: Iterable[tuple[Keys, Vectors]], keys: Keys, query: Vectors) -> NDArray[np.float64]:
+def _compared(rows: Iterable[tuple[Keys, Vectors]], keys: Keys, unit: Vectors) -> NDArray[np.float64]:
+    """Cosines in float64, laid where their keys stand in `keys`; 0 elsewhere."""
     similarities = np.zeros(len(keys), np.float64)
-    for found, rows in units:
-        products = np.einsum("jd,d->j", rows.astype(np.float64), query.astype(np.float64))
-        similarities[np.searchsorted(keys, found)] = products
+    query = unit.astype(np.float64)
+    for found, some in rows:
+        wide = some.astype(np.float64)
+        lengths = np.sqrt(np.einsum("nd,nd->n", wide, wide))
+        products = np.einsum("nd,d->n", wide, query)
+        similarities[np.searchsorted(keys, found)] = products / np.where(lengths > 0, lengths, 1)
     return similarities

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lookalike.core.errors import BadVectors, DimensionMismatch
-from lookalike.core.vectors import as_vectors, normalise
+from lookalike.core.vectors import as_vectors, normalise, widened
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "uint16", "bool"])
@@ -74,3 +74,13 @@ def test_rows_get_length_one_whatever_their_size_unless_they_are_zero(vectors: A
 
 def test_normalising_no_rows_gives_no_rows() -> None:
     assert normalise(np.empty((0, 4), dtype=np.float32)).shape == (0, 4)
+
+
+def test_every_finite_float16_is_widened_exactly() -> None:
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)].reshape(-1, 4)
+    for vectors in (halves, halves[:, ::2], halves.T, halves[:0]):
+        wide = widened(vectors)
+        assert wide.dtype == np.float32
+        assert wide.flags.c_contiguous
+        assert np.array_equal(wide.view(np.uint32), np.ascontiguousarray(vectors.astype(np.float32)).view(np.uint32))

@@ -132,10 +132,32 @@ def test_what_is_not_proven_within_what_models_may_name_is_not_called_exact() ->
     mixture = [Weight("main", 1.0), Weight("fine", 1.0)]
     hasty = fused(pictures.sources(), mixture, pictures.catalog, k=k, exact_up_to=0, most_named=1)
     proven = fused(pictures.sources(), mixture, pictures.catalog, k=k, exact_up_to=0)
-    assert (hasty.exact, proven.exact) == (False, True)
+    small = fused(pictures.sources(), mixture, pictures.catalog, k=k, exact_up_to=N, most_named=1)
+    assert (hasty.exact, proven.exact, small.exact) == (False, True, True)
+    check(small, pictures.naive(mixture), k)
     assert hasty.scanned < proven.scanned + N
     assert (hasty.keys >= 0).all()
     check(proven, pictures.naive(mixture), k)
+
+
+def test_what_the_view_gives_with_an_error_is_computed_anew() -> None:
+    N, k = 40, 6
+    pictures = Pictures(MemoryCatalog(), N)
+
+    class Rounding(View):
+        def search(
+            self, vectors: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
+        ) -> Neighbours:
+            found = super().search(vectors, k, allowed=allowed, recall=recall)
+            return found._replace(similarities=np.round(found.similarities, 1), error=0.05)
+
+    pictures.view = Rounding(pictures.catalog, None, wish=Wish(projecting="off"))
+    for exact_up_to in (0, N):
+        check(
+            fused(pictures.sources(), MIXTURE, pictures.catalog, k=k, exact_up_to=exact_up_to),
+            pictures.naive(MIXTURE),
+            k,
+        )
 
 
 def test_lists_that_may_have_missed_some_prove_nothing() -> None:
