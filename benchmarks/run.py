@@ -39,7 +39,8 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
-    parser.add_argument("questions", nargs="*", choices=QUESTIONS, metavar="QUESTION", help=", ".join(QUESTIONS))
+    names = [*QUESTIONS, []]  # Python 3.11 wants the empty list of none to be a choice, too
+    parser.add_argument("questions", nargs="*", choices=names, metavar="QUESTION", help=", ".join(QUESTIONS))
     parser.add_argument("--sample", type=int, help="measure so many things at most, for a quick try")
     parser.add_argument("--shared", type=Path, help=argparse.SUPPRESS)
     return parser
