@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,25 @@ def _loaded_nodes(folder: Path) -> Index:
     return NodeIndex.load(_loaded_exact(folder), folder / "nodes.npz")
 
 
+def _torch_index(dimension: int) -> Index:
+    from lookalike.index.gpu.index import TorchIndex
+
+    return TorchIndex(dimension)
+
+
+def _loaded_torch(folder: Path) -> Index:
+    from lookalike.index.gpu.index import TorchIndex
+
+    return TorchIndex.over(ExactIndex.from_arrays(np.load(folder / "keys.npy"), np.load(folder / "vectors.npy")))
+
+
 ENGINES = [
     Engine("exact", ExactIndex, _loaded_exact, exact=True),
     Engine("nodes over exact", lambda dimension: NodeIndex(ExactIndex(dimension)), _loaded_nodes, exact=True),
 ]
+
+if find_spec("torch"):
+    ENGINES.append(Engine("gpu", _torch_index, _loaded_torch, exact=True))
 
 
 @pytest.fixture(params=ENGINES, ids=lambda engine: engine.name)
