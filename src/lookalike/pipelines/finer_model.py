@@ -114,7 +114,7 @@ class FinerModel:
                     return
             except Locked:  # for once
                 pass
-            except (ReadOnly, StorageFailed):
+            except (ReadOnly, StorageFailed, BadInput, WrongModel):  # also a name that can be none in the catalog
                 self._may_write = False
         self._remembered.put(computed)
 

