@@ -3,7 +3,7 @@
 The structure is inverted lists (Jegou et al., "Product quantization for nearest neighbor search", TPAMI 2011) of 4-bit
 codes that are compared in registers (Andre et al., "Quicker ADC", TPAMI 2019), with the best candidates compared again.
 
-Two things differ from how FAISS is mostly used:
+Three things differ from how FAISS is mostly used:
 
 - Not a fixed number of lists is probed, but those whose centroid is at most a gap less similar to the query than the
   nearest centroid is. Queries in dense places probe many lists and queries in sparse places few: at the same recall
@@ -11,6 +11,8 @@ Two things differ from how FAISS is mostly used:
 - Two dimensions share a 4-bit code, the one of largest variance with the one of smallest, the second largest with the
   second smallest, and so on. After PCA neighbours in order have almost equal variance, and a code for two large ones is
   coarse; paired like this, 32 bytes rank nearly as well as 64 with a dimension to each code.
+- The codes are of what is left when the centroid is taken away, for inner products too, where FAISS does not by itself:
+  of the true neighbours, 200 candidates then hold as many as 800 did before.
 """
 
 from __future__ import annotations
@@ -22,9 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.vectors import Vectors
-
-EXACT_UP_TO = 100_000
-"""So many vectors are compared one by one in about a millisecond."""
 
 _TRAINING_PER_LIST = 50
 _LEAST_LISTS, _MOST_LISTS = 64, 65_536
@@ -38,11 +37,13 @@ class Recipe(NamedTuple):
         factory: FAISS's description of it.
         training: how many vectors the centroids and codes are learnt from.
         paired: whether dimensions are put in the order of `paired_order` first.
+        residual: whether codes are of the difference to the centroid.
     """
 
     factory: str
     training: int
     paired: bool
+    residual: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def recipe(N: int, D: int) -> Recipe:
         raise ValueError(f"expected at least one vector of one dimension, got {N} of {D}")
     lists = int(2 ** np.floor(np.log2(max(1.0, 3 * np.sqrt(N)))))
     lists = min(max(lists, _LEAST_LISTS), _MOST_LISTS)
-    return Recipe(f"IVF{lists},{_codes(D)}", min(N, _TRAINING_PER_LIST * lists), paired=D % 2 == 0)
+    return Recipe(f"IVF{lists},{_codes(D)}", min(N, _TRAINING_PER_LIST * lists), paired=D % 2 == 0, residual=D % 2 == 0)
 
 
 def paired_order(vectors: Vectors) -> NDArray[np.int64]:
