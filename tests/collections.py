@@ -19,8 +19,10 @@ from lookalike.images.limits import DEFAULT_LIMITS
 from lookalike.models.card import ModelCard
 from lookalike.objects.local import LocalObjects
 from lookalike.objects.memory import MemoryObjects
+from lookalike.pipelines.answer_cache import AnswerCache
 from lookalike.pipelines.parts import Parts
-from lookalike.pipelines.view import View
+from lookalike.pipelines.shelf import ModelShelf
+from lookalike.pipelines.view import View, Wish
 
 D = 16
 
@@ -53,7 +55,11 @@ def new_parts(folder: Path | None = None, *, embedder: CountingEmbedder | None =
         catalog=catalog,
         objects=LocalObjects(folder / "objects") if folder else MemoryObjects(),
         embedder=embedder,
-        view=View(catalog, folder / "snapshots" if folder else None, projecting="off"),
+        models=ModelShelf(
+            catalog, embedder, folder=None, open_model=lambda _: FakeEmbedder(dimension=D), own_models={}
+        ),
+        answers=AnswerCache(1_000_000),
+        view=View(catalog, folder / "snapshots" if folder else None, wish=Wish(projecting="off")),
         limits=DEFAULT_LIMITS,
         folder=folder,
     )

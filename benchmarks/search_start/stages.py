@@ -37,11 +37,11 @@ def main() -> None:
         from lookalike.images.decode import decode
         from lookalike.images.files import read_file
         from lookalike.models.store import default_model
-        from lookalike.pipelines.view import View
+        from lookalike.pipelines.view import View, Wish
     with _step("open the catalog"):
         catalog = SqliteCatalog.open(collection / "catalog.sqlite", read_only=True)
     with _step("read the index"):
-        view = View(catalog, collection / "snapshots", projecting="auto")
+        view = View(catalog, collection / "snapshots", wish=Wish(projecting="auto"))
         view.refresh()
     with _step("read and check the model"):
         model = default_model("int8", cache_dir=cache)

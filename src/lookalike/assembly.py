@@ -27,10 +27,14 @@ if TYPE_CHECKING:
     from lookalike.embedding.base import Embedder
     from lookalike.models.card import ModelCard
     from lookalike.pipelines.doctor import Patient
+    from lookalike.pipelines.held import Wish
 
 IN_MEMORY = ":memory:"
-CATALOG, OBJECTS, SNAPSHOTS = "catalog.sqlite", "objects", "snapshots"
+CATALOG, OBJECTS, SNAPSHOTS, MODELS = "catalog.sqlite", "objects", "snapshots", "models"
 """What lies in the folder of a collection."""
+
+ANSWERS_BYTES = 32_000_000
+"""What answers that were given before may take in memory."""
 
 DIMENSION = 1280
 """Of the models that come with the install."""
@@ -41,11 +45,15 @@ def open_collection(
     *,
     model: str | os.PathLike[str] | None = None,
     projection: str | None = None,
+    engine: str | None = None,
+    recall: float | None = None,
+    memory: str | int | None = None,
     threads: int | None = None,
     cache: str | os.PathLike[str] | None = None,
     read_only: bool = False,
     create: bool = True,
     model_soon: bool = False,
+    upkeep: bool = True,
 ) -> Collection:
     """Open a collection of pictures, and make it where there is none.
 
@@ -55,12 +63,17 @@ def open_collection(
         path: its folder; `:memory:` for one that lives as long as the object.
         model: `auto`, `int8`, `fp32`, or the path of an ONNX file. A collection keeps to its model.
         projection: `auto` or `off`.
+        engine: of the index: `auto`, `exact`, or a factory string of FAISS such as `IVF4096,PQ64x4fs`.
+        recall: the share of the true nearest that an approximate index is to find, above 0 and at most 1.
+        memory: that building an index may take: bytes, or a text such as `4G`.
         threads: that read, decode and embed at once.
         cache: folder in which models are kept.
         read_only: never write into the folder.
         create: make the collection where there is none.
         model_soon: the model will be needed soon: begin to open it, on a thread of its own. Without, it is opened when
             it is first needed.
+        upkeep: make a large index anew in the background when changes have worn it down. Without, that is done after
+            the next indexing.
     Returns:
         the collection, a context manager that closes it. Safe to use from many threads.
     Raises:
@@ -71,18 +84,27 @@ def open_collection(
     """
     in_memory = path == IN_MEMORY
     given = None if in_memory else path
-    settings = read_settings(collection=given, model=model, projection=projection, threads=threads, cache=cache)
+    settings = read_settings(
+        collection=given,
+        model=model,
+        projection=projection,
+        engine=engine,
+        recall=recall,
+        memory=memory,
+        threads=threads,
+        cache=cache,
+    )
     if in_memory:
         from lookalike.catalog.memory import MemoryCatalog
 
-        return _wired(settings, MemoryCatalog(), folder=None, read_only=False, model_soon=model_soon)
+        return _wired(settings, MemoryCatalog(), folder=None, read_only=False, model_soon=model_soon, upkeep=upkeep)
     folder = settings.collection
     if read_only or not create:
         _check_there(folder)
     _check_place(folder)
     catalog = SqliteCatalog.open(folder / CATALOG, read_only=read_only)
     try:
-        return _wired(settings, catalog, folder=folder, read_only=read_only, model_soon=model_soon)
+        return _wired(settings, catalog, folder=folder, read_only=read_only, model_soon=model_soon, upkeep=upkeep)
     except BaseException:
         catalog.close()
         raise
@@ -101,7 +123,7 @@ def _check_place(folder: Path) -> None:
         raise BadInput(f"expected the folder of a collection, but {folder} is a file") from None
     except OSError:  # not there yet, or not to be listed: the opening of the catalog says which
         return
-    if set(others) - {OBJECTS, SNAPSHOTS} and not (folder / CATALOG).exists():
+    if set(others) - {OBJECTS, SNAPSHOTS, MODELS} and not (folder / CATALOG).exists():
         raise BadInput(
             f"{folder} is no collection, and holds other things ({', '.join(others[:2])}{' …' * (len(others) > 2)}): "
             f"give the collection a folder of its own, for example {folder / 'photos.lookalike'}"
@@ -109,7 +131,7 @@ def _check_place(folder: Path) -> None:
 
 
 def _wired(
-    settings: Settings, catalog: Catalog, *, folder: Path | None, read_only: bool, model_soon: bool
+    settings: Settings, catalog: Catalog, *, folder: Path | None, read_only: bool, model_soon: bool, upkeep: bool
 ) -> Collection:
     embedder = _embedder(settings, catalog, read_only=read_only)
     if model_soon and isinstance(embedder, LazyEmbedder):
@@ -119,18 +141,39 @@ def _wired(
     from lookalike.images.limits import DEFAULT_LIMITS
     from lookalike.objects.local import LocalObjects
     from lookalike.objects.memory import MemoryObjects
+    from lookalike.pipelines.answer_cache import AnswerCache
     from lookalike.pipelines.parts import Parts
+    from lookalike.pipelines.shelf import ModelShelf
     from lookalike.pipelines.view import View
 
     parts = Parts(
         catalog=catalog,
         objects=LocalObjects(folder / OBJECTS) if folder else MemoryObjects(),
         embedder=embedder,
-        view=View(catalog, folder / SNAPSHOTS if folder else None, projecting=settings.projection),
+        models=ModelShelf(
+            catalog,
+            embedder,
+            folder=folder / MODELS if folder else None,
+            open_model=lambda name: _opened(_model_file(name, settings)),
+            own_models={str(name): model_id for name, model_id in MODEL_IDS.items()},
+        ),
+        answers=AnswerCache(ANSWERS_BYTES),
+        view=View(catalog, folder / SNAPSHOTS if folder else None, wish=_wish(settings)),
         limits=DEFAULT_LIMITS,
         folder=folder,
     )
-    return Collection(parts, threads=settings.threads, read_only=read_only)
+    return Collection(parts, threads=settings.threads, read_only=read_only, upkeep=upkeep)
+
+
+def _wish(settings: Settings) -> Wish:
+    from lookalike.pipelines.held import Wish
+
+    return Wish(
+        projecting=settings.projection,
+        engine=settings.engine,
+        recall=settings.recall,
+        memory_bytes=settings.memory,
+    )
 
 
 def open_model(
@@ -207,7 +250,7 @@ def open_patient(
             open_embedder=lambda: _opened(_model_file(name, settings)),
             model=place,
             snapshots=folder / SNAPSHOTS,
-            projecting=settings.projection,
+            wish=_wish(settings),
             lock_holder=writer_lock(folder / CATALOG).holder,
         )
     finally:

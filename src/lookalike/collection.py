@@ -13,17 +13,14 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from lookalike.catalog.base import MAIN, FurtherModel
 from lookalike.core.errors import (
     BadFilter,
     BadQuery,
-    BadVectors,
     ImageRefused,
     Locked,
     NotIndexed,
@@ -32,23 +29,29 @@ from lookalike.core.errors import (
 )
 from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
-from lookalike.core.vectors import Pixels, Vectors, as_vectors, normalise
+from lookalike.core.vectors import Pixels, Vectors
 from lookalike.images.decode import decode
 from lookalike.images.files import content_id, read_file
 from lookalike.images.refusals import RefusalCode, refusal
+from lookalike.pipelines.answer_cache import CacheFacts
+from lookalike.pipelines.fusion import Weight, parse_mixture
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import Picture, bytes_of_picture, pixels_of_picture
-from lookalike.pipelines.query import LEAST_OF_AN_ID, Crop, SourceKind, parse_query
+from lookalike.pipelines.query import LEAST_OF_AN_ID, Crop
 from lookalike.pipelines.reply import Hit, IndexFacts
-from lookalike.pipelines.search import Timings, query_vector, search
-from lookalike.pipelines.standard_input import read_standard_input
+from lookalike.pipelines.search import Wanted, search
+from lookalike.pipelines.second_opinion import SecondOpinion
+from lookalike.pipelines.timings import Timings
+from lookalike.pipelines.understand import understand
 from lookalike.pipelines.walk import absolute
 from lookalike.results import SearchResult
 
 if TYPE_CHECKING:
     from lookalike.pipelines.duplicates import DuplicateGroup
+    from lookalike.pipelines.further_models import FurtherReport
     from lookalike.pipelines.ingest import Acknowledge, Progress
     from lookalike.pipelines.ingest_report import IngestReport
+    from lookalike.pipelines.local_features import Match
     from lookalike.pipelines.metadata import MetadataReport, MetadataTable
     from lookalike.pipelines.transfer import ImportReport
 
@@ -56,6 +59,9 @@ _log = logging.getLogger(__name__)
 
 Where: TypeAlias = "str | Mapping[str, object] | Filter | Sequence[str] | None"
 """A filter as text (`label = apple and width > 800`), in the API's JSON form, read already, or texts that all hold."""
+
+
+Collapse: TypeAlias = Literal["none", "group"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,8 @@ class CollectionInfo:
         model: id of the model; `''` where nothing was indexed yet.
         dimension: of the raw vectors.
         index: the index.
+        answers: the cache of answers.
+        further_models: models of which vectors are kept beside the collection's own.
         rebuilt_because: why the index had to be made anew at opening; None where it had not.
     """
 
@@ -97,6 +105,8 @@ class CollectionInfo:
     model: str
     dimension: int
     index: IndexFacts
+    answers: CacheFacts
+    further_models: tuple[FurtherModel, ...]
     rebuilt_because: str | None
 
 
@@ -107,8 +117,11 @@ class Collection:
     so (`Locked`). A context manager that closes it.
     """
 
-    def __init__(self, parts: Parts, *, threads: int, read_only: bool) -> None:
+    def __init__(self, parts: Parts, *, threads: int, read_only: bool, upkeep: bool = True) -> None:
         self._parts = parts
+        self._upkeep = upkeep
+        self._choosing = Lock()
+        self._opinions: dict[str, SecondOpinion] = {}
         self._threads = threads
         self._read_only = read_only
         self._has_written = False
@@ -142,6 +155,7 @@ class Collection:
         if self._parts.view.loaded and self._has_written and not self._closed:
             self._save_if_possible()
         self._closed = True
+        self._parts.view.close()
         self._parts.catalog.close()
 
     def index(
@@ -179,7 +193,7 @@ class Collection:
                 paths, self._parts, options=options, metadata=metadata, progress=progress, acknowledge=acknowledge
             )
             if not dry_run:
-                self._parts.view.refresh()
+                self._parts.view.settle()
                 self._save_if_possible()
         return report
 
@@ -245,6 +259,10 @@ class Collection:
         k: int = 10,
         where: Where = None,
         crop: str | Crop | None = None,
+        recall: float | None = None,
+        collapse: Collapse = "none",
+        model: str | None = None,
+        opinion: str | None = None,
     ) -> SearchResult:
         """Find the k pictures that look most like a query.
 
@@ -254,23 +272,121 @@ class Collection:
             k: at least 1.
             where: a filter.
             crop: a part of the query picture: `x,y,width,height` in pixels, or in shares with a point.
+            recall: the share of the true nearest that is wanted, above 0, at most 1, which compares all; None for what
+                the collection is set to.
+            collapse: `group` counts near-identical pictures once and names the others in `Hit.group`.
+            model: which of the collection's models are weighed, such as `"main + 0.5*fine"`; None for its own.
+            opinion: looks at the best again: `local` compares local features and their geometry; a further model's
+                name, `int8`, `fp32` or a model's path compares by that model.
         Returns:
-            exactly k hits if k pictures pass the filter, else all that do.
+            exactly k hits if k pictures (or groups) pass the filter, else all that do.
         Raises:
             BadQuery: when the query, the filter or the crop cannot be understood.
             ImageRefused: when the query picture cannot be used.
         """
         timings = Timings()
-        filter_ = read_filter(where)
-        wanted = Crop.parse(crop) if isinstance(crop, str) else crop
-        with timings.stage("refresh"):  # while the model may still be opening
-            self._parts.view.refresh()
+        if collapse not in ("none", "group"):
+            raise BadQuery(f"expected 'none' or 'group' to collapse, got {collapse!r}")
+        mixture = self._mixture(model)
+        wanted = Wanted(
+            k=k,
+            where=read_filter(where),
+            recall=recall,
+            grouped=collapse == "group",
+            mixture=mixture,
+            opinion=self._second_opinion(opinion) if opinion is not None else None,
+        )
+        if not self._parts.view.loaded:
+            with timings.stage("refresh"):  # while the model may still be opening
+                self._parts.view.refresh()
         with timings.stage("embed"):
-            vector, text, pixels = self._understood(query, wanted)
-        reply = search(vector, self._parts, k=k, where=filter_, timings=timings)
-        if self._parts.view.worth_saving and not self._disk_failed:
-            self._save_if_possible()
-        return SearchResult(reply, query=text, query_pixels=pixels, load_pixels=self.thumbnail)
+            understood = understand(
+                query,
+                self._parts,
+                models=[one.name for one in mixture] or [MAIN],
+                crop=Crop.parse(crop) if isinstance(crop, str) else crop,
+                for_opinion=wanted.opinion is not None,
+                stored=self._bytes_of,
+            )
+        reply = search(understood.query, self._parts, wanted=wanted, timings=timings)
+        self._look_after_index()
+        return SearchResult(reply, query=understood.text, query_pixels=understood.pixels, load_pixels=self.thumbnail)
+
+    def add_model(
+        self,
+        name: str,
+        source: str | os.PathLike[str],
+        *,
+        progress: Callable[[FurtherReport], None] | None = None,
+    ) -> FurtherReport:
+        """Keep vectors of a further model beside the collection's own; see `search(model=...)`.
+
+        Pictures that have one already are passed over, so that a run that was ended goes on, and a later one does what
+        has come since.
+
+        Args:
+            name: under which the model is to be known, such as `fine`.
+            source: `int8`, `fp32` or the path of an ONNX file.
+            progress: called with the growing report.
+        Raises:
+            ModelUnavailable: when it cannot be opened.
+            WrongModel: when the name belongs to another model.
+        """
+        from lookalike.pipelines.further_models import embed_further
+
+        with self._writing():
+            embedder = self._parts.models.add(name, os.fsdecode(source))
+            return embed_further(
+                self._parts,
+                name,
+                embedder,
+                pictures=self._bytes_if_there,
+                threads=self._threads,
+                progress=progress,
+            )
+
+    def models(self) -> list[FurtherModel]:
+        """The further models of the collection."""
+        return self._parts.catalog.further_models()
+
+    def drop_model(self, name: str) -> None:
+        """Forget a further model and its vectors.
+
+        Raises:
+            BadInput: when the collection has no such model.
+        """
+        with self._writing():
+            self._parts.catalog.drop_further_model(name)
+
+    def why(self, query: Picture, hit: Hit | str) -> Match:
+        """Which points of a picture agree with which of one of the collection's.
+
+        Args:
+            query: a picture.
+            hit: of a search, or the id of a picture.
+        Raises:
+            MissingExtra: when OpenCV is not installed.
+            ImageRefused, NotIndexed: when one of them cannot be used.
+        """
+        from lookalike.pipelines.local_features import why
+
+        return why(*self._both(query, hit))
+
+    def drawing_of(self, query: Picture, hit: Hit | str) -> Pixels:
+        """A drawing of what `why` finds: both pictures, lines between agreeing points, the query's frame in the hit.
+
+        Raises:
+            MissingExtra, ImageRefused, NotIndexed: as `why`.
+        """
+        from lookalike.pipelines.local_features import why
+        from lookalike.presentation.matches import matches_picture
+
+        ours, theirs = self._both(query, hit)
+        return matches_picture(ours, theirs, why(ours, theirs))
+
+    def _both(self, query: Picture, hit: Hit | str) -> tuple[Pixels, Pixels]:
+        data = self._bytes_of(hit if isinstance(hit, str) else hit.id)
+        return self._pixels(query, whole=True), self._pixels(data, whole=True)
 
     def duplicates(
         self, *, threshold: float | None = None, where: Where = None, progress: Callable[[int, int], None] | None = None
@@ -326,7 +442,7 @@ class Collection:
 
         with self._writing():
             report = import_collection(self._parts.catalog, path, progress=progress)
-            self._parts.view.refresh()
+            self._parts.view.settle()
             self._save_if_possible()
         return report
 
@@ -391,6 +507,8 @@ class Collection:
             model=self._parts.catalog.model_id,
             dimension=self._parts.catalog.dimension,
             index=self._parts.view.facts(),
+            answers=self._parts.answers.facts(),
+            further_models=tuple(self._parts.catalog.further_models()),
             rebuilt_because=self._parts.view.rebuilt_because,
         )
 
@@ -429,37 +547,36 @@ class Collection:
         side = None if whole else self._parts.embedder.card.input_side
         return pixels_of_picture(picture, min_side=side, limits=self._parts.limits)
 
-    def _understood(self, query: Picture, crop: Crop | None) -> tuple[Vectors, str, Pixels | None]:
-        """The query's raw vector, its text for people, and its picture if it is one."""
-        if isinstance(query, np.ndarray) and query.ndim == 1:
-            if crop is not None:
-                raise BadQuery("a crop needs a picture, got a vector")
-            return self._given_vector(query), "a vector", None
-        text = os.path.basename(query) if isinstance(query, str | os.PathLike) else "the picture given"
-        if isinstance(query, str):
-            terms = parse_query(query)
-            if len(terms) > 1 or terms[0].kind is SourceKind.ID or terms[0].weight != 1:
-                return query_vector(terms, self._parts, fetch=self._fetched, crop=crop), query, None
-            if terms[0].kind is not SourceKind.FILE:
-                text = terms[0].text if terms[0].kind is SourceKind.URL else "standard input"
-            query = terms[0].text if terms[0].kind is SourceKind.FILE else self._fetched(terms[0].text)
-        pixels = self._pixels(query, whole=crop is not None)
-        pixels = crop.cut(pixels) if crop is not None else pixels
-        return self._parts.embedder.embed([pixels]), text, pixels
+    def _mixture(self, text: str | None) -> tuple[Weight, ...]:
+        if text is None:
+            return ()
+        mixture = parse_mixture(text, [model.name for model in self._parts.catalog.further_models()])
+        return () if [one.name for one in mixture] == [MAIN] else mixture
 
-    def _given_vector(self, vector: NDArray[np.generic]) -> Vectors:
-        """Shape (1, D), of length 1, as a projection expects it."""
-        given = as_vectors(vector, dimension=self._parts.catalog.dimension)
-        if not given.any():
-            raise BadVectors("expected a vector with a direction, got one of length 0")
-        return normalise(given)
+    def _second_opinion(self, name: str) -> SecondOpinion:
+        with self._choosing:
+            if name not in self._opinions:
+                self._opinions[name] = self._made_opinion(name)
+            return self._opinions[name]
 
-    def _fetched(self, source: str) -> bytes:
-        if source == "-":
-            return read_standard_input(max_bytes=self._parts.limits.max_bytes)
-        from lookalike.images.fetch import fetch  # brings in http and ssl, which are slow to import
+    def _made_opinion(self, name: str) -> SecondOpinion:
+        parts = self._parts
+        if name == "local":
+            from lookalike.pipelines.local_features import LocalFeatures  # brings in OpenCV
 
-        return fetch(source)
+            return LocalFeatures(pictures=self._bytes_if_there, threads=self._threads, limits=parts.limits)
+        from lookalike.pipelines.finer_model import FinerModel
+
+        known = {model.name for model in parts.catalog.further_models()}
+        return FinerModel(
+            parts.catalog,
+            name if name in known else os.path.splitext(os.path.basename(name))[0],
+            parts.models.embedder(name) if name in known else parts.models.open(name),
+            pictures=self._bytes_if_there,
+            limits=parts.limits,
+            threads=self._threads,
+            may_write=not self._read_only,
+        )
 
     def _id_of(self, text: str) -> str:
         file = self._parts.catalog.file(absolute(text))
@@ -476,6 +593,12 @@ class Collection:
         with self._parts.catalog.writing():
             self._has_written = True
             yield
+
+    def _look_after_index(self) -> None:
+        if self._parts.view.worth_saving and not self._disk_failed:
+            self._save_if_possible()
+        if self._upkeep:
+            self._parts.view.tend()
 
     def _save_if_possible(self) -> None:
         """Save the index: a view that costs time, never data, so that a failure is only told to the log."""

@@ -5,11 +5,14 @@ The file is `lookalike.toml` in the user's configuration folder, or the one that
     collection = "~/Pictures/.photos.lookalike"
     model = "auto"             # "auto", "int8", "fp32" or the path of an ONNX file
     projection = "auto"        # "auto" or "off"
+    engine = "auto"            # "auto", "exact" or a factory string of FAISS such as "IVF4096,PQ64x4fs"
+    recall = 0.99              # that an approximate index is to have
+    memory = "4G"              # that building an index may take
     threads = 2
     cache = "~/.cache/lookalike"
 
 Each name has an environment variable: `LOOKALIKE_COLLECTION`, `LOOKALIKE_MODEL`, `LOOKALIKE_PROJECTION`,
-`LOOKALIKE_THREADS`, `LOOKALIKE_CACHE`.
+`LOOKALIKE_ENGINE`, `LOOKALIKE_RECALL`, `LOOKALIKE_MEMORY`, `LOOKALIKE_THREADS`, `LOOKALIKE_CACHE`.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from typing import Any, Literal, cast
 import platformdirs
 
 from lookalike.core.errors import BadInput
+from lookalike.core.sizes import parse_bytes
 
 Projecting = Literal["auto", "off"]
 
@@ -37,6 +41,9 @@ class Settings:
         model: `int8`, `fp32`, the path of an ONNX file, or `auto`: what the collection was made with, `int8` for a
             new one.
         projection: `auto` learns one from the collection once it is large enough, `off` compares raw vectors.
+        engine: `auto`, `exact`, or a factory string of FAISS.
+        recall: the share of the true nearest that an approximate index is to find, above 0 and at most 1.
+        memory: bytes that building an index may take; None for as much as is convenient.
         threads: that read, decode and embed at once.
         cache: folder in which models are kept.
     """
@@ -44,12 +51,15 @@ class Settings:
     collection: Path
     model: str
     projection: Projecting
+    engine: str
+    recall: float
+    memory: int | None
     threads: int
     cache: Path
 
 
 def read_settings(
-    *, environment: Mapping[str, str] | None = None, **given: str | os.PathLike[str] | int | None
+    *, environment: Mapping[str, str] | None = None, **given: str | os.PathLike[str] | int | float | None
 ) -> Settings:
     """Gather the settings.
 
@@ -71,6 +81,9 @@ def read_settings(
         collection=_folder("collection", values),
         model=_text("model", values),
         projection=_projection(values),
+        engine=_text("engine", values),
+        recall=_recall(values),
+        memory=_memory(values),
         threads=_threads(values),
         cache=_folder("cache", values),
     )
@@ -81,6 +94,9 @@ def _defaults() -> dict[str, object]:
         "collection": platformdirs.user_data_path("lookalike") / "photos.lookalike",
         "model": "auto",
         "projection": "auto",
+        "engine": "auto",
+        "recall": 0.99,
+        "memory": None,
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         "cache": platformdirs.user_cache_path("lookalike"),
     }
@@ -135,3 +151,24 @@ def _threads(values: Mapping[str, tuple[Any, str]]) -> int:
     if not 1 <= threads <= 1024:
         raise BadInput(f"expected 1 to 1024 threads, got {value!r} from {source}")
     return threads
+
+
+def _recall(values: Mapping[str, tuple[Any, str]]) -> float:
+    value, source = values["recall"]
+    try:
+        recall = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
+    except ValueError:
+        recall = 0.0
+    if not 0 < recall <= 1:
+        raise BadInput(f"expected a recall above 0 and at most 1, got {value!r} from {source}")
+    return recall
+
+
+def _memory(values: Mapping[str, tuple[Any, str]]) -> int | None:
+    value, source = values["memory"]
+    if value is None:
+        return None
+    try:
+        return parse_bytes(str(value))
+    except BadInput as error:
+        raise BadInput(f"{error} from {source}") from None

@@ -149,7 +149,7 @@ def test_the_text_of_a_query_is_for_people(
 ) -> None:
     paths = album(photos, 2)
     collection.index(photos)
-    monkeypatch.setattr("lookalike.collection.read_standard_input", lambda **_: png(1))
+    monkeypatch.setattr("lookalike.pipelines.understand.read_standard_input", lambda **_: png(1))
     monkeypatch.setattr("lookalike.images.fetch.fetch", lambda url: png(1))
 
     def text(query: Any) -> str:

@@ -44,7 +44,14 @@ def test_argument_goes_before_environment_before_file_before_default(file: Path,
     settings = read(environment, collection="in argument", model=None)
 
     assert settings == Settings(
-        collection=tmp_path / "in argument", model="int8", projection="off", threads=5, cache=Path("/cache")
+        collection=tmp_path / "in argument",
+        model="int8",
+        projection="off",
+        engine="auto",
+        recall=0.99,
+        memory=None,
+        threads=5,
+        cache=Path("/cache"),
     )
 
 
@@ -99,7 +106,10 @@ def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones(file: Path) -> None:
-    with pytest.raises(BadInput, match="'colection'; the settings are cache, collection, model, projection, threads"):
+    with pytest.raises(
+        BadInput,
+        match="'colection'; the settings are cache, collection, engine, memory, model, projection, recall, threads",
+    ):
         read(colection="x")
     file.write_text("colour = 1")
     with pytest.raises(BadInput, match=r"'colour' in .*lookalike\.toml; the settings are cache"):
@@ -134,3 +144,20 @@ def test_an_impossible_value_says_what_was_expected_and_where_it_came_from(
     file.write_text(f"{name} = {json.dumps(value)}")  # of these values, JSON is TOML
     with pytest.raises(BadInput, match=rf"expected {expected}.* from .*lookalike\.toml"):
         read()
+
+
+@pytest.mark.parametrize(("given", "size"), [("4G", 4 << 30), ("512 MiB", 512 << 20), (1000, 1000), ("1.5k", 1536)])
+def test_memory_is_understood_as_people_write_it(given: Any, size: int) -> None:
+    assert read({}, memory=given).memory == size
+
+
+@pytest.mark.parametrize("given", ["", "much", "-1G", "0", "4 Gallons"])
+def test_memory_that_is_no_size_is_refused_with_where_it_came_from(given: str) -> None:
+    with pytest.raises(BadInput, match=r"expected a size such as 4G or 512M, got .* from the argument"):
+        read({}, memory=given)
+
+
+@pytest.mark.parametrize("given", [0, -0.5, 1.01, "sure", True, float("nan")])
+def test_a_recall_that_is_no_share_is_refused(given: Any) -> None:
+    with pytest.raises(BadInput, match="expected a recall above 0 and at most 1"):
+        read({}, recall=given)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
+from lookalike.cli.drawing import draw_why
 from lookalike.cli.hits import show_result
 from lookalike.cli.session import Session, command
 
@@ -13,6 +16,12 @@ from lookalike.cli.session import Session, command
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many pictures to find.")
 @click.option("--where", multiple=True, metavar="FILTER", help="Only such pictures; of several filters all must hold.")
 @click.option("--crop", metavar="X,Y,W,H", help="Search for a part: in pixels, or in shares such as 0.5,0,0.5,1.")
+@click.option(
+    "--collapse", type=click.Choice(["none", "group"]), default="none", help="Count near-identical ones once."
+)
+@click.option("--weigh", metavar="MODELS", help="Models of the collection to weigh, such as 'main + 0.5*fine'.")
+@click.option("--opinion", metavar="WHOSE", help="Who looks at the best again: local, or a model.")
+@click.option("--why", metavar="FILE", help="Draw why the first hit matches, into a .jpg or .png.")
 @click.option("--sheet", metavar="FILE", help="Write a contact sheet, .jpg or .html.")
 @click.option("--paths-only", is_flag=True, help="Print the files' exact names, one on a line.")
 @click.option("-0", "--null", is_flag=True, help="With --paths-only: end names with a zero byte.")
@@ -24,6 +33,10 @@ def search_command(
     k: int,
     where: tuple[str, ...],
     crop: str | None,
+    collapse: Literal["none", "group"],
+    weigh: str | None,
+    opinion: str | None,
+    why: str | None,
     sheet: str | None,
     paths_only: bool,
     null: bool,
@@ -37,7 +50,18 @@ def search_command(
     if null and not paths_only:
         raise click.UsageError("-0 ends the names of --paths-only: say both")
     with session.open(model_soon=True) as collection:
-        result = collection.search(query, k=k, where=where, crop=crop)
+        result = collection.search(
+            query,
+            k=k,
+            where=where,
+            crop=crop,
+            recall=session.recall,
+            collapse=collapse,
+            model=weigh,
+            opinion=opinion,
+        )
+        if why is not None:
+            session.say(f"The drawing is {draw_why(collection, query, result, why)}")
         if sheet is not None:
             session.say(f"The contact sheet is {result.sheet(sheet)}")
         if session.as_json:

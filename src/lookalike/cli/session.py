@@ -24,6 +24,9 @@ class Session:
         collection: folder of the collection.
         model: `auto`, `int8`, `fp32`, or the path of an ONNX file.
         projection: `auto` or `off`.
+        engine: `auto`, `exact` or a factory string of FAISS.
+        recall: that an approximate index is to have.
+        memory: that building an index may take, such as `4G`.
         threads: that read, decode and embed at once.
         as_json: print data for programs.
         quiet: no progress and no messages, only errors.
@@ -35,6 +38,9 @@ class Session:
     collection: str | None = None
     model: str | None = None
     projection: str | None = None
+    engine: str | None = None
+    recall: float | None = None
+    memory: str | None = None
     threads: int | None = None
     as_json: bool = False
     quiet: bool = False
@@ -58,7 +64,11 @@ class Session:
             IN_MEMORY if in_memory else self.collection if self.collection is not None else instead,
             model=self.model,
             projection=self.projection,
+            engine=self.engine,
+            recall=self.recall,
+            memory=self.memory,
             threads=self.threads,
+            upkeep=False,
             create=create,
             read_only=read_only,
             model_soon=model_soon,
@@ -97,6 +107,9 @@ def common_options() -> list[click.Parameter]:
         _option("-c", "--collection", metavar="PATH", help="Folder of the collection."),
         _option("--model", metavar="MODEL", help="auto, int8, fp32, or an ONNX file."),
         _option("--projection", type=click.Choice(["auto", "off"]), help="Learn one from the collection, or none."),
+        _option("--engine", metavar="ENGINE", help="Of the index: auto, exact, or a factory string of FAISS."),
+        _option("--recall", type=float, metavar="R", help="Share of the true nearest to find, up to 1."),
+        _option("--memory", metavar="SIZE", help="That building an index may take, such as 4G."),
         _option("--threads", type=click.IntRange(min=1), metavar="N", help="How many threads read, decode and embed."),
         _option("--json", "as_json", is_flag=True, help="Print data for programs."),
         _option("-q", "--quiet", is_flag=True, help="No progress and no messages, only errors."),

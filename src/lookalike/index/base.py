@@ -29,6 +29,11 @@ class Index(Protocol):
         ...
 
     @property
+    def worn(self) -> str:
+        """Why it should be made anew, in words, because changes have worn it down; empty while it is good."""
+        ...
+
+    @property
     def dimension(self) -> int:
         """D of the vectors."""
         ...

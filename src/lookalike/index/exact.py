@@ -42,6 +42,7 @@ class ExactIndex:
 
     engine = "exact"
     recall = 1.0
+    worn = ""
 
     def __init__(self, dimension: int) -> None:
         self._dimension = dimension

@@ -9,6 +9,9 @@ from lookalike.catalog.base import Catalog
 from lookalike.embedding.base import Embedder
 from lookalike.images.limits import ImageLimits
 from lookalike.objects.base import Objects
+from lookalike.pipelines.answer_cache import AnswerCache
+from lookalike.pipelines.reply import Reply
+from lookalike.pipelines.shelf import ModelShelf
 from lookalike.pipelines.view import View
 
 
@@ -20,7 +23,9 @@ class Parts:
         catalog: the truth.
         objects: bytes of pictures that were added without a file.
         embedder: of the catalog's model.
+        models: the collection's own and further ones, by name.
         view: the index.
+        answers: given before.
         limits: what a picture may cost.
         folder: the collection's own; None for one in memory.
     """
@@ -28,6 +33,8 @@ class Parts:
     catalog: Catalog
     objects: Objects
     embedder: Embedder
+    models: ModelShelf
     view: View
+    answers: AnswerCache[Reply]
     limits: ImageLimits
     folder: Path | None

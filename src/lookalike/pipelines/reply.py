@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lookalike.core.records import Metadata
+from lookalike.core.records import Json, Metadata
+from lookalike.pipelines.recall_gauge import RecallFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,9 @@ class Hit:
         size_bytes: of the file.
         taken_at: `YYYY-MM-DDTHH:MM:SS` or None.
         camera: maker and model, or None.
+        group: ids of the near-identical pictures that this hit stands for, where groups were asked for.
+        opinion: similarity by a second opinion, on its own scale; None where there was none.
+        reason: what the second opinion says; `""` where there was none.
     """
 
     id: str
@@ -37,6 +41,9 @@ class Hit:
     size_bytes: int
     taken_at: str | None
     camera: str | None
+    group: tuple[str, ...] = ()
+    opinion: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,9 @@ class IndexFacts:
         count: pictures in it.
         dimension: of what it compared.
         projection_learnt_from: number of pictures the projection was learnt from; 0 where raw vectors were compared.
+        recall: the recall@10 measured when it was made; 1.0 where all pictures are compared.
+        parameters: how it was made.
+        gauge: what a sample of real searches, answered exactly too, tells of the recall; None where all are exact.
     """
 
     engine: str
@@ -56,6 +66,9 @@ class IndexFacts:
     count: int
     dimension: int
     projection_learnt_from: int
+    recall: float
+    parameters: dict[str, Json]
+    gauge: RecallFacts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +76,15 @@ class Reply:
     """The answer to one search.
 
     Attributes:
-        hits: best first; exactly k, or all that pass the filter where they are fewer.
+        hits: best first; exactly k, or all that pass the filter where they are fewer; with groups, k groups.
         plan: the way that was taken, in words.
-        exact: True where no closer picture can have been missed.
+        exact: True where no closer picture can have been missed. A second opinion changes the order of what was found.
         scanned: pictures compared.
         total_matching: pictures that pass the filter.
-        timings_ms: by stage: `refresh`, `embed`, `filter`, `search`, `fetch`, `total`; milliseconds.
-        model: id of the model whose vectors were compared.
+        timings_ms: by stage: `refresh`, `embed`, `cache`, `filter`, `search`, `opinion`, `fetch`, `total`; ms.
+        model: id of the model whose vectors were compared; of several, the mixture.
         index: what answered.
+        cached: True where the same question had just been answered; timings are then those of looking it up.
     """
 
     hits: tuple[Hit, ...]
@@ -81,3 +95,4 @@ class Reply:
     timings_ms: dict[str, float]
     model: str
     index: IndexFacts
+    cached: bool = False

@@ -2,163 +2,175 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-import numpy as np
-
-from lookalike.core.errors import BadQuery, LookalikeError, NotIndexed
+from lookalike.catalog.base import MAIN
+from lookalike.core.errors import BadQuery, LookalikeError
 from lookalike.core.filters import Filter
-from lookalike.core.records import FileRecord, ImageRecord, Neighbours
-from lookalike.core.vectors import Keys, Vectors, normalise
+from lookalike.core.records import Neighbours
+from lookalike.core.vectors import Keys, Pixels, Vectors
+from lookalike.index.base import check_wanted
+from lookalike.pipelines.answer_cache import Question, held_bytes
+from lookalike.pipelines.candidates import Found, grouped_candidates, single_candidates
+from lookalike.pipelines.fusion import Weight, fused
+from lookalike.pipelines.fusion_sources import sources
+from lookalike.pipelines.hits import hits_of
 from lookalike.pipelines.parts import Parts
-from lookalike.pipelines.pictures import pixels_of_picture
-from lookalike.pipelines.query import Crop, SourceKind, Term, combine
-from lookalike.pipelines.reply import Hit, Reply
+from lookalike.pipelines.reply import Reply
+from lookalike.pipelines.second_opinion import Opinion, SecondOpinion, reordered
+from lookalike.pipelines.timings import Timings
 
 _ATTEMPTS = 5
 
-Fetch = Callable[[str], bytes]
-"""Brings the bytes of a URL, or of standard input for `-`."""
 
+class Query(NamedTuple):
+    """What is searched for.
 
-class Timings:
-    """Milliseconds by stage."""
-
-    def __init__(self) -> None:
-        self.started = time.perf_counter()
-        self.by_stage: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time of a block to a stage."""
-        begun = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.by_stage[name] = self.by_stage.get(name, 0.0) + (time.perf_counter() - begun) * 1000
-
-    def finished(self) -> dict[str, float]:
-        """All stages and `total`."""
-        total = (time.perf_counter() - self.started) * 1000
-        return {name: round(ms, 3) for name, ms in {**self.by_stage, "total": total}.items()}
-
-
-def query_vector(terms: Sequence[Term], parts: Parts, *, fetch: Fetch, crop: Crop | None) -> Vectors:
-    """The raw vector of a query of several pictures, or of indexed ones.
-
-    Args:
-        terms: the pictures.
-        parts: the collection.
-        fetch: brings what is neither a file nor indexed.
-        crop: refused, for it is not clear what it would be a part of.
-    Returns:
-        shape (1, D), float32, of length 1.
-    Raises:
-        BadQuery: when a crop does not fit, or the terms cancel each other out.
-        NotIndexed: when an id is not in the collection, or several begin so.
-        ImageRefused: when a picture cannot be used.
-        FetchRefused: when a URL is not fetched.
+    Attributes:
+        vectors: by name of the model (`main`: the collection's own), shape (1, D), float32; all that the mixture names.
+        pixels: the picture itself, for a second opinion; None where there is not one picture.
     """
-    if crop is not None:
-        raise BadQuery("a crop needs a query of one picture whose pixels are at hand: a file, a URL or standard input")
-    vectors = np.concatenate([_vector_of(term, parts, fetch=fetch) for term in terms])
-    return combine(vectors, [term.weight for term in terms])
+
+    vectors: Mapping[str, Vectors]
+    pixels: Pixels | None = None
 
 
-def search(vector: Vectors, parts: Parts, *, k: int, where: Filter, timings: Timings) -> Reply:
-    """Find the k pictures nearest to a raw vector.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a search is to give.
+
+    Attributes:
+        k: how many hits.
+        where: what a picture must be.
+        recall: the share of the true nearest that is wanted; None for what the collection is set to, 1 for all.
+        grouped: near-identical pictures count as one.
+        mixture: models and their weights; empty for the collection's own model alone.
+        opinion: looks at the best again; None for none.
+    """
+
+    k: int = 10
+    where: Filter = field(default_factory=Filter.everything)
+    recall: float | None = None
+    grouped: bool = False
+    mixture: tuple[Weight, ...] = ()
+    opinion: SecondOpinion | None = None
+
+
+def search(query: Query, parts: Parts, *, wanted: Wanted, timings: Timings) -> Reply:
+    """Find the k pictures nearest to a query: cache, filter, candidates, second opinion, hits.
 
     Args:
-        vector: shape (1, D), float32.
+        query: its vectors, and its picture where that is needed.
         parts: the collection.
-        k: at least 1.
-        where: what a picture must be.
+        wanted: how many of what.
         timings: goes on counting.
     Returns:
-        exactly k hits if k pictures pass the filter, else all that do.
+        exactly k hits if k pictures (or groups) pass the filter, else all that do.
     Raises:
-        BadQuery: when k is less than 1.
+        BadQuery: when k is less than 1, the recall is no share, or a second opinion has no picture to look at.
     """
-    if k < 1:
-        raise BadQuery(f"expected k of at least 1, got {k}")
+    check_wanted(wanted.k, wanted.recall)
+    if wanted.opinion is not None and query.pixels is None:
+        raise BadQuery("a second opinion needs a query of one picture, not a sum of pictures or a vector")
+    with timings.stage("refresh"):
+        parts.view.refresh()
+    if wanted.opinion is not None:  # which looks at files, of whose changes the catalog does not know
+        return _searched(query, parts, wanted, timings)
+    with timings.stage("cache"):
+        question = _question(query, parts, wanted)
+        known = parts.answers.get(question)
+    if known is not None:
+        return replace(known, timings_ms=timings.finished(), cached=True)
+    reply = _searched(query, parts, wanted, timings)
+    parts.answers.put(question, reply, held_bytes(reply))
+    return reply
+
+
+def _searched(query: Query, parts: Parts, wanted: Wanted, timings: Timings) -> Reply:
     for _ in range(_ATTEMPTS):
-        with timings.stage("refresh"):
-            parts.view.refresh()
-            facts = parts.view.facts()
+        facts = parts.view.facts()
         with timings.stage("filter"):
-            allowed = parts.catalog.select(where) if where else None
+            allowed = parts.catalog.select(wanted.where) if wanted.where else None
         total = facts.count if allowed is None else len(allowed)
         with timings.stage("search"):
-            found = parts.view.search(vector, min(k, max(total, 1)), allowed=allowed)
+            found = _found(query, parts, wanted, allowed=allowed, total=total)
+        opinions: list[Opinion] = []
+        if wanted.opinion is not None:
+            with timings.stage("opinion"):
+                found, opinions = _looked_at_again(query, parts, wanted.opinion, found)
         with timings.stage("fetch"):
-            hits = _hits(found, parts, where)
-        if len(hits) == min(k, total):
+            hits = hits_of(found.candidates[: wanted.k], opinions, parts, wanted.where)
+        if len(hits) == min(wanted.k, total if not wanted.grouped else len(found.candidates)):
             return Reply(
                 hits=tuple(hits),
-                plan="exact" if allowed is None else f"exact over the {total} pictures that pass the filter",
+                plan=_plan(found, wanted, total, filtered=allowed is not None),
                 exact=found.exact,
                 scanned=found.scanned,
                 total_matching=total,
                 timings_ms=timings.finished(),
-                model=parts.catalog.model_id,
+                model=_mixture_text(wanted) or parts.catalog.model_id,
                 index=facts,
             )
+        with timings.stage("refresh"):
+            parts.view.refresh()
     raise LookalikeError(f"the collection changed {_ATTEMPTS} times while it was being searched; search again")
 
 
-def _vector_of(term: Term, parts: Parts, *, fetch: Fetch) -> Vectors:
-    if term.kind is SourceKind.ID:
-        return _stored_vector(term.text, parts)
-    picture = term.text if term.kind is SourceKind.FILE else fetch(term.text)
-    pixels = pixels_of_picture(picture, min_side=parts.embedder.card.input_side, limits=parts.limits)
-    return parts.embedder.embed([pixels])
-
-
-def _stored_vector(text: str, parts: Parts) -> Vectors:
-    matches = parts.catalog.find_ids(text)
-    if not matches:
-        raise NotIndexed(f"no picture in the collection has an id that begins with {text}")
-    if len(matches) > 1:
-        raise NotIndexed(f"several pictures have ids that begin with {text}, for example {matches[0]} and {matches[1]}")
-    keys = parts.catalog.keys(matches)
-    stored = parts.catalog.vectors(list(keys.values()))
-    if not len(stored.keys):
-        raise NotIndexed(f"the picture {matches[0]} has just been removed")
-    return normalise(stored.vectors.astype(np.float32))
-
-
-def _hits(found: Neighbours, parts: Parts, where: Filter) -> list[Hit]:
-    """The pictures found that are still there."""
-    keys: Keys = found.keys[0][found.keys[0] >= 0]
-    ids = parts.catalog.ids(keys.tolist())
-    images = parts.catalog.images(list(ids.values()))
-    files = parts.catalog.files_of(list(images))
-    fitting = parts.catalog.matching_paths(where, list(images)) if where else {}
-    there = [
-        (images[ids[key]], float(similarity))
-        for key, similarity in zip(keys.tolist(), found.similarities[0], strict=False)
-        if ids.get(key) in images
-    ]
-    return [
-        _hit(image, files.get(image.id, []), rank=rank, similarity=similarity, path=fitting.get(image.id))
-        for rank, (image, similarity) in enumerate(there, 1)
-    ]
-
-
-def _hit(image: ImageRecord, files: list[FileRecord], *, rank: int, similarity: float, path: str | None) -> Hit:
-    return Hit(
-        id=image.id,
-        rank=rank,
-        similarity=similarity,
-        path=path or (files[0].path if files else None),
-        copies=max(0, len(files) - 1),
-        metadata=image.metadata,
-        width=image.width,
-        height=image.height,
-        format=image.format,
-        size_bytes=image.size_bytes,
-        taken_at=image.taken_at,
-        camera=image.camera,
+def _question(query: Query, parts: Parts, wanted: Wanted) -> Question:
+    return Question(
+        version=(parts.catalog.version(), parts.view.generation),
+        vector=b"".join(vector.tobytes() for vector in query.vectors.values()),
+        model=_mixture_text(wanted),
+        where=str(wanted.where) if wanted.where else "",
+        k=wanted.k,
+        recall=wanted.recall,
+        collapse="group" if wanted.grouped else "none",
     )
+
+
+def _found(query: Query, parts: Parts, wanted: Wanted, *, allowed: Keys | None, total: int) -> Found:
+    """The candidates: k, or as many as a second opinion looks at."""
+    depth = max(wanted.k, wanted.opinion.depth if wanted.opinion else 0)
+
+    def nearest(k: int) -> Neighbours:
+        return _nearest(query, parts, wanted, min(k, max(total, 1)), allowed=allowed)
+
+    if not wanted.grouped:
+        return single_candidates(depth, search=nearest)
+    groups = parts.view.groups()
+    return grouped_candidates(depth, search=nearest, labels=groups.labels, members=groups.members, allowed=allowed)
+
+
+def _nearest(query: Query, parts: Parts, wanted: Wanted, k: int, *, allowed: Keys | None) -> Neighbours:
+    if not wanted.mixture:
+        return parts.view.search(query.vectors[MAIN], k, allowed=allowed, recall=wanted.recall)
+    by_model = sources(parts.catalog, parts.view, query.vectors)
+    return fused(by_model, wanted.mixture, parts.catalog, k=k, allowed=allowed)
+
+
+def _looked_at_again(query: Query, parts: Parts, opinion: SecondOpinion, found: Found) -> tuple[Found, list[Opinion]]:
+    """The candidates in the order of a second opinion, and what it says of each."""
+    if query.pixels is None:
+        raise BadQuery("a second opinion needs a query of one picture, not a sum of pictures or a vector")
+    ids = parts.catalog.ids([one.key for one in found.candidates])
+    there = [one for one in found.candidates if one.key in ids]
+    opinions = opinion.opinions(query.pixels, [ids[one.key] for one in there])
+    order = reordered(opinions)
+    return found._replace(candidates=[there[n] for n in order]), [opinions[n] for n in order]
+
+
+def _plan(found: Found, wanted: Wanted, total: int, *, filtered: bool) -> str:
+    plan = found.plan
+    if filtered and found.exact:
+        plan = f"exact over the {total} pictures that pass the filter"
+    if wanted.grouped:
+        plan += ", one of each group"
+    if wanted.opinion is not None:
+        plan += f", the best {len(found.candidates)} looked at again by {wanted.opinion.name}"
+    return plan
+
+
+def _mixture_text(wanted: Wanted) -> str:
+    return " + ".join(f"{one.weight:g}*{one.name}" for one in wanted.mixture)

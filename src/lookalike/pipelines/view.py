@@ -4,43 +4,36 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lookalike.catalog.base import Catalog
-from lookalike.core.errors import SnapshotDamaged
+from lookalike.core.errors import LookalikeError, SnapshotDamaged
 from lookalike.core.records import Neighbours
-from lookalike.core.vectors import HalfVectors, Keys, Vectors, as_vectors, normalise
-from lookalike.index.exact import ExactIndex
+from lookalike.core.vectors import Keys, Vectors, as_vectors, normalise
+from lookalike.index.choice import has_outgrown
 from lookalike.index.manifest import Manifest
-from lookalike.index.projection import LEAST_TO_LEARN, Projection, learn
+from lookalike.index.projection import LEAST_TO_LEARN, Projection
 from lookalike.index.snapshot import Snapshot, discard_snapshots, read_snapshot, write_snapshot
+from lookalike.pipelines.building import build, vectors_of_catalog
+from lookalike.pipelines.groups_in_step import GroupsInStep
+from lookalike.pipelines.held import Held, Projecting, Wish, as_float32, projected
+from lookalike.pipelines.recall_gauge import RecallGauge
 from lookalike.pipelines.reply import IndexFacts
+from lookalike.pipelines.rescore import Stored, rescored
 
-Projecting = Literal["auto", "off"]
+if TYPE_CHECKING:
+    from lookalike.index.groups import Groups
 
 _CHANGES_WORTH_SAVING = 1000
 _CHANGES_AT_ONCE = 4096
+_BUILT_AT_ONCE = 20_000
+_BUILDING = "building"
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Held:
-    """An index with the projection of all that is in it: searches take both from one of these.
-
-    Catching up changes the index in place, so that a search meanwhile sees some of the changes already; a new
-    projection comes with a new index.
-    """
-
-    index: ExactIndex
-    projection: Projection | None
-    tried_with: int  # how many vectors there were when a projection was last learnt, or was not to be had from them
-    seq: int
-    saved_seq: int  # -1 where it was not saved
 
 
 class View:
@@ -49,18 +42,26 @@ class View:
     The index is read from its snapshot where that is whole and fits, made anew from the catalog where not, and brought
     up to date by `refresh`. Nothing that the catalog holds depends on it.
 
+    A small index that has to be made anew is made at once; a large one goes on answering until `rebuild` or `tend`
+    has made the next.
+
     Args:
         catalog: the truth.
         folder: where snapshots lie; None keeps the index in memory alone.
-        projecting: `auto` learns a projection once the collection is large enough; `off` searches raw vectors.
+        wish: what the index is to be.
     """
 
-    def __init__(self, catalog: Catalog, folder: Path | None, *, projecting: Projecting) -> None:
+    def __init__(self, catalog: Catalog, folder: Path | None, *, wish: Wish) -> None:
         self._catalog = catalog
         self._folder = folder
-        self._projecting = projecting
+        self._wish = wish
         self._refreshing = threading.Lock()
-        self._held: _Held | None = None
+        self._held: Held | None = None
+        self._background: threading.Thread | None = None
+        self._rebuild_failed = False
+        self._gauge = RecallGauge(wish.recall)
+        self._groups = GroupsInStep()
+        self.generation = 0
         self.rebuilt_because: str | None = None
 
     @property
@@ -97,6 +98,9 @@ class View:
             count=len(held.index),
             dimension=held.index.dimension,
             projection_learnt_from=held.projection.learnt_from if held.projection else 0,
+            recall=held.index.recall,
+            parameters=held.index.parameters,
+            gauge=self._gauge.facts() if held.index.recall < 1 else None,
         )
 
     def refresh(self) -> None:
@@ -108,36 +112,69 @@ class View:
         with self._refreshing:
             self._held = self._rebuilt()
 
-    def search(self, vectors: Vectors, k: int, *, allowed: Keys | None = None) -> Neighbours:
+    def settle(self) -> None:
+        """Bring the index up to date and, where it is time, make it anew, however long that takes."""
+        held = self._refreshed()
+        if self._why_rebuild(held):
+            self.rebuild()
+
+    def tend(self) -> None:
+        """Where it is time to make the index anew, do so in the background; searches go on meanwhile."""
+        held = self._held
+        running = self._background is not None and self._background.is_alive()
+        if held is None or running or self._rebuild_failed:
+            return
+        why = self._why_rebuild(held)
+        if why:
+            _log.info("the index is made anew in the background: %s", why)
+            self._background = threading.Thread(target=self._rebuild_beside, name="lookalike-rebuild", daemon=True)
+            self._background.start()
+
+    def search(
+        self, vectors: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
+    ) -> Neighbours:
         """Find neighbours of raw vectors.
 
         Args:
             vectors: shape (N, D), float32, of the catalog's model, not necessarily unit length.
             k: at least 1.
             allowed: only these keys may be answered.
+            recall: as for `Index.search`; None for what the owner of the collection wants.
         Returns:
-            as `Index.search` gives them; similarities are cosines after the projection, if there is one.
+            as `Index.search` gives them; similarities are cosines after the projection, if there is one. Of one query
+            they are computed from the catalog's own vectors.
         Raises:
             DimensionMismatch, BadVectors, BadQuery: as `Index.search`.
         """
         held = self._current()
-        checked = as_vectors(vectors, dimension=self._catalog.dimension)
-        return held.index.search(_projected(checked, held.projection), k, allowed=allowed)
+        queries = projected(as_vectors(vectors, dimension=self._catalog.dimension), held.projection)
+        wanted = self._recall_to_ask() if recall is None else recall
 
-    def vectors_searched(self) -> tuple[Keys, Vectors]:
+        def search(depth: int) -> Neighbours:
+            return held.index.search(queries, depth, allowed=allowed, recall=wanted)
+
+        if len(queries) != 1:
+            return search(k)
+        found = rescored(queries, k, search=search, stored=lambda keys: self._stored(keys, held))
+        if not found.exact and recall is None:
+            self._gauge.observe(found, lambda: held.index.search(queries, k, allowed=allowed, recall=1.0))
+        return found
+
+    def vectors_searched(self) -> Stored:
         """What is compared, of all that the catalog holds now.
 
         Returns:
             keys, shape (N,), int64, ascending; and vectors, shape (N, d), float32, of length 1 or 0.
         """
         held = self._current()
-        parts = [
-            (stored.keys, normalise(_projected(_raw(stored.vectors), held.projection)))
-            for stored in self._catalog.all_vectors()
-        ]
+        parts = list(vectors_of_catalog(self._catalog, held.projection))
         if not parts:
-            return np.empty(0, np.int64), np.empty((0, held.index.dimension), np.float32)
-        return np.concatenate([keys for keys, _ in parts]), np.concatenate([vectors for _, vectors in parts])
+            return Stored(np.empty(0, np.int64), np.empty((0, held.index.dimension), np.float32))
+        return Stored(np.concatenate([keys for keys, _ in parts]), np.concatenate([rows for _, rows in parts]))
+
+    def stored(self, keys: Keys) -> Stored:
+        """The vectors of keys as they are searched, of length 1 or 0; those that are gone are left out."""
+        return self._stored(keys, self._current())
 
     def save(self) -> Manifest | None:
         """Write a snapshot if anything has changed since the last one.
@@ -158,7 +195,8 @@ class View:
                 model_id=self._catalog.model_id,
                 seq=held.seq,
                 lineage=self._catalog.lineage(held.seq),
-                projected=self._projecting,
+                projected=self._wish.projecting,
+                wanted=self._wish.engine,
             )
             self._held = replace(held, saved_seq=held.seq)
             return manifest
@@ -170,73 +208,115 @@ class View:
             if self._folder is not None:
                 discard_snapshots(self._folder)
 
-    def _current(self) -> _Held:
+    def close(self) -> None:
+        """End the gauge's thread, and wait for none. A rebuild in the background ends with the process."""
+        self._gauge.close()
+
+    def groups(self) -> Groups:
+        """Near-identical pictures, in step with the index; the first call looks through all vectors."""
+        held = self._current()
+        return self._groups.in_step(self._catalog, held)
+
+    def _recall_to_ask(self) -> float | None:
+        """What the index was made for; more while the gauge tells that it does not keep the promise."""
+        return 1 - (1 - self._wish.recall) / 4 if self._gauge.sinking else None
+
+    def _current(self) -> Held:
         return self._held or self._refreshed()
 
-    def _refreshed(self) -> _Held:
+    def _refreshed(self) -> Held:
         with self._refreshing:
             held = self._held or self._from_snapshot() or self._rebuilt()
             if held.projection is None and held.index.dimension != self._catalog.dimension:
                 held = self._rebuilt()  # the catalog was bound to its model since
             held = self._caught_up(held)
-            if self._should_learn(held):
+            if len(held.index) <= _BUILT_AT_ONCE and self._why_rebuild(held):
                 held = self._rebuilt()
             self._held = held
             return held
 
-    def _from_snapshot(self) -> _Held | None:
+    def _from_snapshot(self) -> Held | None:
         if self._folder is None or not self._folder.exists():  # none was ever saved
             return None
         try:
             snapshot = read_snapshot(self._folder)
             self._check_fits(snapshot.manifest)
         except SnapshotDamaged as error:
-            if self._catalog.facts().last_seq > 0:
+            if self._catalog.last_seq() > 0:
                 self.rebuilt_because = str(error)
                 _log.info("the index is made anew: %s", error)
             return None
         seq = snapshot.manifest.seq
-        return _Held(snapshot.index, snapshot.projection, _tried_with(snapshot), seq, saved_seq=seq)
+        return Held(
+            index=snapshot.index,
+            projection=snapshot.projection,
+            tried_with=_tried_with(snapshot),
+            seq=seq,
+            saved_seq=seq,
+        )
 
     def _check_fits(self, manifest: Manifest) -> None:
-        wanted = (self._catalog.model_id, self._projecting)
-        found = (manifest.model_id, manifest.projected)
+        wanted = (self._catalog.model_id, self._wish.projecting, self._wish.engine)
+        found = (manifest.model_id, manifest.projected, manifest.wanted)
         if found != wanted:
-            raise SnapshotDamaged(f"expected a snapshot of model and projection {wanted}, got {found}")
-        last_seq = self._catalog.facts().last_seq
+            raise SnapshotDamaged(f"expected a snapshot of model, projection and engine {wanted}, got {found}")
+        last_seq = self._catalog.last_seq()
         if manifest.seq > last_seq:
             raise SnapshotDamaged(f"the snapshot has applied change {manifest.seq}, the catalog's last is {last_seq}")
         if manifest.lineage != self._catalog.lineage(manifest.seq):
             raise SnapshotDamaged(f"the snapshot has applied {manifest.seq} changes of another history of the catalog")
 
-    def _caught_up(self, held: _Held) -> _Held:
+    def _caught_up(self, held: Held) -> Held:
+        if held.seq == self._catalog.last_seq():
+            return held
         changes = self._catalog.changes(held.seq)
         for start in range(0, len(changes), _CHANGES_AT_ONCE):
             some = changes[start : start + _CHANGES_AT_ONCE]
             held.index.remove(np.array([change.key for change in some if change.removed], np.int64))
             stored = self._catalog.vectors([change.key for change in some if not change.removed])
-            held.index.upsert(stored.keys, _projected(_raw(stored.vectors), held.projection))
+            held.index.upsert(stored.keys, projected(as_float32(stored.vectors), held.projection))
         return replace(held, seq=changes[-1].seq) if changes else held
 
-    def _rebuilt(self) -> _Held:
-        facts = self._catalog.facts()
-        projection = None
-        if self._projecting == "auto":
-            units = (normalise(_raw(stored.vectors)) for stored in self._catalog.all_vectors())
-            projection = learn(units, count=facts.images)
-        index = ExactIndex(projection.dimension if projection else self._catalog.dimension)
-        for stored in self._catalog.all_vectors():
-            index.upsert(stored.keys, _projected(_raw(stored.vectors), projection))
-        return _Held(index, projection, facts.images, facts.last_seq, saved_seq=-1)
+    def _rebuilt(self) -> Held:
+        held = build(self._catalog, self._wish, workplace=self._folder / _BUILDING if self._folder else None)
+        self.generation += 1
+        self._gauge.reset()
+        return held
 
-    def _should_learn(self, held: _Held) -> bool:
-        """Once there is enough to learn from, and again when the collection has doubled or halved."""
-        if self._projecting == "off":
-            return False
+    def _rebuild_beside(self) -> None:
+        """Build without keeping searches from the index that there is, then take its place."""
+        try:
+            held = build(self._catalog, self._wish, workplace=self._folder / _BUILDING if self._folder else None)
+            with self._refreshing:
+                self._held = self._caught_up(held)
+                self.generation += 1
+            self._gauge.reset()
+        except (LookalikeError, OSError, MemoryError):
+            self._rebuild_failed = True  # it would fail again; the index that there is goes on
+            _log.exception("the index could not be made anew in the background; the old one goes on answering")
+
+    def _why_rebuild(self, held: Held) -> str:
+        """In words; empty while the index is good as it is."""
         count = len(held.index)
+        if has_outgrown(held.index.engine, count, self._wish.engine):
+            return f"the collection holds {count} pictures now"
+        if self._should_learn(held, count):
+            return f"the projection was learnt when there were {held.tried_with} pictures, now there are {count}"
+        if self._gauge.sinking:
+            return f"the measured recall sank to {self._gauge.facts().recall:.3f}"
+        return held.index.worn
+
+    def _should_learn(self, held: Held, count: int) -> bool:
+        """Once there is enough to learn from, and again when the collection has doubled or halved."""
+        if self._wish.projecting == "off":
+            return False
         if held.tried_with < LEAST_TO_LEARN:
             return count >= LEAST_TO_LEARN
         return not held.tried_with // 2 < count < held.tried_with * 2
+
+    def _stored(self, keys: Keys, held: Held) -> Stored:
+        stored = self._catalog.vectors(keys)
+        return Stored(stored.keys, normalise(projected(as_float32(stored.vectors), held.projection)))
 
 
 def _tried_with(snapshot: Snapshot) -> int:
@@ -244,10 +324,4 @@ def _tried_with(snapshot: Snapshot) -> int:
     return snapshot.projection.learnt_from if snapshot.projection else snapshot.manifest.count
 
 
-def _raw(vectors: HalfVectors) -> Vectors:
-    return vectors.astype(np.float32)
-
-
-def _projected(vectors: Vectors, projection: Projection | None) -> Vectors:
-    """As the index takes them; projected ones are brought to length 1 before, for the centring's sake."""
-    return vectors if projection is None else projection.apply(normalise(vectors))
+__all__ = ["Projecting", "View", "Wish"]

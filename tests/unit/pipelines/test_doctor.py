@@ -29,7 +29,7 @@ from lookalike.models.store import default_model
 from lookalike.objects.local import LocalObjects
 from lookalike.objects.memory import MemoryObjects
 from lookalike.pipelines.doctor import Finding, ModelPlace, Patient, Status, environment, examine, repair
-from lookalike.pipelines.view import View
+from lookalike.pipelines.view import View, Wish
 from tests.unit.pipelines.small_collection import EMBEDDER, encoded, picture, put
 
 
@@ -52,7 +52,7 @@ def patient(tmp_path: Path) -> Iterator[Patient]:
         put(catalog(), photos / f"{n}.jpg", encoded(picture(n)))
     objects.put(encoded(picture(6)))
     put(catalog(), None, encoded(picture(6)))
-    view = View(catalog(), folder / "snapshots", projecting="auto")
+    view = View(catalog(), folder / "snapshots", wish=Wish(projecting="auto"))
     view.refresh()
     view.save()
     yield Patient(
@@ -62,7 +62,7 @@ def patient(tmp_path: Path) -> Iterator[Patient]:
         open_embedder=lambda: EMBEDDER,
         model=None,
         snapshots=folder / "snapshots",
-        projecting="auto",
+        wish=Wish(projecting="auto"),
         lock_holder=writer_lock(folder / "catalog.sqlite").holder,
     )
     opened[0].close()
@@ -111,7 +111,7 @@ def test_a_collection_in_memory_is_examined_too() -> None:
         open_embedder=lambda: EMBEDDER,
         model=None,
         snapshots=None,
-        projecting="off",
+        wish=Wish(projecting="off"),
         lock_holder=lambda: None,
     )
     assert not_fine(examine(patient)) == []
@@ -232,7 +232,7 @@ def test_an_index_that_is_behind_is_fine_and_one_of_another_setting_or_history_i
     with catalog.transaction() as transaction:
         transaction.remove_images([sorted(catalog.known_ids())[0]])
     assert not_fine(examine(patient)) == []
-    assert "setting is off" in the_only(examine(replace(patient, projecting="off"))).what
+    assert "setting is off" in the_only(examine(replace(patient, wish=Wish(projecting="off")))).what
     with catalog.transaction() as transaction:
         transaction.remove_images(sorted(catalog.known_ids()))
     change(patient, "UPDATE settings SET value = '1' WHERE name = 'last_seq'")

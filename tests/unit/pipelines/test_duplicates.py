@@ -19,7 +19,7 @@ from lookalike.core.filters import Filter
 from lookalike.pipelines.duplicate_candidates import candidates
 from lookalike.pipelines.duplicates import DuplicateGroup, DuplicateKind, find_duplicates
 from lookalike.pipelines.second_look import are_copies, signature
-from lookalike.pipelines.view import View
+from lookalike.pipelines.view import View, Wish
 from tests.photos import some_photos
 from tests.unit.pipelines.small_collection import encoded, new_catalog, picture, put
 
@@ -38,7 +38,7 @@ def found(catalog: Catalog, **options: Any) -> list[DuplicateGroup]:
                 return Path(file.path).read_bytes()
         return None
 
-    return find_duplicates(catalog, View(catalog, None, projecting="off"), pictures=content, **options)
+    return find_duplicates(catalog, View(catalog, None, wish=Wish(projecting="off")), pictures=content, **options)
 
 
 def told(groups: list[DuplicateGroup]) -> list[list[tuple[str, DuplicateKind]]]:
@@ -109,7 +109,7 @@ def test_pictures_without_a_file_are_found_by_their_bytes(catalog: MemoryCatalog
     contents = {}
     for data in (encoded(picture(1), "PNG"), encoded(picture(1), "BMP"), encoded(picture(2), "PNG")):
         contents[put(catalog, None, data)] = data
-    view = View(catalog, None, projecting="off")
+    view = View(catalog, None, wish=Wish(projecting="off"))
     groups = find_duplicates(catalog, view, pictures=contents.get)
     assert told(groups) == [[("-", BYTE), ("-", PIXEL)]]
     assert find_duplicates(catalog, view, pictures=lambda _: None) == []

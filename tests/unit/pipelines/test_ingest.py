@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -489,7 +490,7 @@ def test_ctrl_c_anywhere_keeps_what_was_complete_and_a_second_run_goes_on(
 
     monkeypatch.undo()
     again = new_parts(embedder=CountingEmbedder())
-    parts = Parts(parts.catalog, parts.objects, again.embedder, parts.view, parts.limits, parts.folder)
+    parts = replace(parts, embedder=again.embedder)
     finished = run(parts, photos)
     assert counts(finished) == {"added": N - len(kept)} | ({"unchanged": len(kept)} if kept else {})
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lookalike.catalog.base import MAIN
 from lookalike.core.errors import BadQuery, LookalikeError, NotIndexed
 from lookalike.core.filters import Filter
 from lookalike.core.records import ImageRecord, Metadata
@@ -17,8 +18,11 @@ from lookalike.images.decode import decode
 from lookalike.pipelines.ingest import IngestOptions, ingest
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.query import Crop, parse_query
+from lookalike.pipelines.query_vector import query_vector
 from lookalike.pipelines.reply import Reply
-from lookalike.pipelines.search import Timings, query_vector, search
+from lookalike.pipelines.search import Query, Wanted, search
+from lookalike.pipelines.timings import Timings
+from lookalike.pipelines.understand import understand
 from tests.collections import D, new_parts, png, write
 
 N, K = 20, 5
@@ -56,7 +60,7 @@ QUERY = np.random.default_rng(6).normal(size=(1, D)).astype(np.float32)
 
 def ask(parts: Parts, k: int = K, where: str | None = None, query: Any = QUERY) -> Reply:
     filter_ = Filter.everything() if where is None else Filter.parse(where)
-    return search(query, parts, k=k, where=filter_, timings=Timings())
+    return search(Query({MAIN: query}), parts, wanted=Wanted(k=k, where=filter_), timings=Timings())
 
 
 def naive(vectors: Any, numbers: Any, k: int) -> list[tuple[str, float]]:
@@ -201,7 +205,7 @@ def test_answers_are_whole_while_pictures_come_and_go(parts: Parts, vectors: Any
 def test_the_timings_have_names_and_a_total(parts: Parts) -> None:
     timings = ask(parts).timings_ms
 
-    assert set(timings) == {"refresh", "filter", "search", "fetch", "total"}
+    assert set(timings) == {"refresh", "cache", "filter", "search", "fetch", "total"}
     assert all(ms >= 0 for ms in timings.values())
     assert timings["total"] >= max(timings.values())
 
@@ -236,8 +240,8 @@ def fetch_nothing(source: str) -> bytes:
     raise AssertionError(f"{source} was fetched")
 
 
-def vector_of(text: str, parts: Parts, *, fetch: Any = fetch_nothing, crop: Crop | None = None) -> Any:
-    return query_vector(parse_query(text), parts, fetch=fetch, crop=crop)
+def vector_of(text: str, parts: Parts, *, fetch: Any = fetch_nothing) -> Any:
+    return query_vector(parse_query(text), parts, model=MAIN, fetch=fetch)
 
 
 def test_an_id_or_its_beginning_stands_for_the_stored_vector() -> None:
@@ -274,5 +278,13 @@ def test_an_expression_is_the_weighted_sum_of_its_pictures(
 
 
 def test_a_crop_of_several_pictures_or_of_an_id_is_refused(parts: Parts) -> None:
-    with pytest.raises(BadQuery, match="a crop needs"):
-        vector_of(image_id(1), parts, crop=Crop(0, 0, 1, 1, relative=True))
+    for text in (image_id(1), f"{image_id(1)} + {image_id(2)}"):
+        with pytest.raises(BadQuery, match="a crop needs"):
+            understand(
+                text,
+                parts,
+                models=[MAIN],
+                crop=Crop(0, 0, 1, 1, relative=True),
+                for_opinion=False,
+                stored=fetch_nothing,
+            )

@@ -20,7 +20,7 @@ from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import BadQuery, BadVectors, DimensionMismatch, StorageFailed
 from lookalike.core.records import ImageRecord
 from lookalike.index.projection import LEAST_TO_LEARN
-from lookalike.pipelines.view import Projecting, View
+from lookalike.pipelines.view import Projecting, View, Wish
 from tests.damage import damaged
 
 D = 24
@@ -80,7 +80,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def opened(catalog: Catalog, folder: Path | None, *, projecting: Projecting = "auto") -> View:
-    view = View(catalog, folder, projecting=projecting)
+    view = View(catalog, folder, wish=Wish(projecting=projecting))
     view.refresh()
     return view
 
@@ -127,7 +127,7 @@ def test_the_first_refresh_makes_the_index_and_the_next_opening_reads_its_snapsh
     catalog: Catalog, folder: Path
 ) -> None:
     put(catalog, range(MANY))
-    first = View(catalog, folder, projecting="auto")
+    first = View(catalog, folder, wish=Wish(projecting="auto"))
     assert not first.loaded
     first.refresh()
     assert first.rebuilt_because is None, "the very first index is not made anew"
@@ -151,7 +151,7 @@ def test_an_empty_catalog_is_searched_without_a_word(catalog: Catalog, folder: P
     assert [array.shape for array in view.vectors_searched()] == [(0,), (0, D)]
     view.save()
     put(catalog, range(3))
-    for one in (view, View(catalog, folder, projecting="auto")):
+    for one in (view, View(catalog, folder, wish=Wish(projecting="auto"))):
         one.refresh()
         assert one.rebuilt_because is None
         assert_in_step(one, catalog)
@@ -341,7 +341,7 @@ def test_a_projection_is_learnt_once_there_is_enough_and_again_when_doubled_or_h
     view.save()
     put(catalog, ["one more"])
     count = LEAST_TO_LEARN
-    for one in (view, View(catalog, folder, projecting="auto")):
+    for one in (view, View(catalog, folder, wish=Wish(projecting="auto"))):
         one.refresh()
         assert one.projection is not None
         assert one.projection.learnt_from == count
@@ -363,7 +363,7 @@ def test_a_projection_is_learnt_once_there_is_enough_and_again_when_doubled_or_h
 
 
 def assert_learnt_from(count: int, running: View, catalog: Catalog, folder: Path) -> None:
-    for view in (running, View(catalog, folder, projecting="auto")):
+    for view in (running, View(catalog, folder, wish=Wish(projecting="auto"))):
         view.refresh()
         assert view.projection is not None
         assert view.projection.learnt_from == view.facts().projection_learnt_from == count
@@ -379,7 +379,7 @@ def test_where_nothing_can_be_learnt_that_is_not_tried_at_every_refresh(
     assert view.search(QUERIES, 3).keys.tolist() == [[1, 2, 3]] * len(QUERIES)
     view.save()
     monkeypatch.setattr(View, "_rebuilt", lambda self: pytest.fail("made anew without need"))
-    for one in (view, View(catalog, folder, projecting="auto")):
+    for one in (view, View(catalog, folder, wish=Wish(projecting="auto"))):
         one.refresh()
         put(catalog, [0], vectors=vector("same")[None])
         one.refresh()

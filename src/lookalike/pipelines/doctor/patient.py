@@ -9,7 +9,7 @@ from pathlib import Path
 from lookalike.catalog.base import Catalog
 from lookalike.embedding.base import Embedder
 from lookalike.objects.base import Objects
-from lookalike.pipelines.view import Projecting
+from lookalike.pipelines.view import Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Patient:
         open_embedder: opens the model of the collection, making its file where that is missing or damaged.
         model: where its file is expected; None where it is not a file.
         snapshots: folder of the index; None where it lives in memory.
-        projecting: as the view is told.
+        wish: as the view is told.
         lock_holder: who is writing at this moment, in words; None where nobody is.
     """
 
@@ -46,5 +46,5 @@ class Patient:
     open_embedder: Callable[[], Embedder]
     model: ModelPlace | None
     snapshots: Path | None
-    projecting: Projecting
+    wish: Wish
     lock_holder: Callable[[], str | None]

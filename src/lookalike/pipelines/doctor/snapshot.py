@@ -9,11 +9,14 @@ import numpy as np
 from lookalike.catalog.base import Catalog
 from lookalike.core.errors import SnapshotDamaged
 from lookalike.core.vectors import HalfVectors, Vectors, normalise
+from lookalike.index.base import Index
+from lookalike.index.exact import ExactIndex
 from lookalike.index.snapshot import Snapshot, read_snapshot
 from lookalike.pipelines.doctor.finding import Finding, fine, problem, warning
 from lookalike.pipelines.doctor.patient import Patient
 
 _TOLERANCE = 1e-4
+_SAMPLED_OF_A_BATCH = 20
 _NOTHING_LOST = "nothing is lost: it is made anew from the catalog at the next search, or now by --repair"
 _REPAIR = "run `lookalike doctor --repair`, which makes it anew from the catalog"
 
@@ -47,8 +50,8 @@ def _misfit(found: Snapshot, patient: Patient, catalog: Catalog) -> str:
     manifest = found.manifest
     if manifest.model_id != catalog.model_id:
         return f"holds vectors of model {manifest.model_id[:12]}, the catalog is of {catalog.model_id[:12]}"
-    if manifest.projected != patient.projecting:
-        return f"was made with projection {manifest.projected}, the setting is {patient.projecting}"
+    if manifest.projected != patient.wish.projecting:
+        return f"was made with projection {manifest.projected}, the setting is {patient.wish.projecting}"
     if manifest.seq > catalog.facts().last_seq:
         return f"has applied change {manifest.seq}, the catalog's last is {catalog.facts().last_seq}"
     if manifest.lineage != catalog.lineage(manifest.seq):
@@ -59,6 +62,8 @@ def _misfit(found: Snapshot, patient: Patient, catalog: Catalog) -> str:
 def _compared(found: Snapshot, catalog: Catalog) -> Finding:
     """The vectors one by one against the catalog's; those that have changed since are left out."""
     later = [change.key for change in catalog.changes(found.manifest.seq)]
+    if not isinstance(found.index, ExactIndex):
+        return _sampled(found, found.index, catalog, later)
     keys, rows = found.index.held()
     order = np.argsort(keys)
     keys, rows = keys[order], rows[order]
@@ -75,6 +80,21 @@ def _compared(found: Snapshot, catalog: Catalog) -> Finding:
     if same != np.count_nonzero(~np.isin(keys, later)):
         return problem("snapshot", "holds pictures that the catalog does not", _REPAIR)
     return fine("snapshot", f"its {same} vectors are those of the catalog")
+
+
+def _sampled(found: Snapshot, index: Index, catalog: Catalog, later: list[int]) -> Finding:
+    """Some of the catalog's vectors, each of which the index must hold under its key; and as many as the catalog."""
+    gone = len(catalog.changes(found.manifest.seq)) == 0 and len(index) != catalog.facts().images
+    if gone:
+        return problem("snapshot", f"holds {len(index)} pictures, the catalog {catalog.facts().images}", _REPAIR)
+    looked_at = 0
+    for stored in catalog.all_vectors():
+        stays = np.flatnonzero(~np.isin(stored.keys, later))[:: max(1, len(stored.keys) // _SAMPLED_OF_A_BATCH)]
+        for key, row in zip(stored.keys[stays], _searched(stored.vectors[stays], found), strict=True):
+            if row.any() and index.search(row[None], 1, allowed=key[None]).similarities[0, 0] < 1 - _TOLERANCE:
+                return problem("snapshot", "holds other vectors than the catalog", _REPAIR)
+            looked_at += 1
+    return fine("snapshot", f"{looked_at} of its {len(index)} vectors were compared: they are those of the catalog")
 
 
 def _searched(vectors: HalfVectors, found: Snapshot) -> Vectors:

@@ -1,0 +1,118 @@
+"""The models of a collection, opened by the names under which it knows them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from lookalike.catalog.base import MAIN, Catalog, FurtherModel
+from lookalike.core.errors import BadQuery, ModelUnavailable, StorageFailed, WrongModel
+from lookalike.embedding.base import Embedder
+
+OpenModel = Callable[[str], Embedder]
+"""Opens `int8`, `fp32` or the path of an ONNX file."""
+
+
+class ModelShelf:
+    """Opens models when they are first needed, and keeps them. Safe to use from many threads.
+
+    Files of further models are copied into the collection's folder, under their SHA-256, so that they are there when
+    the collection is opened again.
+
+    Args:
+        catalog: knows the names of further models.
+        main: of the collection's own model.
+        folder: where files are kept; None in memory.
+        open_model: opens one.
+        own_models: the ids of models that come with the install, by name; these need no file.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        main: Embedder,
+        *,
+        folder: Path | None,
+        open_model: OpenModel,
+        own_models: dict[str, str],
+    ) -> None:
+        self._catalog = catalog
+        self._main = main
+        self._folder = folder
+        self._open_model = open_model
+        self._own = {model_id: name for name, model_id in own_models.items()}
+        self._opening = threading.Lock()
+        self._opened: dict[str, Embedder] = {}  # by model id
+
+    def embedder(self, name: str) -> Embedder:
+        """The embedder of a model of the collection.
+
+        Args:
+            name: `main`, or that of a further model.
+        Raises:
+            BadQuery: when the collection has no such model.
+            ModelUnavailable: when its file cannot be read.
+        """
+        if name == MAIN:
+            return self._main
+        models = {model.name: model for model in self._catalog.further_models()}
+        if name not in models:
+            raise BadQuery(f"expected a model of the collection ({', '.join([MAIN, *models])}), got {name[:80]!r}")
+        with self._opening:
+            model_id = models[name].model_id
+            if model_id not in self._opened:
+                self._opened[model_id] = self._reopened(models[name])
+            return self._opened[model_id]
+
+    def add(self, name: str, source: str) -> Embedder:
+        """Make a further model known to the collection. Idempotent.
+
+        Args:
+            name: under which it is to be known.
+            source: `int8`, `fp32` or the path of an ONNX file.
+        Raises:
+            BadInput, WrongModel: as `Catalog.add_further_model`.
+            ModelUnavailable: when it cannot be opened.
+            StorageFailed: when its file cannot be kept.
+        """
+        embedder = self._open_model(source)
+        self._catalog.add_further_model(name, embedder.card.id, embedder.card.dimension)
+        with self._opening:
+            self._opened[embedder.card.id] = embedder
+            if self._folder is not None and embedder.card.id not in self._own:
+                _keep(Path(os.path.expanduser(source)), self._folder / f"{embedder.card.id}.onnx")
+        return embedder
+
+    def open(self, source: str) -> Embedder:
+        """Open a model that the collection need not know."""
+        return self._open_model(source)
+
+    def _reopened(self, model: FurtherModel) -> Embedder:
+        own = self._own.get(model.model_id)
+        path = self._folder / f"{model.model_id}.onnx" if self._folder is not None else None
+        if own is None and (path is None or not path.is_file()):
+            raise ModelUnavailable(
+                f"the file of the model {model.name!r} is not with the collection any more: "
+                f"add it again with `lookalike model add {model.name} FILE`"
+            )
+        embedder = self._open_model(own or str(path))
+        if embedder.card.id != model.model_id:
+            raise WrongModel(f"the file of the model {model.name!r} holds another model: add it again under its name")
+        return embedder
+
+
+def _keep(source: Path, target: Path) -> None:
+    """Copy a file whole, or not at all."""
+    if target.exists():
+        return
+    part = target.with_suffix(f".{secrets.token_hex(4)}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(source.read_bytes())
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise StorageFailed(f"the model cannot be kept in {target.parent}: {error.strerror or error}") from error

@@ -1,0 +1,119 @@
+"""Understanding what is asked: from anything that can be searched for to vectors, and the picture where it is one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.catalog.base import MAIN
+from lookalike.core.errors import BadQuery, BadVectors
+from lookalike.core.vectors import Pixels, Vectors, as_vectors, normalise
+from lookalike.pipelines.parts import Parts
+from lookalike.pipelines.pictures import Picture, pixels_of_picture
+from lookalike.pipelines.query import Crop, SourceKind, Term, parse_query
+from lookalike.pipelines.query_vector import Fetch, indexed_id, query_vector
+from lookalike.pipelines.search import Query
+from lookalike.pipelines.standard_input import read_standard_input
+
+
+class Understood(NamedTuple):
+    """A query as it is searched for.
+
+    Attributes:
+        query: its vectors, and its picture if it is one.
+        text: for people.
+        pixels: the picture to show beside the answer; None where there is none.
+    """
+
+    query: Query
+    text: str
+    pixels: Pixels | None
+
+
+def understand(
+    asked: Picture, parts: Parts, *, models: Sequence[str], crop: Crop | None, for_opinion: bool, stored: Fetch
+) -> Understood:
+    """Compute the vectors of a query.
+
+    Args:
+        asked: a picture, an id, a URL, an expression, or a raw vector of the collection's own model.
+        parts: the collection.
+        models: whose vectors are needed.
+        crop: the part of the picture that is meant.
+        for_opinion: whether the picture is needed as it is, not small, also of an indexed one.
+        stored: brings the bytes of an indexed picture by its id.
+    Raises:
+        BadQuery: when it cannot be understood, or asks for what it does not hold.
+        ImageRefused, FetchRefused, BadVectors, NotIndexed: when it cannot be used.
+    """
+    if isinstance(asked, np.ndarray) and asked.ndim == 1:
+        return _of_vector(asked, parts, models=models, crop=crop)
+    if isinstance(asked, str):
+        terms = parse_query(asked)
+        if len(terms) > 1 or terms[0].kind is SourceKind.ID or terms[0].weight != 1:
+            return _of_terms(asked, terms, parts, models=models, crop=crop, for_opinion=for_opinion, stored=stored)
+        return _of_picture(*_one_picture(asked, terms[0], parts), parts, models, crop=crop, whole=for_opinion)
+    text = os.path.basename(asked) if isinstance(asked, os.PathLike) else "the picture given"
+    return _of_picture(asked, text, parts, models, crop=crop, whole=for_opinion)
+
+
+def _of_vector(vector: NDArray[np.generic], parts: Parts, *, models: Sequence[str], crop: Crop | None) -> Understood:
+    if crop is not None:
+        raise BadQuery("a crop needs a picture, got a vector")
+    if list(models) != [MAIN]:
+        raise BadQuery("a search by several models needs a picture, got a vector of one model")
+    given = as_vectors(vector, dimension=parts.catalog.dimension)
+    if not given.any():
+        raise BadVectors("expected a vector with a direction, got one of length 0")
+    return Understood(Query({MAIN: normalise(given)}), "a vector", None)
+
+
+def _of_terms(
+    text: str,
+    terms: Sequence[Term],
+    parts: Parts,
+    *,
+    models: Sequence[str],
+    crop: Crop | None,
+    for_opinion: bool,
+    stored: Fetch,
+) -> Understood:
+    if crop is not None:
+        raise BadQuery("a crop needs a query of one picture whose pixels are at hand: a file, a URL or standard input")
+    fetch = cache(lambda source: _fetched(source, parts))
+    vectors: dict[str, Vectors] = {name: query_vector(terms, parts, model=name, fetch=fetch) for name in models}
+    pixels = None
+    if for_opinion and len(terms) == 1 and terms[0].kind is SourceKind.ID:
+        data = stored(indexed_id(terms[0].text, parts))
+        pixels = pixels_of_picture(data, min_side=None, limits=parts.limits)
+    return Understood(Query(vectors, pixels), text, None)
+
+
+def _one_picture(asked: str, term: Term, parts: Parts) -> tuple[Picture, str]:
+    if term.kind is SourceKind.FILE:
+        return term.text, os.path.basename(asked)
+    return _fetched(term.text, parts), term.text if term.kind is SourceKind.URL else "standard input"
+
+
+def _of_picture(
+    picture: Picture, text: str, parts: Parts, models: Sequence[str], *, crop: Crop | None, whole: bool
+) -> Understood:
+    embedders = {name: parts.models.embedder(name) for name in models}
+    side = max(embedder.card.input_side for embedder in embedders.values())
+    pixels = pixels_of_picture(picture, min_side=None if crop is not None or whole else side, limits=parts.limits)
+    pixels = crop.cut(pixels) if crop is not None else pixels
+    vectors = {name: embedder.embed([pixels]) for name, embedder in embedders.items()}
+    return Understood(Query(vectors, pixels), text, pixels)
+
+
+def _fetched(source: str, parts: Parts) -> bytes:
+    if source == "-":
+        return read_standard_input(max_bytes=parts.limits.max_bytes)
+    from lookalike.images.fetch import fetch  # brings in http and ssl, which are slow to import
+
+    return fetch(source)
