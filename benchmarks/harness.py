@@ -19,6 +19,7 @@ QUESTIONS = (
     "indexing_speed",
     "second_run",
     "search_start",
+    "answer_cache",
     "memory",
     "retrieval_quality",
     "altered_copies",

@@ -1,0 +1,48 @@
+"""How long it takes to answer a question that was asked before. A few seconds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.harness import Bench, timed
+from benchmarks.rows import Row, measured, median, quartiles
+from lookalike.core.records import ImageRecord
+from lookalike.core.vectors import Vectors
+from lookalike.pipelines.answer_cache import AnswerCache, Question, held_bytes
+
+QUESTION = "How long does a query take whose answer is in the cache?"
+D, HITS = 1280, 10
+QUESTIONS = 1000
+ROUNDS = 50
+
+
+def measure(bench: Bench) -> None:
+    bench.add(_cache_alone(bench))
+
+
+def _cache_alone(bench: Bench) -> Row:
+    """Make the question of a vector and get its answer: all but what a collection does around it."""
+    vectors = np.random.default_rng(0).standard_normal((bench.size(QUESTIONS), D), dtype=np.float32)
+    cache: AnswerCache[tuple[ImageRecord, ...]] = AnswerCache(2**30)
+    for n, vector in enumerate(vectors):
+        answer = tuple(ImageRecord(f"{n:032d}{rank:032d}", 640, 480, "jpeg", 100_000) for rank in range(HITS))
+        cache.put(_question(vector), answer, held_bytes(answer))
+    microseconds = []
+    for _ in range(ROUNDS):
+        bench.tick()
+        seconds, answers = timed(lambda: [cache.get(_question(vector)) for vector in vectors])
+        if None in answers:
+            raise RuntimeError(f"expected only hits, got {cache.facts()}")
+        microseconds.append(seconds / len(vectors) * 1e6)
+    return measured(
+        "the cache alone, of a vector of 1280 numbers",
+        median(microseconds),
+        "µs",
+        spread=quartiles(microseconds),
+        target="<= 50 µs",
+        note=f"median of {ROUNDS} rounds over {len(vectors):,} questions. The target is that of a whole query",
+    )
+
+
+def _question(vector: Vectors) -> Question:
+    return Question(version=(1, 1), vector=vector.tobytes(), model="m" * 64, where="year > 2000", k=HITS)
