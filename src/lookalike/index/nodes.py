@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.errors import BadInput, DimensionMismatch, SnapshotDamaged
-from lookalike.core.records import Neighbours
+from lookalike.core.records import Json, Neighbours
 from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors
 from lookalike.index.base import Index, check_wanted
 from lookalike.index.node_members import Grouped, NodeMembers
@@ -62,6 +62,26 @@ class NodeIndex:
     def inner(self) -> Index:
         """The index of nodes."""
         return self._inner
+
+    @property
+    def engine(self) -> str:
+        """That of the inner index."""
+        return self._inner.engine
+
+    @property
+    def recall(self) -> float:
+        """That of the inner index, which was measured over different vectors."""
+        return self._inner.recall
+
+    @property
+    def parameters(self) -> dict[str, Json]:
+        """Those of the inner index."""
+        return self._inner.parameters
+
+    @property
+    def worn(self) -> str:
+        """As the inner index says."""
+        return self._inner.worn
 
     @property
     def dimension(self) -> int:
@@ -141,21 +161,36 @@ class NodeIndex:
         """
         try:
             with np.load(source, allow_pickle=False) as arrays:
-                return cls._from_arrays(inner, dict(arrays))
+                return cls.over(
+                    inner,
+                    nodes=arrays["nodes"].astype(np.int64),
+                    hashes=arrays["hashes"].astype("S16"),
+                    keys=arrays["keys"].astype(np.int64),
+                    nodes_of_keys=arrays["nodes_of_keys"].astype(np.int64),
+                )
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise SnapshotDamaged(f"{FILE} cannot be read: {error}") from error
 
     @classmethod
-    def _from_arrays(cls, inner: Index, arrays: Mapping[str, NDArray[np.generic]]) -> NodeIndex:
-        nodes, hashes = arrays["nodes"].astype(np.int64), arrays["hashes"].astype("S16")
-        keys, nodes_of_keys = arrays["keys"].astype(np.int64), arrays["nodes_of_keys"].astype(np.int64)
+    def over(cls, inner: Index, *, nodes: Keys, hashes: Hashes, keys: Keys, nodes_of_keys: Keys) -> NodeIndex:
+        """An index over one that holds its nodes already; see `build_nodes`.
+
+        Args:
+            inner: holds just these nodes; nobody else changes it.
+            nodes: shape (G,), int64, each once.
+            hashes: shape (G,), of the vector of each.
+            keys: shape (M,), int64: the pictures that are not alone in a node of their own number.
+            nodes_of_keys: shape (M,), int64, the node of each.
+        Raises:
+            SnapshotDamaged: when these do not fit each other, or are not as many as the inner index holds.
+        """
         if nodes.shape != (len(inner),) or hashes.shape != nodes.shape or keys.shape != nodes_of_keys.shape:
             raise SnapshotDamaged(f"{nodes.shape} nodes of an index of {len(inner)} and {keys.shape} keys do not fit")
         index = cls.__new__(cls)
         index._start(inner)
         index._table.put(nodes, hashes)
         if not index._table.has(nodes_of_keys).all():
-            raise SnapshotDamaged(f"{FILE} names pictures of nodes that it does not name")
+            raise SnapshotDamaged("there are pictures of nodes that there are not")
         order = np.lexsort((keys, nodes_of_keys))
         groups, starts = np.unique(nodes_of_keys[order], return_index=True)
         members = np.split(keys[order], starts[1:])[: len(groups)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from lookalike.core.errors import BadInput, SnapshotDamaged
 from lookalike.core.records import Neighbours
 from lookalike.index import node_table
 from lookalike.index.exact import ExactIndex
+from lookalike.index.node_building import Batches, build_nodes
 from lookalike.index.node_table import NodeTable, hashes_of
 from lookalike.index.nodes import FILE, NodeIndex
 
@@ -184,8 +186,74 @@ def test_nodes_of_another_index_are_damage(tmp_path: Path) -> None:
     strange = io.BytesIO()
     np.savez(strange, nodes=np.arange(4), hashes=hashes_of(directions(4, 2)), keys=[7], nodes_of_keys=[9])
     strange.seek(0)
-    with pytest.raises(SnapshotDamaged, match="does not name"):
+    with pytest.raises(SnapshotDamaged, match="that there are not"):
         NodeIndex.load(index.inner, strange)
+
+
+@pytest.mark.parametrize("passes", [1, 3])
+def test_an_index_that_is_built_at_once_is_the_one_that_is_filled_bit_by_bit(passes: int) -> None:
+    N, D, at_once, k = 70, 3, 8, 12
+    vectors = directions(25, D)[np.random.default_rng(4).integers(0, 25, N)]
+    keys = np.random.default_rng(5).permutation(4 * N)[:N]
+
+    def batches() -> Iterator[tuple[Any, Any]]:
+        for start in range(0, N, at_once):
+            yield keys[start : start + at_once], vectors[start : start + at_once]
+
+    def make(distinct: Batches, count: int) -> ExactIndex:
+        assert {sum(len(some) for some, _ in distinct()) for _ in range(passes)} == {count}
+        index = ExactIndex(D)
+        for some, rows in distinct():
+            index.upsert(some, rows)
+        return index
+
+    built, one_by_one = build_nodes(batches, make), filled(keys, vectors)
+
+    assert (len(built), len(built.inner)) == (N, len(one_by_one.inner))
+    for change in (lambda index: None, lambda index: index.remove(keys[::3])):
+        for index in (built, one_by_one):
+            change(index)
+        assert_same(built.search(vectors[:9], k), one_by_one.search(vectors[:9], k))
+
+
+def test_what_changes_while_it_is_built_is_left_to_the_next_upsert() -> None:
+    a, b, c, d = np.eye(4, dtype=np.float32)
+    before, after = {1: a, 2: a, 3: b, 4: c, 5: c}, {1: d, 2: a, 3: a, 4: d, 5: d, 6: b}
+    versions = iter([before, after, after])
+
+    def batches() -> Iterator[tuple[Any, Any]]:
+        for key, row in next(versions).items():
+            yield np.array([key]), row[None]
+
+    def make(distinct: Batches, count: int) -> ExactIndex:
+        assert (count, sum(len(some) for some, _ in distinct())) == (3, 2)
+        index = ExactIndex(4)
+        for some, rows in distinct():
+            index.upsert(some, rows)
+        return index
+
+    index = build_nodes(batches, make)
+
+    assert index.search(a[None], 3).keys.tolist() == [[1, 2, 3]]
+    index.upsert(np.array(list(after)), np.array(list(after.values())))
+    assert (len(index), len(index.inner)) == (6, 3)
+    assert index.search(d[None], 6).keys[0, :3].tolist() == [1, 4, 5]
+    assert index.search(a[None], 6).keys[0, :2].tolist() == [2, 3]
+
+
+def test_an_index_of_nothing_can_be_built() -> None:
+    versions = iter([0, 1])
+
+    def batches() -> Iterator[tuple[Any, Any]]:
+        yield np.arange(next(versions)), np.ones((1, 2), np.float32)[:0]
+
+    def make(distinct: Batches, count: int) -> ExactIndex:
+        assert (count, list(distinct())) == (0, [])
+        return ExactIndex(2)
+
+    index = build_nodes(batches, make)
+    index.upsert(np.array([3]), np.ones((1, 2), np.float32))
+    assert len(index) == 1
 
 
 def test_an_index_that_holds_something_is_refused() -> None:
