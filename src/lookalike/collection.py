@@ -34,7 +34,6 @@ from lookalike.images.decode import decode
 from lookalike.images.files import content_id, read_file
 from lookalike.images.refusals import RefusalCode, refusal
 from lookalike.pipelines.answer_cache import CacheFacts
-from lookalike.pipelines.fusion import Weight, parse_mixture
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import Picture, bytes_of_picture, pixels_of_picture
 from lookalike.pipelines.query import LEAST_OF_AN_ID, Crop
@@ -42,13 +41,14 @@ from lookalike.pipelines.reply import Hit, IndexFacts
 from lookalike.pipelines.search import Wanted, search
 from lookalike.pipelines.second_opinion import SecondOpinion
 from lookalike.pipelines.timings import Timings
-from lookalike.pipelines.understand import understand
+from lookalike.pipelines.understand import understand, whole_picture
 from lookalike.pipelines.walk import absolute
 from lookalike.results import SearchResult
 
 if TYPE_CHECKING:
     from lookalike.pipelines.duplicates import DuplicateGroup
     from lookalike.pipelines.further_models import FurtherReport
+    from lookalike.pipelines.fusion import Weight
     from lookalike.pipelines.ingest import Acknowledge, Progress
     from lookalike.pipelines.ingest_report import IngestReport
     from lookalike.pipelines.local_features import Match
@@ -121,7 +121,7 @@ class Collection:
         self._parts = parts
         self._upkeep = upkeep
         self._choosing = Lock()
-        self._opinions: dict[str, SecondOpinion] = {}
+        self._opinions: dict[tuple[str, str], SecondOpinion] = {}  # by name, and the id of the model that has it
         self._threads = threads
         self._read_only = read_only
         self._has_written = False
@@ -309,7 +309,8 @@ class Collection:
                 stored=self._bytes_of,
             )
         reply = search(understood.query, self._parts, wanted=wanted, timings=timings)
-        self._look_after_index()
+        if not reply.cached:
+            self._look_after_index()
         return SearchResult(reply, query=understood.text, query_pixels=understood.pixels, load_pixels=self.thumbnail)
 
     def add_model(
@@ -362,11 +363,12 @@ class Collection:
         """Which points of a picture agree with which of one of the collection's.
 
         Args:
-            query: a picture.
+            query: a picture; an id; or an http(s) URL.
             hit: of a search, or the id of a picture.
         Raises:
             MissingExtra: when OpenCV is not installed.
-            ImageRefused, NotIndexed: when one of them cannot be used.
+            BadQuery: when the query is not one picture.
+            ImageRefused, NotIndexed, FetchRefused: when one of them cannot be used.
         """
         from lookalike.pipelines.local_features import why
 
@@ -376,7 +378,7 @@ class Collection:
         """A drawing of what `why` finds: both pictures, lines between agreeing points, the query's frame in the hit.
 
         Raises:
-            MissingExtra, ImageRefused, NotIndexed: as `why`.
+            MissingExtra, BadQuery, ImageRefused, NotIndexed, FetchRefused: as `why`.
         """
         from lookalike.pipelines.local_features import why
         from lookalike.presentation.matches import matches_picture
@@ -385,8 +387,9 @@ class Collection:
         return matches_picture(ours, theirs, why(ours, theirs))
 
     def _both(self, query: Picture, hit: Hit | str) -> tuple[Pixels, Pixels]:
-        data = self._bytes_of(hit if isinstance(hit, str) else hit.id)
-        return self._pixels(query, whole=True), self._pixels(data, whole=True)
+        theirs = self._bytes_of(hit if isinstance(hit, str) else hit.id)
+        ours = whole_picture(query, self._parts, stored=self._bytes_of)
+        return ours, pixels_of_picture(theirs, min_side=None, limits=self._parts.limits)
 
     def duplicates(
         self, *, threshold: float | None = None, where: Where = None, progress: Callable[[int, int], None] | None = None
@@ -493,6 +496,23 @@ class Collection:
                 objects.delete(sorted(ids - set(catalog.keys(sorted(ids)))))
         return removed
 
+    def rebuild(self) -> IndexFacts:
+        """Make the index anew, now, and save it.
+
+        As the collection was opened to have it: see `engine`, `recall` and `memory` of `lookalike.open`.
+
+        Returns:
+            what was made.
+        Raises:
+            BadInput: when the factory string is none, or the memory budget is too small; the last index stays.
+            MissingExtra: when FAISS is not installed.
+            StorageFailed: when it cannot be saved.
+        """
+        with self._writing():
+            self._parts.view.rebuild()
+            self._parts.view.save()
+        return self._parts.view.facts()
+
     def info(self) -> CollectionInfo:
         """Count what is there."""
         self._parts.view.refresh()
@@ -543,23 +563,26 @@ class Collection:
             raise why
         return self._parts.objects.get(image_id)
 
-    def _pixels(self, picture: Picture, *, whole: bool = False) -> Pixels:
-        side = None if whole else self._parts.embedder.card.input_side
-        return pixels_of_picture(picture, min_side=side, limits=self._parts.limits)
+    def _pixels(self, picture: Picture) -> Pixels:
+        return pixels_of_picture(picture, min_side=self._parts.embedder.card.input_side, limits=self._parts.limits)
 
     def _mixture(self, text: str | None) -> tuple[Weight, ...]:
         if text is None:
             return ()
+        from lookalike.pipelines.fusion import parse_mixture
+
         mixture = parse_mixture(text, [model.name for model in self._parts.catalog.further_models()])
         return () if [one.name for one in mixture] == [MAIN] else mixture
 
     def _second_opinion(self, name: str) -> SecondOpinion:
+        known = {model.name: model.model_id for model in self._parts.catalog.further_models()}
+        key = name, known.get(name, "")  # a name may be given to another model
         with self._choosing:
-            if name not in self._opinions:
-                self._opinions[name] = self._made_opinion(name)
-            return self._opinions[name]
+            if key not in self._opinions:
+                self._opinions[key] = self._made_opinion(name, is_known=name in known)
+            return self._opinions[key]
 
-    def _made_opinion(self, name: str) -> SecondOpinion:
+    def _made_opinion(self, name: str, *, is_known: bool) -> SecondOpinion:
         parts = self._parts
         if name == "local":
             from lookalike.pipelines.local_features import LocalFeatures  # brings in OpenCV
@@ -567,11 +590,10 @@ class Collection:
             return LocalFeatures(pictures=self._bytes_if_there, threads=self._threads, limits=parts.limits)
         from lookalike.pipelines.finer_model import FinerModel
 
-        known = {model.name for model in parts.catalog.further_models()}
         return FinerModel(
             parts.catalog,
-            name if name in known else os.path.splitext(os.path.basename(name))[0],
-            parts.models.embedder(name) if name in known else parts.models.open(name),
+            name if is_known else os.path.splitext(os.path.basename(name))[0],
+            parts.models.embedder(name) if is_known else parts.models.open(name),
             pictures=self._bytes_if_there,
             limits=parts.limits,
             threads=self._threads,

@@ -81,6 +81,11 @@ class SearchResult:
         """What answered."""
         return self.reply.index
 
+    @property
+    def cached(self) -> bool:
+        """True where the same question had been answered before, and nothing has changed since."""
+        return self.reply.cached
+
     def __len__(self) -> int:
         return len(self.hits)
 

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -47,7 +47,8 @@ class Question:
         return _ENTRY_BYTES + len(self.vector) + len(self.model) + len(self.where) + held_bytes(self.others)
 
 
-class CacheFacts(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheFacts:
     """What a cache holds and how it has done.
 
     Attributes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,19 +39,20 @@ class GroupsInStep:
     def _made(self, catalog: Catalog, held: Held) -> Groups:
         from lookalike.index.groups import Groups  # which most searches do not need
 
-        self._projection, self._seq = held.projection, catalog.last_seq()
-        groups = Groups(held.index.dimension, vectors_of=lambda keys: self._vectors_of(keys, catalog))
-        for keys, vectors in vectors_of_catalog(catalog, held.projection):
+        seq, projection = catalog.last_seq(), held.projection
+        groups = Groups(held.index.dimension, vectors_of=lambda keys: _vectors_of(keys, catalog, projection))
+        for keys, vectors in vectors_of_catalog(catalog, projection):
             groups.upsert(keys, vectors)
+        self._projection, self._seq = projection, seq
         return groups
 
     def _follow(self, groups: Groups, catalog: Catalog) -> None:
         changes = catalog.changes(self._seq)
         groups.remove(np.array([change.key for change in changes if change.removed], np.int64))
-        stored = catalog.vectors([change.key for change in changes if not change.removed])
-        groups.upsert(stored.keys, normalise(projected(as_float32(stored.vectors), self._projection)))
+        groups.upsert(*_vectors_of([change.key for change in changes if not change.removed], catalog, self._projection))
         self._seq = changes[-1].seq if changes else self._seq
 
-    def _vectors_of(self, keys: Keys, catalog: Catalog) -> tuple[Keys, Vectors]:
-        stored = catalog.vectors(keys)
-        return stored.keys, normalise(projected(as_float32(stored.vectors), self._projection))
+
+def _vectors_of(keys: Keys | Sequence[int], catalog: Catalog, projection: Projection | None) -> tuple[Keys, Vectors]:
+    stored = catalog.vectors(keys)
+    return stored.keys, normalise(projected(as_float32(stored.vectors), projection))

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,7 +25,8 @@ _WAITING = 4
 _log = logging.getLogger(__name__)
 
 
-class RecallFacts(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallFacts:
     """What a gauge shows.
 
     Attributes:

@@ -14,6 +14,7 @@ MARGIN = 8
 """So many more than k are compared again, lest one that an index ranks lower belongs among the first k."""
 
 _WIDER = 4
+_ROUNDING = 2.0**-22  # of similarities in float32, the index's and ours
 
 
 class Stored(NamedTuple):
@@ -60,7 +61,7 @@ def rescored(
 
 def _settled(best: Vectors, k: int, found: Neighbours) -> bool:
     """Whether nothing that was not compared again can be as close as the last of the best."""
-    return len(best) == k and bool(best[-1] > found.similarities[0, -1] + found.error)
+    return len(best) == k and float(best[-1]) > float(found.similarities[0, -1]) + found.error + _ROUNDING
 
 
 def _cosines(vectors: Vectors, query: Vectors) -> Vectors:

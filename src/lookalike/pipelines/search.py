@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lookalike.catalog.base import MAIN
 from lookalike.core.errors import BadQuery, LookalikeError
@@ -14,13 +14,14 @@ from lookalike.core.vectors import Keys, Pixels, Vectors
 from lookalike.index.base import check_wanted
 from lookalike.pipelines.answer_cache import Question, held_bytes
 from lookalike.pipelines.candidates import Found, grouped_candidates, single_candidates
-from lookalike.pipelines.fusion import Weight, fused
-from lookalike.pipelines.fusion_sources import sources
 from lookalike.pipelines.hits import hits_of
 from lookalike.pipelines.parts import Parts
-from lookalike.pipelines.reply import Reply
+from lookalike.pipelines.reply import Reply, with_own_metadata
 from lookalike.pipelines.second_opinion import Opinion, SecondOpinion, reordered
 from lookalike.pipelines.timings import Timings
+
+if TYPE_CHECKING:
+    from lookalike.pipelines.fusion import Weight
 
 _ATTEMPTS = 5
 
@@ -74,18 +75,23 @@ def search(query: Query, parts: Parts, *, wanted: Wanted, timings: Timings) -> R
     check_wanted(wanted.k, wanted.recall)
     if wanted.opinion is not None and query.pixels is None:
         raise BadQuery("a second opinion needs a query of one picture, not a sum of pictures or a vector")
-    with timings.stage("refresh"):
-        parts.view.refresh()
     if wanted.opinion is not None:  # which looks at files, of whose changes the catalog does not know
-        return _searched(query, parts, wanted, timings)
-    with timings.stage("cache"):
+        return _refreshed_and_searched(query, parts, wanted, timings)
+    with timings.stage("cache"):  # asked for the version before it is looked at, so that no answer is older than that
         question = _question(query, parts, wanted)
         known = parts.answers.get(question)
     if known is not None:
-        return replace(known, timings_ms=timings.finished(), cached=True)
-    reply = _searched(query, parts, wanted, timings)
-    parts.answers.put(question, reply, held_bytes(reply))
+        return replace(with_own_metadata(known), timings_ms=timings.finished(), cached=True)
+    reply = _refreshed_and_searched(query, parts, wanted, timings)
+    kept = with_own_metadata(reply)
+    parts.answers.put(question, kept, held_bytes(kept))
     return reply
+
+
+def _refreshed_and_searched(query: Query, parts: Parts, wanted: Wanted, timings: Timings) -> Reply:
+    with timings.stage("refresh"):
+        parts.view.refresh()
+    return _searched(query, parts, wanted, timings)
 
 
 def _searched(query: Query, parts: Parts, wanted: Wanted, timings: Timings) -> Reply:
@@ -146,6 +152,9 @@ def _found(query: Query, parts: Parts, wanted: Wanted, *, allowed: Keys | None, 
 def _nearest(query: Query, parts: Parts, wanted: Wanted, k: int, *, allowed: Keys | None) -> Neighbours:
     if not wanted.mixture:
         return parts.view.search(query.vectors[MAIN], k, allowed=allowed, recall=wanted.recall)
+    from lookalike.pipelines.fusion import fused  # which most searches do not need
+    from lookalike.pipelines.fusion_sources import sources
+
     by_model = sources(parts.catalog, parts.view, query.vectors)
     return fused(by_model, wanted.mixture, parts.catalog, k=k, allowed=allowed)
 

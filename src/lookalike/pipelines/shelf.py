@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import threading
@@ -83,7 +84,7 @@ class ModelShelf:
         with self._opening:
             self._opened[embedder.card.id] = embedder
             if self._folder is not None and embedder.card.id not in self._own:
-                _keep(Path(os.path.expanduser(source)), self._folder / f"{embedder.card.id}.onnx")
+                _keep(Path(os.path.expanduser(source)), self._folder, model_id=embedder.card.id)
         return embedder
 
     def open(self, source: str) -> Embedder:
@@ -92,7 +93,7 @@ class ModelShelf:
 
     def _reopened(self, model: FurtherModel) -> Embedder:
         own = self._own.get(model.model_id)
-        path = self._folder / f"{model.model_id}.onnx" if self._folder is not None else None
+        path = _place(self._folder, model.model_id) if self._folder is not None else None
         if own is None and (path is None or not path.is_file()):
             raise ModelUnavailable(
                 f"the file of the model {model.name!r} is not with the collection any more: "
@@ -104,15 +105,27 @@ class ModelShelf:
         return embedder
 
 
-def _keep(source: Path, target: Path) -> None:
-    """Copy a file whole, or not at all."""
-    if target.exists():
-        return
+def _place(folder: Path, model_id: str) -> Path:
+    return folder / f"{model_id}.onnx"
+
+
+def _keep(source: Path, folder: Path, *, model_id: str) -> None:
+    """Copy a model's file whole, or not at all; a damaged one is replaced."""
+    target = _place(folder, model_id)
     part = target.with_suffix(f".{secrets.token_hex(4)}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(source.read_bytes())
+        if target.is_file() and _sha256(target.read_bytes()) == model_id:
+            return
+        data = source.read_bytes()
+        if _sha256(data) != model_id:
+            raise ModelUnavailable(f"{source} was changed while the model was being opened: add it once more")
+        folder.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
         part.replace(target)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise StorageFailed(f"the model cannot be kept in {target.parent}: {error.strerror or error}") from error
+        raise StorageFailed(f"the model cannot be kept in {folder}: {error.strerror or error}") from error
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

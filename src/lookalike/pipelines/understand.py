@@ -62,6 +62,29 @@ def understand(
     return _of_picture(asked, text, parts, models, crop=crop, whole=for_opinion)
 
 
+def whole_picture(asked: Picture, parts: Parts, *, stored: Fetch) -> Pixels:
+    """Every pixel of a query that is one picture.
+
+    Args:
+        asked: a picture, an id, or a URL.
+        parts: the collection.
+        stored: brings the bytes of an indexed picture by its id.
+    Raises:
+        BadQuery, BadInput: when it is not one picture.
+        ImageRefused, FetchRefused, NotIndexed: when it cannot be used.
+    """
+    if not isinstance(asked, str):
+        return pixels_of_picture(asked, min_side=None, limits=parts.limits)
+    terms = parse_query(asked)
+    if len(terms) > 1 or terms[0].weight < 0:
+        raise BadQuery(f"expected one picture to compare point by point, got a sum of pictures: {asked[:200]!r}")
+    if terms[0].kind is SourceKind.ID:
+        picture: Picture = stored(indexed_id(terms[0].text, parts))
+    else:
+        picture, _ = _one_picture(asked, terms[0], parts)
+    return pixels_of_picture(picture, min_side=None, limits=parts.limits)
+
+
 def _of_vector(vector: NDArray[np.generic], parts: Parts, *, models: Sequence[str], crop: Crop | None) -> Understood:
     if crop is not None:
         raise BadQuery("a crop needs a picture, got a vector")

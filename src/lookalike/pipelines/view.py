@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lookalike.catalog.base import Catalog
-from lookalike.core.errors import LookalikeError, SnapshotDamaged
+from lookalike.core.errors import SnapshotDamaged
 from lookalike.core.records import Neighbours
 from lookalike.core.vectors import Keys, Vectors, as_vectors, normalise
 from lookalike.index.choice import has_outgrown
@@ -57,8 +57,11 @@ class View:
         self._wish = wish
         self._refreshing = threading.Lock()
         self._held: Held | None = None
+        self._building = threading.Lock()  # one build at a time, for they would share a workplace
+        self._tending = threading.Lock()
         self._background: threading.Thread | None = None
         self._rebuild_failed = False
+        self._closed = False
         self._gauge = RecallGauge(wish.recall)
         self._groups = GroupsInStep()
         self.generation = 0
@@ -111,24 +114,27 @@ class View:
         """Make the index anew from the catalog, with a projection learnt anew."""
         with self._refreshing:
             self._held = self._rebuilt()
+        self._rebuild_failed = False
 
     def settle(self) -> None:
         """Bring the index up to date and, where it is time, make it anew, however long that takes."""
-        held = self._refreshed()
-        if self._why_rebuild(held):
+        if self._background is not None:
+            self._background.join()
+        if self._why_rebuild(self._refreshed()):
             self.rebuild()
 
     def tend(self) -> None:
         """Where it is time to make the index anew, do so in the background; searches go on meanwhile."""
-        held = self._held
-        running = self._background is not None and self._background.is_alive()
-        if held is None or running or self._rebuild_failed:
-            return
-        why = self._why_rebuild(held)
-        if why:
-            _log.info("the index is made anew in the background: %s", why)
-            self._background = threading.Thread(target=self._rebuild_beside, name="lookalike-rebuild", daemon=True)
-            self._background.start()
+        with self._tending:
+            held = self._held
+            running = self._background is not None and self._background.is_alive()
+            if held is None or running or self._rebuild_failed:
+                return
+            why = self._why_rebuild(held)
+            if why:
+                _log.info("the index is made anew in the background: %s", why)
+                self._background = threading.Thread(target=self._rebuild_beside, name="lookalike-rebuild", daemon=True)
+                self._background.start()
 
     def search(
         self, vectors: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
@@ -157,7 +163,7 @@ class View:
             return search(k)
         found = rescored(queries, k, search=search, stored=lambda keys: self._stored(keys, held))
         if not found.exact and recall is None:
-            self._gauge.observe(found, lambda: held.index.search(queries, k, allowed=allowed, recall=1.0))
+            self._gauge.observe(found, lambda: self._exactly(queries, k, held, allowed=allowed))
         return found
 
     def vectors_searched(self) -> Stored:
@@ -209,7 +215,8 @@ class View:
                 discard_snapshots(self._folder)
 
     def close(self) -> None:
-        """End the gauge's thread, and wait for none. A rebuild in the background ends with the process."""
+        """End the gauge's thread. A rebuild in the background is not waited for, and comes to nothing."""
+        self._closed = True
         self._gauge.close()
 
     def groups(self) -> Groups:
@@ -220,6 +227,11 @@ class View:
     def _recall_to_ask(self) -> float | None:
         """What the index was made for; more while the gauge tells that it does not keep the promise."""
         return 1 - (1 - self._wish.recall) / 4 if self._gauge.sinking else None
+
+    def _exactly(self, queries: Vectors, k: int, held: Held, *, allowed: Keys | None) -> Neighbours | None:
+        """All compared; None where the index may have changed since it was `held`."""
+        found = held.index.search(queries, k, allowed=allowed, recall=1.0)
+        return found if self._catalog.last_seq() == held.seq else None
 
     def _current(self) -> Held:
         return self._held or self._refreshed()
@@ -278,22 +290,27 @@ class View:
         return replace(held, seq=changes[-1].seq) if changes else held
 
     def _rebuilt(self) -> Held:
-        held = build(self._catalog, self._wish, workplace=self._folder / _BUILDING if self._folder else None)
+        held = self._built()
         self.generation += 1
         self._gauge.reset()
         return held
 
+    def _built(self) -> Held:
+        with self._building:
+            return build(self._catalog, self._wish, workplace=self._folder / _BUILDING if self._folder else None)
+
     def _rebuild_beside(self) -> None:
         """Build without keeping searches from the index that there is, then take its place."""
         try:
-            held = build(self._catalog, self._wish, workplace=self._folder / _BUILDING if self._folder else None)
+            held = self._built()
             with self._refreshing:
                 self._held = self._caught_up(held)
                 self.generation += 1
             self._gauge.reset()
-        except (LookalikeError, OSError, MemoryError):
+        except Exception:
             self._rebuild_failed = True  # it would fail again; the index that there is goes on
-            _log.exception("the index could not be made anew in the background; the old one goes on answering")
+            if not self._closed:
+                _log.exception("the index could not be made anew in the background; the old one goes on answering")
 
     def _why_rebuild(self, held: Held) -> str:
         """In words; empty while the index is good as it is."""
