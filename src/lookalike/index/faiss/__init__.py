@@ -1,0 +1,6 @@
+"""The approximate engine, on FAISS, which is imported when it is first needed."""
+
+from lookalike.index.faiss.index import FaissIndex
+from lookalike.index.faiss.recipes import OperatingPoint
+
+__all__ = ["FaissIndex", "OperatingPoint"]

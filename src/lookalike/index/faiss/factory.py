@@ -1,0 +1,100 @@
+"""Making a FAISS structure from a factory string: https://github.com/facebookresearch/faiss/wiki/The-index-factory.
+
+Two things are ours. `Shards4,` in front of any string makes four structures of its kind that share the vectors and are
+searched side by side (`IndexShards`). And `,Refine(...)` or `,RFlat` at the end is left away, for the best candidates
+are always compared again with rows that we hold; so is `IDMap,` at the beginning, for ids are places.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from lookalike.core.errors import BadInput
+from lookalike.core.vectors import Vectors
+from lookalike.index.faiss.library import faiss, translated
+
+_SHARDS = re.compile(r"Shards([0-9]{1,4}),")
+_NUMBERED = re.compile(r"^IDMap2?,")
+_REFINE = re.compile(r",(RFlat|Refine\(.*\))$")
+
+
+class Description(NamedTuple):
+    """A factory string taken apart."""
+
+    shards: int
+    one: str
+
+
+def describe(factory: str) -> Description:
+    """Take a factory string apart.
+
+    Raises:
+        BadInput: when it asks for no shard.
+    """
+    match = _SHARDS.match(factory)
+    shards = int(match[1]) if match else 1
+    if shards < 1:
+        raise BadInput(f"expected at least one shard, got {factory!r}")
+    one = factory[match.end() :] if match else factory
+    return Description(shards, _NUMBERED.sub("", _REFINE.sub("", one)))
+
+
+def trained(factory: str, sample: Vectors, *, residual: bool = False) -> Any:
+    """Make a structure and train it.
+
+    Args:
+        factory: FAISS's description.
+        sample: shape (N, D), float32, rows of length 1.
+        residual: code what is left when the centroid is taken away, where FAISS by itself would not.
+    Returns:
+        an empty index of FAISS that is trained, compares by inner product and takes ids.
+    Raises:
+        BadInput: when FAISS does not understand the string, or it does not fit the vectors or their number.
+    """
+    shards, one = describe(factory)
+    expected = f"expected a factory string that FAISS understands, got {factory!r}"
+    with translated(BadInput, expected):
+        structure = _trained(one, sample, residual=residual)
+        if shards == 1:
+            return structure
+        return together(
+            [_with_ids(structure if shard == 0 else faiss().clone_index(structure)) for shard in range(shards)]
+        )
+
+
+def together(parts: list[Any]) -> Any:
+    """Shards as one index, which searches them in threads of their own."""
+    shards = faiss().IndexShards(parts[0].d, True, False)
+    for part in parts:
+        shards.add_shard(part)  # FAISS's Python keeps hold of the part
+    return shards
+
+
+def _trained(one: str, sample: Vectors, *, residual: bool) -> Any:
+    structure = faiss().index_factory(sample.shape[1], one, faiss().METRIC_INNER_PRODUCT)
+    _quieten(structure)
+    lists = faiss().try_extract_index_ivf(structure)
+    if residual and lists is not None:
+        lists.by_residual = True
+    if not structure.is_trained:
+        structure.train(sample)
+    if not structure.is_trained or structure.metric_type != faiss().METRIC_INNER_PRODUCT:
+        raise RuntimeError("it cannot be trained to compare by inner product")
+    return structure
+
+
+def _with_ids(structure: Any) -> Any:
+    """Some structures number their vectors themselves; inside shards they cannot."""
+    if faiss().try_extract_index_ivf(structure) is not None:
+        return structure
+    return faiss().IndexIDMap(structure)
+
+
+def _quieten(structure: Any) -> None:
+    """FAISS warns on the standard error of few training vectors; that they are enough is ours to know."""
+    lists = faiss().try_extract_index_ivf(structure)
+    for part in (structure, lists):
+        for clustering in (getattr(part, "cp", None), getattr(getattr(part, "pq", None), "cp", None)):
+            if clustering is not None:
+                clustering.min_points_per_centroid = 1

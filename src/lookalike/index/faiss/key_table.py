@@ -1,0 +1,106 @@
+"""Which slots the vectors of a key were ever given.
+
+Most keys come in ascending order, as a build gives them: there the keys by slot are themselves the sorted list to look
+into, and nothing else is kept. The others lie in a sorted list of keys and slots, the most recent of them in a dict.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.core.vectors import Keys
+from lookalike.index.faiss.columns import Column, Slots
+
+_MOST_RECENT = 20_000
+_SPREAD = 8
+_MANY = 1000
+
+
+class KeyTable:
+    """Slots by key. Many may look things up while one thread adds.
+
+    What was removed is not forgotten: a key's slots may be those of vectors that are there no more, which only the
+    caller knows. Of several slots of a key the last is among those that are found.
+
+    Args:
+        keys: the key of each slot; it grows by `add` alone.
+    """
+
+    def __init__(self, keys: Column[np.int64]) -> None:
+        self._keys = keys
+        everything = np.concatenate([part for _, part in keys.parts(len(keys))] or [np.empty(0, np.int64)])
+        falls = np.flatnonzero(np.diff(everything) <= 0)
+        self._ascending = int(falls[0]) + 1 if len(falls) else len(everything)
+        self._later = _newest(everything[self._ascending :], np.arange(self._ascending, len(everything)))
+        self._recent: dict[int, int] = {}
+        self._last = int(everything[self._ascending - 1]) if self._ascending else -1
+
+    def add(self, keys: Keys) -> None:
+        """Put different keys behind the last; they get the slots from there on."""
+        first = len(self._keys)
+        self._keys.append(keys)
+        if not len(keys):
+            return
+        if first == self._ascending and keys[0] > self._last and (np.diff(keys) > 0).all():
+            self._ascending, self._last = first + len(keys), int(keys[-1])
+            return
+        self._recent.update(zip(keys.tolist(), range(first, first + len(keys)), strict=True))
+        if len(self._recent) > _MOST_RECENT:
+            recent_keys = np.fromiter(self._recent.keys(), np.int64, len(self._recent))
+            recent_slots = np.fromiter(self._recent.values(), np.int64, len(self._recent))
+            later_keys, later_slots = self._later
+            together = np.concatenate([later_keys, recent_keys]), np.concatenate([later_slots, recent_slots])
+            self._later = _newest(*together)
+            self._recent = {}
+
+    def slots(self, keys: Keys) -> Slots:
+        """Slots of some of the keys, in no order, each once; unknown keys have none."""
+        wanted = keys if len(keys) < 2 or (np.diff(keys) > 0).all() else np.unique(keys)
+        recent, later, ascending = (
+            self._recent,
+            self._later,
+            self._ascending,
+        )  # in this order: slots move from recent to later
+        found = [_found(wanted, *later)]
+        found += [_found(wanted, part, first=first) for first, part in self._keys.parts(ascending)]
+        if recent:
+            hits = [recent[key] for key in wanted.tolist() if key in recent]
+            found.append(np.array(hits, np.int64))
+        return np.unique(np.concatenate(found)) if recent else np.concatenate(found)
+
+    def flags(self, keys: Keys, end: int) -> NDArray[np.bool_]:
+        """Whether each slot before `end` has one of the keys: shape (end,). Faster than `slots` for very many keys."""
+        flags = np.zeros(end, bool)
+        ascending = min(self._ascending, end)
+        least, most = (int(self._keys.take(np.array([slot]))[0]) for slot in (0, max(0, ascending - 1)))
+        if len(keys) < _MANY or not ascending or most - least > _SPREAD * ascending:
+            slots = self.slots(keys)
+            flags[slots[slots < end]] = True
+            return flags
+        wanted = np.zeros(most - least + 1, bool)
+        wanted[keys[(keys >= least) & (keys <= most)] - least] = True
+        if most - least + 1 == ascending:  # no gap between the keys
+            flags[:ascending] = wanted
+        else:
+            for first, part in self._keys.parts(ascending):
+                np.take(wanted, part - least, out=flags[first : first + len(part)])
+        if ascending < end:
+            slots = self.slots(keys)
+            flags[slots[slots < end]] = True
+        return flags
+
+
+def _newest(keys: Keys, slots: Slots) -> tuple[Keys, Slots]:
+    """Sorted by key, of each key that with the last place."""
+    backwards, places = np.unique(keys[::-1], return_index=True)
+    return backwards, slots[::-1][places]
+
+
+def _found(wanted: Keys, keys: Keys, slots: Slots | None = None, *, first: int = 0) -> Slots:
+    """The slots of those wanted keys that are among sorted ones; without `slots` they are numbered from `first`."""
+    if not len(keys):
+        return np.empty(0, np.int64)
+    places = np.searchsorted(keys, wanted)
+    hits: Slots = places[keys.take(places, mode="clip") == wanted]
+    return hits + first if slots is None else slots[hits]

@@ -1,0 +1,42 @@
+"""FAISS itself: loaded when it is first needed, its complaints translated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from lookalike.core.errors import MissingExtra
+
+_WHERE = re.compile(r"^Error in .*? at \S+:\d+: ", re.DOTALL)
+_CONDITION = re.compile(r"^Error: '.*?' failed: ?", re.DOTALL)
+
+
+@cache
+def faiss() -> Any:
+    """The module.
+
+    Raises:
+        MissingExtra: when it is not installed.
+    """
+    try:
+        import faiss as module
+    except ImportError as error:
+        raise MissingExtra("faiss", extra="faiss", purpose="searching millions of vectors") from error
+    return module
+
+
+@contextmanager
+def translated(error_class: type[Exception], expected: str) -> Iterator[None]:
+    """Turn what FAISS complains of into an error of ours: `expected`, and its first line of reason."""
+    try:
+        yield
+    except (RuntimeError, AssertionError, TypeError, ValueError, OverflowError) as error:
+        raise error_class(f"{expected}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    text = _CONDITION.sub("", _WHERE.sub("", str(error))).strip()
+    return text.splitlines()[0] if text else f"{type(error).__name__} without a reason"

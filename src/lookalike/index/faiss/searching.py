@@ -1,0 +1,150 @@
+"""The way from queries to neighbours: the plan, candidates, comparing, widening."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+
+from lookalike.core.records import Neighbours
+from lookalike.core.vectors import Vectors
+from lookalike.index.faiss.columns import Slots
+from lookalike.index.faiss.comparing import Best, Query, Table, as_queries
+from lookalike.index.faiss.eligible import Eligible
+from lookalike.index.faiss.recipes import OperatingPoint
+from lookalike.index.faiss.structure import Structure
+
+CODES_PER_ROW = 20
+"""So many codes and centroids are compared in the time of one row."""
+
+_NARROWING = 1 / 15
+"""A filter that lets a share s through asks for a gap s^(-1/15) times as wide for the same recall: that is about
+s^(-1/6) times as many lists."""
+
+_WIDER = 1.7
+"""So many times the gap holds about four times as many lists."""
+
+_WIDENINGS = 2
+_POINTS_K = 10
+_QUERIES_AT_ONCE = 256
+
+
+class Searched(NamedTuple):
+    """What is searched, as it was when the search began.
+
+    Attributes:
+        table: all rows.
+        structure: proposes candidates; None where all are compared.
+        eligible: what may be answered.
+        error: how far a similarity can be from the true one.
+    """
+
+    table: Table
+    structure: Structure | None
+    eligible: Eligible
+    error: float
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is told of a search, gathered query by query."""
+
+    plan: str = ""
+    scanned: float = 0.0
+    widened: bool = False
+
+
+def search(searched: Searched, units: Vectors, k: int, *, point: OperatingPoint | None) -> Neighbours:
+    """Find the k nearest of each query.
+
+    Args:
+        searched: what is searched.
+        units: shape (Q, D), float32, C-contiguous, of length 1 or 0.
+        k: at least 1.
+        point: how thoroughly; None compares all.
+    """
+    structure, eligible = searched.structure, searched.eligible
+    if structure is None or point is None or _all_is_cheaper(structure, eligible, k, point):
+        best = list(_compare_all(searched, as_queries(units), k))
+        plan = "exact" if eligible.everything else f"exact over {eligible.count:,} allowed"
+        return _padded(best, k)._replace(exact=True, scanned=eligible.count, plan=plan, error=searched.error)
+    told = _Told()
+    best = []
+    for start in range(0, len(units), _QUERIES_AT_ONCE):
+        best += _compare_candidates(searched, structure, units[start : start + _QUERIES_AT_ONCE], k, point, told)
+    return _padded(best, k)._replace(
+        scanned=round(told.scanned / max(1, len(units))),
+        plan=f"{told.plan}, widened" if told.widened else told.plan,
+        error=searched.error,
+    )
+
+
+def _all_is_cheaper(structure: Structure, eligible: Eligible, k: int, point: OperatingPoint) -> bool:
+    """Whether comparing all that may be answered takes no longer than finding candidates."""
+    depth = _depth(point, k)
+    return eligible.count <= depth + (point.scanned + structure.lists) / CODES_PER_ROW
+
+
+def _depth(point: OperatingPoint, k: int) -> int:
+    return max(k, ceil(point.rerank * max(1.0, k / _POINTS_K)))
+
+
+def _compare_all(searched: Searched, queries: list[Query], k: int) -> Iterator[Best]:
+    eligible = searched.eligible
+    if eligible.everything:
+        return searched.table.scan(None, eligible.flags, queries, k)
+    return searched.table.scan(eligible.slots, None, queries, k)
+
+
+def _compare_candidates(
+    searched: Searched, structure: Structure, units: Vectors, k: int, point: OperatingPoint, told: _Told
+) -> list[Best]:
+    eligible = searched.eligible
+    depth, gap = _depth(point, k), point.gap
+    if not eligible.everything:
+        gap *= (eligible.end / eligible.count) ** _NARROWING
+    proposal = structure.propose(units, depth, gap=gap, allowed=eligible.bits)
+    told.plan = told.plan or structure.plan(proposal, depth, filtered=not eligible.everything)
+    told.scanned += proposal.scanned * len(units)
+    best: list[Best] = []
+    for n, query in enumerate(as_queries(units)):
+        slots = _answerable(proposal.slots[n], structure, eligible)
+        if len(slots) < min(k, eligible.count):
+            told.widened = True
+            wider = _widened(searched, structure, units[n : n + 1], k, gap, depth, told)
+            if wider is None:
+                told.scanned += eligible.count
+                best += _compare_all(searched, [query], k)
+                continue
+            slots = wider
+        best.append(searched.table.best_of(slots, query, k))
+    return best
+
+
+def _widened(
+    searched: Searched, structure: Structure, unit: Vectors, k: int, gap: float, depth: int, told: _Told
+) -> Slots | None:
+    """Enough candidates from more lists; None where even these are not enough, or there are no lists."""
+    for _ in range(_WIDENINGS if structure.lists else 0):
+        gap *= _WIDER
+        proposal = structure.propose(unit, depth, gap=gap, allowed=searched.eligible.bits)
+        told.scanned += proposal.scanned
+        slots = _answerable(proposal.slots[0], structure, searched.eligible)
+        if len(slots) >= min(k, searched.eligible.count):
+            return slots
+    return None
+
+
+def _answerable(proposed: Slots, structure: Structure, eligible: Eligible) -> Slots:
+    return proposed[proposed >= 0] if structure.selects else proposed[eligible.holds(proposed)]
+
+
+def _padded(best: list[Best], k: int) -> Neighbours:
+    keys = np.full((len(best), k), -1, np.int64)
+    similarities = np.full((len(best), k), -np.inf, np.float32)
+    for n, (its_keys, its_similarities) in enumerate(best):
+        keys[n, : len(its_keys)], similarities[n, : len(its_keys)] = its_keys, its_similarities
+    return Neighbours(keys, similarities, exact=False, scanned=0)

@@ -1,0 +1,124 @@
+"""Structures that FAISS searches as a whole: graphs, plain codes, and shards of any kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.core.vectors import Vectors
+from lookalike.index.faiss.columns import Slots
+from lookalike.index.faiss.library import faiss
+from lookalike.index.faiss.lists import Centroids
+from lookalike.index.faiss.structure import Proposal, Structure
+
+
+class Whole(Structure):
+    """A graph such as HNSW, which looks at as many nodes as candidates are wanted, or codes that are all compared."""
+
+    def __init__(self, native: Any, *, mapped: bool = False) -> None:
+        super().__init__(native, mapped=mapped)
+        self.selects = _selects(native)
+        self._graph = isinstance(_inner(native), faiss().IndexHNSW)
+
+    def plan(self, proposal: Proposal, compared: int, *, filtered: bool) -> str:  # noqa: ARG002
+        """How candidates were found, in words."""
+        name = "graph" if self._graph else "all codes"
+        return f"{'filtered ' if filtered else ''}{name}: {compared:,} compared again"
+
+    def _propose(self, queries: Vectors, count: int, gap: float, selector: Any) -> Proposal:  # noqa: ARG002
+        parameters = _parameters(self._native, count, selector) if self.selects else None
+        _, slots = self._native.search(queries, count, params=parameters)
+        return Proposal(slots, 0, count if self._graph else self.count)
+
+
+class Shards(Structure):
+    """Several structures, searched in threads of their own. Those with lists share their centroids."""
+
+    def __init__(self, native: Any, *, mapped: bool = False) -> None:
+        super().__init__(native, mapped=mapped)
+        self._take(native)
+
+    @property
+    def lists(self) -> int:
+        """How many inverted lists each shard has."""
+        return int(self._centroids.lists.nlist) if self._centroids else 0
+
+    def plan(self, proposal: Proposal, compared: int, *, filtered: bool) -> str:
+        """How candidates were found, in words."""
+        shards = f"{self._native.count()}{' filtered' if filtered else ''} shards"
+        if not self._centroids:
+            return f"{shards}: {compared:,} compared again"
+        return f"{shards}, inverted lists: {proposal.lists:,.0f} of {self.lists:,}, {compared:,} compared again"
+
+    def distances(self, vectors: Vectors) -> NDArray[np.float64]:
+        """How much less similar than 1 the nearest centroid is to each vector: shape (N,); empty without centroids."""
+        return self._centroids.distances(vectors) if self._centroids else np.empty(0)
+
+    def centroid_similarities(self, vectors: Vectors) -> Vectors:
+        """Of vectors and centroids: shape (N, lists); (N, 0) without centroids."""
+        return self._centroids.of(vectors) if self._centroids else super().centroid_similarities(vectors)
+
+    def save(self, folder: Path) -> list[str]:
+        """Write each shard into a file of its own; the names."""
+        names = shard_names(self._native.count())
+        for shard, name in enumerate(names):
+            faiss().write_index(self._native.at(shard), str(folder / name))
+        return names
+
+    def _take(self, native: Any) -> None:
+        super()._take(native)
+        first = faiss().downcast_index(native.at(0))
+        self._centroids = Centroids(first) if faiss().try_extract_index_ivf(first) is not None else None
+        self.selects = _selects(first)
+
+    def _add(self, vectors: Vectors, slots: Slots) -> None:
+        self._native.add_with_ids(vectors, slots)
+
+    def _propose(self, queries: Vectors, count: int, gap: float, selector: Any) -> Proposal:
+        if not self._centroids:
+            parameters = _parameters(self._native.at(0), count, selector) if self.selects else None
+            _, slots = self._native.search(queries, count, params=parameters)
+            return Proposal(slots, 0, self.count)
+        probed = self._centroids.probes(self._centroids.transformed(queries), gap).lists.shape[1]
+        parameters = faiss().SearchParametersIVF(nprobe=probed, sel=selector)
+        _, slots = self._native.search(queries, count, params=parameters)
+        return Proposal(slots, probed, self.count * probed / self.lists)
+
+
+def shard_names(shards: int) -> list[str]:
+    """The files of a saved structure of so many shards."""
+    return ["index.faiss"] if shards == 1 else [f"index-{shard:04d}.faiss" for shard in range(shards)]
+
+
+def _inner(native: Any) -> Any:
+    """What is wrapped in transforms and ids."""
+    native = faiss().downcast_index(native)
+    while isinstance(native, faiss().IndexPreTransform | faiss().IndexIDMap):
+        native = faiss().downcast_index(native.index)
+    return native
+
+
+def _parameters(native: Any, count: int, selector: Any) -> Any:
+    native = faiss().downcast_index(native)
+    if isinstance(native, faiss().IndexPreTransform):
+        return faiss().SearchParametersPreTransform(index_params=_parameters(native.index, count, selector))
+    if isinstance(_inner(native), faiss().IndexHNSW):
+        return faiss().SearchParametersHNSW(efSearch=count, sel=selector)
+    return faiss().SearchParameters(sel=selector)
+
+
+def _selects(native: Any) -> bool:
+    """Whether it takes a selector; some refuse every parameter."""
+    if faiss().try_extract_index_ivf(faiss().downcast_index(native)) is not None:
+        return True
+    nobody = np.zeros(1, np.uint8)
+    try:
+        native.search(
+            np.zeros((1, native.d), np.float32), 1, params=_parameters(native, 1, faiss().IDSelectorBitmap(nobody))
+        )
+    except RuntimeError:
+        return False
+    return True
