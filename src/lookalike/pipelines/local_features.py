@@ -59,7 +59,7 @@ class LocalFeatures:
 
     Args:
         pictures: the bytes of a picture by its id, None where it is gone. Called from several threads at once.
-        threads: that decode pictures and find their points.
+        threads: that decode pictures, find their points and compare them.
         depth: how many of the best hits are looked at.
         limits: what a picture may cost.
         cache_bytes: of points that are kept between queries.
@@ -98,8 +98,7 @@ class LocalFeatures:
         if points.plain:
             return [Opinion(None, _too_plain("the query", points))] * len(ids)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="local-features") as pool:
-            # Compared by this thread alone: NumPy's product takes all cores by itself, and two would be in their way.
-            return [_opinion(points, seen) for seen in pool.map(self._points_of_id, ids)]
+            return list(pool.map(lambda image_id: _opinion(points, self._points_of_id(image_id)), ids))
 
     def _points_of_id(self, image_id: str) -> Points | str:
         """The points of a picture, or why there are none."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.images.features.points import Points, Positions
+from lookalike.images.features.points import Points, Positions, opencv
 
 MOST_RATIO = 0.8
 """Of the distances to the nearest and to the second nearest: Lowe 2004, section 7.1."""
@@ -43,7 +43,9 @@ def pairs_of(query: Points, hit: Points) -> Pairs:
     if min(len(query), len(hit)) < 2:
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64))
     # cosines[p, r]: point p of the query against point r of the hit
-    cosines = _unit(query) @ _unit(hit).T
+    # Equals _unit(query) @ _unit(hit).T, on one core: NumPy's product takes all of them, and waits for the busy ones.
+    cv2 = opencv()
+    cosines = cv2.gemm(_unit(query), _unit(hit), 1, None, 0, flags=cv2.GEMM_2_T)
     rows = np.arange(len(query))
     nearest = cosines.argmax(axis=1)
     mutual = cosines.argmax(axis=0)[nearest] == rows
