@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from lookalike.collection import Collection
     from lookalike.core.errors import LookalikeError
     from lookalike.core.filters import Filter
+    from lookalike.pipelines.knn import knn
     from lookalike.pipelines.reply import Hit
     from lookalike.results import SearchResult
 
 __version__ = "0.1.0"
-__all__ = ["Collection", "Filter", "Hit", "LookalikeError", "SearchResult", "__version__", "open"]
+__all__ = ["Collection", "Filter", "Hit", "LookalikeError", "SearchResult", "__version__", "knn", "open"]
 
 _HOMES = {
     "Collection": ("lookalike.collection", "Collection"),
@@ -32,6 +33,7 @@ _HOMES = {
     "Hit": ("lookalike.pipelines.reply", "Hit"),
     "LookalikeError": ("lookalike.core.errors", "LookalikeError"),
     "SearchResult": ("lookalike.results", "SearchResult"),
+    "knn": ("lookalike.pipelines.knn", "knn"),
     "open": ("lookalike.assembly", "open_collection"),
 }
 

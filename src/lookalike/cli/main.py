@@ -28,6 +28,7 @@ COMMANDS = {
     "remove": "remove",
     "info": "info",
     "duplicates": "duplicates",
+    "knn": "knn",
     "doctor": "doctor",
     "export": "transfer",
     "import": "transfer",

@@ -41,12 +41,13 @@ def progress_of(session: Session, *, task: str) -> Iterator[Progress | None]:
 
 
 @contextmanager
-def counting(session: Session, *, task: str) -> Iterator[Counted | None]:
+def counting(session: Session, *, task: str, things: str = "pictures") -> Iterator[Counted | None]:
     """A callback that shows how many of how many are done; None where people asked for quiet.
 
     Args:
         session: says whether to be quiet.
         task: what is done, one word or two.
+        things: what is counted.
     """
     if session.quiet:
         yield None
@@ -54,7 +55,7 @@ def counting(session: Session, *, task: str) -> Iterator[Counted | None]:
         with _counting_bar(task, color=session.color) as tell:
             yield tell
     else:
-        yield _counting_lines(task)
+        yield _counting_lines(task, things)
 
 
 def facts_of(report: IngestReport, pace: Pace) -> str:
@@ -85,14 +86,14 @@ def _lines(task: str) -> Progress:
     return tell
 
 
-def _counting_lines(task: str) -> Counted:
+def _counting_lines(task: str, things: str) -> Counted:
     last_s = time.monotonic()
 
     def tell(done: int, total: int) -> None:
         nonlocal last_s
         if time.monotonic() - last_s >= LINE_EVERY_S:
             last_s = time.monotonic()
-            sys.stderr.write(f"{task}: {done:,} of {total:,} pictures\n")
+            sys.stderr.write(f"{task}: {done:,} of {total:,} {things}\n")
             sys.stderr.flush()
 
     return tell

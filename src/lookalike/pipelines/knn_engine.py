@@ -1,0 +1,131 @@
+"""On what neighbours are searched, processor or graphics card, and the search itself, in batches of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.core.errors import BadInput, BadVectors
+from lookalike.core.metrics import Metric
+from lookalike.core.vectors import Vectors
+from lookalike.index.brute_force import Nearest, nearest
+
+Progress = Callable[[int, int], None]
+
+DEVICES = ("auto", "cpu", "cuda")
+_CARD_FILES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+_WORTH_A_CARD = 2e11
+"""Multiplications that a processor of some cores does in the seconds that torch and the card take to start."""
+_BATCH_BYTES = 1 << 30
+
+
+def chosen(device: str, *, multiplications: float) -> str:
+    """`cpu` or `cuda`; for `auto`, the card where there is one that torch sees and the search is worth its start.
+
+    Importing torch takes seconds, so that is left for when there can be a card.
+
+    Raises:
+        BadInput: when there is no such device, or no card although it was asked for.
+        MissingExtra: when a card was asked for and torch is not installed.
+    """
+    if device not in DEVICES:
+        raise BadInput(f"expected a device, one of {', '.join(DEVICES)}, got {device!r}")
+    if device == "auto":
+        worth = multiplications >= _WORTH_A_CARD and find_spec("torch") is not None and _may_have_a_card()
+        return "cuda" if worth and _sees_a_card() else "cpu"
+    if device == "cuda":
+        from lookalike.index.gpu.library import chosen_device
+
+        chosen_device("cuda")
+    return device
+
+
+def _may_have_a_card() -> bool:
+    return any(Path(file).exists() for file in _CARD_FILES)
+
+
+def _sees_a_card() -> bool:
+    from lookalike.index.gpu.library import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def searched(
+    base: NDArray[np.generic],
+    queries: NDArray[np.generic],
+    k: int,
+    *,
+    metric: Metric,
+    device: str,
+    threads: int | None,
+    memory_bytes: int | None,
+    progress: Progress | None,
+    tell: Callable[[str], None],
+) -> Nearest:
+    """Find the k nearest rows of each query, exactly.
+
+    Args:
+        base: shape (N, D), any real dtype, perhaps a memory map.
+        queries: shape (Q, D), likewise.
+        k: at least 1, at most N.
+        metric: how near two vectors are.
+        device: `cpu` or `cuda`.
+        threads: on the processor; None for all.
+        memory_bytes: to take at most, beside the arguments and the answer; None for what is convenient.
+        progress: is told how far the search is, of how much.
+        tell: is told, in a line for people, what went otherwise than planned.
+    Raises:
+        BadVectors: when a value is not finite in float32; names the row.
+        DimensionMismatch: when base and queries are not of one width.
+        BadInput: when the memory budget is too small; names the least.
+    """
+    Q, D = queries.shape
+    batch = max(1, min(_BATCH_BYTES, (memory_bytes or 2 * _BATCH_BYTES) // 2) // (8 * D + 24 * k))
+    starts = range(0, max(1, Q), batch)
+    parts = []
+    for n, start in enumerate(starts):
+        some = _finite(queries[start : start + batch], start)
+        step = _step(progress, n, len(starts))
+        if device == "cuda":
+            from lookalike.index.gpu.nearest import nearest_on_torch
+
+            part = nearest_on_torch(
+                base, some, k, metric=metric, device=device, progress=step, memory_bytes=memory_bytes, tell=tell
+            )
+        else:
+            part = nearest(base, some, k, metric=metric, threads=threads, progress=step, memory_bytes=memory_bytes)
+        parts.append(part)
+    return _joined(parts)
+
+
+def _finite(queries: NDArray[np.generic], start: int) -> Vectors:
+    with np.errstate(over="ignore"):
+        some = np.array(queries, dtype=np.float32, order="C")
+    finite = np.isfinite(some).all(axis=1)
+    if not finite.all():
+        row = start + int(np.flatnonzero(~finite)[0])
+        raise BadVectors(
+            f"queries: expected finite numbers, but row {row} holds NaN, an infinity or a value too large for float32"
+        )
+    return some
+
+
+def _joined(parts: list[Nearest]) -> Nearest:
+    if len(parts) == 1:
+        return parts[0]
+    count = sum(len(part.rows) for part in parts)
+    return Nearest(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        proven=sum(part.proven * len(part.rows) for part in parts) / count,
+        widened=sum(part.widened for part in parts),
+    )
+
+
+def _step(progress: Progress | None, batch: int, batches: int) -> Progress | None:
+    """Progress of a batch as progress of all: each takes as long."""
+    return None if progress is None else lambda done, total: progress(batch * total + done, batches * total)
