@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,9 +23,12 @@ from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import BadQuery, BadVectors, DimensionMismatch, StorageFailed
 from lookalike.core.records import ImageRecord
+from lookalike.index.exact import ExactIndex
 from lookalike.index.projection import LEAST_TO_LEARN
+from lookalike.pipelines.recall_gauge import RecallGauge
 from lookalike.pipelines.view import Projecting, View, Wish
 from tests.damage import damaged
+from tests.unit.pipelines.rounding_index import RoundingIndex
 
 D = 24
 MODEL = "m" * 64
@@ -472,3 +479,312 @@ def test_searches_and_refreshes_from_many_threads_agree_with_some_moment(catalog
     view.refresh()
     assert_in_step(view, catalog)
     assert_in_step(opened(catalog, folder), catalog)
+
+
+# Engines, and making the index anew
+
+
+@pytest.fixture
+def built_with(monkeypatch: pytest.MonkeyPatch) -> Building:
+    """Approximate indexes that round, made when the test lets them."""
+    building = Building()
+    module = ModuleType("lookalike.index.faiss")
+    module.build_index = building  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "lookalike.index.faiss", module)
+    monkeypatch.setattr("lookalike.pipelines.view._BUILT_AT_ONCE", 10)
+    return building
+
+
+class Building:
+    """Stands in for the builder of approximate indexes."""
+
+    def __init__(self) -> None:
+        self.may_end = threading.Event()
+        self.may_end.set()
+        self.begun = threading.Event()
+        self.made: list[RoundingIndex] = []
+        self.running = 0
+        self.failing: Exception | None = None
+        self.options: dict[str, Any] = {}
+
+    def __call__(self, vectors: Any, *, dimension: int, **_: Any) -> RoundingIndex:
+        self.running += 1
+        assert self.running == 1, "two builds at once"
+        index = RoundingIndex(dimension, **self.options)
+        for keys, rows in vectors():
+            index.upsert(keys, rows)
+        self.begun.set()
+        assert self.may_end.wait(60)
+        self.running -= 1
+        if self.failing is not None:
+            raise self.failing
+        self.made.append(index)
+        return index
+
+
+def settled(view: View) -> None:
+    """Once what runs in the background has ended."""
+    deadline = time.monotonic() + 60
+    while any(thread.name == "lookalike-rebuild" for thread in threading.enumerate()):
+        assert time.monotonic() < deadline, "still building after a minute"
+        time.sleep(0.01)
+
+
+def raw_view(catalog: Catalog, folder: Path | None = None, *, engine: str = "IVF4,Flat", recall: float = 0.99) -> View:
+    view = View(catalog, folder, wish=Wish(projecting="off", engine=engine, recall=recall))
+    view.refresh()
+    return view
+
+
+def assert_true(view: View, catalog: Catalog, *, k: int = 7) -> None:
+    """One query at a time, exactly what comparing all that the catalog holds gives."""
+    keys, rows = view.vectors_searched()
+    for query in QUERIES:
+        found = view.search(query[None], k)
+        similarities = rows.astype(np.float64) @ (query / np.linalg.norm(query)).astype(np.float64)
+        order = np.lexsort((keys, -similarities.astype(np.float32)))[:k]
+        assert found.keys[0, : len(order)].tolist() == keys[order].tolist()
+        np.testing.assert_allclose(found.similarities[0, : len(order)], similarities[order], atol=1e-6)
+        assert found.exact
+
+
+def test_an_index_that_rounds_answers_with_the_catalogs_own_similarities(
+    catalog: Catalog, built_with: Building
+) -> None:
+    put(catalog, range(50))
+    view = raw_view(catalog)
+    assert view.facts().engine == "rounding"
+    assert_true(view, catalog)
+    put(catalog, range(50, 60))
+    remove(catalog, range(5))
+    view.refresh()
+    assert_true(view, catalog)
+    assert view.search(QUERIES[:1], 100).keys[0].tolist().count(-1) == 100 - 55
+    assert len(built_with.made) == 1
+
+
+def test_the_facts_tell_recall_parameters_and_gauge(catalog: Catalog, built_with: Building) -> None:
+    put(catalog, range(50))
+    facts = raw_view(catalog, recall=0.95).facts()
+    assert (facts.recall, facts.parameters) == (0.9, {"step": 0.1})
+    assert facts.gauge is not None
+    assert (facts.gauge.promised, facts.gauge.recall, facts.gauge.samples) == (0.95, None, 0)
+    exact = raw_view(catalog, engine="exact").facts()
+    assert (exact.engine, exact.recall, exact.parameters, exact.gauge) == ("exact", 1.0, {}, None)
+
+
+def test_another_engine_in_the_settings_makes_the_index_anew_and_the_same_one_does_not(
+    catalog: Catalog, folder: Path, built_with: Building, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lookalike.index.engines._LOADERS", {"exact": _exact, "rounding": _exact})
+    put(catalog, range(50))
+    for engine, expected in (("exact", 0), ("IVF4,Flat", 1), ("IVF8,Flat", 2)):
+        view = raw_view(catalog, folder, engine=engine)
+        assert len(built_with.made) == expected
+        assert ("engine" in (view.rebuilt_because or "")) == (expected > 0)
+        view.save()
+        again = raw_view(catalog, folder, engine=engine)
+        assert (again.rebuilt_because, len(built_with.made)) == (None, expected)
+        view.close()
+
+
+def test_a_build_in_the_background_serves_the_old_index_and_takes_in_what_comes_meanwhile(
+    catalog: Catalog, built_with: Building
+) -> None:
+    put(catalog, range(50))
+    view = raw_view(catalog)
+    generation = view.generation
+    built_with.made[0].worn = "worn down by the test"
+    built_with.may_end.clear()
+    built_with.begun.clear()
+    view.tend()
+    assert built_with.begun.wait(60)
+    put(catalog, range(50, 60))  # after the new index has read the catalog
+    remove(catalog, range(5))
+    view.refresh()
+    assert_true(view, catalog)
+    assert (view.generation, view.facts().count) == (generation, 55)
+    assert built_with.made[0].recalls, "the old one answered"
+    built_with.may_end.set()
+    settled(view)
+    assert (view.generation, len(built_with.made)) == (generation + 1, 2)
+    asked_before = len(built_with.made[0].recalls)
+    assert_true(view, catalog)
+    assert view.facts().count == 55
+    assert (len(built_with.made[0].recalls), view.worth_saving) == (asked_before, True)
+
+
+def test_one_build_runs_at_a_time_however_many_ask_for_it(catalog: Catalog, built_with: Building) -> None:
+    put(catalog, range(50))
+    view = raw_view(catalog)
+    built_with.made[0].worn = "worn down by the test"
+    built_with.may_end.clear()
+    tending = [threading.Thread(target=view.tend) for _ in range(8)]
+    for thread in tending:
+        thread.start()
+    for thread in tending:
+        thread.join()
+    view.tend()
+    settling = threading.Thread(target=view.settle)
+    settling.start()
+    built_with.may_end.set()
+    settling.join(60)
+    settled(view)
+    assert (len(built_with.made), view.generation) == (2, 2)
+    assert_true(view, catalog)
+
+
+@pytest.mark.parametrize("error", [StorageFailed("full"), MemoryError(), OSError(28, "full"), RuntimeError("faiss")])
+def test_a_build_that_fails_leaves_the_old_index_and_is_not_tried_at_every_search(
+    catalog: Catalog, built_with: Building, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(catalog, range(50))
+    view = raw_view(catalog)
+    built_with.made[0].worn = "worn down by the test"
+    built_with.failing = error
+    for _ in range(3):
+        view.tend()
+        settled(view)
+    put(catalog, ["later"])
+    view.refresh()
+    assert_true(view, catalog)
+    assert (view.generation, len(built_with.made)) == (1, 1)
+    assert [record.message for record in caplog.records if "could not be made anew" in record.message] != []
+    built_with.failing = None
+    view.rebuild()
+    assert (view.generation, len(built_with.made)) == (2, 2)
+    built_with.made[1].worn = "again"
+    view.tend()
+    settled(view)
+    assert view.generation == 3
+
+
+def test_a_failing_rebuild_in_the_foreground_raises_and_leaves_the_old_index(
+    catalog: Catalog, built_with: Building
+) -> None:
+    put(catalog, range(50))
+    view = raw_view(catalog)
+    built_with.failing = StorageFailed("full")
+    with pytest.raises(StorageFailed):
+        view.rebuild()
+    assert_true(view, catalog)
+
+
+def test_settling_makes_a_worn_index_anew_and_leaves_a_good_one(catalog: Catalog, built_with: Building) -> None:
+    put(catalog, range(50))
+    view = raw_view(catalog)
+    view.settle()
+    assert len(built_with.made) == 1
+    built_with.made[0].worn = "worn down by the test"
+    view.refresh()
+    assert len(built_with.made) == 1, "a large one is not made anew before a search"
+    view.settle()
+    assert len(built_with.made) == 2
+    assert_true(view, catalog)
+
+
+def test_a_collection_that_outgrows_comparing_all_goes_over_to_lists_and_back(
+    catalog: Catalog, built_with: Building, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lookalike.index.choice.EXACT_UP_TO", 40)
+    put(catalog, range(30))
+    view = raw_view(catalog, engine="auto")
+    engines = []
+    for change in (
+        lambda: put(catalog, range(30, 41)),
+        lambda: remove(catalog, range(10)),
+        lambda: remove(catalog, range(10, 25)),
+    ):
+        change()
+        view.settle()
+        assert_true(view, catalog)
+        engines.append(view.facts().engine)
+    assert engines == ["rounding", "rounding", "exact"]
+
+
+def test_a_closed_view_says_nothing_of_a_build_that_comes_to_nothing(
+    catalog: Catalog, built_with: Building, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(catalog, range(50))
+    view = raw_view(catalog)
+    built_with.made[0].worn = "worn down by the test"
+    built_with.may_end.clear()
+    view.tend()
+    view.close()
+    built_with.failing = RuntimeError("the catalog is closed")
+    built_with.may_end.set()
+    settled(view)
+    assert "could not be made anew" not in caplog.text
+
+
+# Recall
+
+
+def test_the_recall_that_is_asked_for_reaches_the_index(catalog: Catalog, built_with: Building) -> None:
+    put(catalog, range(50))
+    view = raw_view(catalog)
+    for recall in (None, 0.5, 1.0):
+        view.search(QUERIES[:1], 3, recall=recall)
+        assert built_with.made[0].recalls[-1] == recall
+
+
+def blind_view(catalog: Catalog, built_with: Building, monkeypatch: pytest.MonkeyPatch) -> View:
+    """Of every query half is missed, and every query is sampled."""
+    monkeypatch.setattr("lookalike.pipelines.view.RecallGauge", partial(RecallGauge, share=1, least=30))
+    built_with.options = {"is_blind": lambda key: key % 2 == 0, "step": 1e-4}
+    put(catalog, range(50))
+    return raw_view(catalog)
+
+
+def test_the_gauge_measures_what_users_get_and_widens_their_searches_when_it_sinks(
+    catalog: Catalog, built_with: Building, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = blind_view(catalog, built_with, monkeypatch)
+    assert not view.search(QUERIES[:1], 10).exact
+    assert view.search(QUERIES[:1], 10, recall=1.0).exact
+    for _ in range(40):
+        view.search(QUERIES[:1], 10)
+        assert view._gauge.settle(60)
+    gauge = view.facts().gauge
+    assert gauge is not None
+    true = set(view.search(QUERIES[:1], 10, recall=1.0).keys[0].tolist())
+    assert gauge.recall == pytest.approx(len([key for key in true if key % 2]) / 10)
+    assert (gauge.sinking, gauge.observed) == (True, 41)
+    view.search(QUERIES[:1], 10)
+    assert 0.99 < built_with.made[0].recalls[-2 if built_with.made[0].recalls[-1] == 1 else -1] < 1  # type: ignore[operator]
+    assert view._gauge.settle(60)
+    built_with.options = {}
+    view.settle()
+    assert len(built_with.made) == 2, "made anew for the recall's sake"
+    renewed = view.facts().gauge
+    assert renewed is not None
+    assert renewed.samples == 0
+    assert view.search(QUERIES[:1], 10).exact
+    view.close()
+
+
+def test_a_sample_of_an_index_that_has_changed_meanwhile_does_not_count(
+    catalog: Catalog, built_with: Building, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = blind_view(catalog, built_with, monkeypatch)
+    index, real, waiting = built_with.made[0], built_with.made[0].search, threading.Event()
+
+    def slow(*arguments: Any, recall: float | None = None, **options: Any) -> Any:
+        if recall == 1.0:
+            assert waiting.wait(60)
+        return real(*arguments, recall=recall, **options)
+
+    monkeypatch.setattr(index, "search", slow)
+    view.search(QUERIES[:1], 10)
+    put(catalog, ["nearer"], vectors=QUERIES[:1])
+    view.refresh()
+    waiting.set()
+    assert view._gauge.settle(60)
+    gauge = view.facts().gauge
+    assert gauge is not None
+    assert (gauge.samples, gauge.outdated) == (0, 1)
+    view.close()
+
+
+def _exact(folder: Path) -> ExactIndex:
+    return ExactIndex.from_arrays(np.load(folder / "keys.npy"), np.load(folder / "vectors.npy"))
