@@ -20,17 +20,19 @@ torch: Any = pytest.importorskip("torch", reason="needs torch, the extra gpu")
 
 from lookalike.index.gpu import search as passes  # noqa: E402  # behind the check that torch is there
 from lookalike.index.gpu import shortlist as shortlists  # noqa: E402
-from lookalike.index.gpu.base import Room  # noqa: E402
+from lookalike.index.gpu.base import Room, TorchBase  # noqa: E402
 from lookalike.index.gpu.halves import bound, halves, loosened, products  # noqa: E402
 from lookalike.index.gpu.index import TorchIndex  # noqa: E402
 from lookalike.index.gpu.nearest import nearest_on_torch  # noqa: E402
+from lookalike.index.gpu.source import DeviceSource  # noqa: E402
 
 MIB = 1 << 20
+DEVICES = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 METRICS = list(Metric)
 
 
-def found(base: Any, queries: Any, k: int, **options: Any) -> Nearest:
-    return nearest_on_torch(np.asarray(base), np.asarray(queries), k, device="cpu", **options)
+def found(base: Any, queries: Any, k: int, *, device: str = "cpu", **options: Any) -> Nearest:
+    return nearest_on_torch(np.asarray(base), np.asarray(queries), k, device=device, **options)
 
 
 def assert_same(answer: Nearest, base: Any, queries: Any, k: int, metric: Metric) -> None:
@@ -73,21 +75,34 @@ def rows_of(kind: str, N: int, D: int, *, seed: int = 0) -> Any:
         rows[rng.random(N) < 0.2] = 0
     if kind == "one giant":
         rows[N // 2] *= 1e12
+    if kind == "huge":
+        rows *= 1e36  # whose lengths float32 can hold, but not their squares
     if kind == "tiny":
         rows *= 1e-30
     return rows.astype(np.float32)
 
 
-KINDS = ["plain", "of all lengths", "far from zero", "many equal", "whole numbers", "some zero", "one giant", "tiny"]
+KINDS = [
+    "huge",
+    "plain",
+    "of all lengths",
+    "far from zero",
+    "many equal",
+    "whole numbers",
+    "some zero",
+    "one giant",
+    "tiny",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("metric", METRICS)
-def test_answers_are_those_of_float64(kind: str, metric: Metric) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_answers_are_those_of_float64(kind: str, metric: Metric, device: str) -> None:
     N, D, Q, k = 1500, 24, 9, 5
     base, queries = rows_of(kind, N, D), rows_of(kind, Q, D, seed=1)
     queries[0] = base[3]
-    assert_same(found(base, queries, k, metric=metric), base, queries, k, metric)
+    assert_same(found(base, queries, k, metric=metric, device=device), base, queries, k, metric)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -109,6 +124,17 @@ def test_where_a_proof_fails_more_rows_are_compared(metric: Metric, monkeypatch:
     assert_same(widened, base, queries, k, metric)
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_rows_and_queries_that_lie_on_the_device_are_searched_there(device: str) -> None:
+    N, D, Q, k = 3000, 20, 6, 4
+    base, queries = rows_of("plain", N, D), rows_of("plain", Q, D, seed=1)
+    rows, wanted = (torch.from_numpy(some).to(device) for some in (base, queries))
+    for metric in METRICS:
+        room = Room.within(64 * MIB, N, D)
+        prepared = TorchBase(DeviceSource(rows), metric=metric, device=rows.device, room=room)
+        assert_same(passes.search(prepared, wanted, k), base, queries, k, metric)
+
+
 def refuses(*_: object, **__: object) -> None:
     raise AssertionError("a longer shortlist was to be enough")
 
@@ -122,11 +148,15 @@ def test_a_zero_query_ties_with_everything_and_gets_the_first_rows() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("memory", [MIB, 4 * MIB, None])
-def test_the_answer_does_not_depend_on_the_memory(metric: Metric, memory: int | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_answer_does_not_depend_on_the_memory(
+    metric: Metric, memory: int | None, device: str, tmp_path: Path
+) -> None:
     N, D, Q, k = 6000, 96, 70, 6  # 2.3 MB in float32, 1.2 in half precision
     base, queries = rows_of("of all lengths", N, D), rows_of("of all lengths", Q, D, seed=1)
     np.save(tmp_path / "base.npy", base)
-    answer = found(np.load(tmp_path / "base.npy", mmap_mode="r"), queries, k, metric=metric, memory_bytes=memory)
+    base_on_disk = np.load(tmp_path / "base.npy", mmap_mode="r")
+    answer = found(base_on_disk, queries, k, metric=metric, memory_bytes=memory, device=device)
     expected = nearest(base, queries, k, metric=metric)
     np.testing.assert_array_equal(answer.rows, expected.rows)
     np.testing.assert_array_equal(answer.values, expected.values)

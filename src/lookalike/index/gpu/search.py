@@ -17,6 +17,7 @@ from lookalike.index.gpu.halves import Halves, bound, halves
 from lookalike.index.gpu.library import summed_in_full, torch
 from lookalike.index.gpu.rescore import Answer, best_of, exact_values, proven
 from lookalike.index.gpu.shortlist import Ranking, Shortlist
+from lookalike.index.gpu.source import sent
 
 Progress = Callable[[int, int], None]
 Tell = Callable[[str], None]
@@ -30,13 +31,18 @@ LONGEST = 4096
 
 
 def search(
-    base: TorchBase, queries: Vectors, k: int, *, progress: Progress | None = None, tell: Tell | None = None
+    base: TorchBase,
+    queries: Vectors | torch.Tensor,
+    k: int,
+    *,
+    progress: Progress | None = None,
+    tell: Tell | None = None,
 ) -> Nearest:
     """Find the k nearest rows of each query; see `nearest_on_torch`.
 
     Args:
         base: may be searched from many threads.
-        queries: shape (Q, D), float32, finite.
+        queries: shape (Q, D), float32, finite; an array, or there on the device.
         k: at least 1.
         progress: is told how far the first pass is, of how much.
         tell: is told, in a line for people, what went otherwise than planned.
@@ -50,8 +56,9 @@ def search(
     with summed_in_full(base.device):
         for n, start in enumerate(groups):
             step = _step(progress, n * N, len(groups) * N)
-            sent = torch.from_numpy(np.array(queries[start : start + group])).to(base.device)
-            _search_group(base, sent, k, found, start=start, step=step, tell=tell)
+            some = queries[start : start + group]
+            there = some if isinstance(some, torch.Tensor) else sent(some, base.device)
+            _search_group(base, there, k, found, start=start, step=step, tell=tell)
     return Nearest(found.rows, found.values, proven=1 - found.widened / max(1, len(queries)), widened=found.widened)
 
 

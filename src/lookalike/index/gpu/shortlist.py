@@ -7,6 +7,7 @@ groups are looked into. A row of another group cannot be better than the best of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,7 +78,7 @@ class Ranking:
         if self.metric is Metric.INNER_PRODUCT:
             return 1 / _IP_SCALE
         longest = float(self.queries.lengths.amax()) if len(self.queries.lengths) else 0.0
-        return 2.0 ** float(torch.tensor(longest).log2().ceil()) if longest > 0 else 1.0
+        return math.ldexp(1.0, math.frexp(longest)[1]) if longest > 0 else 1.0
 
     def part(self, start: int, end: int) -> Ranking:
         """Of some of the queries."""

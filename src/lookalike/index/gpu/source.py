@@ -36,6 +36,14 @@ class Source(Protocol):
         ...
 
 
+def sent(rows: NDArray[np.generic], device: torch.device) -> torch.Tensor:
+    """A copy of some rows on a device, through pinned memory: shape (n, D), float32."""
+    pinned = torch.empty(rows.shape, dtype=torch.float32, pin_memory=device.type == "cuda")
+    with np.errstate(over="ignore"):
+        np.copyto(pinned.numpy(), rows, casting="unsafe")
+    return pinned.to(device, non_blocking=True)
+
+
 class HostSource:
     """Rows of any real dtype in the host's memory. What is read is checked; blocks travel through pinned memory.
 
@@ -59,29 +67,23 @@ class HostSource:
         Raises:
             BadVectors: when a value is not a finite number in float32; names the row.
         """
-        sent = self._sent(self._rows[start:end])
-        finite = torch.isfinite(sent).all(dim=1)
+        block = sent(self._rows[start:end], self._device)
+        finite = torch.isfinite(block).all(dim=1)
         if not bool(finite.all()):
             row = start + int(torch.nonzero(~finite)[0])
             raise BadVectors(
                 f"base: expected finite numbers, but row {row} holds NaN, an infinity or a value too large for float32"
             )
-        return sent
+        return block
 
     def take(self, rows: torch.Tensor) -> torch.Tensor:
         """See `Source`. Costs a read of each row from where it lies."""
         wanted, places = torch.unique(rows, return_inverse=True)
-        return self._sent(self._rows[wanted.cpu().numpy()])[places]
+        return sent(self._rows[wanted.cpu().numpy()], self._device)[places]
 
     def on_host(self) -> NDArray[np.generic]:
         """See `Source`."""
         return self._rows
-
-    def _sent(self, rows: NDArray[np.generic]) -> torch.Tensor:
-        pinned = torch.empty(rows.shape, dtype=torch.float32, pin_memory=self._device.type == "cuda")
-        with np.errstate(over="ignore"):
-            np.copyto(pinned.numpy(), rows, casting="unsafe")
-        return pinned.to(self._device, non_blocking=True)
 
 
 class DeviceSource:
