@@ -8,6 +8,7 @@ are always compared again with rows that we hold; so is `IDMap,` at the beginnin
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from lookalike.core.errors import BadInput
@@ -93,8 +94,15 @@ def _with_ids(structure: Any) -> Any:
 
 def _quieten(structure: Any) -> None:
     """FAISS warns on the standard error of few training vectors; that they are enough is ours to know."""
-    lists = faiss().try_extract_index_ivf(structure)
-    for part in (structure, lists):
+    for part in _parts(structure):
         for clustering in (getattr(part, "cp", None), getattr(getattr(part, "pq", None), "cp", None)):
             if clustering is not None:
                 clustering.min_points_per_centroid = 1
+
+
+def _parts(structure: Any) -> Iterator[Any]:
+    """What is trained within a structure, itself included."""
+    yield structure
+    for name in ("index", "storage"):
+        if getattr(structure, name, None) is not None:
+            yield from _parts(faiss().downcast_index(getattr(structure, name)))

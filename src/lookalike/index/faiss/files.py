@@ -86,8 +86,7 @@ def save(stored: Stored, folder: Path) -> list[str]:
     for name, column in stored.table._asdict().items():
         column.save(folder / f"{name}.npy", end)
     np.save(folder / "alive.npy", stored.present.alive)
-    content = {"version": _VERSION, **asdict(stored.parameters)}
-    (folder / _PARAMETERS).write_text(json.dumps(content, indent=1), encoding="utf-8")
+    (folder / _PARAMETERS).write_text(json.dumps(parameters_json(stored.parameters), indent=1), encoding="utf-8")
     names = [*(f"{name}.npy" for name in stored.table._fields), "alive.npy", _PARAMETERS]
     return names + (stored.structure.save(folder) if stored.structure else [])
 
@@ -99,7 +98,7 @@ def load(folder: Path, *, memory_map: bool) -> Stored:
         SnapshotDamaged: when they are not what `save` writes, or do not fit each other.
     """
     try:
-        parameters = _parameters(json.loads((folder / _PARAMETERS).read_text("utf-8")))
+        parameters = parameters_of(json.loads((folder / _PARAMETERS).read_text("utf-8")))
         mode: Literal["r"] | None = "r" if memory_map else None
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False) for name in Table._fields}
         alive = np.load(folder / "alive.npy", allow_pickle=False)
@@ -118,7 +117,18 @@ def load(folder: Path, *, memory_map: bool) -> Stored:
     return Stored(parameters, Table(**{name: Column(array) for name, array in arrays.items()}), present, structure)
 
 
-def _parameters(content: dict[str, Any]) -> Parameters:
+def parameters_json(parameters: Parameters) -> dict[str, Any]:
+    """Parameters as plain data."""
+    return {"version": _VERSION, **asdict(parameters)}
+
+
+def parameters_of(content: dict[str, Any]) -> Parameters:
+    """Parameters from plain data.
+
+    Raises:
+        ValueError, KeyError, TypeError: when it is something else.
+    """
+    content = dict(content)
     if content.pop("version") != _VERSION:
         raise ValueError(f"expected version {_VERSION} of its format")
     points = tuple(OperatingPoint(**point) for point in content.pop("points"))

@@ -21,10 +21,11 @@ from lookalike.index.faiss.eligible import Filters, Present
 from lookalike.index.faiss.factory import trained
 from lookalike.index.faiss.files import Parameters, Stored
 from lookalike.index.faiss.key_table import KeyTable
+from lookalike.index.faiss.library import translated
 from lookalike.index.faiss.opening import structure_of
 from lookalike.index.faiss.recipes import OperatingPoint
 from lookalike.index.faiss.searching import CODES_PER_ROW, Searched, search
-from lookalike.index.faiss.structure import Proposal
+from lookalike.index.faiss.structure import Proposal, Structure
 from lookalike.index.faiss.wear import Wear
 
 _AT_ONCE = 20_000
@@ -135,9 +136,19 @@ class FaissIndex:
         Raises:
             SnapshotDamaged: when they are not what `save` writes.
         """
+        return cls.over(files.load(folder, memory_map=memory_map))
+
+    @classmethod
+    def over(cls, stored: Stored) -> FaissIndex:
+        """An index of what was made or read elsewhere, which is taken over."""
         index = cls.__new__(cls)
-        index._begin(files.load(folder, memory_map=memory_map))
+        index._begin(stored)
         return index
+
+    @property
+    def stored(self) -> Stored:
+        """All that it is, at this moment: for who builds it."""
+        return Stored(self._parameters, self._table, self._present, self._structure)
 
     def _begin(self, stored: Stored) -> None:
         self._parameters, self._table, self._structure = stored.parameters, stored.table, stored.structure
@@ -314,20 +325,29 @@ class FaissIndex:
                 self._put(keys, units, filling=filling)
 
     def _put(self, keys: Keys, units: Vectors, *, filling: bool) -> None:
-        first = self._present.end
         rows, scales, error = quantise(units)
         dead = self._live_slots(keys)
         self._parameters = replace(self._parameters, rows_error=max(self._parameters.rows_error, error))
+        if self._structure is not None:
+            self._add(self._structure, units, filling=filling)
         self._table.rows.append(rows)
         self._table.scales.append(scales)
         self._keys.add(keys)
-        if self._structure is not None:
-            self._structure.add(units, first=first, piece=len(units) if filling else _PIECE)
-            if not filling:
-                distances = self._structure.distances(units[:_MEASURED_OF_A_CALL])
-                wear = self._parameters.wear.with_added(len(units), distances)
-                self._parameters = replace(self._parameters, wear=wear)
         self._present = self._present.with_new(len(keys), dead)  # from here on searches see it
+
+    def _add(self, structure: Structure, units: Vectors, *, filling: bool) -> None:
+        """Put codes behind the last; until a search sees the slots, they are proposed to nobody."""
+        first = self._present.end
+        try:
+            with translated(BadInput, f"expected a structure that can be added to, got {self._parameters.factory!r}"):
+                structure.add(units, first=first, piece=len(units) if filling else _PIECE)
+        except BaseException:
+            if structure.count != first:  # it holds codes of what we do not hold: no more is it asked
+                self._structure = None
+            raise
+        if not filling:
+            wear = self._parameters.wear.with_added(len(units), structure.distances(units[:_MEASURED_OF_A_CALL]))
+            self._parameters = replace(self._parameters, wear=wear)
 
     def _live_slots(self, keys: Keys) -> Slots:
         slots = self._keys.slots(keys)

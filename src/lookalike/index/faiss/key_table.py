@@ -73,11 +73,11 @@ class KeyTable:
         """Whether each slot before `end` has one of the keys: shape (end,). Faster than `slots` for very many keys."""
         flags = np.zeros(end, bool)
         ascending = min(self._ascending, end)
-        least, most = (int(self._keys.take(np.array([slot]))[0]) for slot in (0, max(0, ascending - 1)))
-        if len(keys) < _MANY or not ascending or most - least > _SPREAD * ascending:
-            slots = self.slots(keys)
-            flags[slots[slots < end]] = True
-            return flags
+        if len(keys) < _MANY or not ascending:
+            return self._marked(flags, keys)
+        least, most = self._keys.take(np.array([0, ascending - 1])).tolist()
+        if most - least > _SPREAD * ascending:
+            return self._marked(flags, keys)
         wanted = np.zeros(most - least + 1, bool)
         wanted[keys[(keys >= least) & (keys <= most)] - least] = True
         if most - least + 1 == ascending:  # no gap between the keys
@@ -85,9 +85,11 @@ class KeyTable:
         else:
             for first, part in self._keys.parts(ascending):
                 np.take(wanted, part - least, out=flags[first : first + len(part)])
-        if ascending < end:
-            slots = self.slots(keys)
-            flags[slots[slots < end]] = True
+        return self._marked(flags, keys) if ascending < end else flags
+
+    def _marked(self, flags: NDArray[np.bool_], keys: Keys) -> NDArray[np.bool_]:
+        slots = self.slots(keys)
+        flags[slots[slots < len(flags)]] = True
         return flags
 
 

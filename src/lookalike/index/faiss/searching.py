@@ -84,12 +84,13 @@ def search(searched: Searched, units: Vectors, k: int, *, point: OperatingPoint 
 
 def _all_is_cheaper(structure: Structure, eligible: Eligible, k: int, point: OperatingPoint) -> bool:
     """Whether comparing all that may be answered takes no longer than finding candidates."""
-    depth = _depth(point, k)
+    depth = _depth(structure, eligible, k, point)
     return eligible.count <= depth + (point.scanned + structure.lists) / CODES_PER_ROW
 
 
-def _depth(point: OperatingPoint, k: int) -> int:
-    return max(k, ceil(point.rerank * max(1.0, k / _POINTS_K)))
+def _depth(structure: Structure, eligible: Eligible, k: int, point: OperatingPoint) -> int:
+    depth = max(k, ceil(point.rerank * max(1.0, k / _POINTS_K)))
+    return depth if structure.selects else ceil(depth * structure.count / max(1, eligible.count))
 
 
 def _compare_all(searched: Searched, queries: list[Query], k: int) -> Iterator[Best]:
@@ -103,7 +104,7 @@ def _compare_candidates(
     searched: Searched, structure: Structure, units: Vectors, k: int, point: OperatingPoint, told: _Told
 ) -> list[Best]:
     eligible = searched.eligible
-    depth, gap = _depth(point, k), point.gap
+    depth, gap = _depth(structure, eligible, k, point), point.gap
     if not eligible.everything:
         gap *= (eligible.end / eligible.count) ** _NARROWING
     proposal = structure.propose(units, depth, gap=gap, allowed=eligible.bits)

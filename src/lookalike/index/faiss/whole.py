@@ -111,14 +111,8 @@ def _parameters(native: Any, count: int, selector: Any) -> Any:
 
 
 def _selects(native: Any) -> bool:
-    """Whether it takes a selector; some refuse every parameter."""
+    """Whether it takes a selector; others refuse every parameter."""
     if faiss().try_extract_index_ivf(faiss().downcast_index(native)) is not None:
         return True
-    nobody = np.zeros(1, np.uint8)
-    try:
-        native.search(
-            np.zeros((1, native.d), np.float32), 1, params=_parameters(native, 1, faiss().IDSelectorBitmap(nobody))
-        )
-    except RuntimeError:
-        return False
-    return True
+    able = faiss().IndexFlat | faiss().IndexScalarQuantizer | faiss().IndexRaBitQ | faiss().IndexHNSW
+    return isinstance(_inner(native), able)
