@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lookalike.catalog.base import Catalog
@@ -22,10 +26,12 @@ def build(catalog: Catalog, wish: Wish, *, workplace: Path | None) -> Held:
     Args:
         catalog: the truth.
         wish: what is wanted.
-        workplace: where a long build keeps what is done, so that a killed one goes on; None builds in memory.
+        workplace: where a long build keeps what is done, so that a killed one goes on; `discard_workplace` deletes it.
+            None for a temporary one.
     Raises:
         BadInput: when the factory string is none, or the memory budget is too small.
-        StorageFailed: when the workplace cannot be written.
+        MissingExtra: when FAISS is not installed.
+        StorageFailed: when the disk is full or fails.
     """
     facts = catalog.facts()
     projection = None
@@ -40,22 +46,56 @@ def build(catalog: Catalog, wish: Wish, *, workplace: Path | None) -> Held:
     else:
         from lookalike.index.faiss import build_index  # brings in FAISS, which is slow to import
 
-        index = build_index(
-            lambda: vectors_of_catalog(catalog, projection),
-            count=facts.images,
-            dimension=dimension,
-            factory=None if wish.engine == "auto" else wish.engine,
-            recall=wish.recall,
-            memory_bytes=wish.memory_bytes,
-            workplace=workplace,
-        )
+        with _alone(workplace) as place:
+            index = build_index(
+                lambda: vectors_of_catalog(catalog, projection),
+                count=facts.images,
+                dimension=dimension,
+                factory=None if wish.engine == "auto" else wish.engine,
+                recall=wish.recall,
+                memory_bytes=wish.memory_bytes,
+                workplace=place,
+                subject=_subject(catalog, facts.last_seq, projection),
+            )
     return Held(index=index, projection=projection, tried_with=facts.images, seq=facts.last_seq)
+
+
+def discard_workplace(workplace: Path) -> None:
+    """Delete what a build has left, unless one is running there. What was built stays usable; idempotent."""
+    with _alone(workplace) as place:
+        if place is not None:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def vectors_of_catalog(catalog: Catalog, projection: Projection | None) -> Iterator[tuple[Keys, Vectors]]:
     """All vectors as they are searched, in ascending order of key, in batches."""
     for stored in catalog.all_vectors():
         yield stored.keys, normalise(projected(as_float32(stored.vectors), projection))
+
+
+@contextmanager
+def _alone(workplace: Path | None) -> Iterator[Path | None]:
+    """The workplace, for one process at a time; None where another is building there, or it cannot be written."""
+    if workplace is None:
+        yield None
+        return
+    with ExitStack() as stack:
+        try:
+            workplace.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(workplace.with_suffix(".lock").open("ab"))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield None
+            return
+        yield workplace
+
+
+def _subject(catalog: Catalog, seq: int, projection: Projection | None) -> str:
+    """Names the vectors that are built from: a killed build goes on only with the same ones."""
+    learnt = hashlib.sha256()
+    if projection is not None:
+        learnt.update(projection.mean.tobytes() + projection.components.tobytes())
+    return f"{catalog.model_id} {catalog.lineage(seq)} {seq} {learnt.hexdigest()}"
 
 
 def _filled(index: ExactIndex, catalog: Catalog, projection: Projection | None) -> ExactIndex:

@@ -18,7 +18,7 @@ from lookalike.index.choice import has_outgrown
 from lookalike.index.manifest import Manifest
 from lookalike.index.projection import LEAST_TO_LEARN, Projection
 from lookalike.index.snapshot import Snapshot, discard_snapshots, read_snapshot, write_snapshot
-from lookalike.pipelines.building import build, vectors_of_catalog
+from lookalike.pipelines.building import build, discard_workplace, vectors_of_catalog
 from lookalike.pipelines.groups_in_step import GroupsInStep
 from lookalike.pipelines.held import Held, Projecting, Wish, as_float32, projected
 from lookalike.pipelines.recall_gauge import RecallGauge
@@ -59,6 +59,7 @@ class View:
         self._held: Held | None = None
         self._building = threading.Lock()  # one build at a time, for they would share a workplace
         self._tending = threading.Lock()
+        self._has_built = False  # since the last snapshot
         self._background: threading.Thread | None = None
         self._rebuild_failed = False
         self._closed = False
@@ -66,6 +67,10 @@ class View:
         self._groups = GroupsInStep()
         self.generation = 0
         self.rebuilt_because: str | None = None
+
+    @property
+    def _workplace(self) -> Path | None:
+        return self._folder / _BUILDING if self._folder is not None else None
 
     @property
     def seq(self) -> int:
@@ -205,7 +210,10 @@ class View:
                 wanted=self._wish.engine,
             )
             self._held = replace(held, saved_seq=held.seq)
-            return manifest
+        if self._workplace is not None and self._has_built:
+            discard_workplace(self._workplace)
+            self._has_built = False
+        return manifest
 
     def discard(self) -> None:
         """Delete the snapshots and forget the index; the next `refresh` makes it anew."""
@@ -297,7 +305,8 @@ class View:
 
     def _built(self) -> Held:
         with self._building:
-            return build(self._catalog, self._wish, workplace=self._folder / _BUILDING if self._folder else None)
+            self._has_built = True
+            return build(self._catalog, self._wish, workplace=self._workplace)
 
     def _rebuild_beside(self) -> None:
         """Build without keeping searches from the index that there is, then take its place."""

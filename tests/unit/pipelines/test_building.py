@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +17,7 @@ from lookalike.core.vectors import normalise
 from lookalike.index import choice
 from lookalike.index.exact import ExactIndex
 from lookalike.index.projection import LEAST_TO_LEARN
-from lookalike.pipelines.building import build, vectors_of_catalog
+from lookalike.pipelines.building import build, discard_workplace, vectors_of_catalog
 from lookalike.pipelines.held import Wish, projected
 from tests.unit.pipelines.rounding_index import RoundingIndex
 
@@ -95,6 +96,7 @@ def test_a_factory_string_is_handed_to_the_builder_with_all_that_is_wished(
             "recall": 0.9,
             "memory_bytes": 10**9,
             "workplace": tmp_path / "building",
+            "subject": built_with[0]["subject"],
         }
     ]
     assert (held.index.engine, len(held.index), held.index.dimension) == ("rounding", len(keys), dimension)
@@ -137,3 +139,41 @@ def test_vectors_come_in_order_with_length_1_or_0() -> None:
         assert rows.dtype == np.float32
         lengths = np.linalg.norm(rows, axis=1)
         assert ((np.abs(lengths - 1) < 1e-5) | (lengths == 0)).all()
+
+
+def test_a_killed_build_goes_on_only_with_the_same_vectors(built_with: list[dict[str, Any]]) -> None:
+    catalog, wish = catalog_of(2 * LEAST_TO_LEARN), Wish(engine="IVF4,Flat")
+
+    def subject(wish: Wish = wish) -> str:
+        build(catalog, wish, workplace=None)
+        return str(built_with[-1]["subject"])
+
+    first = subject()
+    assert subject() == first
+    assert subject(Wish(engine="IVF4,Flat", projecting="off")) != first
+    with catalog.transaction() as transaction:
+        transaction.remove_images([f"{1:064x}"])
+    assert subject() != first
+
+
+def test_while_another_builds_in_the_workplace_it_is_left_alone(
+    built_with: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    place, catalog, wish = tmp_path / "snapshots" / "building", catalog_of(20), Wish(engine="IVF4,Flat")
+    build(catalog, wish, workplace=place)
+    place.mkdir()
+    with place.with_suffix(".lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        build(catalog, wish, workplace=place)
+        discard_workplace(place)
+        assert place.is_dir()
+    assert [one["workplace"] for one in built_with] == [place, None]
+    for _ in range(2):
+        discard_workplace(place)
+        assert not place.exists()
+
+
+def test_where_nothing_can_be_written_it_is_built_elsewhere(built_with: list[dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    build(catalog_of(20), Wish(engine="IVF4,Flat"), workplace=tmp_path / "file" / "building")
+    assert built_with[0]["workplace"] is None
