@@ -84,6 +84,7 @@ def search(query: Query, parts: Parts, *, wanted: Wanted, timings: Timings) -> R
         return replace(with_own_metadata(known), timings_ms=timings.finished(), cached=True)
     reply = _refreshed_and_searched(query, parts, wanted, timings)
     kept = with_own_metadata(reply)
+    question = replace(question, version=(question.version[0], parts.view.generation))  # the refresh may have rebuilt
     parts.answers.put(question, kept, held_bytes(kept))
     return reply
 

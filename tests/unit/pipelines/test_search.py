@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 
 from lookalike.catalog.base import MAIN
+from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import BadQuery, LookalikeError, NotIndexed
 from lookalike.core.filters import Filter
-from lookalike.core.records import ImageRecord, Metadata
+from lookalike.core.records import FileRecord, ImageRecord, Metadata
 from lookalike.core.vectors import normalise
 from lookalike.images.decode import decode
 from lookalike.pipelines.ingest import IngestOptions, ingest
@@ -21,6 +23,7 @@ from lookalike.pipelines.query import Crop, parse_query
 from lookalike.pipelines.query_vector import query_vector
 from lookalike.pipelines.reply import Reply
 from lookalike.pipelines.search import Query, Wanted, search
+from lookalike.pipelines.second_opinion import Opinion
 from lookalike.pipelines.timings import Timings
 from lookalike.pipelines.understand import understand
 from tests.collections import D, new_parts, png, write
@@ -288,3 +291,227 @@ def test_a_crop_of_several_pictures_or_of_an_id_is_refused(parts: Parts) -> None
                 for_opinion=False,
                 stored=fetch_nothing,
             )
+
+
+# Recall, groups, second opinions
+
+
+def ask_for(parts: Parts, wanted: Wanted, query: Any = QUERY, *, pixels: Any = None) -> Reply:
+    return search(Query({MAIN: query}, pixels), parts, wanted=wanted, timings=Timings())
+
+
+@pytest.mark.parametrize("recall", [0.0, -0.5, 1.5, float("nan")])
+def test_a_recall_is_a_share(parts: Parts, recall: float) -> None:
+    with pytest.raises(BadQuery, match="recall above 0"):
+        ask_for(parts, Wanted(recall=recall))
+
+
+def numbers(reply: Reply) -> list[int]:
+    return [int(hit.id, 16) for hit in reply.hits]
+
+
+def test_groups_count_once_and_name_their_others(parts: Parts, vectors: Any) -> None:
+    best = int(naive(vectors, range(N), 1)[0][0], 16)
+    put(parts, range(100, 130), np.repeat(vectors[best : best + 1], 30, axis=0))
+    reply = ask_for(parts, Wanted(k=K, grouped=True))
+    assert numbers(reply) == [int(one, 16) for one, _ in naive(vectors, range(N), K)]
+    assert reply.hits[0].group == tuple(image_id(n) for n in range(100, 130))
+    assert {hit.group for hit in reply.hits[1:]} == {()}
+    assert (reply.plan, reply.exact, reply.total_matching) == ("exact, one of each group", True, N + 30)
+
+
+def test_in_a_group_only_those_that_pass_the_filter_are_named(parts: Parts, vectors: Any) -> None:
+    put(parts, range(100, 104), np.repeat(vectors[3:4], 4, axis=0))
+    where = Filter.parse("n in (101, 103, 5)")
+    reply = ask_for(parts, Wanted(k=9, grouped=True, where=where), query=vectors[3:4].astype(np.float32))
+    assert numbers(reply) == [101, 5]
+    assert reply.hits[0].group == (image_id(103),)
+    assert reply.plan == "exact over the 3 pictures that pass the filter, one of each group"
+
+
+def test_a_removed_member_of_a_group_is_never_named_again(parts: Parts, vectors: Any) -> None:
+    put(parts, range(100, 103), np.repeat(vectors[3:4], 3, axis=0))
+    query = vectors[3:4].astype(np.float32)
+    assert len(ask_for(parts, Wanted(k=1, grouped=True), query=query).hits[0].group) == 3
+    remove(parts, 3, 101)
+    (hit,) = ask_for(parts, Wanted(k=1, grouped=True), query=query).hits
+    assert (hit.id, hit.group) == (image_id(100), (image_id(102),))
+
+
+class Backwards:
+    """A second opinion that likes the last best, and cannot compare every third."""
+
+    name = "the test"
+    depth = 8
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+
+    def opinions(self, query: Any, ids: Any) -> list[Opinion]:
+        self.asked.append(list(ids))
+        return [Opinion(None if n % 3 == 2 else n / 10, f"seen at {n}") for n in range(len(ids))]
+
+
+PIXELS = np.zeros((4, 4, 3), np.uint8)
+
+
+def test_a_second_opinion_looks_deeper_than_k_and_orders_what_it_could_compare(parts: Parts, vectors: Any) -> None:
+    first = [int(one, 16) for one, _ in naive(vectors, range(N), 8)]
+    opinion = Backwards()
+    reply = ask_for(parts, Wanted(k=K, opinion=opinion), pixels=PIXELS)
+    assert opinion.asked == [[image_id(n) for n in first]]
+    assert numbers(reply) == [first[n] for n in (7, 6, 4, 3, 1)]
+    assert [(hit.opinion, hit.reason) for hit in reply.hits[:2]] == [(0.7, "seen at 7"), (0.6, "seen at 6")]
+    assert [hit.rank for hit in reply.hits] == [1, 2, 3, 4, 5]
+    assert reply.plan == "exact, the best 8 looked at again by the test"
+    assert "opinion" in reply.timings_ms
+    everything = ask_for(parts, Wanted(k=N, opinion=opinion), pixels=PIXELS)
+    assert len(everything.hits) == N
+    assert [hit.opinion for hit in everything.hits][-N // 3 + 1 :] == [None] * (N // 3)
+
+
+def test_a_second_opinion_is_asked_again_each_time_and_needs_a_picture(parts: Parts) -> None:
+    opinion = Backwards()
+    for _ in range(2):
+        assert not ask_for(parts, Wanted(opinion=opinion), pixels=PIXELS).cached
+    assert len(opinion.asked) == 2
+    with pytest.raises(BadQuery, match="one picture"):
+        ask_for(parts, Wanted(opinion=opinion))
+
+
+def test_what_is_removed_before_its_second_opinion_is_replaced(parts: Parts, vectors: Any) -> None:
+    order = [int(one, 16) for one, _ in naive(vectors, range(N), N)]
+
+    class Removing(Backwards):
+        def opinions(self, query: Any, ids: Any) -> list[Opinion]:
+            if not self.asked:
+                remove(parts, *order[:3])
+            return [opinion._replace(similarity=1.0) for opinion in super().opinions(query, ids)]
+
+    assert numbers(ask_for(parts, Wanted(k=K, opinion=Removing()), pixels=PIXELS)) == order[3 : 3 + K]
+
+
+# The cache
+
+
+def test_the_same_question_is_answered_again_without_a_look_at_the_index(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ask(parts)
+    for name in ("refresh", "search"):
+        monkeypatch.setattr(parts.view, name, lambda *_, **__: pytest.fail("looked at"))
+    again = ask(parts)
+    assert (first.cached, again.cached) == (False, True)
+    assert replace(again, cached=False, timings_ms=first.timings_ms) == first
+    assert set(again.timings_ms) == {"cache", "total"}
+
+
+def test_another_question_is_another_answer(parts: Parts, vectors: Any) -> None:
+    ask(parts)
+    assert ask(parts).cached
+    for reply in (
+        ask(parts, k=K + 1),
+        ask(parts, where="n < 7"),
+        ask(parts, query=-QUERY),
+        ask_for(parts, Wanted(k=K, recall=1.0)),
+        ask_for(parts, Wanted(k=K, grouped=True)),
+    ):
+        assert not reply.cached
+    assert numbers(ask(parts, where="n < 7")) == [int(one, 16) for one, _ in naive(vectors, range(7), K)]
+
+
+def file_of(n: int, name: str) -> FileRecord:
+    return FileRecord(f"/photos/{name}.png", image_id(n), 10, 1)
+
+
+@pytest.mark.parametrize("by", ["the same", "another"])
+@pytest.mark.parametrize("change", ["add", "remove", "replace", "label", "put a file", "forget a file"])
+def test_no_change_is_ever_hidden_by_the_cache(tmp_path: Path, vectors: Any, change: str, by: str) -> None:
+    parts = new_parts(tmp_path)
+    put(parts, range(N), vectors)
+    best = int(naive(vectors, range(N), 1)[0][0], 16)
+    with parts.catalog.transaction() as transaction:
+        transaction.put_files([file_of(best, "old")])
+    before = ask(parts)
+    assert ask(parts).cached
+    writer = parts.catalog if by == "the same" else SqliteCatalog.open(tmp_path / "catalog.sqlite")
+    unit = normalise(QUERY).astype(np.float16)
+    with writer.transaction() as transaction:
+        if change == "add":
+            transaction.put_images([ImageRecord(image_id(500), 1, 1, "png", 1)], unit)
+        elif change == "remove":
+            transaction.remove_images([image_id(best)])
+        elif change == "replace":
+            transaction.put_images([ImageRecord(image_id(best), 1, 1, "png", 1)], -unit)
+        elif change == "label":
+            transaction.merge_metadata({image_id(best): {"label": "new"}})
+        elif change == "put a file":
+            transaction.put_files([file_of(best, "new")])
+        else:
+            transaction.forget_files(["/photos/old.png"])
+    after = ask(parts)
+    assert not after.cached
+    assert after.hits != before.hits
+    expected = {
+        "add": lambda: after.hits[0].id == image_id(500),
+        "remove": lambda: image_id(best) not in {hit.id for hit in after.hits},
+        "replace": lambda: after.hits[0].id != image_id(best),
+        "label": lambda: after.hits[0].metadata["label"] == "new",
+        "put a file": lambda: after.hits[0].copies == 1,
+        "forget a file": lambda: after.hits[0].path is None,
+    }
+    assert expected[change]()
+    assert ask(parts).cached
+    assert ask(parts).hits == after.hits
+    writer.close()
+
+
+def test_a_commit_that_comes_just_after_the_refresh_is_not_hidden_by_the_answer_without_it(
+    tmp_path: Path, vectors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = new_parts(tmp_path)
+    put(parts, range(N), vectors)
+    other = SqliteCatalog.open(tmp_path / "catalog.sqlite")
+    real = parts.view.refresh
+    waiting = [np.float16(1) * normalise(QUERY).astype(np.float16)]
+
+    def overtaken() -> None:
+        real()
+        if waiting:
+            with other.transaction() as transaction:
+                transaction.put_images([ImageRecord(image_id(500), 1, 1, "png", 1)], waiting.pop())
+
+    monkeypatch.setattr(parts.view, "refresh", overtaken)
+    ask(parts)
+    assert ask(parts).hits[0].id == image_id(500)
+    other.close()
+
+
+def test_an_index_made_anew_answers_anew(parts: Parts) -> None:
+    ask(parts)
+    parts.view.rebuild()
+    assert not ask(parts).cached
+    assert ask(parts).cached
+
+
+def test_who_changes_an_answer_changes_no_other(parts: Parts) -> None:
+    put(parts, range(N), np.eye(N, D), nested={"list": [1, {"deep": 2}]})
+    for _ in range(3):
+        reply = ask(parts)
+        for hit in reply.hits:
+            assert hit.metadata == {"n": int(hit.id, 16), "nested": {"list": [1, {"deep": 2}]}}
+            nested: Any = hit.metadata["nested"]
+            nested["list"][1]["deep"] = "changed"
+            nested["list"].append("more")
+            hit.metadata["n"] = "changed"
+        reply.timings_ms.clear()
+    assert ask(parts).cached
+    assert ask(parts).timings_ms
+
+
+def test_the_cache_stays_within_its_bytes(parts: Parts) -> None:
+    for n in range(1200):
+        ask(parts, query=QUERY + n)
+    facts = parts.answers.facts()
+    assert facts.evicted > 0
+    assert facts.size_bytes <= facts.max_bytes
