@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 _KINDS = (".jpg", ".jpeg", ".png")
 
 
-def draw_why(collection: Collection, query: str, result: SearchResult, path: str) -> Path:
+def draw_why(collection: Collection, query: str | bytes, result: SearchResult, path: str) -> Path:
     """Draw which points of a query agree with which of the first hit.
 
     Raises:
-        BadInput: when nothing was found, the query is no picture, or the file's name ends in something else.
+        BadInput: when nothing was found, the query is not one picture, or the file's name ends in something else.
         MissingExtra: when OpenCV is not installed.
+        ImageRefused, NotIndexed, FetchRefused: when one of the two pictures cannot be used.
         StorageFailed: when the file cannot be written.
     """
     target = Path(os.path.expanduser(path))

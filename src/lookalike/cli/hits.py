@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lookalike.pipelines.reply import Hit
     from lookalike.results import SearchResult
 
-_STAGES = ("embed", "refresh", "filter", "search", "fetch")
+_STAGES = ("embed", "refresh", "filter", "search", "opinion", "fetch")
 
 
 def show_result(result: SearchResult, session: Session, *, pictures: bool | None, most: int | None = None) -> None:
@@ -40,6 +40,10 @@ def _line(hit: Hit) -> HitLine:
     notes = [f"{hit.width} × {hit.height}"]
     if hit.copies:
         notes.append("1 copy" if hit.copies == 1 else f"{hit.copies} copies")
+    if hit.group:
+        notes.append(f"+{len(hit.group):,} alike")
+    if hit.reason:
+        notes.append(hit.reason if hit.opinion is None else f"{hit.opinion:.3f}: {hit.reason}")
     if hit.path is None:
         return HitLine(hit.rank, hit.similarity, hit.id, notes)
     return HitLine(hit.rank, hit.similarity, short_path(hit.path), notes, href=Path(hit.path).as_uri())
@@ -58,9 +62,12 @@ def _account(result: SearchResult) -> str:
     found = f"{len(result):,} of {result.total_matching:,} matching" if result.hits else "nothing found"
     if not result.index.count:
         found = "the collection holds no pictures yet: lookalike index FOLDER"
-    stages = ", ".join(f"{stage} {result.timings_ms.get(stage, 0):.0f}" for stage in _STAGES)
+    timings = result.timings_ms
+    stages = ", ".join(
+        f"{stage} {timings.get(stage, 0):.0f}" for stage in _STAGES if stage != "opinion" or stage in timings
+    )
     plan = safe(result.plan) + ("" if result.exact else " (approximate)")
-    return f"{found}; {plan}; {result.scanned:,} compared; {result.timings_ms['total']:.0f} ms ({stages})"
+    return f"{found}; {plan}; {result.scanned:,} compared; {timings['total']:.0f} ms ({stages})"
 
 
 def _show_pictures(result: SearchResult, session: Session, *, width: int, forced: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,10 @@ from lookalike.presentation.text import human_size, safe
 
 if TYPE_CHECKING:
     from lookalike.collection import CollectionInfo
+    from lookalike.core.records import Json
+    from lookalike.pipelines.answer_cache import CacheFacts
+    from lookalike.pipelines.recall_gauge import RecallFacts
+    from lookalike.pipelines.reply import IndexFacts
 
 
 @command("info")
@@ -19,14 +24,33 @@ def info_command(session: Session) -> None:
         info = collection.info()
     if session.as_json:
         session.write_json({**asdict(info), "path": str(info.path)})
-        return
-    facts = _facts(info)
+    else:
+        write_facts(_facts(info), session)
+
+
+def write_facts(facts: Mapping[str, str], session: Session) -> None:
+    """Facts for people, each on a line of its own."""
     width = max(map(len, facts))
     session.write("".join(f"{name:<{width}}  {value}\n" for name, value in facts.items()))
 
 
+def index_facts(index: IndexFacts) -> dict[str, str]:
+    """What an index is, for people."""
+    learnt_from = index.projection_learnt_from
+    facts = {
+        "index": f"{index.engine}, {index.count:,} pictures, {index.dimension} dimensions",
+        "projection": f"learnt from {learnt_from:,} pictures" if learnt_from else "none: raw vectors are compared",
+        "recall": "1: all pictures are compared" if index.recall >= 1 else f"{index.recall:.4f}, measured when made",
+    }
+    simple = {name: value for name, value in index.parameters.items() if not isinstance(value, list | dict)}
+    if simple:
+        facts["parameters"] = ", ".join(f"{name} {_short(value)}" for name, value in simple.items())
+    if index.gauge is not None:
+        facts["gauge"] = _gauge(index.gauge)
+    return facts
+
+
 def _facts(info: CollectionInfo) -> dict[str, str]:
-    learnt_from = info.index.projection_learnt_from
     facts = {
         "collection": safe(str(info.path)),
         "pictures": f"{info.images:,}",
@@ -34,9 +58,28 @@ def _facts(info: CollectionInfo) -> dict[str, str]:
         "refused": f"{info.refused:,}",
         "catalog": f"{info.catalog}, {human_size(info.size_bytes)}",
         "model": f"{info.model[:12] or 'none yet'}, {info.dimension} dimensions",
-        "index": f"{info.index.engine}, {info.index.count:,} pictures, {info.index.dimension} dimensions",
-        "projection": f"learnt from {learnt_from:,} pictures" if learnt_from else "none: raw vectors are compared",
     }
+    for model in info.further_models:
+        facts[f"model {model.name}"] = (
+            f"{model.model_id[:12]}, {model.dimension} dimensions, of {model.count:,} pictures"
+        )
+    facts |= {**index_facts(info.index), "answers": _answers(info.answers)}
     if info.rebuilt_because is not None:
         facts["made anew"] = f"because {safe(info.rebuilt_because)}"
     return facts
+
+
+def _gauge(gauge: RecallFacts) -> str:
+    if gauge.recall is None:
+        return f"{gauge.promised:g} promised, nothing measured yet of {gauge.observed:,} searches"
+    told = f"{gauge.promised:g} promised, {gauge.recall:.4f} measured ({gauge.low:.4f} to {gauge.high:.4f})"
+    return f"{told}, {gauge.samples:,} samples of {gauge.observed:,} searches{'; sinking' * gauge.sinking}"
+
+
+def _answers(answers: CacheFacts) -> str:
+    held = f"{answers.entries:,} kept, {human_size(answers.size_bytes)} of {human_size(answers.max_bytes)}"
+    return f"{held}; {answers.hits:,} given again, {answers.misses:,} looked for"
+
+
+def _short(value: Json) -> str:
+    return f"{value:,}" if isinstance(value, int) else safe(str(value))

@@ -31,7 +31,7 @@ def tell_report(report: IngestReport, session: Session) -> None:
     if not report.failed:
         return
     session.say(f"Refused {human_count(len(report.failed), 'file')}:")
-    _tell_some([f"{failure.path}: {failure.reason} ({failure.code})" for failure in report.failed], session)
+    tell_some([f"{failure.path}: {failure.reason} ({failure.code})" for failure in report.failed], session)
 
 
 def tell_labels(labels: MetadataReport, session: Session) -> None:
@@ -42,10 +42,11 @@ def tell_labels(labels: MetadataReport, session: Session) -> None:
     if not labels.unused:
         return
     session.say(f"Not used {human_count(len(labels.unused), 'row')}:")
-    _tell_some([f"row {row.line}, {row.name}: {row.reason}" for row in labels.unused], session)
+    tell_some([f"row {row.line}, {row.name}: {row.reason}" for row in labels.unused], session)
 
 
-def _tell_some(lines: Sequence[str], session: Session) -> None:
+def tell_some(lines: Sequence[str], session: Session) -> None:
+    """Tell people lines, on a terminal only the first of many."""
     shown = lines[: MOST_ON_A_TERMINAL if sys.stderr.isatty() else None]
     for line in shown:
         session.say(f"  {safe(line)}")

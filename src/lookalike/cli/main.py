@@ -29,6 +29,7 @@ COMMANDS = {
     "info": "info",
     "duplicates": "duplicates",
     "knn": "knn",
+    "rebuild": "rebuild",
     "doctor": "doctor",
     "export": "transfer",
     "import": "transfer",

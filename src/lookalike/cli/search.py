@@ -6,9 +6,9 @@ from typing import Literal
 
 import click
 
-from lookalike.cli.drawing import draw_why
 from lookalike.cli.hits import show_result
 from lookalike.cli.session import Session, command
+from lookalike.presentation.text import safe
 
 
 @command("search")
@@ -50,8 +50,9 @@ def search_command(
     if null and not paths_only:
         raise click.UsageError("-0 ends the names of --paths-only: say both")
     with session.open(model_soon=True) as collection:
+        asked = _standard_input() if query == "-" and why is not None else query
         result = collection.search(
-            query,
+            asked,
             k=k,
             where=where,
             crop=crop,
@@ -61,7 +62,9 @@ def search_command(
             opinion=opinion,
         )
         if why is not None:
-            session.say(f"The drawing is {draw_why(collection, query, result, why)}")
+            from lookalike.cli.drawing import draw_why
+
+            session.say(f"The drawing is {safe(str(draw_why(collection, asked, result, why)))}")
         if sheet is not None:
             session.say(f"The contact sheet is {result.sheet(sheet)}")
         if session.as_json:
@@ -70,3 +73,11 @@ def search_command(
             session.write_names([hit.path for hit in result if hit.path is not None], null=null)
         else:
             show_result(result, session, pictures=pictures)
+
+
+def _standard_input() -> bytes:
+    """For who needs it twice, to search and to draw."""
+    from lookalike.images.limits import DEFAULT_LIMITS
+    from lookalike.pipelines.standard_input import read_standard_input
+
+    return read_standard_input(max_bytes=DEFAULT_LIMITS.max_bytes)
