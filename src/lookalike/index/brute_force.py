@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +11,19 @@ from numpy.typing import NDArray
 
 from lookalike.core.errors import BadInput, BadQuery, BadVectors, DimensionMismatch
 from lookalike.core.metrics import Metric
-from lookalike.core.vectors import Vectors, as_vectors
+from lookalike.core.vectors import Vectors, as_vectors, normalise
+from lookalike.index.shortlist import codes, plain
+from lookalike.index.shortlist.best import Best
+from lookalike.index.shortlist.codes import Codes
+from lookalike.index.shortlist.product import WIDEST
+from lookalike.index.shortlist.scan import Field, at_once, processors, scan_all
 
 DEFAULT_MEMORY_BYTES = 1 << 30
-_LEAST_ROWS, _MOST_ROWS = 256, 65_536
-_RESCORED_VALUES = 2_000_000
+
+_LEAST_ROWS, _MOST_ROWS = 1024, 1 << 17
+_SCRATCH_BYTES = 48 << 20  # of a thread
+_WORTH_CODES_ROWS, _WORTH_CODES_QUERIES = 2048, 16
+_WRITTEN_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +62,8 @@ def nearest(
         queries: shape (Q, D), any real dtype; compared as float32.
         k: at least 1; may be larger than N.
         metric: how near two vectors are.
-        threads: how many to compute with; None for as many as there are processors to run on.
+        threads: how many to compute with; None for as many as there are processors to run on. Where there are few
+            queries or rows, so that all products are of float32, numpy's own setting counts.
         progress: is told the rows of the base that have been compared, and N, after every piece.
         memory_bytes: how much to take at most, beside the arguments and the answer; None for 1 GiB, or what the queries
             need at least.
@@ -66,17 +76,18 @@ def nearest(
         BadInput: when `threads` is less than 1, or `memory_bytes` is less than this takes; names the least.
     """
     base, wanted = _checked(base, queries, k=k, threads=threads)
-    N, D = base.shape
-    piece_rows = _piece_rows(len(wanted), D, k, memory_bytes)
-    rows = np.full((len(wanted), k), -1, np.int64)
-    values = np.full((len(wanted), k), -np.inf if metric.higher_is_closer else np.inf, np.float32)
-    for start in range(0, N, piece_rows):
-        piece = _piece(base, start, min(N, start + piece_rows))
-        for n in range(len(wanted)):
-            _merge(rows[n], values[n], piece, wanted[n], start=start, metric=metric)
-        if progress is not None:
-            progress(start + len(piece), N)
-    return Nearest(rows, values, proven=1.0, widened=0)
+    threads = threads or processors()
+    piece_rows = _piece_rows(*wanted.shape, threads=threads, memory_bytes=memory_bytes)
+    best = Best.nothing(len(wanted), k, metric)
+    peak = _peak(wanted)
+    with ThreadPoolExecutor(threads) as pool:
+        for piece in _pieces(base, piece_rows):
+            field = _field(piece, metric, queries=len(wanted), peak=peak, pool=pool)
+            scan_all([field], wanted, best, block=at_once(min(k, max(1, len(base)))), threads=threads)
+            if progress is not None:
+                progress(piece.start + len(piece.rows), len(base))
+    widened = int(best.widened.sum())
+    return Nearest(best.labels, best.values, proven=1 - widened / max(1, len(wanted)), widened=widened)
 
 
 def _checked(
@@ -93,74 +104,67 @@ def _checked(
         raise DimensionMismatch(f"expected a base of shape (N, D), got {base.shape}")
     try:
         return base, as_vectors(queries, dimension=base.shape[1])
-    except DimensionMismatch as error:
-        raise DimensionMismatch(f"queries: {error}") from error
     except BadVectors as error:
-        raise BadVectors(f"queries: {error}") from error
+        raise type(error)(f"queries: {error}") from error
 
 
-def _piece_rows(Q: int, D: int, k: int, memory_bytes: int | None) -> int:
-    """How many rows of the base are taken at once."""
-    per_row, fixed = 9 * D + 4, 8 * Q * D + 24 * Q * k
-    budget = memory_bytes if memory_bytes is not None else max(DEFAULT_MEMORY_BYTES, fixed + _LEAST_ROWS * per_row)
-    rows = (budget - fixed) // per_row
-    if rows < _LEAST_ROWS:
-        raise BadInput(f"expected a memory budget of at least {fixed + _LEAST_ROWS * per_row} bytes, got {budget}")
-    return min(rows, _MOST_ROWS)
+def _piece_rows(Q: int, D: int, *, threads: int, memory_bytes: int | None) -> int:
+    """How many rows of the base are taken at once: as float32, of length 1, as codes, and what goes with them."""
+    per_row, fixed = 10 * D + 64, 4 * Q * D + threads * _SCRATCH_BYTES
+    least = fixed + _LEAST_ROWS * per_row
+    budget = max(DEFAULT_MEMORY_BYTES, least) if memory_bytes is None else memory_bytes
+    if budget < least:
+        raise BadInput(f"expected a memory budget of at least {least} bytes for {Q} queries of {D}, got {budget}")
+    return min((budget - fixed) // per_row, _MOST_ROWS)
 
 
-def _piece(base: NDArray[np.generic], start: int, end: int) -> Vectors:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """Some rows of the base as float32, and the number of the first."""
+
+    rows: Vectors
+    start: int
+
+
+def _pieces(base: NDArray[np.generic], piece_rows: int) -> Iterator[_Piece]:
+    for start in range(0, len(base), piece_rows):
+        yield _Piece(_as_float32(base[start : start + piece_rows], start), start)
+
+
+def _as_float32(rows: NDArray[np.generic], start: int) -> Vectors:
     with np.errstate(over="ignore"):
-        piece = np.ascontiguousarray(base[start:end], dtype=np.float32)
-    if not np.isfinite(piece).all():
-        row = start + int(np.flatnonzero(~np.isfinite(piece).all(axis=1))[0])
-        raise BadVectors(
-            f"base: expected finite numbers, but row {row} holds NaN, an infinity or a value too large for float32"
-        )
+        piece = np.ascontiguousarray(rows, dtype=np.float32)
+    for n in range(0, len(piece), _WRITTEN_AT_ONCE):
+        finite = np.isfinite(piece[n : n + _WRITTEN_AT_ONCE]).all(axis=1)
+        if not finite.all():
+            row = start + n + int(np.argmin(finite))
+            raise BadVectors(
+                f"base: expected finite numbers, but row {row} holds NaN, an infinity or a value too large for float32"
+            )
     return piece
 
 
-def _merge(
-    rows: NDArray[np.int64],
-    values: NDArray[np.float32],
-    piece: Vectors,
-    query: Vectors,
-    *,
-    start: int,
-    metric: Metric,
-) -> None:
-    """Take the better rows of a piece into the answer of a query."""
-    found = exact_values(piece, query, metric)
-    all_rows = np.concatenate([rows[rows >= 0], np.arange(start, start + len(piece))])
-    all_values = np.concatenate([values[rows >= 0], found])
-    order = np.lexsort((all_rows, -all_values if metric.higher_is_closer else all_values))[: len(rows)]
-    rows[: len(order)], values[: len(order)] = all_rows[order], all_values[order]
+def _field(piece: _Piece, metric: Metric, *, queries: int, peak: float, pool: ThreadPoolExecutor) -> Field:
+    units = normalise(piece.rows) if metric is Metric.COSINE else piece.rows
+    peaks = (1.0, 1.0) if metric is Metric.COSINE else (peak, _peak(piece.rows))
+    labels = np.arange(piece.start, piece.start + len(units), dtype=np.int64)
+    worth = len(units) >= _WORTH_CODES_ROWS and queries >= _WORTH_CODES_QUERIES and units.shape[1] <= WIDEST
+    coded = _codes(units, metric, pool) if worth and _among(codes.VALUES, *peaks) else None
+    centre = coded.centre if coded is not None else units[:: max(1, len(units) // 256)].mean(axis=0)
+    wide = not _among(plain.VALUES, *peaks)
+    return Field(metric, piece.rows, units, labels, centre, coded, wide)
 
 
-def exact_values(rows: Vectors, query: Vectors, metric: Metric) -> NDArray[np.float32]:
-    """Similarities or distances of some rows to a query, in float64, each from its row alone: shape (N,), float32."""
-    wanted = query.astype(np.float64)
-    values = np.empty(len(rows), np.float32)
-    block = max(1, _RESCORED_VALUES // max(1, len(wanted)))
-    for start in range(0, len(rows), block):
-        some = rows[start : start + block].astype(np.float64)
-        values[start : start + block] = _VALUES[metric](some, wanted)
-    return values
+def _codes(units: Vectors, metric: Metric, pool: ThreadPoolExecutor) -> Codes:
+    made = Codes.room(units, len(units), metric=metric)
+    starts = range(0, len(units), _WRITTEN_AT_ONCE)
+    list(pool.map(lambda start: made.write(units[start : start + _WRITTEN_AT_ONCE], start), starts))
+    return made
 
 
-def _cosines(rows: NDArray[np.float64], query: NDArray[np.float64]) -> NDArray[np.float64]:
-    lengths = np.sqrt(np.einsum("jd,jd->j", rows, rows)) * np.sqrt(np.einsum("d,d->", query, query))
-    cosines: NDArray[np.float64] = np.einsum("jd,d->j", rows, query) / np.where(lengths > 0, lengths, 1)
-    return cosines.clip(-1, 1)
+def _peak(vectors: Vectors) -> float:
+    return float(max(vectors.max(initial=0), -vectors.min(initial=0)))
 
 
-def _inner_products(rows: NDArray[np.float64], query: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.einsum("jd,d->j", rows, query))
-
-
-def _distances(rows: NDArray[np.float64], query: NDArray[np.float64]) -> NDArray[np.float64]:
-    differences = rows - query
-    return np.asarray(np.sqrt(np.einsum("jd,jd->j", differences, differences)))
-
-
-_VALUES = {Metric.COSINE: _cosines, Metric.INNER_PRODUCT: _inner_products, Metric.L2: _distances}
+def _among(values: tuple[float, float], *peaks: float) -> bool:
+    return all(values[0] <= peak <= values[1] for peak in peaks)

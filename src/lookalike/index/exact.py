@@ -10,42 +10,69 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.errors import BadInput, DimensionMismatch, SnapshotDamaged
+from lookalike.core.metrics import Metric
 from lookalike.core.records import Json, Neighbours
 from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, normalise
 from lookalike.index.base import check_wanted
+from lookalike.index.shortlist.allowed import Allowed
+from lookalike.index.shortlist.best import Best
+from lookalike.index.shortlist.codes import Codes
+from lookalike.index.shortlist.product import WIDEST
+from lookalike.index.shortlist.scan import Field, at_once, processors, scan_all
 
-# Sums of products in float32 come out differently for equal rows, depending on their place in a matrix. The shortlist
-# is wider than k by what such a sum can be off, and the shortlist is compared again in float64. For unit vectors the
-# error of a float32 dot product is below D * 2^-24 (Higham, Accuracy and Stability of Numerical Algorithms, 3.1); the
-# rounding of the vectors, of their lengths and of the answer takes a few 2^-24 more.
-_UNIT_ROUNDOFF = 2.0**-24
-_ROUNDINGS_BESIDES = 8
-_BLOCK_VALUES = 16_000_000
-_SHORTLIST_VALUES = 2_000_000
+CODES_FROM_ROWS = 2048
+CODES_FROM_QUERIES = 16
+
+_LEAST_BEHIND, _SHARE_BEHIND = 1024, 16
 
 
 class _State(NamedTuple):
-    """What a search sees. `rows` and `keys` are views into buffers that only ever grow behind their ends."""
+    """What a search sees. All are views into buffers that only ever grow behind their ends.
+
+    Attributes:
+        keys: shape (N,).
+        rows: shape (N, D).
+        codes: of the first rows; None where there are none yet.
+        version: grows with each change of what was there.
+    """
 
     keys: Keys
     rows: Vectors
+    codes: Codes | None = None
+    version: int = 0
 
 
 class ExactIndex:
     """See `lookalike.index.base.Index`. The in-memory engine, and the oracle of the others.
 
-    A search takes N * len(self) * D multiplications. Appending is amortised; replacing or removing copies the rows.
+    A search takes N * len(self) * D multiplications. From the 16th query on, they are of 8-bit codes, which are made
+    then; the few rows that the codes leave are compared in float64, so that the answer is the same. A vector takes 4 D
+    bytes, with codes 5 D. Appending is amortised; replacing or removing copies the rows.
 
     Args:
         dimension: D of the vectors.
+        threads: how many a search computes products of codes with; None for as many as there are processors.
+        codes_from_rows: how many rows must be there for codes to be worth making.
+        codes_from_queries: and how many queries must have been asked.
     """
 
     engine = "exact"
     recall = 1.0
     worn = ""
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(
+        self,
+        dimension: int,
+        *,
+        threads: int | None = None,
+        codes_from_rows: int = CODES_FROM_ROWS,
+        codes_from_queries: int = CODES_FROM_QUERIES,
+    ) -> None:
         self._dimension = dimension
+        self._threads = threads or processors()
+        self._codes_from_rows, self._codes_from_queries = codes_from_rows, codes_from_queries
+        self._asked = 0
+        self._coding = threading.Lock()
         self._changing = threading.Lock()
         self._state = _State(np.empty(0, np.int64), np.empty((0, dimension), np.float32))
         self._slots: dict[int, int] = {}
@@ -92,7 +119,9 @@ class ExactIndex:
                 return
             keep = np.ones(len(self._state.keys), bool)
             keep[gone] = False
-            self._state = self._buffers = _State(self._state.keys[keep], self._state.rows[keep])
+            keys, rows, codes, version = self._state
+            codes = None if codes is None else codes.taken(keep[: len(codes)])
+            self._state = self._buffers = _State(keys[keep], rows[keep], codes, version + 1)
             self._slots = {key: slot for slot, key in enumerate(self._state.keys.tolist())}
 
     def search(
@@ -100,29 +129,23 @@ class ExactIndex:
     ) -> Neighbours:
         """Find the k nearest of each query; see `Index`."""
         check_wanted(k, recall)
-        units = normalise(as_vectors(queries, dimension=self._dimension))
-        keys, rows = self._state
-        if allowed is not None:
-            keep = np.isin(keys, as_keys(allowed))
-            keys, rows = keys[keep], rows[keep]
-        found_keys = np.full((len(units), k), -1, np.int64)
-        found = np.full((len(units), k), -np.inf, np.float32)
-        block = max(1, _BLOCK_VALUES // max(1, len(keys)))
-        for start in range(0, len(units), block):
-            # similarities[n, j]: query start + n against item j
-            similarities = units[start : start + block] @ rows.T
-            for n, row in enumerate(similarities, start):
-                best_keys, best = _best(row, units[n], keys, rows, k)
-                found_keys[n, : len(best)], found[n, : len(best)] = best_keys, best
-        return Neighbours(found_keys, found, exact=True, scanned=len(keys))
+        wanted = as_vectors(queries, dimension=self._dimension)
+        state = self._with_codes(self._state, len(wanted))
+        chosen = None if allowed is None else Allowed.of(state.keys, as_keys(allowed))
+        eligible = len(state.keys) if chosen is None else chosen.count
+        plan = "exact" if chosen is None else f"exact over {eligible} allowed"
+        best, fields = Best.nothing(len(wanted), k, Metric.COSINE), _fields(state, chosen)
+        block = at_once(min(k, max(1, eligible)))
+        scan_all(fields, wanted, best, block=block, threads=self._threads)
+        return Neighbours(best.labels, best.values, exact=True, scanned=eligible, plan=plan)
 
     def held(self) -> tuple[Keys, Vectors]:
         """What is held: keys, shape (N,), in no order, and rows, shape (N, D), of length 1 or 0. Views: for reading."""
-        return self._state
+        return self._state.keys, self._state.rows
 
     def save(self, folder: Path) -> list[str]:
         """Write `keys.npy`, shape (N,) int64, and `vectors.npy`, shape (N, D) float32, rows of length 1 or 0."""
-        keys, rows = self._state
+        keys, rows, *_ = self._state
         np.save(folder / "keys.npy", keys)
         np.save(folder / "vectors.npy", rows)
         return ["keys.npy", "vectors.npy"]
@@ -144,7 +167,8 @@ class ExactIndex:
     def _replaced(self, state: _State, slots: list[int], rows: Vectors) -> _State:
         changed = state.rows.copy()  # for searches that run may be reading the old ones
         changed[slots] = rows
-        self._buffers = _State(state.keys, changed)
+        codes = None if state.codes is None else state.codes.replaced(np.array(slots), rows)
+        self._buffers = _State(state.keys, changed, codes, state.version + 1)
         return self._buffers
 
     def _appended(self, state: _State, keys: Keys, rows: Vectors) -> _State:
@@ -152,33 +176,54 @@ class ExactIndex:
         if end > len(self._buffers.keys):
             room = max(end, 2 * start, 1024)
             buffers = _State(np.empty(room, np.int64), np.empty((room, self._dimension), np.float32))
-            buffers.keys[:start], buffers.rows[:start] = state
+            buffers.keys[:start], buffers.rows[:start] = state.keys, state.rows
             self._buffers = buffers
         self._buffers.keys[start:end], self._buffers.rows[start:end] = keys, rows
-        return _State(self._buffers.keys[:end], self._buffers.rows[:end])
+        return state._replace(keys=self._buffers.keys[:end], rows=self._buffers.rows[:end])
+
+    def _with_codes(self, state: _State, queries: int) -> _State:
+        """The state, with codes once they are worth making, which takes as long as a few queries without them."""
+        N, coded = len(state.keys), 0 if state.codes is None else len(state.codes)
+        self._asked += queries
+        behind = self._codes_from_rows if state.codes is None else max(_LEAST_BEHIND, coded // _SHARE_BEHIND)
+        if N - coded < behind or self._asked < self._codes_from_queries or self._dimension > WIDEST:
+            return state
+        if not self._coding.acquire(blocking=False):  # another search is making them
+            return state
+        try:
+            with self._changing:
+                state = self._state
+            codes = _extended(state.codes, state.rows)
+            with self._changing:
+                if self._state.version == state.version:
+                    self._state = self._state._replace(codes=codes)
+            return state._replace(codes=codes)
+        finally:
+            self._coding.release()
 
 
-def _best(row: Vectors, query: Vectors, keys: Keys, rows: Vectors, k: int) -> tuple[Keys, Vectors]:
-    """The k largest of a row of similarities, ties to the smaller key, computed again in float64."""
-    if len(row) > k:
-        least = np.partition(row, len(row) - k)[len(row) - k]
-        slack = 2 * (rows.shape[1] + _ROUNDINGS_BESIDES) * _UNIT_ROUNDOFF
-        shortlist = np.flatnonzero(row >= least - slack)
-    else:
-        shortlist = np.arange(len(row))
-    similarities = _cosines(rows, shortlist, query)
-    order = np.lexsort((keys[shortlist], -similarities))[:k]
-    return keys[shortlist[order]], similarities[order]
+def _extended(codes: Codes | None, rows: Vectors) -> Codes:
+    """Codes of all rows. Those that are there stay, until there are twice as many rows around another centre."""
+    coded = 0 if codes is None else len(codes)
+    if codes is None or len(rows) > codes.capacity:
+        codes, coded = Codes.room(rows, len(rows) + len(rows) // 4, metric=Metric.COSINE), 0
+    codes.write(rows[coded:], coded)
+    return codes.first(len(rows))
 
 
-def _cosines(rows: Vectors, slots: NDArray[np.intp], query: Vectors) -> Vectors:
-    """Cosines of some rows and a query, each from its row alone; 0 where one of them is 0."""
-    wanted = query.astype(np.float64)
-    cosines = np.empty(len(slots), np.float32)
-    block = max(1, _SHORTLIST_VALUES // max(1, len(wanted)))  # all may tie, as with equal pictures or a zero query
-    for start in range(0, len(slots), block):
-        some = rows[slots[start : start + block]].astype(np.float64)
-        products = np.einsum("jd,d->j", some, wanted)
-        lengths = np.sqrt(np.einsum("jd,jd->j", some, some) * np.einsum("d,d->", wanted, wanted))
-        cosines[start : start + block] = products / np.where(lengths > 0, lengths, 1)
-    return cosines
+def _fields(state: _State, allowed: Allowed | None) -> list[Field]:
+    """The rows with codes and those behind them, as far as they are allowed."""
+    N, coded = len(state.keys), 0 if state.codes is None else len(state.codes)
+    fields = [_field(state, state.codes, 0, coded, allowed), _field(state, None, coded, N, allowed)]
+    return [field for field in fields if len(field)]
+
+
+def _field(state: _State, codes: Codes | None, start: int, end: int, allowed: Allowed | None) -> Field:
+    keys, rows = state.keys[start:end], state.rows[start:end]
+    part = None if allowed is None else allowed.part(start, end)
+    places = None if part is None else part.places
+    if places is not None:
+        keys, codes = keys[places], None if codes is None else codes.taken(places)
+    mask = None if part is None else part.mask
+    centre = np.zeros(rows.shape[1], np.float32)
+    return Field(Metric.COSINE, rows, rows, keys, centre, codes, eligible=mask, places=places)
