@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,13 @@ from lookalike.core.errors import (
     StorageFailed,
 )
 from lookalike.core.filters import Filter
+from lookalike.embedding.fake import FakeEmbedder
 from lookalike.images.decode import decode
 from lookalike.pipelines.reply import Hit
+from lookalike.pipelines.shelf import ModelShelf
 from lookalike.pipelines.view import View
 from tests.collections import CountingEmbedder, D, album, new_collection, new_parts, picture, png, write, write_bytes
+from tests.unit.pipelines.small_collection import picture as blots
 
 
 @pytest.fixture(params=["memory", "folder"])
@@ -500,3 +505,162 @@ def test_of_one_picture_added_and_removed_by_threads_no_bytes_are_lost(photos: P
     removing.join()
 
     assert (image_id in collection) <= parts.objects.has(image_id)
+
+
+# Several models, second opinions, why
+
+
+@pytest.fixture
+def modelled(tmp_path: Path) -> Iterator[Collection]:
+    """Twelve pictures; any name of a model but `other` opens one of seven dimensions, `other` another."""
+    parts = new_parts(tmp_path / "c")
+    models: dict[str, FakeEmbedder] = {"other": FakeEmbedder(dimension=9, seed=9)}
+    open_model = lambda source: models.get(source, FakeEmbedder(dimension=7, seed=7))  # noqa: E731
+    parts = replace(
+        parts, models=ModelShelf(parts.catalog, parts.embedder, folder=None, open_model=open_model, own_models={})
+    )
+    with Collection(parts, threads=1, read_only=False) as made:
+        for n in range(12):
+            made.add(png(n), metadata={"n": n})
+        yield made
+
+
+def shown(result: Any) -> list[object]:
+    return [hit.metadata["n"] for hit in result]
+
+
+def test_several_models_are_weighed_and_named(modelled: Collection) -> None:
+    told: list[int] = []
+    report = modelled.add_model("fine", "it", progress=lambda report: told.append(report.done))
+    assert (report.embedded, told[-1], [one.count for one in modelled.models()]) == (12, 12, [12])
+    result = modelled.search(png(3), k=12, model="main + 0.5*fine")
+    main, fine = (
+        {hit.id: hit.similarity for hit in modelled.search(png(3), k=12, model=name)} for name in ("main", "fine")
+    )
+    expected = {one: (main[one] + 0.5 * fine[one]) / 1.5 for one in main}
+    assert [hit.id for hit in result] == sorted(expected, key=lambda one: -expected[one])
+    np.testing.assert_allclose([hit.similarity for hit in result], sorted(expected.values(), reverse=True), atol=1e-3)
+    assert (result.exact, result.model) == (True, "1*main + 0.5*fine")
+    assert modelled.search(png(3), model="fine").model == "1*fine"
+    assert modelled.search(png(3), model="main").model == modelled.info().model
+    assert modelled.info().further_models == tuple(modelled.models())
+
+
+def test_a_vector_that_comes_later_changes_the_answer_of_the_mixture(modelled: Collection) -> None:
+    modelled.add_model("fine", "it")
+    modelled.add(png(50), metadata={"n": 50})
+    assert shown(modelled.search(png(50), k=1, model="fine")) != [50]
+    modelled.add_model("fine", "it")
+    assert shown(modelled.search(png(50), k=1, model="fine")) == [50]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"model": "coarse"}, BadQuery, r"\(main, fine\), got 'coarse'"),
+        ({"model": "main - fine"}, BadQuery, "models joined by"),
+        ({"collapse": "all"}, BadQuery, "expected 'none' or 'group'"),
+        ({"recall": 0}, BadQuery, "above 0"),
+        ({"recall": 1.01}, BadQuery, "at most 1"),
+    ],
+)
+def test_what_cannot_be_done_says_what_can(
+    modelled: Collection, options: Any, error: type[Exception], said: str
+) -> None:
+    modelled.add_model("fine", "it")
+    with pytest.raises(error, match=said):
+        modelled.search(png(1), **options)
+
+
+def test_a_dropped_model_is_forgotten_and_its_name_is_free(modelled: Collection) -> None:
+    modelled.add_model("fine", "it")
+    by_first = modelled.search(png(3), k=12, opinion="fine")
+    modelled.drop_model("fine")
+    assert modelled.models() == []
+    with pytest.raises(BadInput):
+        modelled.drop_model("fine")
+    modelled.add_model("fine", "other")
+    by_second = modelled.search(png(3), k=12, opinion="fine")
+    for result, embedder in (
+        (by_first, FakeEmbedder(dimension=7, seed=7)),
+        (by_second, FakeEmbedder(dimension=9, seed=9)),
+    ):
+        query = embedder.embed([decode(png(3)).pixels])[0]
+        rows = embedder.embed([decode(png(n), min_side=embedder.card.input_side).pixels for n in range(12)])
+        expected = {n: pytest.approx(float(rows[n] @ query), abs=2e-3) for n in range(12)}
+        assert {hit.metadata["n"]: hit.opinion for hit in result} == expected
+
+
+def test_a_model_that_the_collection_does_not_know_may_look_again_too(modelled: Collection) -> None:
+    result = modelled.search(png(3), k=5, opinion="it")
+    opinions = [hit.opinion for hit in result if hit.opinion is not None]
+    assert (len(opinions), opinions) == (5, sorted(opinions, reverse=True))
+    assert "looked at again" in result.plan
+    with pytest.raises(BadQuery, match="one picture"):
+        modelled.search(np.ones(D), opinion="it")
+
+
+def test_near_identical_pictures_are_collapsed(modelled: Collection) -> None:
+    result = modelled.search(png(3), k=3, collapse="group")
+    copies = {modelled.add(np.asarray(picture(3)), metadata={"n": 3, "copy": n}) for n in range(1)}
+    again = modelled.search(png(3), k=3, collapse="group")
+    assert len({hit.id for hit in again} | set(again[0].group)) == 4
+    assert {again[0].id, *again[0].group} == {result[0].id, *copies}
+
+
+def test_answers_say_whether_they_were_given_before_and_info_counts_them(collection: Collection) -> None:
+    collection.add(png(1))
+    assert [collection.search(png(1)).cached for _ in range(3)] == [False, True, True]
+    facts = collection.info().answers
+    assert (facts.entries, facts.hits, facts.misses) == (1, 2, 1)
+    assert 0 < facts.size_bytes < facts.max_bytes
+    collection.add(png(2))
+    assert not collection.search(png(1)).cached
+    assert collection.info().answers.outdated == 1
+
+
+def test_every_fact_is_plain_json(modelled: Collection) -> None:
+    modelled.add_model("fine", "it")
+    told = json.loads(json.dumps(modelled.search(png(1), opinion="fine", collapse="group").to_dict()))
+    assert set(told["hits"][0]) >= {"group", "opinion", "reason"}
+    info = json.loads(json.dumps({**asdict(modelled.info()), "path": ""}))
+    assert set(info["answers"]) == {"entries", "size_bytes", "max_bytes", "hits", "misses", "evicted", "outdated"}
+    assert [model["name"] for model in info["further_models"]] == ["fine"]
+
+
+def test_rebuilding_tells_what_was_made_and_saves_it(tmp_path: Path) -> None:
+    with new_collection(tmp_path / "c") as collection:
+        for n in range(5):
+            collection.add(png(n))
+        before = collection.search(png(3)).hits
+        facts = collection.rebuild()
+        assert (facts.engine, facts.count, facts.recall) == ("exact", 5, 1.0)
+        assert collection.search(png(3)).hits == before
+    parts = new_parts(tmp_path / "c")
+    with Collection(parts, threads=1, read_only=False) as collection:
+        assert collection.search(png(3)).hits == before
+        assert parts.view.generation == 0, "the snapshot was used"
+
+
+def test_why_takes_any_query_that_is_one_picture(collection: Collection, photos: Path) -> None:
+    pytest.importorskip("cv2", reason="needs the extra features")
+    path = photos / "a.png"
+    blots(3).save(path)
+    image_id = collection.add(path)
+    (hit,) = collection.search(path)
+    for query in (
+        path,
+        str(path),
+        path.read_bytes(),
+        image_id,
+        image_id[:10],
+        np.asarray(blots(3)),
+    ):
+        match = collection.why(query, hit)
+        assert match.similarity is not None
+        assert match.similarity > 0.5
+    assert collection.drawing_of(image_id, image_id).ndim == 3
+    with pytest.raises(BadQuery, match="a sum of pictures"):
+        collection.why(f"{image_id} + {image_id}", hit)
+    with pytest.raises(NotIndexed):
+        collection.why(path, "f" * 64)

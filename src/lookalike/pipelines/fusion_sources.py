@@ -30,7 +30,9 @@ class SearchedView(Protocol):
         """The projection in use."""
         ...
 
-    def search(self, vectors: Vectors, k: int, *, allowed: Keys | None = None) -> Neighbours:
+    def search(
+        self, vectors: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
+    ) -> Neighbours:
         """Find neighbours of raw vectors."""
         ...
 
@@ -69,20 +71,22 @@ class MainSource:
         catalog: the truth.
         view: up to date.
         query: shape (1, D), float32, raw.
+        recall: that its index is asked for; see `View.search`.
     """
 
     is_complete = True
 
-    def __init__(self, catalog: Catalog, view: SearchedView, query: Vectors) -> None:
+    def __init__(self, catalog: Catalog, view: SearchedView, query: Vectors, *, recall: float | None = None) -> None:
         self._catalog = catalog
         self._view = view
         self._query = query
+        self._recall = recall
         self._projection = view.projection
         self._unit = normalise(_projected(query, self._projection))[0]
 
     def nearest(self, k: int, *, allowed: Keys | None) -> Neighbours:
         """The k nearest, from the view's index; see `Source`."""
-        return self._view.search(self._query, k, allowed=allowed)
+        return self._view.search(self._query, k, allowed=allowed, recall=self._recall)
 
     def similarities(self, keys: Keys) -> NDArray[np.float32]:
         """Cosines of given pictures; see `Source`."""
@@ -164,7 +168,12 @@ class FurtherSource:
 
 
 def sources(
-    catalog: Catalog, view: SearchedView, queries: Mapping[str, Vectors], *, indexes: Mapping[str, Index] | None = None
+    catalog: Catalog,
+    view: SearchedView,
+    queries: Mapping[str, Vectors],
+    *,
+    indexes: Mapping[str, Index] | None = None,
+    recall: float | None = None,
 ) -> dict[str, Source]:
     """The sources of a fused search.
 
@@ -173,10 +182,11 @@ def sources(
         view: up to date.
         queries: by name of the model, `main` for the collection's own: the query's raw vector, shape (1, D), float32.
         indexes: of further models, by name, up to date; a model without one is compared as a whole.
+        recall: that the view's index is asked for; None for what the owner of the collection wants.
     """
     there = indexes or {}
     return {
-        name: MainSource(catalog, view, query)
+        name: MainSource(catalog, view, query, recall=recall)
         if name == MAIN
         else FurtherSource(catalog, name, query, index=there.get(name))
         for name, query in queries.items()

@@ -153,11 +153,12 @@ def _found(query: Query, parts: Parts, wanted: Wanted, *, allowed: Keys | None, 
 def _nearest(query: Query, parts: Parts, wanted: Wanted, k: int, *, allowed: Keys | None) -> Neighbours:
     if not wanted.mixture:
         return parts.view.search(query.vectors[MAIN], k, allowed=allowed, recall=wanted.recall)
-    from lookalike.pipelines.fusion import fused  # which most searches do not need
+    from lookalike.pipelines.fusion import EXACT_UP_TO, fused  # which most searches do not need
     from lookalike.pipelines.fusion_sources import sources
 
-    by_model = sources(parts.catalog, parts.view, query.vectors)
-    return fused(by_model, wanted.mixture, parts.catalog, k=k, allowed=allowed)
+    by_model = sources(parts.catalog, parts.view, query.vectors, recall=wanted.recall)
+    exact_up_to = EXACT_UP_TO if wanted.recall != 1 else parts.catalog.facts().images
+    return fused(by_model, wanted.mixture, parts.catalog, k=k, allowed=allowed, exact_up_to=exact_up_to)
 
 
 def _looked_at_again(query: Query, parts: Parts, opinion: SecondOpinion, found: Found) -> tuple[Found, list[Opinion]]:
