@@ -23,7 +23,13 @@ def load_index(engine: str, folder: Path) -> Index:
         load = _LOADERS[engine]
     except KeyError:
         raise SnapshotDamaged(f"expected an engine of {', '.join(_LOADERS)}, got {engine!r}") from None
-    return load(folder)
+    index = load(folder)
+    nodes = folder / _NODES
+    if not nodes.exists():
+        return index
+    from lookalike.index.nodes import NodeIndex
+
+    return NodeIndex.load(index, nodes)
 
 
 def _exact(folder: Path) -> Index:
@@ -36,5 +42,7 @@ def _faiss(folder: Path) -> Index:
 
     return FaissIndex.load(folder)
 
+
+_NODES = "nodes.npz"
 
 _LOADERS: dict[str, Callable[[Path], Index]] = {"exact": _exact, "faiss": _faiss}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from lookalike.index.choice import EXACT, engine_for
 from lookalike.index.exact import ExactIndex
 from lookalike.index.projection import Projection, learn
 from lookalike.pipelines.held import Held, Wish, as_float32, projected
+from lookalike.pipelines.spool import spooled
 
 
 def build(catalog: Catalog, wish: Wish, *, workplace: Path | None) -> Held:
@@ -44,20 +46,35 @@ def build(catalog: Catalog, wish: Wish, *, workplace: Path | None) -> Held:
     if engine == EXACT:
         index = _filled(ExactIndex(dimension), catalog, projection)
     else:
-        from lookalike.index.faiss import build_index  # brings in FAISS, which is slow to import
-
-        with _alone(workplace) as place:
-            index = build_index(
-                lambda: vectors_of_catalog(catalog, projection),
-                count=facts.images,
-                dimension=dimension,
-                factory=None if wish.engine == "auto" else wish.engine,
-                recall=wish.recall,
-                memory_bytes=wish.memory_bytes,
-                workplace=place,
-                subject=_subject(catalog, facts.last_seq, projection),
-            )
+        with _alone(workplace) as place, tempfile.TemporaryDirectory(prefix="lookalike-index-") as temporary:
+            index = _built(catalog, wish, projection, place or Path(temporary), seq=facts.last_seq)
     return Held(index=index, projection=projection, tried_with=facts.images, seq=facts.last_seq)
+
+
+def _built(catalog: Catalog, wish: Wish, projection: Projection | None, place: Path, *, seq: int) -> Index:
+    """An index of FAISS, in which pictures with the same vector are one node."""
+    from lookalike.index.faiss import build_index  # brings in FAISS, which is slow to import
+    from lookalike.index.node_building import Batches, build_nodes
+
+    subject = _subject(catalog, seq, projection)
+    dimension = projection.dimension if projection else catalog.dimension
+    vectors = spooled(
+        lambda: vectors_of_catalog(catalog, projection), place / "vectors", subject=subject, dimension=dimension
+    )
+
+    def of_nodes(batches: Batches, count: int) -> Index:
+        return build_index(
+            batches,
+            count=count,
+            dimension=dimension,
+            factory=None if wish.engine == "auto" else wish.engine,
+            recall=wish.recall,
+            memory_bytes=wish.memory_bytes,
+            workplace=place / "index",
+            subject=subject,
+        )
+
+    return build_nodes(vectors.batches, of_nodes)
 
 
 def discard_workplace(workplace: Path) -> None:
