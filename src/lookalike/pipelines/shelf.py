@@ -88,8 +88,10 @@ class ModelShelf:
         return embedder
 
     def open(self, source: str) -> Embedder:
-        """Open a model that the collection need not know."""
-        return self._open_model(source)
+        """Open a model that the collection need not know; should it get to know it, it is at hand."""
+        embedder = self._open_model(source)
+        with self._opening:
+            return self._opened.setdefault(embedder.card.id, embedder)
 
     def _reopened(self, model: FurtherModel) -> Embedder:
         own = self._own.get(model.model_id)

@@ -215,3 +215,12 @@ def test_in_memory_a_model_lives_as_long_as_the_shelf(catalog: Catalog, file: Pa
     assert shelf().embedder("ours").card.dimension == 9
     with pytest.raises(ModelUnavailable):
         shelf().embedder("fine")
+
+
+def test_a_model_that_was_opened_is_at_hand_when_the_collection_gets_to_know_it(
+    catalog: Catalog, new_shelf: Callable[[], ModelShelf], file: Path
+) -> None:
+    shelf = new_shelf()
+    opened = shelf.open(str(file))
+    catalog.add_further_model("fine", opened.card.id, opened.card.dimension)
+    assert shelf.embedder("fine") is opened
