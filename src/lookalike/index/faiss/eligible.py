@@ -64,15 +64,20 @@ class Eligible:
         bits: a bit for each slot.
         count: of the bits that are 1.
         end: how many slots there are.
-        everything: whether there is no filter.
+        present: how many vectors there are, whether they may be answered or not.
         few: the slots themselves, where they are known already.
     """
 
     bits: Bits
     count: int
     end: int
-    everything: bool
+    present: int
     few: Slots | None = None
+
+    @property
+    def everything(self) -> bool:
+        """Whether all that are there may be answered."""
+        return self.count == self.present
 
     @cached_property
     def slots(self) -> Slots:
@@ -101,7 +106,7 @@ class Filters:
     def eligible(self, allowed: Keys | None, table: KeyTable, present: Present) -> Eligible:
         """The slots of the allowed keys that are there; of all that are there, without a filter."""
         if allowed is None:
-            return Eligible(present.alive, present.count, present.end, everything=True)
+            return Eligible(present.alive, present.count, present.end, present.count)
         kept = self._known.get(id(allowed))
         if kept is not None and kept[0]() is allowed and kept[1] is present:
             return kept[2]
@@ -116,12 +121,12 @@ class Filters:
 def _eligible(allowed: Keys, table: KeyTable, present: Present) -> Eligible:
     if len(allowed) * _FEW > present.end:
         bits = np.packbits(table.flags(allowed, present.end), bitorder="little") & present.alive
-        return Eligible(bits, int(np.bitwise_count(bits).sum()), present.end, everything=False)
+        return Eligible(bits, int(np.bitwise_count(bits).sum()), present.end, present.count)
     slots = table.slots(allowed)
     slots = np.unique(slots[present.holds(slots)])
     bits = np.zeros(len(present.alive), np.uint8)
     np.bitwise_or.at(bits, *_bits_of(slots))
-    return Eligible(bits, len(slots), present.end, everything=False, few=slots)
+    return Eligible(bits, len(slots), present.end, present.count, few=slots)
 
 
 def _constant(array: Keys) -> bool:

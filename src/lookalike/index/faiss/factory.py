@@ -76,6 +76,8 @@ def _trained(one: str, sample: Vectors, *, residual: bool) -> Any:
     structure = faiss().index_factory(sample.shape[1], one, faiss().METRIC_INNER_PRODUCT)
     _quieten(structure)
     lists = faiss().try_extract_index_ivf(structure)
+    if lists is not None and lists.nlist < 1:
+        raise RuntimeError("it has no lists")
     if residual and lists is not None:
         lists.by_residual = True
     if not structure.is_trained:

@@ -6,6 +6,8 @@ into, and nothing else is kept. The others lie in a sorted list of keys and slot
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,22 @@ from lookalike.index.faiss.columns import Column, Slots
 _MOST_RECENT = 20_000
 _SPREAD = 8
 _MANY = 1000
+
+
+class _Ascending(NamedTuple):
+    """The first slots, as far as their keys ascend: how many, and the keys of the first and the last of them."""
+
+    length: int
+    first: int
+    last: int
+
+    @property
+    def gapless(self) -> bool:
+        """Whether a key of these is its slot and a constant."""
+        return self.last - self.first + 1 == self.length
+
+
+_NONE = _Ascending(0, 0, -1)
 
 
 class KeyTable:
@@ -31,10 +49,10 @@ class KeyTable:
         self._keys = keys
         everything = np.concatenate([part for _, part in keys.parts(len(keys))] or [np.empty(0, np.int64)])
         falls = np.flatnonzero(np.diff(everything) <= 0)
-        self._ascending = int(falls[0]) + 1 if len(falls) else len(everything)
-        self._later = _newest(everything[self._ascending :], np.arange(self._ascending, len(everything)))
+        count = int(falls[0]) + 1 if len(falls) else len(everything)
+        self._ascending = _Ascending(count, int(everything[0]), int(everything[count - 1])) if count else _NONE
+        self._later = _newest(everything[count:], np.arange(count, len(everything)))
         self._recent: dict[int, int] = {}
-        self._last = int(everything[self._ascending - 1]) if self._ascending else -1
 
     def add(self, keys: Keys) -> None:
         """Put different keys behind the last; they get the slots from there on."""
@@ -42,8 +60,10 @@ class KeyTable:
         self._keys.append(keys)
         if not len(keys):
             return
-        if first == self._ascending and keys[0] > self._last and (np.diff(keys) > 0).all():
-            self._ascending, self._last = first + len(keys), int(keys[-1])
+        ascending = self._ascending
+        if first == ascending.length and keys[0] > ascending.last and (np.diff(keys) > 0).all():
+            least = ascending.first if first else int(keys[0])
+            self._ascending = _Ascending(first + len(keys), least, int(keys[-1]))
             return
         self._recent.update(zip(keys.tolist(), range(first, first + len(keys)), strict=True))
         if len(self._recent) > _MOST_RECENT:
@@ -57,13 +77,13 @@ class KeyTable:
     def slots(self, keys: Keys) -> Slots:
         """Slots of some of the keys, in no order, each once; unknown keys have none."""
         wanted = keys if len(keys) < 2 or (np.diff(keys) > 0).all() else np.unique(keys)
-        recent, later, ascending = (
-            self._recent,
-            self._later,
-            self._ascending,
-        )  # in this order: slots move from recent to later
+        recent = self._recent  # read before the sorted list, for keys go from here to there
+        later, ascending = self._later, self._ascending
         found = [_found(wanted, *later)]
-        found += [_found(wanted, part, first=first) for first, part in self._keys.parts(ascending)]
+        if ascending.gapless:
+            found.append(wanted[(wanted >= ascending.first) & (wanted <= ascending.last)] - ascending.first)
+        else:
+            found += [_found(wanted, part, first=first) for first, part in self._keys.parts(ascending.length)]
         if recent:
             hits = [recent[key] for key in wanted.tolist() if key in recent]
             found.append(np.array(hits, np.int64))
@@ -72,20 +92,18 @@ class KeyTable:
     def flags(self, keys: Keys, end: int) -> NDArray[np.bool_]:
         """Whether each slot before `end` has one of the keys: shape (end,). Faster than `slots` for very many keys."""
         flags = np.zeros(end, bool)
-        ascending = min(self._ascending, end)
-        if len(keys) < _MANY or not ascending:
+        count, least, most = self._ascending
+        if len(keys) < _MANY or count > end or most - least > _SPREAD * count:
             return self._marked(flags, keys)
-        least, most = self._keys.take(np.array([0, ascending - 1])).tolist()
-        if most - least > _SPREAD * ascending:
-            return self._marked(flags, keys)
+        within = keys if least <= keys.min() and keys.max() <= most else keys[(keys >= least) & (keys <= most)]
         wanted = np.zeros(most - least + 1, bool)
-        wanted[keys[(keys >= least) & (keys <= most)] - least] = True
-        if most - least + 1 == ascending:  # no gap between the keys
-            flags[:ascending] = wanted
+        wanted[within - least if least else within] = True
+        if most - least + 1 == count:
+            flags[:count] = wanted
         else:
-            for first, part in self._keys.parts(ascending):
+            for first, part in self._keys.parts(count):
                 np.take(wanted, part - least, out=flags[first : first + len(part)])
-        return self._marked(flags, keys) if ascending < end else flags
+        return self._marked(flags, keys) if count < end else flags
 
     def _marked(self, flags: NDArray[np.bool_], keys: Keys) -> NDArray[np.bool_]:
         slots = self.slots(keys)

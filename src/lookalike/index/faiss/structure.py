@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +15,8 @@ from lookalike.core.vectors import Vectors
 from lookalike.index.faiss.access import Access
 from lookalike.index.faiss.columns import Slots
 from lookalike.index.faiss.library import faiss
+
+_WORTH_THREADS = 64
 
 
 class Proposal(NamedTuple):
@@ -75,7 +79,7 @@ class Structure(ABC):
                 self._mapped = False
         for start in range(0, len(vectors), piece):
             some = np.ascontiguousarray(vectors[start : start + piece])
-            with self._access.writing:
+            with self._access.writing, _threads_for(len(some)):
                 self._add(some, np.arange(first + start, first + start + len(some)))
 
     def propose(self, queries: Vectors, count: int, *, gap: float, allowed: NDArray[np.uint8]) -> Proposal:
@@ -120,3 +124,20 @@ class Structure(ABC):
 
     @abstractmethod
     def _propose(self, queries: Vectors, count: int, gap: float, selector: Any) -> Proposal: ...
+
+
+@contextmanager
+def _threads_for(count: int) -> Iterator[None]:
+    """One thread for few vectors: to start others takes longer, and on a busy machine a hundred times as long.
+
+    What is set holds for the thread that sets it alone.
+    """
+    if count >= _WORTH_THREADS:
+        yield
+        return
+    usual = faiss().omp_get_max_threads()
+    faiss().omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss().omp_set_num_threads(usual)

@@ -72,15 +72,15 @@ class Shards(Structure):
         super()._take(native)
         first = faiss().downcast_index(native.at(0))
         self._centroids = Centroids(first) if faiss().try_extract_index_ivf(first) is not None else None
-        self.selects = _selects(first)
+        # ids are mapped by changing the parameters, which the threads of all shards would do to the same ones
+        self.selects = self._centroids is not None
 
     def _add(self, vectors: Vectors, slots: Slots) -> None:
         self._native.add_with_ids(vectors, slots)
 
     def _propose(self, queries: Vectors, count: int, gap: float, selector: Any) -> Proposal:
         if not self._centroids:
-            parameters = _parameters(self._native.at(0), count, selector) if self.selects else None
-            _, slots = self._native.search(queries, count, params=parameters)
+            _, slots = self._native.search(queries, count)
             return Proposal(slots, 0, self.count)
         probed = self._centroids.probes(self._centroids.transformed(queries), gap).lists.shape[1]
         parameters = faiss().SearchParametersIVF(nprobe=probed, sel=selector)
@@ -94,9 +94,9 @@ def shard_names(shards: int) -> list[str]:
 
 
 def _inner(native: Any) -> Any:
-    """What is wrapped in transforms and ids."""
+    """What is wrapped in transforms."""
     native = faiss().downcast_index(native)
-    while isinstance(native, faiss().IndexPreTransform | faiss().IndexIDMap):
+    while isinstance(native, faiss().IndexPreTransform):
         native = faiss().downcast_index(native.index)
     return native
 
