@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,17 @@ from lookalike.core.vectors import Keys, Vectors, normalise
 from lookalike.index.exact import ExactIndex
 from lookalike.index.faiss import FaissIndex, OperatingPoint
 
-pytest.importorskip("faiss", reason="needs faiss-cpu")
+faiss = pytest.importorskip("faiss", reason="needs faiss-cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """On a busy machine the threads of these tiny tasks wait for each other a hundred times as long as they work."""
+    usual = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    yield
+    faiss.omp_set_num_threads(usual)
+
 
 FACTORIES = [
     "IVF8,PQ8x4fs",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,16 @@ from lookalike.index.faiss.comparing import Table, as_queries
 from lookalike.index.faiss.eligible import Present
 from lookalike.index.faiss.key_table import KeyTable
 
-pytest.importorskip("faiss", reason="needs faiss-cpu")
+faiss = pytest.importorskip("faiss", reason="needs faiss-cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """On a busy machine the threads of these tiny tasks wait for each other a hundred times as long as they work."""
+    usual = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    yield
+    faiss.omp_set_num_threads(usual)
 
 
 def test_rows_of_16_bits_lie_no_farther_from_their_vectors_than_is_told() -> None:
@@ -157,16 +166,12 @@ def _cut(name: str) -> Callable[[Path], None]:
 
 
 def _other_structure(folder: Path) -> None:
-    import faiss
-
     other = faiss.index_factory(8, "Flat", faiss.METRIC_L2)
     other.add(np.zeros((301, 8), np.float32))
     faiss.write_index(other, str(folder / "index.faiss"))
 
 
 def _twice_the_same_slot(folder: Path) -> None:
-    import faiss
-
     index = faiss.read_index(str(folder / "index.faiss"))
     index.remove_ids(np.array([3]))
     index.add_with_ids(np.ones((1, 8), np.float32), np.array([4]))
