@@ -33,6 +33,9 @@ IN_MEMORY = ":memory:"
 CATALOG, OBJECTS, SNAPSHOTS, MODELS = "catalog.sqlite", "objects", "snapshots", "models"
 """What lies in the folder of a collection."""
 
+BUILDING = ("building", "building.lock")
+"""What lies there while an index of millions is built, and after a kill."""
+
 ANSWERS_BYTES = 32_000_000
 """What answers that were given before may take in memory."""
 
@@ -123,7 +126,7 @@ def _check_place(folder: Path) -> None:
         raise BadInput(f"expected the folder of a collection, but {folder} is a file") from None
     except OSError:  # not there yet, or not to be listed: the opening of the catalog says which
         return
-    if set(others) - {OBJECTS, SNAPSHOTS, MODELS} and not (folder / CATALOG).exists():
+    if set(others) - {OBJECTS, SNAPSHOTS, MODELS, *BUILDING} and not (folder / CATALOG).exists():
         raise BadInput(
             f"{folder} is no collection, and holds other things ({', '.join(others[:2])}{' …' * (len(others) > 2)}): "
             f"give the collection a folder of its own, for example {folder / 'photos.lookalike'}"

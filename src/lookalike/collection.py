@@ -516,6 +516,7 @@ class Collection:
     def info(self) -> CollectionInfo:
         """Count what is there."""
         self._parts.view.refresh()
+        self._look_after_index()
         facts = self._parts.catalog.facts()
         return CollectionInfo(
             path=self.path,

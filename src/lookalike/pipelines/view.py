@@ -70,7 +70,7 @@ class View:
 
     @property
     def _workplace(self) -> Path | None:
-        return self._folder / _BUILDING if self._folder is not None else None
+        return self._folder.with_name(_BUILDING) if self._folder is not None else None
 
     @property
     def seq(self) -> int:
