@@ -21,7 +21,7 @@ _NAMED = {"card": (), "path": (), "list": (), "add": ("NAME", "SOURCE"), "drop":
 @click.argument("what", type=click.Choice(list(_NAMED)), default="card")
 @click.argument("names", nargs=-1, metavar="[NAME [SOURCE]]")
 def model_command(session: Session, what: str, names: tuple[str, ...]) -> int:
-    """Show the model, or keep further ones beside it.
+    """Show the model, and keep further ones.
 
     card and path tell of the collection's own model; where there is none yet, the model that one would be made with.
     list names the further ones. add NAME SOURCE computes the vectors that pictures lack of a further model: int8, fp32

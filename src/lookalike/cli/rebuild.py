@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @command("rebuild")
 def rebuild_command(session: Session) -> None:
-    """Make the index of a collection anew, and tell what it is.
+    """Make the index anew and tell what it is.
 
     With --engine, --recall, --memory and --projection it is made as they say.
     """
