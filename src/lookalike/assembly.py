@@ -212,6 +212,9 @@ def open_patient(
     *,
     model: str | os.PathLike[str] | None = None,
     projection: str | None = None,
+    engine: str | None = None,
+    recall: float | None = None,
+    memory: str | int | None = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> Iterator[Patient]:
     """The parts of a collection for the doctor, none of which has to be in order; arguments as in `open_collection`.
@@ -224,7 +227,9 @@ def open_patient(
     from lookalike.objects.local import LocalObjects
     from lookalike.pipelines.doctor import ModelPlace, Patient
 
-    settings = read_settings(collection=path, model=model, projection=projection, cache=cache)
+    settings = read_settings(
+        collection=path, model=model, projection=projection, engine=engine, recall=recall, memory=memory, cache=cache
+    )
     folder = settings.collection
     _check_there(folder)
     opened: list[SqliteCatalog] = []

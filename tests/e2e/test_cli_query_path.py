@@ -264,3 +264,14 @@ def test_a_model_that_cannot_be_added_or_dropped_is_one_line(
     assert (outcome.code, outcome.stdout, outcome.stderr.count("\n")) == (code, b"", 1)
     assert said in outcome.stderr
     assert json.loads(command("model", "list", "-c", album.collection, "--json").stdout)["models"] == []
+
+
+def test_the_doctor_examines_an_index_of_the_engine_that_is_wanted(command: Command, detailed: Album) -> None:
+    pytest.importorskip("faiss", reason="needs the extra faiss")
+    command("rebuild", "-c", detailed.collection, "--engine", "IVF4,Flat", "-q")
+    doctor = ["doctor", "-c", str(detailed.collection)]
+    assert "was made with engine IVF4,Flat, the setting is auto" in command(*doctor).text
+    assert "vectors were compared: they are those of the catalog" in command(*doctor, "--engine", "IVF4,Flat").text
+    repaired = command(*doctor, "--repair")
+    assert "made anew: 11 vectors" in repaired.text
+    assert "its 11 vectors are those of the catalog" in repaired.text

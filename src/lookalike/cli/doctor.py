@@ -27,7 +27,14 @@ def doctor_command(session: Session, *, repair: bool) -> int:
     from lookalike.assembly import open_patient
     from lookalike.pipelines import doctor
 
-    with open_patient(session.collection, model=session.model, projection=session.projection) as patient:
+    with open_patient(
+        session.collection,
+        model=session.model,
+        projection=session.projection,
+        engine=session.engine,
+        recall=session.recall,
+        memory=session.memory,
+    ) as patient:
         repaired = doctor.repair(patient) if repair else []
         findings = doctor.examine(patient)
     if session.as_json:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 AUTO, EXACT, FAISS = "auto", "exact", "faiss"
 
 EXACT_UP_TO = 100_000
@@ -17,12 +19,12 @@ def engine_for(N: int, wanted: str) -> str:
         N: how many vectors there are.
         wanted: `auto`, `exact`, or a factory string of FAISS.
     Returns:
-        `exact` or `faiss`.
+        `exact` or `faiss`; left to itself, only what is installed.
     """
     if wanted == EXACT or not N:
         return EXACT
     if wanted == AUTO:
-        return EXACT if N <= EXACT_UP_TO else FAISS
+        return FAISS if N > EXACT_UP_TO and _has_faiss() else EXACT
     return FAISS
 
 
@@ -31,3 +33,7 @@ def has_outgrown(engine: str, N: int, wanted: str) -> bool:
     if engine == EXACT:
         return engine_for(N, wanted) != EXACT
     return engine_for(N * _SHRUNK, wanted) == EXACT
+
+
+def _has_faiss() -> bool:
+    return find_spec("faiss") is not None

@@ -52,6 +52,8 @@ def _misfit(found: Snapshot, patient: Patient, catalog: Catalog) -> str:
         return f"holds vectors of model {manifest.model_id[:12]}, the catalog is of {catalog.model_id[:12]}"
     if manifest.projected != patient.wish.projecting:
         return f"was made with projection {manifest.projected}, the setting is {patient.wish.projecting}"
+    if manifest.wanted != patient.wish.engine:
+        return f"was made with engine {manifest.wanted}, the setting is {patient.wish.engine}"
     if manifest.seq > catalog.facts().last_seq:
         return f"has applied change {manifest.seq}, the catalog's last is {catalog.facts().last_seq}"
     if manifest.lineage != catalog.lineage(manifest.seq):
