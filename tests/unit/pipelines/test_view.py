@@ -788,3 +788,51 @@ def test_a_sample_of_an_index_that_has_changed_meanwhile_does_not_count(
 
 def _exact(folder: Path) -> ExactIndex:
     return ExactIndex.from_arrays(np.load(folder / "keys.npy"), np.load(folder / "vectors.npy"))
+
+
+@pytest.mark.parametrize("projecting", ["auto", "off"])
+def test_by_faiss_the_view_keeps_step_over_changes_snapshots_and_wear(
+    catalog: Catalog, folder: Path, projecting: Projecting
+) -> None:
+    pytest.importorskip("faiss", reason="needs the extra faiss")
+    put(catalog, range(MANY))
+    wish = Wish(projecting=projecting, engine="IVF4,Flat")
+    view = View(catalog, folder, wish=wish)
+    view.refresh()
+    assert view.facts().engine == "faiss"
+
+    def assert_faiss_true(one: View) -> None:
+        keys, rows = one.vectors_searched()
+        assert one.facts().count == len(keys)
+        for query in QUERIES:
+            unit = query / np.linalg.norm(query) if one.projection is None else one.projection.apply(query[None])[0]
+            similarities = (rows.astype(np.float64) @ unit.astype(np.float64)).astype(np.float32)
+            order = np.lexsort((keys, -similarities))[:7]
+            found = one.search(query[None], 7, recall=1.0)
+            assert (found.exact, found.keys[0].tolist()) == (True, keys[order].tolist())
+            np.testing.assert_allclose(found.similarities[0], similarities[order], atol=1e-6)
+            few = keys[::9]
+            assert np.isin(one.search(query[None], 7, allowed=few).keys[0], few).all()
+
+    assert_faiss_true(view)
+    put(catalog, ["new", "newer"])
+    put(catalog, [3], vectors=vector("other")[None])
+    remove(catalog, range(10, 20))
+    view.refresh()
+    assert_faiss_true(view)
+    assert view.save() is not None
+    again = View(catalog, folder, wish=wish)
+    again.refresh()
+    assert (again.rebuilt_because, again.generation) == (None, 0)
+    assert_faiss_true(again)
+    remove(catalog, range(20, 20 + MANY // 3))
+    again.settle()
+    assert again.generation == 1, "a third was removed"
+    assert_faiss_true(again)
+    assert sorted(path.name for path in folder.parent.iterdir() if "build" in path.name) == [
+        "building",
+        "building.lock",
+    ]
+    again.save()
+    assert not (folder.parent / "building").exists()
+    assert_faiss_true(again)
