@@ -28,6 +28,7 @@ QUESTIONS = (
     "snapshot_damage",
     "hostile_images",
     "approximate_search",
+    "changing_index",
     "gpu_search",
 )
 

@@ -32,7 +32,6 @@ def build(catalog: Catalog, wish: Wish, *, workplace: Path | None) -> Held:
             None for a temporary one.
     Raises:
         BadInput: when the factory string is none, or the memory budget is too small.
-        MissingExtra: when FAISS is not installed.
         StorageFailed: when the disk is full or fails.
     """
     facts = catalog.facts()

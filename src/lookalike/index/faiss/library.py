@@ -8,23 +8,15 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from lookalike.core.errors import MissingExtra
-
 _WHERE = re.compile(r"^Error in .*? at \S+:\d+: ", re.DOTALL)
 _CONDITION = re.compile(r"^Error: '.*?' failed: ?", re.DOTALL)
 
 
 @cache
 def faiss() -> Any:
-    """The module.
+    """The module."""
+    import faiss as module
 
-    Raises:
-        MissingExtra: when it is not installed.
-    """
-    try:
-        import faiss as module
-    except ImportError as error:
-        raise MissingExtra("faiss", extra="faiss", purpose="searching millions of vectors") from error
     return module
 
 
