@@ -29,6 +29,7 @@ QUESTIONS = (
     "hostile_images",
     "approximate_search",
     "changing_index",
+    "ten_million",
     "gpu_search",
 )
 

@@ -2,9 +2,9 @@
 
 They are made once and kept in the folder that `LOOKALIKE_BENCHMARK_CACHE` names, by default one in the user's cache.
 
-Growing is hard on purpose. A vector is moved towards one of its ten nearest neighbours by a random share of the way, and
-noise of 0.7 of that way's length is added, which has the covariance of the data. So neighbourhoods have the shape that
-real ones have, and are filled so densely that the tenth neighbour is hardly nearer than the hundredth.
+Growing is hard on purpose: a vector is moved towards one of its ten nearest neighbours by a random share of the way,
+and noise of 0.7 of that way's length is added, which has the covariance of the data. So neighbourhoods have the shape
+that real ones have and are filled up between their members.
 """
 
 from __future__ import annotations

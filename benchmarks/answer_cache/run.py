@@ -69,7 +69,7 @@ def _whole_query(bench: Bench) -> Row:
         "µs",
         spread=quartiles(microseconds),
         target="<= 50 µs",
-        note=f"`Collection.search`, {HITS} hits, {len(vectors):,} pictures; median of {ROUNDS} rounds of {len(queries)}",
+        note=f"`Collection.search`, {HITS} hits, {len(vectors):,} pictures; {ROUNDS} rounds of {len(queries)}",
     )
 
 
