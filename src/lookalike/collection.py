@@ -505,7 +505,6 @@ class Collection:
             what was made.
         Raises:
             BadInput: when the factory string is none, or the memory budget is too small; the last index stays.
-            MissingExtra: when FAISS is not installed.
             StorageFailed: when it cannot be saved.
         """
         with self._writing():

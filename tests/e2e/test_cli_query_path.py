@@ -143,7 +143,6 @@ def test_standard_input_and_ids_can_be_drawn_too(command: Command, detailed: Alb
 
 @pytest.mark.parametrize("engine", ["IVF4,Flat", "HNSW8", "Flat"])
 def test_a_factory_string_makes_the_index_and_answers_the_same(process: Command, detailed: Album, engine: str) -> None:
-    pytest.importorskip("faiss", reason="needs the extra faiss")
     collection = ["-c", str(detailed.collection)]
     made = process("rebuild", *collection, "--engine", engine)
     assert (made.code, made.stdout != b"") == (0, True), made.stderr
@@ -211,7 +210,6 @@ def test_what_cannot_be_done_is_one_line(
 def test_an_index_that_cannot_be_made_leaves_the_one_that_there_is(
     command: Command, album: Album, arguments: list[str], said: str
 ) -> None:
-    pytest.importorskip("faiss", reason="needs the extra faiss")
     outcome = command("rebuild", "-c", album.collection, *arguments)
     assert (outcome.code, outcome.stdout) == (65, b"")
     assert said in outcome.stderr
@@ -267,7 +265,6 @@ def test_a_model_that_cannot_be_added_or_dropped_is_one_line(
 
 
 def test_the_doctor_examines_an_index_of_the_engine_that_is_wanted(command: Command, detailed: Album) -> None:
-    pytest.importorskip("faiss", reason="needs the extra faiss")
     command("rebuild", "-c", detailed.collection, "--engine", "IVF4,Flat", "-q")
     doctor = ["doctor", "-c", str(detailed.collection)]
     assert "was made with engine IVF4,Flat, the setting is auto" in command(*doctor).text

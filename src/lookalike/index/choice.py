@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 AUTO, EXACT, FAISS = "auto", "exact", "faiss"
 
 EXACT_UP_TO = 100_000
@@ -19,12 +17,12 @@ def engine_for(N: int, wanted: str) -> str:
         N: how many vectors there are.
         wanted: `auto`, `exact`, or a factory string of FAISS.
     Returns:
-        `exact` or `faiss`; left to itself, only what is installed.
+        `exact` or `faiss`.
     """
     if wanted == EXACT or not N:
         return EXACT
     if wanted == AUTO:
-        return FAISS if N > EXACT_UP_TO and _has_faiss() else EXACT
+        return EXACT if N <= EXACT_UP_TO else FAISS
     return FAISS
 
 
@@ -33,7 +31,3 @@ def has_outgrown(engine: str, N: int, wanted: str) -> bool:
     if engine == EXACT:
         return engine_for(N, wanted) != EXACT
     return engine_for(N * _SHRUNK, wanted) == EXACT
-
-
-def _has_faiss() -> bool:
-    return find_spec("faiss") is not None

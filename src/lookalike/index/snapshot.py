@@ -23,7 +23,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -100,17 +100,20 @@ def write_snapshot(
     return manifest
 
 
-def read_snapshot(folder: Path) -> Snapshot:
+def read_snapshot(folder: Path, *, check: Callable[[Manifest], None] | None = None) -> Snapshot:
     """Read the current snapshot.
 
+    Args:
+        folder: where snapshots lie.
+        check: raises SnapshotDamaged where the manifest does not fit (`model_id`, `seq`, `wanted`), which spares the
+            reading of what is large; None leaves that to the caller.
     Raises:
-        SnapshotDamaged: when there is none, or anything about it is not as it was written. Whether it belongs to the
-            catalog (`model_id`, `seq`) is the caller's to check.
+        SnapshotDamaged: when there is none, or anything about it is not as it was written.
     """
     current = _current(folder)
     while True:
         try:
-            return _read(folder, *current)
+            return _read(folder, *current, check)
         except SnapshotDamaged:
             before, current = current, _current(folder)
             if current == before:  # otherwise a writer has just replaced the one that was being read
@@ -175,10 +178,12 @@ def _current(folder: Path) -> tuple[str, str]:
         return name, manifest_hash
 
 
-def _read(folder: Path, name: str, manifest_hash: str) -> Snapshot:
+def _read(folder: Path, name: str, manifest_hash: str, check: Callable[[Manifest], None] | None) -> Snapshot:
     with _translating(folder):
         place = folder / name
         manifest = read_manifest(_checked(place / _MANIFEST, manifest_hash))
+        if check is not None:
+            check(manifest)
         check_hashes(place, manifest.files)
         index = load_index(manifest.engine, place)
         return Snapshot(manifest, index, _projection(place, manifest))

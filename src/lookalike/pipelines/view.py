@@ -259,8 +259,7 @@ class View:
         if self._folder is None or not self._folder.exists():  # none was ever saved
             return None
         try:
-            snapshot = read_snapshot(self._folder)
-            self._check_fits(snapshot.manifest)
+            snapshot = read_snapshot(self._folder, check=self._check_fits)
         except SnapshotDamaged as error:
             if self._catalog.last_seq() > 0:
                 self.rebuilt_because = str(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -13,12 +12,10 @@ import numpy as np
 import pytest
 
 from lookalike.catalog.memory import MemoryCatalog
-from lookalike.core.errors import MissingExtra
 from lookalike.core.records import ImageRecord
 from lookalike.core.vectors import normalise
 from lookalike.index import choice
 from lookalike.index.exact import ExactIndex
-from lookalike.index.faiss import library
 from lookalike.index.projection import LEAST_TO_LEARN
 from lookalike.pipelines.building import build, discard_workplace, vectors_of_catalog
 from lookalike.pipelines.held import Wish, projected
@@ -181,15 +178,3 @@ def test_where_nothing_can_be_written_it_is_built_elsewhere(built_with: list[dic
     (tmp_path / "file").write_text("")
     build(catalog_of(20), Wish(engine="IVF4,Flat"), workplace=tmp_path / "file" / "building")
     assert tmp_path not in built_with[0]["workplace"].parents
-
-
-def test_without_faiss_all_go_on_being_compared_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "EXACT_UP_TO", 5)
-    monkeypatch.setattr(choice, "find_spec", lambda name: None)
-    monkeypatch.setitem(sys.modules, "faiss", None)
-    library.faiss.cache_clear()
-    catalog = catalog_of(40)
-    assert build(catalog, Wish(), workplace=None).index.engine == "exact"
-    assert not choice.has_outgrown("exact", 40, "auto")
-    with pytest.raises(MissingExtra, match=re.escape("pip install 'lookalike[faiss]'")):
-        build(catalog, Wish(engine="IVF4,Flat"), workplace=None)

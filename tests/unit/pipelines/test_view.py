@@ -794,7 +794,6 @@ def _exact(folder: Path) -> ExactIndex:
 def test_by_faiss_the_view_keeps_step_over_changes_snapshots_and_wear(
     catalog: Catalog, folder: Path, projecting: Projecting
 ) -> None:
-    pytest.importorskip("faiss", reason="needs the extra faiss")
     put(catalog, range(MANY))
     wish = Wish(projecting=projecting, engine="IVF4,Flat")
     view = View(catalog, folder, wish=wish)
@@ -836,3 +835,14 @@ def test_by_faiss_the_view_keeps_step_over_changes_snapshots_and_wear(
     again.save()
     assert not (folder.parent / "building").exists()
     assert_faiss_true(again)
+
+
+def test_a_snapshot_that_does_not_fit_is_not_read_as_a_whole(
+    catalog: Catalog, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(catalog, range(20))
+    saved(catalog, folder, projecting="off")
+    monkeypatch.setattr("lookalike.index.snapshot.check_hashes", lambda *_: pytest.fail("its files were hashed"))
+    view = opened(catalog, folder, projecting="auto")
+    assert "projection" in (view.rebuilt_because or "")
+    assert_in_step(view, catalog)
