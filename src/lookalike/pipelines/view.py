@@ -14,6 +14,7 @@ from lookalike.catalog.base import Catalog
 from lookalike.core.errors import SnapshotDamaged
 from lookalike.core.records import Neighbours
 from lookalike.core.vectors import Keys, Vectors, as_vectors, normalise
+from lookalike.index.base import Index
 from lookalike.index.choice import has_outgrown
 from lookalike.index.manifest import Manifest
 from lookalike.index.projection import LEAST_TO_LEARN, Projection
@@ -65,6 +66,7 @@ class View:
         self._closed = False
         self._gauge = RecallGauge(wish.recall)
         self._groups = GroupsInStep()
+        self._best_ways: tuple[Index | None, float | None] = (None, None)  # the recall of an index's dearest point
         self.generation = 0
         self.rebuilt_because: str | None = None
 
@@ -159,7 +161,7 @@ class View:
         """
         held = self._current()
         queries = projected(as_vectors(vectors, dimension=self._catalog.dimension), held.projection)
-        wanted = self._recall_to_ask() if recall is None else recall
+        wanted = self._recall_to_ask(held.index) if recall is None else recall
 
         def search(depth: int) -> Neighbours:
             return held.index.search(queries, depth, allowed=allowed, recall=wanted)
@@ -232,9 +234,25 @@ class View:
         held = self._current()
         return self._groups.in_step(self._catalog, held)
 
-    def _recall_to_ask(self) -> float | None:
-        """What the index was made for; more while the gauge tells that it does not keep the promise."""
-        return 1 - (1 - self._wish.recall) / 4 if self._gauge.sinking else None
+    def _recall_to_ask(self, index: Index) -> float | None:
+        """What the owner wants, as far as the index has a way to it; more while the gauge tells that it is not kept.
+
+        Comparing all is only for who asks for all: an index whose best way falls just short of the wish takes that.
+        """
+        if self._wish.recall == 1:
+            return 1.0
+        if self._best_ways[0] is not index:
+            points = index.parameters.get("points")
+            recalls = (
+                [point["recall"] for point in points if isinstance(point, dict)] if isinstance(points, list) else []
+            )
+            self._best_ways = index, max((one for one in recalls if isinstance(one, float)), default=None)
+        best = self._best_ways[1]
+        sinking = self._gauge.sinking
+        wanted = 1 - (1 - self._wish.recall) / 4 if sinking else self._wish.recall
+        if best is None:
+            return wanted if sinking else None
+        return min(wanted, best)
 
     def _exactly(self, queries: Vectors, k: int, held: Held, *, allowed: Keys | None) -> Neighbours | None:
         """All compared; None where the index may have changed since it was `held`."""

@@ -174,3 +174,9 @@ def test_the_files_may_be_deleted_once_it_is_built(tmp_path: Path) -> None:
     before = index.search(QUERIES, k)
     shutil.rmtree(tmp_path)
     np.testing.assert_array_equal(index.search(QUERIES, k).keys, before.keys)
+
+
+def test_few_vectors_need_little_memory() -> None:
+    with pytest.raises(BadInput, match="got 1M") as refused:
+        build_index(batches(), count=12, dimension=1280, factory="IVF4,Flat", memory_bytes=2**20)
+    assert int(str(refused.value).split("at least ")[1].split("M")[0]) < 100

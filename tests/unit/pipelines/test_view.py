@@ -846,3 +846,17 @@ def test_a_snapshot_that_does_not_fit_is_not_read_as_a_whole(
     view = opened(catalog, folder, projecting="auto")
     assert "projection" in (view.rebuilt_because or "")
     assert_in_step(view, catalog)
+
+
+def test_a_recall_that_is_set_anew_is_asked_of_an_index_that_was_made_for_another(folder: Path) -> None:
+    pytest.importorskip("faiss", reason="needs FAISS")
+    catalog = MemoryCatalog()
+    catalog.claim_model(MODEL, D)
+    put(catalog, range(3000))
+    thorough = View(catalog, folder, wish=Wish(engine="IVF32,PQ12x4fs", recall=0.999))
+    thorough.rebuild()
+    thorough.save()
+    hasty = View(catalog, folder, wish=Wish(engine="IVF32,PQ12x4fs", recall=0.5))
+    assert hasty.search(QUERIES[:1], 5).scanned < thorough.search(QUERIES[:1], 5).scanned
+    everything = View(catalog, folder, wish=Wish(engine="IVF32,PQ12x4fs", recall=1.0))
+    assert everything.search(QUERIES[:1], 5).exact

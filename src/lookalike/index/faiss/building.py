@@ -101,11 +101,11 @@ def _check_memory(plan: _Plan, count: int, dimension: int, memory_bytes: int | N
         return
     codes = count * (_code_bytes(plan.factory, dimension) + _LIST_BYTES)
     training = _BYTES_OF_TRAINING * 4 * plan.training * dimension
-    least = _BASE_BYTES + max(training, codes + _AT_ONCE * dimension * _BYTES_A_VALUE)
+    least = _BASE_BYTES + max(training, codes + min(count, _AT_ONCE) * dimension * _BYTES_A_VALUE)
     if memory_bytes < least:
         raise BadInput(
             f"expected at least {-(-least // 2**20)}M of memory to index {count:,} vectors of {dimension} dimensions "
-            f"as {plan.factory}, got {memory_bytes // 2**20}M: give more, or a factory string of shorter codes"
+            f"as {plan.factory}, got {memory_bytes / 2**20:.3g}M: give more, or a factory string of shorter codes"
         )
 
 
