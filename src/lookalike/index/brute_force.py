@@ -24,6 +24,8 @@ _LEAST_ROWS, _MOST_ROWS = 1024, 1 << 17
 _SCRATCH_BYTES = 48 << 20  # of a thread
 _WORTH_CODES_ROWS, _WORTH_CODES_QUERIES = 2048, 16
 _WRITTEN_AT_ONCE = 4096
+_UNIT_WITHIN = 1e-5  # of the square of a length; bounds are wider by more
+_SQUARES = 1e-20, 1e30  # of lengths: what lies outside may have lost much to underflow, or all to overflow
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,14 +147,38 @@ def _as_float32(rows: NDArray[np.generic], start: int) -> Vectors:
 
 
 def _field(piece: _Piece, metric: Metric, *, queries: int, peak: float, pool: ThreadPoolExecutor) -> Field:
-    units = normalise(piece.rows) if metric is Metric.COSINE else piece.rows
-    peaks = (1.0, 1.0) if metric is Metric.COSINE else (peak, _peak(piece.rows))
-    labels = np.arange(piece.start, piece.start + len(units), dtype=np.int64)
-    worth = len(units) >= _WORTH_CODES_ROWS and queries >= _WORTH_CODES_QUERIES and units.shape[1] <= WIDEST
+    rows = piece.rows
+    units = rows if metric is not Metric.COSINE or not rows.size else _units(rows, pool)
+    peaks = (1.0, 1.0) if metric is Metric.COSINE else (peak, _peak(rows))
+    worth = len(rows) >= _WORTH_CODES_ROWS and queries >= _WORTH_CODES_QUERIES and rows.shape[1] <= WIDEST
     coded = _codes(units, metric, pool) if worth and _among(codes.VALUES, *peaks) else None
     centre = coded.centre if coded is not None else units[:: max(1, len(units) // 256)].mean(axis=0)
-    wide = not _among(plain.VALUES, *peaks)
-    return Field(metric, piece.rows, units, labels, centre, coded, wide)
+    labels = np.arange(piece.start, piece.start + len(rows), dtype=np.int64)
+    return Field(metric, rows, units, labels, centre, coded, wide=not _among(plain.VALUES, *peaks))
+
+
+def _units(rows: Vectors, pool: ThreadPoolExecutor) -> Vectors:
+    """Rows of length 1 or 0: those that are given if they are that already, else a new array."""
+    parts = [slice(start, start + _WRITTEN_AT_ONCE) for start in range(0, len(rows), _WRITTEN_AT_ONCE)]
+    squares = np.concatenate(list(pool.map(lambda part: _squares(rows[part]), parts)))
+    if (np.abs(squares - 1) < _UNIT_WITHIN).all():
+        return rows
+    units = np.empty_like(rows)
+    plain_to_scale = (_SQUARES[0] < squares) & (squares < _SQUARES[1])
+    lengths = np.sqrt(np.where(squares > 0, squares, 1))[:, None]
+
+    def write(part: slice) -> None:
+        np.divide(rows[part], lengths[part], out=units[part])
+        rest = np.flatnonzero(~plain_to_scale[part])
+        units[part][rest] = normalise(rows[part][rest])
+
+    list(pool.map(write, parts))
+    return units
+
+
+def _squares(rows: Vectors) -> Vectors:
+    with np.errstate(over="ignore"):
+        return np.asarray(np.einsum("nd,nd->n", rows, rows))
 
 
 def _codes(units: Vectors, metric: Metric, pool: ThreadPoolExecutor) -> Codes:

@@ -17,8 +17,8 @@ as near as `floor` when
 
 The right side is a sum of four products of a number of the row and one of the query: `weights` and `limits`.
 
-Before they are quantised, x' and q' are turned: each sixteen neighbouring coordinates by the same orthogonal matrix (of
-Hadamard, +-1/4). That changes no product and no length, but evens out the coordinates, so that the largest one, and
+Before they are quantised, x' and q' are turned: sixteen coordinates at a time, by the same orthogonal matrix, that of
+Hadamard with +-1/4. That changes no product and no length, but evens out the coordinates, so that the largest one, and
 with it the step and the residual, gets half as large.
 
 All numbers beside c.d are float32. A sum of D products is off by at most g = (D + 64) 2^-24 of the product of the
@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from lookalike.core.metrics import Metric
 from lookalike.core.vectors import Vectors
-from lookalike.index.shortlist.product import ZERO, largest_right, products, reaching
+from lookalike.index.shortlist.product import ZERO, Right, largest_right, products
 
 VALUES = 1e-9, 1e6
 """Vectors whose largest value is not among these, unless they are scaled to length 1, are not quantised: float32 could
@@ -46,10 +46,11 @@ _LEVELS = 127
 _LEAST_STEP = 1e-18
 _ROUNDOFF = 2.0**-24
 _ROUNDINGS_BESIDES = 64
-_ROWS_AT_ONCE = 512
-_PAIRS_AT_ONCE = 1 << 17
+_ROWS_AT_ONCE = 256
+_PAIRS_AT_ONCE = 1 << 16
 _MOST_ROWS_AT_ONCE = 1 << 14
 _CENTRE_OF = 4096
+_VALUES_AT_ONCE = 1 << 16
 _UNDERFLOW = 1e-30
 _TURNED = 16
 
@@ -102,11 +103,12 @@ class Codes:
         return made
 
     def write(self, rows: Vectors, start: int) -> None:
-        """Quantise rows into those from `start` on."""
-        for n in range(0, len(rows), _ROWS_AT_ONCE):
-            some = rows[n : n + _ROWS_AT_ONCE]
+        """Quantise rows into those from `start` on. May run in several threads, for different rows."""
+        quantiser = _Quantiser(self.centre, self.metric)
+        for n in range(0, len(rows), quantiser.rows_at_once):
+            some = rows[n : n + quantiser.rows_at_once]
             part = slice(start + n, start + n + len(some))
-            self.codes[part], self.weights[part] = _quantised(some, self.centre, self.metric)
+            self.weights[part] = quantiser.quantise(some, self.codes[part])
 
     def first(self, count: int) -> Codes:
         """The first rows: a view, with the room behind them."""
@@ -120,8 +122,10 @@ class Codes:
     def replaced(self, places: NDArray[np.intp], rows: Vectors) -> Codes:
         """A copy with other rows in some places; those that lie behind the end are passed over."""
         changed = replace(self, codes=self.codes.copy(), weights=self.weights.copy())
-        there = places < self.count
-        changed.codes[places[there]], changed.weights[places[there]] = _quantised(rows[there], self.centre, self.metric)
+        quantiser, there = _Quantiser(self.centre, self.metric), places < self.count
+        for place, row in zip(places[there], rows[there], strict=True):
+            part = slice(place, place + 1)
+            changed.weights[part] = quantiser.quantise(row[None], changed.codes[part])
         return changed
 
     def asked(self, queries: Vectors, *, threads: int = 1) -> Asked:
@@ -140,34 +144,34 @@ class Asked:
 
     Attributes:
         rows: the codes.
-        codes: shape (D, Q), int8: d.
+        queries: d, shape (D, Q).
         parts: shape (4, Q), float64: what the query adds, 1, |q'| + |m| and |q' - q^|.
         steps: t, shape (Q,), float64.
         slack: shape (Q,), float64: what is left of the widening.
-        threads: how many to compute with.
     """
 
     rows: Codes
-    codes: NDArray[np.int8]
+    queries: Right
     parts: NDArray[np.float64]
     steps: NDArray[np.float64]
     slack: NDArray[np.float64]
-    threads: int
 
     @classmethod
     def of(cls, rows: Codes, queries: Vectors, *, threads: int) -> Asked:
         """See `Codes.asked`."""
         centred = queries - rows.centre
-        turned = _turned(centred)
-        steps, codes = _steps_and_codes(turned, largest_right())
         lengths, length_of_centre = _lengths(centred), float(np.linalg.norm(rows.centre.astype(np.float64)))
         added = np.zeros(len(queries))
         if rows.metric is not Metric.L2:
             added = queries.astype(np.float64) @ rows.centre.astype(np.float64)
+        turned = _turned(centred, np.empty_like(centred))
+        steps = _steps(turned, largest_right())
+        codes = np.rint(turned / steps[:, None])
         reach = lengths + length_of_centre
         parts = np.stack([added, np.ones(len(queries)), reach, _lengths(turned - steps[:, None] * codes)])
         slack = 4 * _rounding(queries.shape[1]) * reach**2 + _UNDERFLOW
-        return cls(rows, np.ascontiguousarray(codes.T.astype(np.int8)), parts, steps.astype(np.float64), slack, threads)
+        right = Right(np.ascontiguousarray(codes.T.astype(np.int8)), threads=threads)
+        return cls(rows, right, parts, steps.astype(np.float64), slack)
 
     @property
     def rows_at_once(self) -> int:
@@ -177,16 +181,15 @@ class Asked:
     def order(self, start: int, end: int) -> NDArray[np.float32]:
         """What is nearer is mostly larger: shape (rows, Q), float32, a new array."""
         weights = self.rows.weights[start:end]
-        order = products(self.rows.codes[start:end], self.codes)
+        order = products(self.rows.codes[start:end], self.queries.codes)
         np.subtract(order, weights[:, 1:2] / self.steps.astype(np.float32), out=order)
         order /= weights[:, :1]
         return order
 
     def reaching(self, start: int, end: int, floors: NDArray[np.float64]) -> NDArray[np.intp]:
         """Which pairs can be as near as the floor of the query: see `Bounds`."""
-        rows = self.rows
-        limits = self._limits(floors)
-        return reaching(rows.codes[start:end], self.codes, rows.weights[start:end], limits, threads=self.threads)
+        codes, weights = self.rows.codes[start:end], self.rows.weights[start:end]
+        return self.queries.reaching(codes, weights, self._limits(floors))
 
     def _limits(self, floors: NDArray[np.float64]) -> NDArray[np.float32]:
         left = floors - self.parts[0]
@@ -196,31 +199,55 @@ class Asked:
         return np.ascontiguousarray(limits, dtype=np.float32)
 
 
-def _quantised(rows: Vectors, centre: NDArray[np.float32], metric: Metric) -> tuple[NDArray[np.uint8], Vectors]:
-    """Codes and weights of some rows."""
-    centred = rows - centre
-    lengths, length_of_centre = _lengths(centred), float(np.linalg.norm(centre.astype(np.float64)))
-    added = -(lengths**2) / 2 if metric is Metric.L2 else (centred @ centre).astype(np.float64)
-    rounding = 4 * _rounding(rows.shape[1])
-    added += rounding * lengths * (lengths + length_of_centre)
-    turned = _turned(centred)
-    steps, codes = _steps_and_codes(turned, _LEVELS)
-    coded = (codes + np.float32(ZERO)).astype(np.uint8)
-    codes *= steps[:, None]
-    kept = _lengths(codes)
-    turned -= codes
-    residuals = _lengths(turned) + rounding * (lengths + length_of_centre)
-    weights = np.stack([np.ones(len(rows)), -added, -residuals, -kept * (1 + rounding)], axis=1) / steps[:, None]
-    return coded, weights.astype(np.float32)
+class _Quantiser:
+    """Quantises some rows at a time in memory of its own: to ask for new memory takes longer than to compute."""
+
+    def __init__(self, centre: NDArray[np.float32], metric: Metric) -> None:
+        D = len(centre)
+        self.rows_at_once = max(1, _VALUES_AT_ONCE // max(1, D))
+        self._centre, self._metric = centre, metric
+        self._length_of_centre = float(np.linalg.norm(centre.astype(np.float64)))
+        self._rounding = 4 * _rounding(D)
+        self._scratch = np.empty((2, self.rows_at_once, D), np.float32)
+
+    def quantise(self, rows: Vectors, codes: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Write the codes of at most `rows_at_once` rows, and give their weights: shape (rows, 4)."""
+        one, other = self._scratch[:, : len(rows)]
+        np.subtract(rows, self._centre, out=one)
+        lengths = _lengths(one)
+        added = -(lengths**2) / 2 if self._metric is Metric.L2 else (one @ self._centre).astype(np.float64)
+        added += self._rounding * lengths * (lengths + self._length_of_centre)
+        turned, whole = _turned(one, other), one
+        steps = _steps(turned, _LEVELS)
+        np.rint(np.divide(turned, steps[:, None], out=whole), out=whole)
+        whole += np.float32(ZERO)
+        codes[...] = whole
+        whole -= np.float32(ZERO)
+        whole *= steps[:, None]
+        kept = _lengths(whole) * (1 + self._rounding)
+        turned -= whole
+        residuals = _lengths(turned) + self._rounding * (lengths + self._length_of_centre)
+        return np.stack([np.ones(len(rows)), -added, -residuals, -kept], axis=1) / steps[:, None]
 
 
-def _turned(vectors: Vectors) -> Vectors:
-    """Sixteen coordinates at a time turned; what is left over stays. A new array."""
+def _turned(vectors: Vectors, out: Vectors) -> Vectors:
+    """Sixteen coordinates at a time turned; what is left over stays.
+
+    Args:
+        vectors: shape (N, D), C-contiguous.
+        out: likewise, to write into.
+    Returns:
+        `out`.
+    """
     N, D = vectors.shape
-    whole = D - D % _TURNED
-    turned = vectors.copy()
-    turned[:, :whole] = (vectors[:, :whole].reshape(-1, _TURNED) @ _hadamard()).reshape(N, whole)
-    return turned
+    apart = D // _TURNED
+    whole = apart * _TURNED
+    if apart:
+        np.matmul(
+            _hadamard(), vectors[:, :whole].reshape(N, _TURNED, apart), out=out[:, :whole].reshape(N, _TURNED, apart)
+        )
+    out[:, whole:] = vectors[:, whole:]
+    return out
 
 
 @cache
@@ -228,15 +255,14 @@ def _hadamard() -> NDArray[np.float32]:
     signs = np.ones((1, 1), np.float32)
     while len(signs) < _TURNED:
         signs = np.block([[signs, signs], [signs, -signs]])
-    return signs / np.float32(4)  # exact, and so is what it multiplies: only the sums are rounded
+    return signs / np.float32(4)  # exact, and so is what it multiplies: only sums are rounded
 
 
-def _steps_and_codes(centred: Vectors, levels: int) -> tuple[NDArray[np.float32], Vectors]:
-    """Shapes (N,) and (N, D), float32: whole numbers of at most `levels`."""
-    peaks = np.maximum(centred.max(axis=1, initial=0), -centred.min(axis=1, initial=0))
-    steps = np.maximum(peaks / np.float32(levels), np.float32(_LEAST_STEP))
-    codes = centred / steps[:, None]
-    return steps, np.rint(codes, out=codes)
+def _steps(vectors: Vectors, levels: int) -> NDArray[np.float32]:
+    """What the largest coordinate of each takes `levels` of: shape (N,)."""
+    peaks = np.maximum(vectors.max(axis=1, initial=0), -vectors.min(axis=1, initial=0))
+    steps: NDArray[np.float32] = np.maximum(peaks / np.float32(levels), np.float32(_LEAST_STEP))
+    return steps
 
 
 def _lengths(vectors: Vectors) -> NDArray[np.float64]:

@@ -75,31 +75,32 @@ class Plain:
     def reaching(self, start: int, end: int, floors: NDArray[np.float64]) -> NDArray[np.intp]:
         """Which pairs can be as near as the floor of the query: see `Bounds`."""
         above, slack = self._above(self._some(start, end))
-        least = floors - slack - self._rounding * np.where(np.isfinite(floors), np.abs(floors), 0)
+        least = floors - slack - rounding(self.queries) * np.where(np.isfinite(floors), np.abs(floors), 0)
         least -= _UNDERFLOWS * float(np.finfo(above.dtype).tiny)
         return np.flatnonzero(above >= least.astype(above.dtype))
-
-    @property
-    def _rounding(self) -> float:
-        D: int = self.queries.shape[1]
-        return 4 * (D + _ROUNDINGS_BESIDES) * float(np.finfo(self.queries.dtype).eps)
 
     def _above(self, some: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.float64]]:
         """Nearness and what it can be off by, shape (rows, Q); what is still to add for a query, shape (Q,)."""
         above = some @ self.queries.T
         if self.metric is Metric.COSINE:
-            return above, np.full(len(self.queries), self._rounding)
+            return above, np.full(len(self.queries), rounding(self.queries))
         # a product is off by that of the lengths, and an L2 nearness by the square of their sum
         lengths, asked = _lengths(some), _lengths(self.queries)
-        above += (self._rounding * lengths)[:, None] * asked
+        above += (rounding(self.queries) * lengths)[:, None] * asked
         if self.metric is not Metric.L2:
             return above, np.zeros(len(asked))
-        above += ((self._rounding - 0.5) * lengths**2)[:, None]
-        return above, self._rounding * asked.astype(np.float64) ** 2
+        above += ((rounding(self.queries) - 0.5) * lengths**2)[:, None]
+        return above, rounding(self.queries) * asked.astype(np.float64) ** 2
 
     def _some(self, start: int, end: int) -> NDArray[np.floating]:
         some = self.rows[start:end].astype(self.queries.dtype, copy=False)
         return some if self.centre is None else some - self.centre
+
+
+def rounding(vectors: NDArray[np.floating]) -> float:
+    """By how much a product of vectors of length 1 is widened: see `Plain`."""
+    D: int = vectors.shape[1]
+    return 4 * (D + _ROUNDINGS_BESIDES) * float(np.finfo(vectors.dtype).eps)
 
 
 def _lengths(vectors: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -2,7 +2,7 @@
 
 A floor under what each query's k-th answer is worth comes first, from a few rows that look near. Every row that can
 reach the floor, by an upper bound, is compared in float64; what cannot is left out. The rows come in stretches, each
-as long as all before it, and the answers of one raise the floor of the next. So an answer needs no second proof.
+at least as long as all before it, and the answers of one raise the floor of the next. So no answer needs another proof.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from lookalike.index.shortlist.best import Best
 from lookalike.index.shortlist.bounds import Bounds
 from lookalike.index.shortlist.codes import Codes
 from lookalike.index.shortlist.plain import Plain
-from lookalike.index.shortlist.values import exact_values, floors, worst
+from lookalike.index.shortlist.sieve import Pairs, Sieve
+from lookalike.index.shortlist.values import ExactValues, floors
 
 _QUERIES_AT_ONCE = 256  # make the products fast, and what comes between fits a processor's cache
-_FIRST_PAIRS = 1 << 20
 _MOST_FIRST_PAIRS = 1 << 22
-_LEAST_FIRST, _MOST_FIRST = 4096, 1 << 15
+_FIRST_ROWS = 4096
+_GROWTH = 2
+_FEW, _GROWTH_FOR_FEW = 16, 4  # of few queries a stretch costs more than the rows that it saves
 _SHORTLIST, _SHORTLIST_PER_ANSWER = 64, 4
 _WIDER = 16
 _MOST_PENDING = 1 << 18
@@ -63,6 +65,10 @@ class Field:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def taken(self) -> Vectors:
+        """The units that are compared: a copy where there are places."""
+        return self.units if self.places is None else self.units[self.places]
 
 
 def processors() -> int:
@@ -111,121 +117,110 @@ def scan(field: Field, queries: Vectors, best: Best, *, threads: int) -> None:
         threads: how many to compute products of codes with.
     """
     units = normalise(queries) if field.metric is Metric.COSINE else queries
-    bounds = _plain(field, units) if field.codes is None else field.codes.asked(units, threads=threads)
-    _Scan(field, queries, units, bounds, best).run()
+    bounds = _plain(field, field.taken(), units) if field.codes is None else field.codes.asked(units, threads=threads)
+    sieve = Sieve(field.metric, field.units, units - field.centre if field.metric is Metric.L2 else units, field.centre)
+    exact = ExactValues(field.vectors, queries, field.metric)
+    _Scan(field, units, bounds, sieve, exact, best).run()
 
 
-def _plain(field: Field, units: Vectors, places: NDArray[np.intp] | None = None) -> Plain:
-    if places is None:
-        places = field.places
-    elif field.places is not None:
-        places = field.places[places]
-    rows = field.units if places is None else field.units[places]
+def _plain(field: Field, rows: Vectors, units: Vectors) -> Plain:
     return Plain.of(rows, units, metric=field.metric, centre=field.centre, wide=field.wide)
 
 
-class _Pairs(NamedTuple):
-    """Rows that may be answers. Shapes (P,), sorted by asker, then by place.
+class _Reaching(NamedTuple):
+    """Rows that may be answers. Shapes (P,).
 
     Attributes:
-        askers: of the queries.
+        askers: of the queries, ascending.
         places: of the rows, in the field.
-        reached: up to which row they are all.
+        end: up to which row they are all.
     """
 
     askers: NDArray[np.intp]
     places: NDArray[np.intp]
-    reached: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scan:
     field: Field
-    queries: Vectors
     units: Vectors
     bounds: Bounds
+    sieve: Sieve
+    exact: ExactValues
     best: Best
 
     def run(self) -> None:
         N, (Q, k) = len(self.field), self.best.labels.shape
         if not Q:
             return
-        start, end = 0, min(N, max(_LEAST_FIRST, min(_MOST_FIRST, _FIRST_PAIRS // Q), _GROUP * k))
-        least = self._kth_of_some(end)
-        better = np.maximum if self.field.metric.higher_is_closer else np.minimum
+        start, end = 0, min(N, max(_FIRST_ROWS, _GROUP * k))
+        growth = _GROWTH_FOR_FEW if Q <= _FEW else _GROWTH
+        least = np.maximum(self._floors(), self._kth_of_some(end))
+        waiting = Pairs.none()
         while start < N:
-            floors_now = self._floors(better(least, self.best.values[:, -1]))
-            pairs = _reaching(self.bounds, start, end, floors_now, self.field.eligible)
-            if self.field.codes is not None:
-                pairs = self._without_crowds(pairs, start, floors_now)
-            self._compare(self._sifted(pairs, floors_now))
-            start, end = pairs.reached, min(N, 2 * pairs.reached)
+            reaching = _reaching(self.bounds, start, end, least, self.field.eligible)
+            if self.field.codes is None:
+                self._compare(reaching.askers, reaching.places)
+            else:
+                reaching = self._without_crowds(reaching, start, least)
+                waiting = waiting.and_those(self._sieved(reaching.askers, reaching.places))
+                least = np.maximum(least, waiting.kth_low(Q, k))
+                waiting = waiting.among(waiting.high >= least[waiting.askers])
+            if len(waiting) > _MOST_PENDING:
+                self._compare(waiting.askers, waiting.places)
+                waiting = Pairs.none()
+            least = np.maximum(least, self._floors())
+            start, end = reaching.end, min(N, growth * reaching.end)
+        self._compare(waiting.askers, waiting.places)
 
-    def _kth_of_some(self, end: int) -> NDArray[np.float32]:
-        """A value that each query's k-th answer has at least: shape (Q,)."""
+    def _kth_of_some(self, end: int) -> NDArray[np.float64]:
+        """How near the k-th answer of each query is at least: shape (Q,)."""
         Q, k = self.best.labels.shape
-        least = np.full(Q, worst(self.field.metric), np.float32)
-        if end < k or (self.best.labels[:, -1] >= 0).all():
-            return least
+        if end < k or self.field.wide or (self.best.labels[:, -1] >= 0).all():
+            return np.full(Q, -np.inf)
         order = self.bounds.order(0, end)
         if self.field.eligible is not None:
             order[~self.field.eligible[:end]] = -np.inf
         places, eligible = _largest(order, k)
-        values = self._values(np.repeat(np.arange(Q), k), places.ravel()).reshape(Q, k)
-        values[~eligible] = worst(self.field.metric)
-        return np.asarray(values.min(axis=1) if self.field.metric.higher_is_closer else values.max(axis=1))
+        askers = np.repeat(np.arange(Q), k)
+        return self._sieved(askers, places.ravel()).among(eligible.ravel()).kth_low(Q, k)
 
-    def _without_crowds(self, pairs: _Pairs, start: int, floors_now: NDArray[np.float64]) -> _Pairs:
-        """The pairs, with those of a query that has very many sifted by nearly tight bounds."""
+    def _without_crowds(self, reaching: _Reaching, start: int, least: NDArray[np.float64]) -> _Reaching:
+        """The pairs, less those of a query that has very many: its rows are compared by nearly tight bounds."""
         Q, k = self.best.labels.shape
         shortlist = _SHORTLIST + _SHORTLIST_PER_ANSWER * k
-        counts = np.bincount(pairs.askers, minlength=Q)
+        counts = np.bincount(reaching.askers, minlength=Q)
         self.best.widened[counts > shortlist] = True
-        crowded = counts > _WIDER * shortlist
-        if not crowded.any():
-            return pairs
-        rest = ~crowded[pairs.askers]
-        self._compare(_Pairs(pairs.askers[rest], pairs.places[rest], pairs.reached))
-        (those,) = np.nonzero(crowded)
-        plain, reached = _plain(self.field, self.units[those]), start
-        while reached < pairs.reached:
-            sifted = _reaching(plain, reached, pairs.reached, floors_now[those], self.field.eligible)
-            reached = sifted.reached
-            self._compare(sifted._replace(askers=those[sifted.askers]))
-            floors_now = np.maximum(floors_now, self._floors(self.best.values[:, -1]))
-        return _Pairs(pairs.askers[:0], pairs.places[:0], pairs.reached)
+        (those,) = np.nonzero(counts > _WIDER * shortlist)
+        if not len(those):
+            return reaching
+        plain, end = _plain(self.field, self.field.taken(), self.units[those]), start
+        while end < reaching.end:
+            near = _reaching(plain, end, reaching.end, np.maximum(least, self._floors())[those], self.field.eligible)
+            self._compare(those[near.askers], near.places)
+            end = near.end
+        rest = ~np.isin(reaching.askers, those)
+        return _Reaching(reaching.askers[rest], reaching.places[rest], reaching.end)
 
-    def _sifted(self, pairs: _Pairs, floors_now: NDArray[np.float64]) -> _Pairs:
-        """The pairs, less those that float32 shows to be too far; it is three times as fast as float64."""
-        Q, k = self.best.labels.shape
-        if self.field.wide or len(pairs.askers) < 2 * k * Q:
-            return pairs
-        counts = np.bincount(pairs.askers, minlength=Q)
-        ends = np.cumsum(counts)
-        keep = np.zeros(len(pairs.askers), bool)
-        for n in np.flatnonzero(counts):
-            begin, end = ends[n] - counts[n], ends[n]
-            plain = _plain(self.field, self.units[n : n + 1], pairs.places[begin:end])
-            keep[begin + plain.reaching(0, end - begin, floors_now[n : n + 1])] = True
-        return _Pairs(pairs.askers[keep], pairs.places[keep], pairs.reached)
+    def _sieved(self, askers: NDArray[np.intp], places: NDArray[np.intp]) -> Pairs:
+        return self.sieve.compared(askers, places, self._rows(places))
 
-    def _compare(self, pairs: _Pairs) -> None:
-        if len(pairs.askers):
-            values = self._values(pairs.askers, pairs.places)
-            self.best.take(pairs.askers, self.field.labels[pairs.places], values)
+    def _compare(self, askers: NDArray[np.intp], places: NDArray[np.intp]) -> None:
+        if len(askers):
+            values = self.exact.of(self._rows(places), askers)
+            self.best.take(askers, self.field.labels[places], values)
 
-    def _values(self, askers: NDArray[np.intp], places: NDArray[np.intp]) -> NDArray[np.float32]:
-        rows = places if self.field.places is None else self.field.places[places]
-        return exact_values(self.field.vectors, rows, self.queries, askers, self.field.metric)
+    def _rows(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
+        return places if self.field.places is None else self.field.places[places]
 
-    def _floors(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        l2 = self.field.metric is Metric.L2
-        return floors(values, self.queries - self.field.centre if l2 else self.queries, self.field.metric)
+    def _floors(self) -> NDArray[np.float64]:
+        return floors(self.best.values[:, -1], self.sieve.queries, self.field.metric)
 
 
 def _reaching(
     bounds: Bounds, start: int, end: int, floors_now: NDArray[np.float64], eligible: NDArray[np.bool_] | None
-) -> _Pairs:
+) -> _Reaching:
     """The pairs that can reach their floors, up to `end` or until there are many."""
     Q, count = len(floors_now), 0
     askers, places = [], []
@@ -243,7 +238,7 @@ def _reaching(
             break
     all_askers = np.concatenate(askers)
     order = np.argsort(all_askers.astype(np.uint16), kind="stable")  # of 16 bits it is a radix sort
-    return _Pairs(all_askers[order], np.concatenate(places)[order], reached)
+    return _Reaching(all_askers[order], np.concatenate(places)[order], reached)
 
 
 def _largest(order: NDArray[np.floating], k: int) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

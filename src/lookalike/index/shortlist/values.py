@@ -8,33 +8,49 @@ from numpy.typing import NDArray
 from lookalike.core.metrics import Metric
 from lookalike.core.vectors import Vectors
 
-_VALUES_AT_ONCE = 1 << 17
+_VALUES_AT_ONCE = 1 << 16
 _ROUNDOFF = 2.0**-24
 _LARGEST, _LEAST = float(np.finfo(np.float32).max), 2.0**-149  # of float32
 
 
-def exact_values(
-    rows: Vectors, places: NDArray[np.intp], queries: Vectors, askers: NDArray[np.intp], metric: Metric
-) -> NDArray[np.float32]:
-    """The values of some pairs, the same wherever the vectors stand.
+class ExactValues:
+    """The values of pairs of some rows and some queries, the same wherever the vectors stand.
+
+    Not for several threads: it computes in memory of its own, for to ask for new memory takes longer than to compute.
 
     Args:
         rows: shape (N, D), float32.
-        places: shape (P,): of the rows.
         queries: shape (Q, D), float32.
-        askers: shape (P,): of the queries.
         metric: what to compute.
-    Returns:
-        shape (P,), float32.
     """
-    values = np.empty(len(places), np.float32)
-    at_once = max(1, _VALUES_AT_ONCE // max(1, rows.shape[1]))
-    for start in range(0, len(places), at_once):
-        part = slice(start, start + at_once)
-        some, asked = rows[places[part]].astype(np.float64), queries[askers[part]].astype(np.float64)
-        with np.errstate(over="ignore"):  # an inner product may be too large for float32
-            values[part] = _VALUES[metric](some, asked)
-    return values
+
+    def __init__(self, rows: Vectors, queries: Vectors, metric: Metric) -> None:
+        D = rows.shape[1]
+        self._rows, self._queries, self._metric = rows, queries.astype(np.float64), metric
+        self._at_once = max(1, _VALUES_AT_ONCE // max(1, D))
+        self._taken = np.empty((self._at_once, D), np.float32)
+        self._wide = np.empty((2, self._at_once, D))
+
+    def of(self, places: NDArray[np.intp], askers: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The values of some pairs.
+
+        Args:
+            places: shape (P,): of the rows.
+            askers: shape (P,): of the queries.
+        Returns:
+            shape (P,), float32, a new array.
+        """
+        values = np.empty(len(places), np.float32)
+        for start in range(0, len(places), self._at_once):
+            part = slice(start, start + self._at_once)
+            count = len(values[part])
+            rows, queries = self._wide[:, :count]
+            # "clip" writes into `out` directly; places are never outside
+            rows[...] = np.take(self._rows, places[part], axis=0, out=self._taken[:count], mode="clip")
+            np.take(self._queries, askers[part], axis=0, out=queries, mode="clip")
+            with np.errstate(over="ignore"):  # an inner product may be too large for float32
+                values[part] = _VALUES[self._metric](rows, queries)
+        return values
 
 
 def worst(metric: Metric) -> float:
@@ -70,8 +86,8 @@ def _products(rows: NDArray[np.float64], queries: NDArray[np.float64]) -> NDArra
 
 
 def _distances(rows: NDArray[np.float64], queries: NDArray[np.float64]) -> NDArray[np.float64]:
-    differences = rows - queries
-    return np.asarray(np.sqrt(_products(differences, differences)))
+    rows -= queries
+    return np.asarray(np.sqrt(_products(rows, rows)))
 
 
 _VALUES = {Metric.COSINE: _cosines, Metric.INNER_PRODUCT: _products, Metric.L2: _distances}
