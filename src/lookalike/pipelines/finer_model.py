@@ -46,6 +46,8 @@ class FinerModel:
         WrongModel: when the name belongs to another model there.
     """
 
+    unknown = float("-inf")
+
     def __init__(
         self,
         catalog: Catalog,

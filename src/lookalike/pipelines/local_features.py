@@ -68,6 +68,7 @@ class LocalFeatures:
     """
 
     name = "local features"
+    unknown = 0.0  # as where no common view was found: a plain picture is no worse than one that shows something else
 
     def __init__(
         self,

@@ -174,7 +174,7 @@ def _looked_at_again(query: Query, parts: Parts, opinion: SecondOpinion, found: 
     ids = parts.catalog.ids([one.key for one in found.candidates])
     there = [one for one in found.candidates if one.key in ids]
     opinions = opinion.opinions(query.pixels, [ids[one.key] for one in there])
-    order = reordered(opinions)
+    order = reordered(opinions, unknown=opinion.unknown)
     return found._replace(candidates=[there[n] for n in order]), [opinions[n] for n in order]
 
 

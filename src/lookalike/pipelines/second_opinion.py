@@ -26,28 +26,27 @@ class SecondOpinion(Protocol):
     Attributes:
         name: for plans and timings.
         depth: how many of the best are looked at.
+        unknown: where a picture stands that could not be compared: as one of this similarity. Minus infinity puts it
+            behind all others.
     """
 
     name: str
     depth: int
+    unknown: float
 
     def opinions(self, query: Pixels, ids: Sequence[str]) -> list[Opinion]:
         """One opinion for each id, in their order; a picture that is gone gets none, with the reason."""
         ...
 
 
-def reordered(opinions: Sequence[Opinion]) -> list[int]:
-    """The order in which pictures stand after a second opinion.
-
-    Those that could be compared come first, best first; the others follow. Among equals the first order stays.
+def reordered(opinions: Sequence[Opinion], *, unknown: float) -> list[int]:
+    """The order in which pictures stand after a second opinion: best first, among equals as before.
 
     Args:
         opinions: of the pictures in the order in which the first search found them.
+        unknown: the similarity of those that could not be compared.
     Returns:
         positions in that order.
     """
-    return sorted(range(len(opinions)), key=lambda n: _worth(opinions[n]))
-
-
-def _worth(opinion: Opinion) -> float:
-    return float("inf") if opinion.similarity is None else -opinion.similarity
+    similarities = [unknown if one.similarity is None else one.similarity for one in opinions]
+    return sorted(range(len(opinions)), key=lambda n: -similarities[n])

@@ -160,7 +160,7 @@ def test_pictures_that_are_gone_or_cannot_be_used_are_told_and_stand_behind_the_
     assert "not in the collection any more" in found[0].reason
     assert "no file holds this picture any more" in found[1].reason
     assert "is not a picture" in found[2].reason
-    assert reordered(found) == [4, 3, 0, 1, 2]
+    assert reordered(found, unknown=FinerModel.unknown) == [4, 3, 0, 1, 2]
 
 
 def test_the_collections_own_model_and_a_name_of_another_are_refused(parts: Parts) -> None:
@@ -209,7 +209,7 @@ def test_the_fp32_model_is_a_second_opinion_on_what_was_embedded_with_int8(tmp_p
     query = decode(png(1), min_side=fp32.card.input_side).pixels
     first, again = (opinion.opinions(query, ids) for _ in range(2))
     assert first[1].similarity == pytest.approx(1, abs=1e-3)
-    assert reordered(first)[0] == 1
+    assert reordered(first, unknown=FinerModel.unknown)[0] == 1
     assert [one.similarity for one in again] == pytest.approx([one.similarity for one in first], abs=1e-3)
     assert parts.catalog.further_models()[0].dimension == fp32.card.dimension
 

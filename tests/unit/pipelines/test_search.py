@@ -343,6 +343,7 @@ class Backwards:
 
     name = "the test"
     depth = 8
+    unknown = 0.0
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
