@@ -27,6 +27,7 @@ QUESTIONS = (
     "crash_safety",
     "snapshot_damage",
     "hostile_images",
+    "exact_search",
     "approximate_search",
     "changing_index",
     "ten_million",
