@@ -28,6 +28,7 @@ Batches: TypeAlias = Callable[[], Iterator[tuple[Keys, Vectors]]]
 """Gives keys, ascending, and vectors of length 1 or 0, in batches; the same ones each time it is called."""
 
 _AT_ONCE = 16_384
+_COMPARED_AT_ONCE = 65_536
 _KEPT_EVERY = 1_000_000
 _BYTES_A_VALUE = 40
 """Of a batch while it is brought to 16 bits and coded: float32 twice, float64 three times, and what FAISS takes."""
@@ -201,7 +202,7 @@ def _true_nearest(table: Table, slots: Slots, units: Vectors) -> Slots:
     """The slots of the ten nearest others of some rows, every row compared: shape (Q, 10), padded with -1."""
     best = np.full((len(slots), K + 1), -np.inf, np.float32)
     found = np.full((len(slots), K + 1), -1, np.int64)
-    for first, rows in table.rows.blocks(len(table.rows), _AT_ONCE):
+    for first, rows in table.rows.blocks(len(table.rows), _COMPARED_AT_ONCE):
         scales = table.scales.take(np.arange(first, first + len(rows)))
         block = rows * scales[:, None].astype(np.float32)
         similarities, places = faiss().knn(units, block, min(K + 1, len(block)), metric=faiss().METRIC_INNER_PRODUCT)
