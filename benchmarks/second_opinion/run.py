@@ -84,7 +84,7 @@ def _add_order(bench: Bench, name: str, copies: list[Copy], opinion: LocalFeatur
         opinions = opinion.opinions(copy.pixels, copy.found)
         asked = f"{n}"
         before[asked] = copy.found
-        after[asked] = [copy.found[place] for place in reordered(opinions)]
+        after[asked] = [copy.found[place] for place in reordered(opinions, unknown=LocalFeatures.unknown)]
         relevant[asked] = {copy.original}
         if copy.original in copy.found:
             verified.append(bool(opinions[copy.found.index(copy.original)].similarity))
