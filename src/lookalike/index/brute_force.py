@@ -77,7 +77,9 @@ def nearest(
         BadQuery: when k is less than 1.
         BadInput: when `threads` is less than 1, or `memory_bytes` is less than this takes; names the least.
     """
-    base, wanted = _checked(base, queries, k=k, threads=threads)
+    if threads is not None and threads < 1:
+        raise BadInput(f"expected at least 1 thread, got {threads}")
+    base, wanted = checked(base, queries, k=k)
     threads = threads or processors()
     piece_rows = _piece_rows(*wanted.shape, threads=threads, memory_bytes=memory_bytes)
     best = Best.nothing(len(wanted), k, metric)
@@ -92,13 +94,15 @@ def nearest(
     return Nearest(best.labels, best.values, proven=1 - widened / max(1, len(wanted)), widened=widened)
 
 
-def _checked(
-    base: NDArray[np.generic], queries: NDArray[np.generic], *, k: int, threads: int | None
-) -> tuple[NDArray[np.generic], Vectors]:
+def checked(base: NDArray[np.generic], queries: NDArray[np.generic], *, k: int) -> tuple[NDArray[np.generic], Vectors]:
+    """Refuse what cannot be compared; gives the base as an array, and the queries as float32.
+
+    Raises:
+        BadQuery: when k is less than 1.
+        BadVectors: when there is something else than real numbers; DimensionMismatch: when the widths differ.
+    """
     if k < 1:
         raise BadQuery(f"expected k of at least 1, got {k}")
-    if threads is not None and threads < 1:
-        raise BadInput(f"expected at least 1 thread, got {threads}")
     base = np.asanyarray(base)
     if base.dtype.kind not in "fiub":
         raise BadVectors(f"expected a base of real numbers, got an array of dtype {base.dtype}")

@@ -16,7 +16,7 @@ _SIZES_OUTDATED = 1.02
 
 
 class Probes(NamedTuple):
-    """Which lists to look into for some queries: numbers and similarities of centroids, most similar first.
+    """Which lists to look into for some queries: numbers and similarities of centroids.
 
     Attributes:
         lists: shape (Q, P), int64, padded with -1.
@@ -48,10 +48,12 @@ class Centroids:
 
     def similarities(self, transformed: Vectors) -> Vectors:
         """Of vectors and centroids: shape (Q, lists)."""
-        if len(transformed) == 1:  # a threaded product of a matrix and one vector may wait long for its other thread
-            one: Vectors = np.vecdot(self._centroids, transformed[0])[None]
-            return one
-        return transformed @ self._centroids.T
+        if len(transformed) > 1:
+            return transformed @ self._centroids.T
+        one = np.empty((1, len(self._centroids)), np.float32)  # a threaded product of so little waits for its threads
+        pointers = map(faiss().swig_ptr, (one, np.ascontiguousarray(transformed), self._centroids))
+        faiss().fvec_inner_products_ny(*pointers, self._centroids.shape[1], len(self._centroids))
+        return one
 
     def of(self, vectors: Vectors) -> Vectors:
         """Similarities of vectors as they are given: shape (N, lists)."""
@@ -153,9 +155,7 @@ class Lists(Structure):
 
 def _near(similarities: NDArray[np.float32], gap: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     near = np.flatnonzero(similarities >= similarities.max() - np.float32(gap))
-    there = similarities[near]
-    order = np.argsort(-there)
-    return near[order], there[order]
+    return near, similarities[near]
 
 
 def _transforms(native: Any) -> list[Any]:

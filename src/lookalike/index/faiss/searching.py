@@ -13,7 +13,7 @@ from lookalike.core.records import Neighbours
 from lookalike.core.vectors import Vectors
 from lookalike.index.faiss.columns import Slots
 from lookalike.index.faiss.comparing import Best, Query, Table, as_queries
-from lookalike.index.faiss.eligible import Eligible
+from lookalike.index.faiss.eligible import Bits, Eligible
 from lookalike.index.faiss.recipes import OperatingPoint
 from lookalike.index.faiss.structure import Structure
 
@@ -113,7 +113,7 @@ def _compare_candidates(
 ) -> list[Best]:
     eligible = searched.eligible
     depth, gap = _depth(structure, eligible, k, point), point.gap / _share(eligible) ** _NARROWING
-    proposal = structure.propose(units, depth, gap=gap, allowed=eligible.bits)
+    proposal = structure.propose(units, depth, gap=gap, allowed=_selected(eligible))
     told.plan = told.plan or structure.plan(proposal, depth, filtered=not eligible.everything)
     told.scanned += proposal.scanned * len(units)
     best: list[Best] = []
@@ -137,7 +137,7 @@ def _widened(
     """Enough candidates from more lists; None where even these are not enough, or there are no lists."""
     for _ in range(_WIDENINGS if structure.lists else 0):
         gap *= _WIDER
-        proposal = structure.propose(unit, depth, gap=gap, allowed=searched.eligible.bits)
+        proposal = structure.propose(unit, depth, gap=gap, allowed=_selected(searched.eligible))
         told.scanned += proposal.scanned
         slots = _answerable(proposal.slots[0], structure, searched.eligible)
         if len(slots) >= min(k, searched.eligible.count):
@@ -145,8 +145,15 @@ def _widened(
     return None
 
 
+def _selected(eligible: Eligible) -> Bits | None:
+    """None where every slot may be answered: then FAISS need not look each up."""
+    return None if eligible.count == eligible.end else eligible.bits
+
+
 def _answerable(proposed: Slots, structure: Structure, eligible: Eligible) -> Slots:
-    return proposed[proposed >= 0] if structure.selects else proposed[eligible.holds(proposed)]
+    if structure.selects:
+        return proposed[(proposed >= 0) & (proposed < eligible.end)]
+    return proposed[eligible.holds(proposed)]
 
 
 def _padded(best: list[Best], k: int) -> Neighbours:

@@ -82,16 +82,17 @@ class Structure(ABC):
             with self._access.writing, _threads_for(len(some)):
                 self._add(some, np.arange(first + start, first + start + len(some)))
 
-    def propose(self, queries: Vectors, count: int, *, gap: float, allowed: NDArray[np.uint8]) -> Proposal:
+    def propose(self, queries: Vectors, count: int, *, gap: float, allowed: NDArray[np.uint8] | None) -> Proposal:
         """Find the best by code.
 
         Args:
             queries: shape (Q, D), float32, C-contiguous, of length 1 or 0.
             count: R, how many to propose.
             gap: how much less similar than the nearest centroid one may be whose list is looked into.
-            allowed: a bit for each slot that may be proposed, the lowest bit first; slots behind its end may not.
+            allowed: a bit for each slot that may be proposed, the lowest bit first; slots behind its end may not. None
+                proposes any, also those that are being added.
         """
-        selector = faiss().IDSelectorBitmap(allowed)
+        selector = faiss().IDSelectorBitmap(allowed) if allowed is not None else None
         with self._access:
             return self._propose(queries, count, gap, selector)
 

@@ -8,10 +8,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.core.errors import BadQuery, BadVectors, DimensionMismatch
 from lookalike.core.metrics import Metric
-from lookalike.core.vectors import Vectors, as_vectors
-from lookalike.index.brute_force import Nearest, nearest
+from lookalike.index.brute_force import Nearest, checked, nearest
 from lookalike.index.gpu.base import Room, TorchBase
 from lookalike.index.gpu.library import chosen_device, free_bytes, torch
 from lookalike.index.gpu.search import Progress, search
@@ -54,7 +52,7 @@ def nearest_on_torch(
         BadQuery: when k is less than 1.
         BadInput: when there is no such device, or `memory_bytes` is less than this takes; names the least.
     """
-    base, wanted = _checked(base, queries, k=k)
+    base, wanted = checked(base, queries, k=k)
     on = chosen_device(device)
     room = Room.within(free_bytes(on) if memory_bytes is None else memory_bytes, *base.shape)
     tell = tell or _told_nobody
@@ -71,20 +69,6 @@ def nearest_on_torch(
             return nearest(base, wanted, k, metric=metric, progress=progress)
         tell("the card's memory ran out: compared in smaller tiles")
         room = smaller
-
-
-def _checked(base: NDArray[np.generic], queries: NDArray[np.generic], *, k: int) -> tuple[NDArray[np.generic], Vectors]:
-    if k < 1:
-        raise BadQuery(f"expected k of at least 1, got {k}")
-    base = np.asanyarray(base)
-    if base.dtype.kind not in "fiub":
-        raise BadVectors(f"expected a base of real numbers, got an array of dtype {base.dtype}")
-    if base.ndim != 2:
-        raise DimensionMismatch(f"expected a base of shape (N, D), got {base.shape}")
-    try:
-        return base, as_vectors(queries, dimension=base.shape[1])
-    except BadVectors as error:
-        raise type(error)(f"queries: {error}") from error
 
 
 def _told_nobody(_line: str) -> None:
