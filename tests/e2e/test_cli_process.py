@@ -40,9 +40,15 @@ def until(true: Callable[[], bool]) -> None:
 @contextmanager
 def started(*arguments: str | os.PathLike[str]) -> Iterator[subprocess.Popen[str]]:
     """The command, running; it does not outlive the block."""
-    with subprocess.Popen(
-        line(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
-    ) as process:
+    # In the background of a shell Ctrl-C is ignored, and whoever is started there inherits that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            line(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         try:
             yield process
         finally:

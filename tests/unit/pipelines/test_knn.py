@@ -107,7 +107,7 @@ def test_queries_in_batches_give_the_same_and_progress_reaches_the_end(monkeypat
 
 def test_a_memory_budget_may_be_written_with_a_unit_and_must_be_enough() -> None:
     base = vectors(500, 8)
-    np.testing.assert_array_equal(knn(base, base[:3], memory="8M").rows, knn(base, base[:3]).rows)
+    np.testing.assert_array_equal(knn(base, base[:3], memory="1G").rows, knn(base, base[:3]).rows)
     with pytest.raises(BadInput, match="budget of at least"):
         knn(base, base[:3], memory=200)
     with pytest.raises(BadInput, match="a size such as 4G"):
