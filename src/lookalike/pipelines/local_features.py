@@ -54,8 +54,7 @@ class Match:
 class LocalFeatures:
     """Compares a query with the best hits by SIFT and MAGSAC++. Thread-safe; the same pictures give the same opinions.
 
-    A hundred photos of 0.2 megapixels that it has not seen yet take some two seconds on two cores, and a quarter of a
-    second when it has.
+    What a hundred photos take, seen for the first time or again, is measured in `benchmarks/second_opinion`.
 
     Args:
         pictures: the bytes of a picture by its id, None where it is gone. Called from several threads at once.
