@@ -8,7 +8,8 @@
     │   │   └── NotIndexed       an id or path that the collection does not hold
     │   ├── BadVectors           not finite, not numeric, zero
     │   │   └── DimensionMismatch
-    │   └── FetchRefused         a URL: private address, too large, too slow
+    │   ├── FetchRefused         a URL: private address, too large, too slow
+    │   └── UploadRefused        bytes or a vector that are not what was announced
     ├── CollectionError          the collection cannot do that                exit 1
     │   ├── NoCollection         nothing there
     │   ├── ReadOnly
@@ -20,6 +21,15 @@
     ├── ModelUnavailable         the model cannot be made or read
     ├── StorageFailed            disk full, input/output error                exit 74
     ├── ServiceDown              a server that is needed does not answer      exit 69
+    ├── AccessDenied             who asks may not
+    │   ├── NotAuthenticated     no credentials, or none that are good
+    │   └── NotAllowed           good ones, but not for this
+    ├── Busy                     not now: `retry_after_s` says when           exit 75
+    │   ├── RateLimited          this caller asks too often
+    │   └── Overloaded           everybody does
+    ├── DeadlineExceeded         it would come too late                       exit 75
+    ├── Conflict                 it clashes with what is there
+    ├── NotFound                 a job, an upload, a model that is not there
     ├── Interrupted              Ctrl-C: what was complete is kept            exit 130
     └── MissingExtra             an optional library is not installed
 
@@ -99,6 +109,26 @@ class FetchRefused(BadInput):
     code = "fetch_refused"
 
 
+class UploadRefused(BadInput):
+    """An upload whose bytes or vector are not what was announced.
+
+    Args:
+        reason: one line: what was expected, what came.
+        code: a word for programs, for example `hash_mismatch`.
+    """
+
+    def __init__(self, reason: str, *, code: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_upload_refused, (str(self), self.code)
+
+
+def _rebuild_upload_refused(reason: str, code: str) -> UploadRefused:
+    return UploadRefused(reason, code=code)
+
+
 class CollectionError(LookalikeError):
     """The collection cannot do what was asked."""
 
@@ -168,6 +198,78 @@ class ServiceDown(LookalikeError):
 
     code = "service_down"
     exit_code = 69
+
+
+class AccessDenied(LookalikeError):
+    """Who asks may not do that."""
+
+    code = "access_denied"
+
+
+class NotAuthenticated(AccessDenied):
+    """No credentials, or none that are good. The message never says what was wrong with a secret."""
+
+    code = "not_authenticated"
+
+
+class NotAllowed(AccessDenied):
+    """Good credentials, but not for this."""
+
+    code = "not_allowed"
+
+
+class Busy(LookalikeError):
+    """Not now.
+
+    Args:
+        reason: one line.
+        retry_after_s: when to try again, in seconds.
+    """
+
+    code = "busy"
+    exit_code = 75
+
+    def __init__(self, reason: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class RateLimited(Busy):
+    """This caller asks too often."""
+
+    code = "rate_limited"
+
+
+class Overloaded(Busy):
+    """Everybody together asks for more than can be done; queues are bounded, so that what is taken in is answered."""
+
+    code = "overloaded"
+
+
+class DeadlineExceeded(LookalikeError):
+    """It could not be answered in the time that the caller has."""
+
+    code = "deadline_exceeded"
+    exit_code = 75
+
+
+class Conflict(LookalikeError):
+    """It clashes with what is there.
+
+    Args:
+        reason: one line.
+        code: a word for programs, for example `upload_completed`.
+    """
+
+    def __init__(self, reason: str, *, code: str = "conflict") -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class NotFound(LookalikeError):
+    """A job, an upload or a model that is not there (for who asks)."""
+
+    code = "not_found"
 
 
 class Interrupted(LookalikeError):

@@ -1,0 +1,1 @@
+"""What the service remembers beside its collections: uploads under way, idempotency keys, tickets."""

@@ -1,0 +1,176 @@
+"""The promise of a ledger: what the service has to remember, shared by all of its processes.
+
+Nothing here is the truth about pictures (that is the catalog) or about work to be done (that is the queue).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Several
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from lookalike.core.records import Metadata
+
+
+class UploadState(StrEnum):
+    """How an upload stands."""
+
+    WAITING = "waiting"
+    """For its bytes, or for its completion."""
+    PROVISIONAL = "provisional"
+    """Found by the vector that the client said; not compared yet."""
+    QUEUED = "queued"
+    """To be embedded; the client said no vector."""
+    KEPT = "kept"
+    """The client's vector was near enough to ours."""
+    REPLACED = "replaced"
+    """Ours took the place of the client's vector."""
+    QUARANTINED = "quarantined"
+    """The client's vector was so far off that the picture was taken out; its bytes are kept for a look."""
+    STORED = "stored"
+    """Embedded by us; there was no client's vector."""
+    FAILED = "failed"
+    """The bytes turned out not to be a picture that can be used, or their storage failed."""
+    EXPIRED = "expired"
+    """Never completed in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """One upload under way or done.
+
+    Attributes:
+        id: random, 32 lower-case hexadecimal digits.
+        collection: name.
+        owner: name of who asked for it; nobody else may complete it.
+        state: how it stands.
+        size_bytes, content_type, sha256: as announced.
+        name: of the file, as announced; for people, never a path here.
+        created_at, expires_at: Unix time in seconds.
+        browser: family of the client's browser, such as `chrome`; `other` where that is not known. For metrics.
+        completion: SHA-256 of the completion's body, so that a replay is told from another one; None before.
+        metadata: that the picture is to have.
+        image_id: the picture; None before completion.
+        job_id: of the job that compares or embeds; None before.
+        distance: cosine distance between the client's vector and ours, 0 to 2; None where not known.
+        code, detail: why it failed or was quarantined; '' where it was not.
+    """
+
+    id: str
+    collection: str
+    owner: str
+    state: UploadState
+    size_bytes: int
+    content_type: str
+    sha256: str
+    name: str
+    created_at: float
+    expires_at: float
+    browser: str = "other"
+    completion: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+    image_id: str | None = None
+    job_id: str | None = None
+    distance: float | None = None
+    code: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReply:
+    """A reply that is given again for the same idempotency key.
+
+    Attributes:
+        status: of HTTP.
+        headers: those worth repeating.
+        body: as it was sent.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Ledger(Protocol):
+    """Safe to use from many threads and processes. Every change is durable when its call returns."""
+
+    def add_upload(self, upload: Upload) -> None:
+        """Remember a new upload.
+
+        Raises:
+            Conflict: when there is one of that id.
+        """
+        ...
+
+    def upload(self, upload_id: str) -> Upload:
+        """Look one up.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        ...
+
+    def advance_upload(self, upload: Upload, *, only_from: Several[UploadState]) -> Upload:
+        """Put a changed record in the place of the old one, in one step, if that stands in one of the states given.
+
+        Returns:
+            the record as it is now.
+        Raises:
+            NotFound: when there is none.
+            Conflict: when it stands in another state; nothing is changed then.
+        """
+        ...
+
+    def uploads(self, collection: str, *, state: UploadState | None = None, limit: int = 200) -> list[Upload]:
+        """The newest uploads of a collection first."""
+        ...
+
+    def expired_uploads(self, now: float, *, limit: int = 200) -> list[Upload]:
+        """Uploads that still wait though their time is over, oldest first."""
+        ...
+
+    def begin(self, key: str, *, body_hash: str, now: float, expires_at: float) -> KeptReply | None:
+        """Begin what an idempotency key stands for.
+
+        Args:
+            key: of the caller and the route, too, so that two callers never meet.
+            body_hash: SHA-256 of the request.
+            now: Unix time in seconds; a key that expired before it counts as new.
+            expires_at: until when the reply is kept.
+        Returns:
+            None: it is yours to do, and `finish` or `abandon` must follow; else the reply that was given.
+        Raises:
+            Conflict: `idempotency_mismatch` for another request under the same key, `idempotency_running` while the
+                first is not finished (one that was begun more than ten minutes ago counts as abandoned).
+        """
+        ...
+
+    def finish(self, key: str, reply: KeptReply) -> None:
+        """Keep the reply of what was begun."""
+        ...
+
+    def abandon(self, key: str) -> None:
+        """Forget what was begun, so that it may be tried again. Idempotent."""
+        ...
+
+    def put_ticket(self, digest: str, *, principal: str, expires_at: float) -> None:
+        """Keep a ticket: only its SHA-256, and for whom it stands (JSON)."""
+        ...
+
+    def take_ticket(self, digest: str, *, now: float) -> str | None:
+        """Use a ticket up.
+
+        Returns:
+            for whom it stands, once, before it expires; None ever after, also when two ask at the same time.
+        """
+        ...
+
+    def sweep(self, now: float) -> None:
+        """Delete what has expired: keys, tickets, and uploads that ended more than seven days ago."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files. Idempotent."""
+        ...

@@ -1,0 +1,178 @@
+"""The promise of a queue: what was put in is done at least once, and whoever asks can see how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Several
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from lookalike.core.records import Json
+
+
+class JobState(StrEnum):
+    """How a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Something to be done.
+
+    Attributes:
+        id: random, 32 lower-case hexadecimal digits.
+        kind: a word such as `verify_upload`, for which a worker has a handler.
+        collection: name of the one that it is about.
+        payload: what the handler needs.
+        owner: name of who asked for it.
+        state: how it stands.
+        attempts: how often it was begun.
+        created_at, updated_at, available_at: Unix time in seconds; it is not begun before `available_at`.
+        result: what the handler gave; None before.
+        code, detail: of the last error; '' where there was none.
+    """
+
+    id: str
+    kind: str
+    collection: str
+    payload: Mapping[str, Json]
+    owner: str = ""
+    state: JobState = JobState.QUEUED
+    attempts: int = 0
+    created_at: float = 0.0
+    updated_at: float = 0.0
+    available_at: float = 0.0
+    result: Json = None
+    code: str = ""
+    detail: str = ""
+
+
+class Event(NamedTuple):
+    """Something that happened to a job.
+
+    Attributes:
+        seq: a growing number, without a gap while it is kept.
+        event: `job.queued`, `job.running`, `job.done` or `job.failed`.
+        job: as it stood then.
+    """
+
+    seq: int
+    event: str
+    job: Job
+
+
+class QueueFacts(NamedTuple):
+    """Figures about a queue.
+
+    Attributes:
+        queued, running, failed: jobs.
+        oldest_s: how long the oldest queued one that may be begun has waited, in seconds; 0 where there is none.
+    """
+
+    queued: int
+    running: int
+    failed: int
+    oldest_s: float
+
+
+class Queue(Protocol):
+    """Safe to use from many threads and processes. Every change is durable when its call returns."""
+
+    def enqueue(
+        self,
+        kind: str,
+        *,
+        collection: str,
+        payload: Mapping[str, Json],
+        owner: str = "",
+        key: str | None = None,
+        delay_s: float = 0.0,
+    ) -> Job:
+        """Put a job in.
+
+        Args:
+            key: what it is about, so that the same is not put in twice: where a job with this key is there (done ones
+                included, as long as they are kept), that one is given back.
+
+        Raises:
+            Overloaded: when the queue is full.
+        """
+        ...
+
+    def claim(self, kinds: Several[str], *, worker: str, lease_s: float) -> Job | None:
+        """Take the oldest job that may be begun, for a while; None where there is none.
+
+        A job whose lease has ended, because its worker died, is one that may be begun. One that was begun
+        `max_attempts` times (set where the queue is made) is failed instead, with the code `gave_up`.
+        """
+        ...
+
+    def extend(self, job_id: str, *, worker: str, lease_s: float) -> bool:
+        """Go on holding a job; False where it is no longer this worker's."""
+        ...
+
+    def finish(self, job_id: str, *, worker: str, result: Json) -> bool:
+        """It is done; False, and nothing changed, where it is no longer this worker's."""
+        ...
+
+    def fail(self, job_id: str, *, worker: str, code: str, detail: str, retry_in_s: float | None) -> bool:
+        """It did not work: try again later, or, with None, never; False as in `finish`."""
+        ...
+
+    def get(self, job_id: str) -> Job:
+        """Look one up.
+
+        Raises:
+            NotFound: when there is none (any more).
+        """
+        ...
+
+    def jobs(
+        self,
+        *,
+        collections: Several[str] | None = None,
+        state: JobState | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> list[Job]:
+        """The newest first.
+
+        Args:
+            collections: only theirs; None for all.
+            state: only those that stand so.
+            before: the id of a job: only older ones.
+            limit: at most so many.
+        """
+        ...
+
+    def events(
+        self, after: int, *, collections: Several[str] | None = None, limit: int = 200
+    ) -> tuple[Sequence[Event], int]:
+        """What happened after an event, oldest first; the last 10,000 are kept.
+
+        Returns:
+            the events, and the number of the newest event that is no longer kept (0 where all are): where it is
+            larger than `after`, some were missed.
+        """
+        ...
+
+    def last_event(self) -> int:
+        """Number of the newest event; 0 where there was none."""
+        ...
+
+    def facts(self) -> QueueFacts:
+        """Figures, cheap."""
+        ...
+
+    def sweep(self, now: float) -> None:
+        """Delete jobs that ended more than seven days ago."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files. Idempotent."""
+        ...
