@@ -1,4 +1,4 @@
-"""Settings: argument, else environment, else file, else default. They are read here and nowhere else.
+"""What can be set of a collection.
 
 The file is `lookalike.toml` in the user's configuration folder, or the one that `LOOKALIKE_CONFIG` names:
 

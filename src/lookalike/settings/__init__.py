@@ -1,0 +1,6 @@
+"""Settings: argument, else environment, else file, else default. They are read here and nowhere else."""
+
+from lookalike.settings.collection import Settings, read_settings
+from lookalike.settings.service import ServiceSettings
+
+__all__ = ["ServiceSettings", "Settings", "read_settings"]
