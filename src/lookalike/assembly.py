@@ -159,6 +159,8 @@ def _wired(
             folder=folder / MODELS if folder else None,
             open_model=lambda name: _opened(_model_file(name, settings)),
             own_models={str(name): model_id for name, model_id in MODEL_IDS.items()},
+            read_model=lambda name: _model_file(name, settings),
+            main_source=_model_name(settings, catalog.model_id),
         ),
         answers=AnswerCache(ANSWERS_BYTES),
         view=View(catalog, folder / SNAPSHOTS if folder else None, wish=_wish(settings)),

@@ -17,6 +17,9 @@ from threading import Event, Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lookalike.catalog.base import MAIN, FurtherModel
 from lookalike.core.errors import (
     BadFilter,
@@ -36,7 +39,8 @@ from lookalike.images.refusals import RefusalCode, refusal
 from lookalike.pipelines.answer_cache import CacheFacts
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import Picture, bytes_of_picture, pixels_of_picture
-from lookalike.pipelines.query import LEAST_OF_AN_ID, Crop
+from lookalike.pipelines.query import LEAST_OF_AN_ID, Crop, SourceKind, Term
+from lookalike.pipelines.query_vector import mixed_vector
 from lookalike.pipelines.reply import Hit, IndexFacts
 from lookalike.pipelines.search import Wanted, search
 from lookalike.pipelines.second_opinion import SecondOpinion
@@ -46,6 +50,9 @@ from lookalike.pipelines.walk import absolute
 from lookalike.results import SearchResult
 
 if TYPE_CHECKING:
+    from lookalike.embedding.base import Embedder
+    from lookalike.models.card import ModelCard
+    from lookalike.models.store import ModelFile
     from lookalike.pipelines.duplicates import DuplicateGroup
     from lookalike.pipelines.further_models import FurtherReport
     from lookalike.pipelines.fusion import Weight
@@ -469,6 +476,75 @@ class Collection:
         if image is None:
             raise NotIndexed(f"no picture in the collection has the id {image_id!r}")
         return StoredPicture(image, tuple(self._parts.catalog.files_of([image_id]).get(image_id, [])))
+
+    def page(self, *, where: Where = None, after: int = 0, limit: int = 50) -> list[tuple[int, StoredPicture]]:
+        """Go through the pictures in the order in which they came.
+
+        Args:
+            where: a filter: only pictures that pass.
+            after: the number of the last picture seen; 0 to begin.
+            limit: at most so many.
+        Returns:
+            pictures with their numbers, which only grow.
+        """
+        catalog = self._parts.catalog
+        keys = catalog.select(read_filter(where))
+        ids = catalog.ids(keys[np.searchsorted(keys, after, side="right") :][:limit].tolist())
+        images, files = catalog.images(list(ids.values())), catalog.files_of(list(ids.values()))
+        return [
+            (key, StoredPicture(images[one], tuple(files.get(one, ())))) for key, one in ids.items() if one in images
+        ]
+
+    def bytes_of(self, image_id: str) -> bytes:
+        """The bytes of a picture, from any file that still holds it.
+
+        Raises:
+            NotIndexed: when it is not in the collection.
+            ImageRefused: when all of its files are gone or hold other pictures now.
+        """
+        self.get(image_id)
+        return self._bytes_of(image_id)
+
+    def small(self, image_id: str, *, min_side: int) -> Pixels:
+        """A small version of a picture, not smaller than `min_side` where it has such pixels. Raises as `bytes_of`."""
+        return decode(self.bytes_of(image_id), min_side=min_side, limits=self._parts.limits).pixels
+
+    def mixed(
+        self, vector: Vectors | None, *, more: Sequence[str] = (), less: Sequence[str] = ()
+    ) -> NDArray[np.float32]:
+        """A vector that is moved towards some of the collection's pictures and away from others.
+
+        Args:
+            vector: to begin with, shape (D,), of length 1; None to begin with nothing.
+            more, less: ids.
+        Returns:
+            shape (D,), float32, of length 1.
+        Raises:
+            NotIndexed: when one of them is not in the collection.
+            BadQuery: when nothing is left.
+        """
+        terms = [Term(SourceKind.ID, one) for one in more] + [Term(SourceKind.ID, one, -1.0) for one in less]
+        if vector is not None and not terms:
+            return np.asarray(vector, np.float32)
+        return mixed_vector(vector, terms, self._parts)
+
+    @property
+    def embedder(self) -> Embedder:
+        """What computes the vectors of the collection's own model."""
+        return self._parts.embedder
+
+    def model_file(self, name: str = MAIN) -> ModelFile:
+        """The file of the collection's own model, or of a further one.
+
+        Raises:
+            BadQuery: when the collection has no such model.
+            ModelUnavailable: when its file cannot be read.
+        """
+        return self._parts.models.file(name)
+
+    def model_card(self, name: str = MAIN) -> ModelCard:
+        """What the collection's own model is, or a further one. Raises as `model_file`."""
+        return self._parts.models.embedder(name).card
 
     def remove(self, *ids_or_paths: str | os.PathLike[str], where: Where = None) -> int:
         """Remove pictures from the collection; their files stay where they are.

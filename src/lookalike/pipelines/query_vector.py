@@ -37,6 +37,24 @@ def query_vector(terms: Sequence[Term], parts: Parts, *, model: str, fetch: Fetc
     return combine(vectors, [term.weight for term in terms])
 
 
+def mixed_vector(vector: Vectors | None, terms: Sequence[Term], parts: Parts) -> Vectors:
+    """A vector with the stored vectors of indexed pictures added to it and taken from it, each of length 1.
+
+    Args:
+        vector: shape (D,), of length 1; None for none.
+        terms: ids, with weights.
+        parts: the collection.
+    Returns:
+        shape (D,), float32, of length 1.
+    Raises:
+        BadQuery: when the terms cancel each other out.
+        NotIndexed: when an id is not in the collection.
+    """
+    rows = [_stored_vector(indexed_id(term.text, parts), parts, model=MAIN) for term in terms]
+    given = [] if vector is None else [np.asarray(vector, np.float32)[None, :]]
+    return combine(np.concatenate([*given, *rows]), [1.0] * len(given) + [term.weight for term in terms])[0]
+
+
 def indexed_id(text: str, parts: Parts) -> str:
     """The id that begins with a text.
 

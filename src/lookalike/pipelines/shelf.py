@@ -12,9 +12,13 @@ from pathlib import Path
 from lookalike.catalog.base import MAIN, Catalog, FurtherModel
 from lookalike.core.errors import BadQuery, ModelUnavailable, StorageFailed, WrongModel
 from lookalike.embedding.base import Embedder
+from lookalike.models.store import ModelFile
 
 OpenModel = Callable[[str], Embedder]
 """Opens `int8`, `fp32` or the path of an ONNX file."""
+
+ReadModel = Callable[[str], ModelFile]
+"""Reads the file of one of these."""
 
 
 class ModelShelf:
@@ -29,6 +33,8 @@ class ModelShelf:
         folder: where files are kept; None in memory.
         open_model: opens one.
         own_models: the ids of models that come with the install, by name; these need no file.
+        read_model: reads a model's file; None where models have none.
+        main_source: what `read_model` calls the collection's own.
     """
 
     def __init__(
@@ -39,11 +45,15 @@ class ModelShelf:
         folder: Path | None,
         open_model: OpenModel,
         own_models: dict[str, str],
+        read_model: ReadModel | None = None,
+        main_source: str = "",
     ) -> None:
         self._catalog = catalog
         self._main = main
         self._folder = folder
         self._open_model = open_model
+        self._read_model = read_model
+        self._main_source = main_source
         self._own = {model_id: name for name, model_id in own_models.items()}
         self._opening = threading.Lock()
         self._opened: dict[str, Embedder] = {}  # by model id
@@ -67,6 +77,23 @@ class ModelShelf:
             if model_id not in self._opened:
                 self._opened[model_id] = self._reopened(models[name])
             return self._opened[model_id]
+
+    def file(self, name: str) -> ModelFile:
+        """The file of a model of the collection, so that others can run the same.
+
+        Args:
+            name: `main`, or that of a further model.
+        Raises:
+            BadQuery: when the collection has no such model.
+            ModelUnavailable: when its file cannot be read.
+        """
+        model_id = self.embedder(name).card.id
+        if self._read_model is None:
+            raise ModelUnavailable(f"the model {name!r} has no file")
+        if name == MAIN:
+            return self._read_model(self._main_source)
+        path = _place(self._folder, model_id) if self._folder is not None else None
+        return self._read_model(self._own.get(model_id) or str(path))
 
     def add(self, name: str, source: str) -> Embedder:
         """Make a further model known to the collection. Idempotent.
