@@ -1,0 +1,111 @@
+import {searchBody} from "./query";
+import type {Query, SearchOptions} from "./query";
+import type {Sockets} from "./sockets";
+import {SearchStream} from "./stream";
+import type {StreamOptions} from "./stream";
+import type {Transport} from "./transport";
+import type {CollectionFacts, Filter, ImageFacts, ItemResult, Job, Metadata, Page, Reply, UploadResult} from "./types";
+import {upload} from "./upload";
+import type {UploadOptions} from "./upload";
+
+export type {UploadOptions} from "./upload";
+
+interface Cancel {
+  signal?: AbortSignal;
+}
+
+export interface ImagesOptions extends Cancel {
+  filter?: Filter;
+  cursor?: string;
+  limit?: number;
+}
+
+export interface AddOptions extends Cancel {
+  metadata?: Metadata;
+}
+
+/** One collection of a service. */
+export class CollectionClient {
+  readonly #path: string;
+
+  constructor(
+    readonly name: string,
+    private readonly transport: Transport,
+    private readonly sockets: Sockets,
+  ) {
+    this.#path = `/v1/collections/${encodeURIComponent(name)}`;
+  }
+
+  facts(o: Cancel = {}): Promise<CollectionFacts> {
+    return this.transport.json("GET", this.#path, o);
+  }
+
+  search(query: Query, o: SearchOptions & Cancel = {}): Promise<Reply> {
+    const headers = o.timeoutMs === undefined ? {} : {"X-Timeout-Ms": String(Math.round(o.timeoutMs))};
+    const call = {...searchBody(query, o), headers, signal: o.signal};
+    return this.transport.json("POST", `${this.#path}/search`, call);
+  }
+
+  images(o: ImagesOptions = {}): Promise<Page<ImageFacts>> {
+    const query = {filter: o.filter && JSON.stringify(o.filter), cursor: o.cursor, limit: o.limit};
+    return this.transport.json("GET", `${this.#path}/images`, {query, signal: o.signal});
+  }
+
+  image(id: string, o: Cancel = {}): Promise<ImageFacts> {
+    return this.transport.json("GET", this.#imagePath(id), o);
+  }
+
+  /** Sends pictures through the service itself, which embeds them; a result for each. */
+  async add(pictures: Blob[], o: AddOptions = {}): Promise<ItemResult[]> {
+    const page = await this.transport.json<Page<ItemResult>>("POST", `${this.#path}/images`, this.#adding(pictures, o));
+    return page.data;
+  }
+
+  /** As `add`, but later: the job that does it. */
+  addQueued(pictures: Blob[], o: AddOptions = {}): Promise<Job> {
+    const call = {...this.#adding(pictures, o), query: {mode: "queued"}};
+    return this.transport.json("POST", `${this.#path}/images`, call);
+  }
+
+  async remove(ids: string[], o: Cancel = {}): Promise<ItemResult[]> {
+    const call = {json: {ids}, once: true, signal: o.signal};
+    return (await this.transport.json<Page<ItemResult>>("POST", `${this.#path}/images/delete`, call)).data;
+  }
+
+  /** Sends a picture straight to storage; with a vector it can be found at once. */
+  upload(file: Blob, o: UploadOptions = {}): Promise<UploadResult> {
+    return upload(this.transport, `${this.#path}/uploads`, file, o);
+  }
+
+  stream(o: StreamOptions = {}): SearchStream {
+    return new SearchStream(this.sockets, `${this.#path}/stream`, o);
+  }
+
+  thumbnailUrl(id: string, side?: number): string {
+    return this.transport.url(`${this.#imagePath(id)}/thumbnail`, {side});
+  }
+
+  fileUrl(id: string): string {
+    return this.transport.url(`${this.#imagePath(id)}/file`);
+  }
+
+  /** The thumbnail with the credential that an `<img>` cannot send. */
+  thumbnail(id: string, side?: number, o: Cancel = {}): Promise<Blob> {
+    return this.transport.blob(`${this.#imagePath(id)}/thumbnail`, {query: {side}, signal: o.signal});
+  }
+
+  file(id: string, o: Cancel = {}): Promise<Blob> {
+    return this.transport.blob(`${this.#imagePath(id)}/file`, o);
+  }
+
+  #imagePath(id: string): string {
+    return `${this.#path}/images/${encodeURIComponent(id)}`;
+  }
+
+  #adding(pictures: Blob[], o: AddOptions): {form: FormData; once: true; signal: AbortSignal | undefined} {
+    const form = new FormData();
+    for (const picture of pictures) form.append("image", picture);
+    if (o.metadata) form.set("metadata", JSON.stringify(o.metadata));
+    return {form, once: true, signal: o.signal};
+  }
+}

@@ -1,0 +1,10 @@
+export {CollectionClient} from "./collection";
+export {Lookalike} from "./lookalike";
+export {Problem} from "./problem";
+export {SearchStream} from "./stream";
+export type {AddOptions, ImagesOptions, UploadOptions} from "./collection";
+export type {Subscription} from "./events";
+export type {LookalikeOptions} from "./lookalike";
+export type {Crop, Query, SearchOptions} from "./query";
+export type {StreamOptions, StreamState} from "./stream";
+export type * from "./types";

@@ -1,0 +1,256 @@
+/**
+ * The wire format, as docs/reference/http.md tells it: field names as they travel.
+ *
+ * Times are RFC 3339 in UTC, durations milliseconds, sizes bytes.
+ */
+
+export type Json = null | boolean | number | string | Json[] | {[name: string]: Json};
+export type Metadata = {[name: string]: Json};
+
+export type Scope = "read" | "write" | "admin";
+
+/** Who asks. `collections` is null where all may be seen. */
+export interface Session {
+  name: string;
+  scopes: Scope[];
+  collections: string[] | null;
+  version: string;
+  limits: {[name: string]: number};
+}
+
+export interface Ticket {
+  ticket: string;
+  protocol: string;
+  expires_at: string;
+}
+
+/** A page of a list; `next_cursor` is opaque. */
+export interface Page<T> {
+  data: T[];
+  has_more: boolean;
+  next_cursor: string | null;
+}
+
+export interface IndexFacts {
+  engine: string;
+  count: number;
+  dimension: number;
+  recall: number;
+  seq: number;
+}
+
+export interface FurtherModel {
+  name: string;
+  model_id: string;
+  dimension: number;
+  count: number;
+}
+
+export interface CollectionFacts {
+  name: string;
+  images: number;
+  files: number;
+  size_bytes: number;
+  model: string;
+  dimension: number;
+  index: IndexFacts | null;
+  further_models: FurtherModel[];
+}
+
+export interface ModelCard {
+  id: string;
+  name: string;
+  version: string;
+  precision: string;
+  dimension: number;
+  input_side: number;
+  licence: string;
+  source: string;
+  made: string;
+  size_bytes: number;
+}
+
+/** What is known of a picture. `path` is given to `admin` alone. */
+export interface ImageFacts {
+  id: string;
+  name: string;
+  path: string | null;
+  url: string;
+  thumbnail_url: string;
+  width: number;
+  height: number;
+  format: string;
+  size_bytes: number;
+  taken_at: string | null;
+  camera: string | null;
+  metadata: Metadata;
+  copies: number;
+  provisional: boolean;
+  model: string;
+}
+
+/** A picture found; `similarity` is the cosine, `confidence` the share of random pairs that are less alike. */
+export interface Hit extends ImageFacts {
+  rank: number;
+  similarity: number;
+  confidence: number | null;
+  group: string[];
+  opinion: number | null;
+  reason: string;
+}
+
+export type TimingsMs = {[stage: string]: number};
+
+export interface Reply {
+  hits: Hit[];
+  plan: string;
+  exact: boolean;
+  scanned: number;
+  total_matching: number;
+  timings_ms: TimingsMs;
+  model: string;
+  cached: boolean;
+  /** Whether the first hits stand clear of the rest; null where that is not known. */
+  sure: boolean | null;
+  index: IndexFacts;
+  has_more: boolean;
+  explanation?: Json;
+}
+
+type Scalar = string | number | boolean;
+export interface Condition {
+  eq?: Scalar;
+  ne?: Scalar;
+  in?: Scalar[];
+  not_in?: Scalar[];
+  lt?: Scalar;
+  lte?: Scalar;
+  gt?: Scalar;
+  gte?: Scalar;
+  like?: string;
+  exists?: boolean;
+}
+/** `{field: {eq: ...}}`, and one level of `or`. */
+export type Filter = {[field: string]: Condition} | {or: {[field: string]: Condition}[]};
+
+/** What became of one item of a batch. */
+export interface ItemResult {
+  id: string | null;
+  name?: string;
+  status: string;
+  code?: string | null;
+  detail?: string | null;
+}
+
+export interface PresignedPut {
+  method: string;
+  url: string;
+  headers: {[name: string]: string};
+  expires_at: string;
+}
+
+export type UploadState =
+  | "waiting"
+  | "provisional"
+  | "queued"
+  | "kept"
+  | "replaced"
+  | "quarantined"
+  | "stored"
+  | "failed"
+  | "expired";
+
+export interface Upload {
+  id: string;
+  state: UploadState;
+  put: PresignedPut | null;
+  image_id: string | null;
+  job_id: string | null;
+}
+
+/** How a completed upload stands. */
+export interface UploadResult {
+  id: string;
+  state: UploadState;
+  image_id: string;
+  job_id: string | null;
+}
+
+export interface Job {
+  id: string;
+  kind: string;
+  collection: string;
+  state: "queued" | "running" | "done" | "failed";
+  attempts: number;
+  created_at: string;
+  updated_at: string;
+  result: Json;
+  code: string;
+  detail: string;
+}
+
+/** RFC 9457, with `code`, a stable word for programs. */
+export interface ProblemBody {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+  request_id: string;
+  errors?: {where: string; detail: string}[];
+}
+
+// The stream of queries. A query itself is a binary message, see `stream.ts`.
+
+export interface StreamConfigure {
+  type: "configure";
+  k?: number;
+  filter?: Filter;
+  recall?: number;
+  min_confidence?: number;
+  collapse?: "none" | "group";
+  model?: string;
+}
+
+export interface StreamReady {
+  type: "ready";
+  model: string;
+  dimension: number;
+  collection: string;
+  max_bytes: number;
+}
+
+export interface StreamHits {
+  type: "hits";
+  seq: number;
+  hits: Hit[];
+  plan: string;
+  exact: boolean;
+  timings_ms: TimingsMs;
+  dropped: number;
+}
+
+export interface StreamProblem {
+  type: "problem";
+  seq: number | null;
+  code: string;
+  detail: string;
+}
+
+export type StreamMessage = StreamReady | StreamHits | StreamProblem;
+
+// Events of jobs.
+
+export interface JobEvent {
+  type: "event";
+  seq: number;
+  event: "job.queued" | "job.running" | "job.done" | "job.failed";
+  job: Job;
+}
+
+export interface EventGap {
+  type: "gap";
+  seq: number;
+}
+
+export type EventMessage = JobEvent | EventGap;
