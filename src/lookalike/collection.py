@@ -270,6 +270,7 @@ class Collection:
         collapse: Collapse = "none",
         model: str | None = None,
         opinion: str | None = None,
+        min_confidence: float | None = None,
     ) -> SearchResult:
         """Find the k pictures that look most like a query.
 
@@ -285,10 +286,12 @@ class Collection:
             model: which of the collection's models are weighed, such as `"main + 0.5*fine"`; None for its own.
             opinion: looks at the best again: `local` compares local features and their geometry; a further model's
                 name, `int8`, `fp32` or a model's path compares by that model.
+            min_confidence: 0 to 1: hits of less are left out (see `Hit.confidence`); none are in a collection of few
+                pictures, where nothing is known of that.
         Returns:
-            exactly k hits if k pictures (or groups) pass the filter, else all that do.
+            exactly k hits if k pictures (or groups) pass the filter, else all that do; fewer with a least confidence.
         Raises:
-            BadQuery: when the query, the filter or the crop cannot be understood.
+            BadQuery: when the query, the filter or the crop cannot be understood, or a share is none.
             ImageRefused: when the query picture cannot be used.
         """
         timings = Timings()
@@ -302,6 +305,7 @@ class Collection:
             grouped=collapse == "group",
             mixture=mixture,
             opinion=self._second_opinion(opinion) if opinion is not None else None,
+            min_confidence=min_confidence,
         )
         if not self._parts.view.loaded:
             with timings.stage("refresh"):  # while the model may still be opening
@@ -516,7 +520,8 @@ class Collection:
 
         Args:
             vector: to begin with, shape (D,), of length 1; None to begin with nothing.
-            more, less: ids.
+            more: ids of those.
+            less: ids of the others.
         Returns:
             shape (D,), float32, of length 1.
         Raises:

@@ -21,6 +21,7 @@ from lookalike.presentation.text import safe
 )
 @click.option("--weigh", metavar="MODELS", help="Models of the collection to weigh, such as 'main + 0.5*fine'.")
 @click.option("--opinion", metavar="WHOSE", help="Who looks at the best again: local, or a model.")
+@click.option("--min-confidence", type=float, metavar="C", help="Leave out what more than 1 - C of random pairs reach.")
 @click.option("--why", metavar="FILE", help="Draw why the first hit matches, into a .jpg or .png.")
 @click.option("--sheet", metavar="FILE", help="Write a contact sheet, .jpg or .html.")
 @click.option("--paths-only", is_flag=True, help="Print the files' exact names, one on a line.")
@@ -36,6 +37,7 @@ def search_command(
     collapse: Literal["none", "group"],
     weigh: str | None,
     opinion: str | None,
+    min_confidence: float | None,
     why: str | None,
     sheet: str | None,
     paths_only: bool,
@@ -60,6 +62,7 @@ def search_command(
             collapse=collapse,
             model=weigh,
             opinion=opinion,
+            min_confidence=min_confidence,
         )
         if why is not None:
             from lookalike.cli.drawing import draw_why

@@ -8,12 +8,20 @@ from dataclasses import replace
 from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord
 from lookalike.pipelines.candidates import Candidate
+from lookalike.pipelines.confidence import Pairs
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.reply import Hit
 from lookalike.pipelines.second_opinion import Opinion
 
 
-def hits_of(candidates: Sequence[Candidate], opinions: Sequence[Opinion], parts: Parts, where: Filter) -> list[Hit]:
+def hits_of(
+    candidates: Sequence[Candidate],
+    opinions: Sequence[Opinion],
+    parts: Parts,
+    where: Filter,
+    *,
+    pairs: Pairs | None = None,
+) -> list[Hit]:
     """The pictures found that are still there, ranked from 1.
 
     Args:
@@ -21,6 +29,7 @@ def hits_of(candidates: Sequence[Candidate], opinions: Sequence[Opinion], parts:
         opinions: of the candidates, in their order; empty where there was no second opinion.
         parts: the collection.
         where: what a picture had to be; of its files one that passes is shown.
+        pairs: random ones of the collection, for the confidence of hits; None where that is not known.
     """
     keys = [key for one in candidates for key in (one.key, *one.others)]
     ids = parts.catalog.ids(keys)
@@ -28,6 +37,7 @@ def hits_of(candidates: Sequence[Candidate], opinions: Sequence[Opinion], parts:
     images = parts.catalog.images(shown)
     files = parts.catalog.files_of(list(images))
     fitting = parts.catalog.matching_paths(where, list(images)) if where else {}
+    confidences = pairs.confidences([one.similarity for one in candidates]) if pairs is not None else None
     hits: list[Hit] = []
     for n, one in enumerate(candidates):
         image = images.get(ids.get(one.key, ""))
@@ -38,6 +48,7 @@ def hits_of(candidates: Sequence[Candidate], opinions: Sequence[Opinion], parts:
                 rank=len(hits) + 1,
                 similarity=one.similarity,
                 path=fitting.get(image.id),
+                confidence=confidences[n] if confidences is not None else None,
             )
             group = tuple(ids[key] for key in one.others if key in ids)
             opinion = opinions[n] if n < len(opinions) else None
@@ -49,7 +60,15 @@ def hits_of(candidates: Sequence[Candidate], opinions: Sequence[Opinion], parts:
     return hits
 
 
-def _hit(image: ImageRecord, files: list[FileRecord], *, rank: int, similarity: float, path: str | None) -> Hit:
+def _hit(
+    image: ImageRecord,
+    files: list[FileRecord],
+    *,
+    rank: int,
+    similarity: float,
+    path: str | None,
+    confidence: float | None,
+) -> Hit:
     return Hit(
         id=image.id,
         rank=rank,
@@ -63,4 +82,6 @@ def _hit(image: ImageRecord, files: list[FileRecord], *, rank: int, similarity: 
         size_bytes=image.size_bytes,
         taken_at=image.taken_at,
         camera=image.camera,
+        provisional=image.provisional,
+        confidence=confidence,
     )

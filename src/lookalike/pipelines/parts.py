@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lookalike.catalog.base import Catalog
@@ -10,6 +10,7 @@ from lookalike.embedding.base import Embedder
 from lookalike.images.limits import ImageLimits
 from lookalike.objects.base import Objects
 from lookalike.pipelines.answer_cache import AnswerCache
+from lookalike.pipelines.confidence import Confidences
 from lookalike.pipelines.reply import Reply
 from lookalike.pipelines.shelf import ModelShelf
 from lookalike.pipelines.view import View
@@ -28,6 +29,7 @@ class Parts:
         answers: given before.
         limits: what a picture may cost.
         folder: the collection's own; None for one in memory.
+        confidences: how alike its pictures are by chance.
     """
 
     catalog: Catalog
@@ -38,3 +40,4 @@ class Parts:
     answers: AnswerCache[Reply]
     limits: ImageLimits
     folder: Path | None
+    confidences: Confidences = field(default_factory=Confidences)

@@ -28,6 +28,9 @@ class Hit:
         group: ids of the near-identical pictures that this hit stands for, where groups were asked for.
         opinion: similarity by a second opinion, on its own scale; None where there was none.
         reason: what the second opinion says; `""` where there was none.
+        provisional: True while the picture's vector is what a client said, not compared with ours yet.
+        confidence: share of random pairs of the collection's pictures that are less alike, 0 to below 1; None in a
+            collection of few, and for a mixture of models.
     """
 
     id: str
@@ -45,6 +48,8 @@ class Hit:
     group: tuple[str, ...] = ()
     opinion: float | None = None
     reason: str = ""
+    provisional: bool = False
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from lookalike.core.vectors import Keys, Pixels, Vectors
 from lookalike.index.base import check_wanted
 from lookalike.pipelines.answer_cache import Question
 from lookalike.pipelines.candidates import Found, grouped_candidates, single_candidates
+from lookalike.pipelines.confidence import Pairs
 from lookalike.pipelines.hits import hits_of
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.reply import Reply, with_own_metadata
@@ -49,6 +50,7 @@ class Wanted:
         grouped: near-identical pictures count as one.
         mixture: models and their weights; empty for the collection's own model alone.
         opinion: looks at the best again; None for none.
+        min_confidence: hits of less are left out, 0 to 1; None for none. Where confidence is not known, none are.
     """
 
     k: int = 10
@@ -57,6 +59,7 @@ class Wanted:
     grouped: bool = False
     mixture: tuple[Weight, ...] = ()
     opinion: SecondOpinion | None = None
+    min_confidence: float | None = None
 
 
 def search(query: Query, parts: Parts, *, wanted: Wanted, timings: Timings) -> Reply:
@@ -68,11 +71,13 @@ def search(query: Query, parts: Parts, *, wanted: Wanted, timings: Timings) -> R
         wanted: how many of what.
         timings: goes on counting.
     Returns:
-        exactly k hits if k pictures (or groups) pass the filter, else all that do.
+        exactly k hits if k pictures (or groups) pass the filter, else all that do; fewer with a least confidence.
     Raises:
-        BadQuery: when k is less than 1, the recall is no share, or a second opinion has no picture to look at.
+        BadQuery: when k is less than 1, the recall or the least confidence is no share, a second opinion has no picture
+            to look at, or a least confidence is wanted of a mixture.
     """
     check_wanted(wanted.k, wanted.recall)
+    _check_confidence(wanted)
     if wanted.opinion is not None and query.pixels is None:
         raise BadQuery("a second opinion needs a query of one picture, not a sum of pictures or a vector")
     if wanted.opinion is not None:  # which looks at files, of whose changes the catalog does not know
@@ -109,16 +114,20 @@ def _searched(query: Query, parts: Parts, wanted: Wanted, timings: Timings) -> R
         total = facts.count if allowed is None else len(allowed)
         with timings.stage("search"):
             found = _found(query, parts, wanted, allowed=allowed, total=total)
+            pairs = None if wanted.mixture else parts.confidences.pairs(parts.catalog, parts.view, count=facts.count)
+        whole = wanted.grouped or len(found.candidates) >= min(wanted.k, total)
+        found = _confident(found, pairs, wanted.min_confidence)
+        due = min(wanted.k, len(found.candidates))
         opinions: list[Opinion] = []
         if wanted.opinion is not None:
             with timings.stage("opinion"):
                 found, opinions = _looked_at_again(query, parts, wanted.opinion, found)
         with timings.stage("fetch"):
-            hits = hits_of(found.candidates[: wanted.k], opinions, parts, wanted.where)
-        if len(hits) == min(wanted.k, total if not wanted.grouped else len(found.candidates)):
+            hits = hits_of(found.candidates[: wanted.k], opinions, parts, wanted.where, pairs=pairs)
+        if whole and len(hits) == due:
             return Reply(
                 hits=tuple(hits),
-                plan=_plan(found, wanted, total, filtered=allowed is not None),
+                plan=_plan(found, wanted, total, filtered=allowed is not None, confidence_known=pairs is not None),
                 exact=found.exact,
                 scanned=found.scanned,
                 total_matching=total,
@@ -140,6 +149,7 @@ def _question(query: Query, parts: Parts, wanted: Wanted) -> Question:
         k=wanted.k,
         recall=wanted.recall,
         collapse="group" if wanted.grouped else "none",
+        others=() if wanted.min_confidence is None else (wanted.min_confidence,),
     )
 
 
@@ -167,6 +177,25 @@ def _nearest(query: Query, parts: Parts, wanted: Wanted, k: int, *, allowed: Key
     return fused(by_model, wanted.mixture, parts.catalog, k=k, allowed=allowed, exact_up_to=exact_up_to)
 
 
+def _check_confidence(wanted: Wanted) -> None:
+    least = wanted.min_confidence
+    if least is None:
+        return
+    if not 0 <= least <= 1:
+        raise BadQuery(f"expected a least confidence from 0 to 1, got {least:g}")
+    if wanted.mixture:
+        raise BadQuery("a least confidence goes by the collection's own model: leave the other models or it away")
+
+
+def _confident(found: Found, pairs: Pairs | None, least: float | None) -> Found:
+    """Without the candidates of less than that confidence; all where nothing is known of it."""
+    if pairs is None or least is None:
+        return found
+    confidences = pairs.confidences([one.similarity for one in found.candidates])
+    kept = [one for one, confidence in zip(found.candidates, confidences, strict=True) if confidence >= least]
+    return found._replace(candidates=kept)
+
+
 def _looked_at_again(query: Query, parts: Parts, opinion: SecondOpinion, found: Found) -> tuple[Found, list[Opinion]]:
     """The candidates in the order of a second opinion, and what it says of each."""
     if query.pixels is None:
@@ -178,12 +207,15 @@ def _looked_at_again(query: Query, parts: Parts, opinion: SecondOpinion, found: 
     return found._replace(candidates=[there[n] for n in order]), [opinions[n] for n in order]
 
 
-def _plan(found: Found, wanted: Wanted, total: int, *, filtered: bool) -> str:
+def _plan(found: Found, wanted: Wanted, total: int, *, filtered: bool, confidence_known: bool) -> str:
     plan = found.plan
     if filtered and found.exact:
         plan = f"exact over the {total} pictures that pass the filter"
     if wanted.grouped:
         plan += ", one of each group"
+    if wanted.min_confidence is not None:
+        known = f"of confidence {wanted.min_confidence:g} or more" if confidence_known else "of unknown confidence"
+        plan += f", {known}"
     if wanted.opinion is not None:
         plan += f", the best {len(found.candidates)} looked at again by {wanted.opinion.name}"
     return plan
