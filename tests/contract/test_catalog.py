@@ -135,6 +135,28 @@ def test_a_picture_put_again_keeps_its_key_and_its_metadata_and_takes_the_rest(c
     assert catalog.facts().images == 1
 
 
+def test_a_picture_is_provisional_until_it_is_put_otherwise(catalog: Catalog) -> None:
+    with catalog.transaction() as transaction:
+        keys = transaction.put_images([image(1, provisional=True), image(2)], rows(1, 2))
+        transaction.merge_metadata({image_id(1): {"a": 1}})
+    assert catalog.images([image_id(1)])[image_id(1)] == image(1, provisional=True, metadata={"a": 1})
+    assert [one.provisional for batch in catalog.all_images() for _, one in batch] == [True, False]
+    assert catalog.select(Filter.everything()).tolist() == keys.tolist()
+    before = catalog.last_seq()
+    with catalog.transaction() as transaction:
+        transaction.put_images([image(1), image(2, provisional=True)], rows(1, 2))
+    assert [one.provisional for batch in catalog.all_images() for _, one in batch] == [False, True]
+    assert [change.key for change in catalog.changes(before)] == keys.tolist()
+
+
+def test_a_provisional_picture_that_was_removed_comes_back_as_it_is_put_then(catalog: Catalog) -> None:
+    with catalog.transaction() as transaction:
+        transaction.put_images([image(1, provisional=True)], rows(1))
+        transaction.remove_images([image_id(1)])
+        transaction.put_images([image(1)], rows(2))
+    assert catalog.images([image_id(1)])[image_id(1)] == image(1)
+
+
 def test_an_id_that_occurs_twice_counts_once_as_its_last_record_says(catalog: Catalog) -> None:
     with catalog.transaction() as transaction:
         keys = transaction.put_images([image(1, metadata={"a": 1}), image(2), image(1, width=7)], rows(1, 2, 3))
@@ -488,9 +510,16 @@ class CatalogAgainstPlainLists(RuleBasedStateMachine):
         self.keys: dict[str, int] = dict(zip(ids, keys, strict=True))
         self.order = ids
 
-    @rule(name=NAMES, width=st.integers(1, 3), metadata=METADATA, value=st.integers(0, 9), is_undone=st.booleans())
-    def put(self, name: int, width: int, metadata: Any, value: int, is_undone: bool) -> None:
-        given = image(name, width=width, metadata=metadata)
+    @rule(
+        name=NAMES,
+        width=st.integers(1, 3),
+        metadata=METADATA,
+        provisional=st.booleans(),
+        value=st.integers(0, 9),
+        is_undone=st.booleans(),
+    )
+    def put(self, name: int, width: int, metadata: Any, provisional: bool, value: int, is_undone: bool) -> None:
+        given = image(name, width=width, metadata=metadata, provisional=provisional)
         with suppress(ZeroDivisionError), self.catalog.transaction() as transaction:
             (key,) = transaction.put_images([given], rows(value)).tolist()
             _ = 1 / (not is_undone)

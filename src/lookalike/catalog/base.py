@@ -85,7 +85,7 @@ class Transaction(Protocol):
         """Add pictures with their vectors, or bring back removed ones.
 
         An id that is already there keeps its key and its metadata (fields given here are laid over them), and takes the
-        other fields and the vector from here.
+        other fields, `provisional` among them, and the vector from here.
 
         Args:
             images: N records; an id that occurs twice counts once, as its last record says.

@@ -1,6 +1,7 @@
 """The tables of a catalog, as the newest migration leaves them.
 
-    images   one row per picture ever taken in; a removed one stays as a tombstone, so that the change feed is complete
+    images   one row per picture ever taken in; a removed one stays as a tombstone, so that the change feed is complete;
+             `provisional` where the vector is a client's that was not compared yet
     vectors  its raw vector: D little-endian float16
     files    where it lies; `path` is the file system's bytes, `folder` (with its closing slash) and `name` their text
     terms    its metadata taken apart for filters (see `lookalike.core.fields`); the original is in `images.metadata`
@@ -48,6 +49,7 @@ images = Table(
     Column("metadata", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("removed", Boolean, nullable=False),
+    Column("provisional", Boolean, nullable=False, server_default="0"),
     Index("images_by_seq", "seq", unique=True),
     sqlite_autoincrement=True,  # a key is never given twice
 )

@@ -27,6 +27,7 @@ class ImageRecord:
         taken_at: when it was taken, `YYYY-MM-DDTHH:MM:SS` in the camera's own time, or None.
         camera: maker and model from EXIF, or None.
         metadata: the user's own fields.
+        provisional: True while its vector is what a client said, not compared with ours yet.
     """
 
     id: str
@@ -37,6 +38,7 @@ class ImageRecord:
     taken_at: str | None = None
     camera: str | None = None
     metadata: Metadata = field(default_factory=dict)
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

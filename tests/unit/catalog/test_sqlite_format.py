@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
@@ -18,7 +20,7 @@ from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.catalog.sqlite import format as catalog_format
 from lookalike.catalog.sqlite.format import FORMAT
 from lookalike.core.errors import CatalogDamaged, CollectionError, FormatTooNew
-from tests.unit.catalog.pictures import MODEL, add_further, ended, image_id, made, put, started
+from tests.unit.catalog.pictures import MODEL, D, add_further, ended, image, image_id, made, put, started
 
 
 def change(path: Path, statement: str) -> None:
@@ -121,17 +123,23 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch
         assert sum(len(part.keys) for part in catalog.all_vectors()) == 3
 
 
-def test_a_catalog_of_the_first_format_is_counted_once_and_takes_further_models(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "catalog.db"
-    migrations = tmp_path / "migrations"
+def of_format(number: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new catalog as an older version made it."""
+    path, migrations = folder / "catalog.db", folder / "migrations"
     subprocess.run(["cp", "-r", str(catalog_format._MIGRATIONS), str(migrations)], check=True)
-    for later in set(migrations.glob("versions/v*.py")) - set(migrations.glob("versions/v0001*")):
-        later.unlink()
+    for step in migrations.glob("versions/v[0-9]*.py"):
+        if int(step.name[1:5]) > number:
+            step.unlink()
     with monkeypatch.context() as patch:
         patch.setattr(catalog_format, "_MIGRATIONS", migrations)
         catalog_format.migrate(path)
+    return path
+
+
+def test_a_catalog_of_the_first_format_is_counted_once_and_takes_further_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = of_format(1, tmp_path, monkeypatch)
     for n, removed in enumerate([0, 1, 0]):
         row = f"{n + 1}, '{image_id(n)}', 640, 480, 'jpeg', {n}, '{{}}', {n + 1}, {removed}"
         change(
@@ -149,6 +157,22 @@ def test_a_catalog_of_the_first_format_is_counted_once_and_takes_further_models(
         add_further(catalog)
         assert (catalog.facts().images, catalog.further_models()[0].count) == (4, 4)
         assert catalog.check() == []
+
+
+def test_pictures_of_the_second_format_are_not_provisional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = of_format(2, tmp_path, monkeypatch)
+    row = f"1, '{image_id(1)}', 640, 480, 'jpeg', 1, '{{}}', 1, 0"
+    change(
+        path, f"INSERT INTO images (key, id, width, height, format, size_bytes, metadata, seq, removed) VALUES ({row})"
+    )
+    change(path, "INSERT INTO vectors VALUES (1, zeroblob(128))")
+    change(path, f"INSERT INTO settings VALUES ('model_id', '{MODEL}'), ('dimension', '64'), ('last_seq', '1')")
+    with SqliteCatalog.open(path) as catalog:
+        assert catalog.images([image_id(1)])[image_id(1)].provisional is False
+        with catalog.transaction() as transaction:
+            transaction.put_images([replace(image(2), provisional=True)], np.ones((1, D), np.float16))
+        assert catalog.images([image_id(2)])[image_id(2)].provisional is True
+        assert (catalog.facts().images, catalog.check()) == (2, [])
 
 
 @pytest.mark.parametrize("read_only", [False, True])

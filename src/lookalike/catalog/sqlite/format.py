@@ -8,7 +8,7 @@ from pathlib import Path
 from lookalike.catalog.sqlite.errors import decoding, translating
 from lookalike.core.errors import CatalogDamaged, CollectionError, FormatTooNew
 
-FORMAT = 2
+FORMAT = 3
 """The number of the newest migration."""
 
 PAGE_SIZE_BYTES = 8192  # three vectors of 1280 float16 fill a page; 4096 would hold one and waste a third

@@ -20,7 +20,7 @@ from lookalike.core.vectors import Keys
 
 # A list of any length is bound as one JSON text, so no statement is too long, and the prepared one is used again.
 AMONG = "IN (SELECT value FROM json_each(?))"
-_IMAGE = "i.id, i.width, i.height, i.format, i.size_bytes, i.taken_at, i.camera, i.metadata"
+_IMAGE = "i.id, i.width, i.height, i.format, i.size_bytes, i.taken_at, i.camera, i.metadata, i.provisional"
 _FILE = "f.path, i.id, f.size_bytes, f.mtime_ns"
 
 
@@ -205,8 +205,11 @@ def metadata_of(text: object) -> Metadata:
 
 
 def _image(row: Sequence[Any]) -> ImageRecord:
-    image_id, width, height, image_format, size_bytes, taken_at, camera, metadata = row
-    return ImageRecord(image_id, width, height, image_format, size_bytes, taken_at, camera, metadata_of(metadata))
+    image_id, width, height, image_format, size_bytes, taken_at, camera, metadata, provisional = row
+    fields = metadata_of(metadata)
+    return ImageRecord(
+        image_id, width, height, image_format, size_bytes, taken_at, camera, fields, provisional=bool(provisional)
+    )
 
 
 def _file(row: Sequence[Any]) -> FileRecord:

@@ -19,12 +19,12 @@ from lookalike.core.records import FileRecord, ImageRecord, Metadata, RefusedFil
 from lookalike.core.vectors import HalfVectors, Keys
 
 _PUT_IMAGE = """
-    INSERT INTO images (id, width, height, format, size_bytes, taken_at, camera, metadata, seq, removed)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+    INSERT INTO images (id, width, height, format, size_bytes, taken_at, camera, metadata, provisional, seq, removed)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
     ON CONFLICT (id) DO UPDATE SET
         width = excluded.width, height = excluded.height, format = excluded.format, size_bytes = excluded.size_bytes,
-        taken_at = excluded.taken_at, camera = excluded.camera, metadata = excluded.metadata, seq = excluded.seq,
-        removed = 0"""
+        taken_at = excluded.taken_at, camera = excluded.camera, metadata = excluded.metadata,
+        provisional = excluded.provisional, seq = excluded.seq, removed = 0"""
 _PUT_VECTOR = "INSERT INTO vectors (key, vector) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET vector = excluded.vector"
 _PUT_FILE = """
     INSERT INTO files (path, folder, name, key, size_bytes, mtime_ns) VALUES (?, ?, ?, ?, ?, ?)
@@ -37,7 +37,8 @@ _PUT_REFUSED = """
 _PUT_SETTING = """
     INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"""
 _REMOVE_IMAGE = """
-    UPDATE images SET removed = 1, metadata = '{}', taken_at = NULL, camera = NULL, seq = ? WHERE key = ?"""
+    UPDATE images SET removed = 1, metadata = '{}', taken_at = NULL, camera = NULL, provisional = 0, seq = ?
+    WHERE key = ?"""
 
 
 class SqliteTransaction:
@@ -165,7 +166,7 @@ class SqliteTransaction:
 
     def _row(self, image: ImageRecord, metadata: Metadata) -> tuple[Any, ...]:
         facts = (image.id, image.width, image.height, image.format, image.size_bytes, image.taken_at, image.camera)
-        return (*facts, metadata_json(metadata), self._next_seq())
+        return (*facts, metadata_json(metadata), image.provisional, self._next_seq())
 
     def _put_terms(self, key: int, metadata: Metadata, *, replacing: bool) -> None:
         if replacing:
