@@ -59,8 +59,8 @@ def add_bytes(data: bytes, parts: Parts, *, metadata: Metadata) -> str:
         ImageRefused: when it cannot be used; nothing is kept then.
     """
     image_id = content_id(data)
-    known = parts.catalog.images([image_id])
-    if known and parts.objects.has(image_id):
+    known = parts.catalog.images([image_id]).get(image_id)
+    if known is not None and not known.provisional and parts.objects.has(image_id):
         if metadata:
             with parts.catalog.transaction() as transaction:
                 transaction.merge_metadata({image_id: metadata})

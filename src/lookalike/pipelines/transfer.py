@@ -121,7 +121,7 @@ def import_collection(
         catalog.claim_model(origin.model_id, origin.dimension)
         with catalog.writing():
             known = {one.path for one in catalog.files()} | {one.path for one in catalog.refused()}
-            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=imported_columns()):
+            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=imported_columns(file.schema_arrow)):
                 _take_in(catalog, from_arrow(batch, dimension=origin.dimension), known, report)
                 if progress is not None:
                     progress(report.added + report.updated + report.unchanged, total)

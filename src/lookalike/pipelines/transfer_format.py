@@ -7,6 +7,7 @@
     width, height     int32           in pixels, upright;  size_bytes  int64;  format  string (`jpeg`, `png`, ...)
     taken_at, camera  string or null  from EXIF, as in the catalog
     metadata    string                the user's fields, a JSON object
+    provisional bool                  whether the vector is a client's, not compared yet; may be missing: none is
     vector      fixed_size_list<float16>[D]   raw, of the model that the file's metadata name
     file metadata: `lookalike.format` ("1"), `lookalike.model_id`, `lookalike.dimension`, `lookalike.exported_at`
 
@@ -34,6 +35,8 @@ FORMAT = "1"
 _SHA256 = re.compile("[0-9a-f]{64}")
 _NULLABLE = ("taken_at", "camera")
 _NOT_IMPORTED = ("paths",)
+_MAY_BE_MISSING = ("provisional",)
+"""Not in files of older versions."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +106,7 @@ def to_arrow(rows: Rows, *, columns: Any) -> Any:
         "taken_at": [image.taken_at for image in rows.images],
         "camera": [image.camera for image in rows.images],
         "metadata": [json.dumps(image.metadata) for image in rows.images],
+        "provisional": [image.provisional for image in rows.images],
     }
     arrays = [pa.array(values[name], columns.field(name).type) for name in columns.names if name != "vector"]
     arrays.append(pa.FixedSizeListArray.from_arrays(vectors, rows.vectors.shape[1]))
@@ -132,9 +136,9 @@ def origin_of(found: Any) -> Origin:
     return Origin(model_id, int(dimension))
 
 
-def imported_columns() -> list[str]:
-    """The columns that are read back."""
-    return [name for name, _ in _columns(1) if name not in _NOT_IMPORTED]
+def imported_columns(found: Any) -> list[str]:
+    """The columns that are read back from a file of this schema."""
+    return [name for name, _ in _columns(1) if name not in _NOT_IMPORTED and not _is_left_out(name, found)]
 
 
 def from_arrow(batch: Any, *, dimension: int) -> Rows:
@@ -143,7 +147,7 @@ def from_arrow(batch: Any, *, dimension: int) -> Rows:
     Raises:
         BadInput: when a value is missing or is not what it should be, with the picture's id where that is one.
     """
-    for name in imported_columns():
+    for name in imported_columns(batch.schema):
         if name not in _NULLABLE and batch.column(name).null_count:
             raise BadInput(f"expected a value in each row of {name}, but some are null")
     if batch.column("vector").flatten().null_count:
@@ -168,18 +172,23 @@ def _columns(dimension: int) -> list[tuple[str, Any]]:
         ("taken_at", pa.string()),
         ("camera", pa.string()),
         ("metadata", pa.string()),
+        ("provisional", pa.bool_()),
         ("vector", pa.list_(pa.float16(), dimension)),
     ]
 
 
 def _check_columns(found: Any, dimension: int) -> None:
     for name, kind in _columns(dimension):
-        if name in _NOT_IMPORTED:
+        if name in _NOT_IMPORTED or _is_left_out(name, found):
             continue
         if found.get_field_index(name) < 0:  # also where there are two of that name
             raise BadInput(f"expected one column {name}, got {', '.join(found.names)[:200]}")
         if found.field(name).type != kind:
             raise BadInput(f"expected the column {name} to hold {kind}, got {found.field(name).type}")
+
+
+def _is_left_out(name: str, found: Any) -> bool:
+    return name in _MAY_BE_MISSING and name not in found.names
 
 
 def _image(row: Mapping[str, Any]) -> ImageRecord:
@@ -196,6 +205,7 @@ def _image(row: Mapping[str, Any]) -> ImageRecord:
         taken_at=row["taken_at"],
         camera=row["camera"],
         metadata=_metadata(row),
+        provisional=row.get("provisional", False),
     )
 
 

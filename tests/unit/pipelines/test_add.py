@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,18 @@ def test_bytes_of_an_indexed_file_are_kept_too_and_survive_it(tmp_path: Path) ->
 
     assert image_id in parts.catalog.known_ids()
     assert parts.catalog.images([image_id])[image_id].metadata == {"label": "a"}
+
+
+def test_bytes_of_a_provisional_picture_are_embedded_and_it_is_no_longer_provisional() -> None:
+    embedder = CountingEmbedder()
+    parts = new_parts(embedder=embedder)
+    image_id = add_bytes(png(1), parts, metadata={"a": 1})
+    ours = parts.catalog.vectors([1]).vectors
+    provisional = replace(parts.catalog.images([image_id])[image_id], provisional=True)
+    with parts.catalog.transaction() as transaction:
+        transaction.put_images([provisional], -ours)
+
+    assert add_bytes(png(1), parts, metadata={"b": 2}) == image_id
+    stored = parts.catalog.images([image_id])[image_id]
+    assert (stored.provisional, stored.metadata, embedder.pictures) == (False, {"a": 1, "b": 2}, 2)
+    assert parts.catalog.vectors([1]).vectors.tolist() == ours.tolist()

@@ -128,6 +128,22 @@ def test_the_file_can_be_read_by_others_and_come_back_from_them(tmp_path: Path) 
     assert content(target) == content(filled(empty()))
 
 
+def test_what_is_provisional_stays_so_and_nothing_is_in_files_of_older_versions(tmp_path: Path) -> None:
+    source = filled(empty())
+    with source.transaction() as transaction:
+        transaction.put_images(
+            [ImageRecord(image_id(1), 11, 20, "jpeg", 1, provisional=True)], np.ones((1, D), np.float16)
+        )
+    export_collection(source, tmp_path / "x.parquet")
+    older = parquet.read_table(tmp_path / "x.parquet").drop_columns(["provisional"])
+    parquet.write_table(older, tmp_path / "older.parquet")
+    for name, provisional in [("x", {image_id(1)}), ("older", set())]:
+        target = empty()
+        assert import_collection(target, tmp_path / f"{name}.parquet").added == 5
+        images = target.images(list(target.known_ids())).values()
+        assert {image.id for image in images if image.provisional} == provisional
+
+
 def test_vectors_of_another_model_are_refused(tmp_path: Path) -> None:
     export_collection(filled(empty()), tmp_path / "x.parquet")
     target = empty(model="n" * 64)
@@ -159,6 +175,8 @@ def replaced(name: str, values: Any, kind: Any) -> Callable[[Any], Any]:
         (replaced("id", ["x"] * 5, pa.string()), "hexadecimal"),
         (replaced("id", [None] * 5, pa.string()), "null"),
         (replaced("width", [0] * 5, pa.int32()), "1 x 1"),
+        (replaced("provisional", [None] * 5, pa.bool_()), "null"),
+        (replaced("provisional", ["no"] * 5, pa.string()), "bool"),
         (replaced("width", ["wide"] * 5, pa.string()), "int32"),
         (replaced("metadata", ["{"] * 5, pa.string()), "not JSON"),
         (replaced("metadata", ["[1]"] * 5, pa.string()), "JSON object"),
