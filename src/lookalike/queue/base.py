@@ -58,7 +58,7 @@ class Event(NamedTuple):
     Attributes:
         seq: a growing number, without a gap while it is kept.
         event: `job.queued`, `job.running`, `job.done` or `job.failed`.
-        job: as it stood then.
+        job: as it stood then; its payload is empty once the job itself is no longer kept.
     """
 
     seq: int
@@ -71,7 +71,7 @@ class QueueFacts(NamedTuple):
 
     Attributes:
         queued, running, failed: jobs.
-        oldest_s: how long the oldest queued one that may be begun has waited, in seconds; 0 where there is none.
+        oldest_s: how long one that may be begun has waited for a worker at most, in seconds; 0 where there is none.
     """
 
     queued: int
@@ -96,11 +96,18 @@ class Queue(Protocol):
         """Put a job in.
 
         Args:
-            key: what it is about, so that the same is not put in twice: where a job with this key is there (done ones
+            kind: a word for which a worker has a handler.
+            collection: name of the one that it is about.
+            payload: what the handler needs; JSON.
+            owner: name of who asks for it.
+            key: what it is about, so that the same is not put in twice: where a job with this key is there (ended ones
                 included, as long as they are kept), that one is given back.
-
+            delay_s: it is not begun before so many seconds have passed.
+        Returns:
+            the new job, or the one that is there.
         Raises:
             Overloaded: when the queue is full.
+            BadInput: when the payload is no JSON, or a word is no Unicode text.
         """
         ...
 
@@ -109,6 +116,11 @@ class Queue(Protocol):
 
         A job whose lease has ended, because its worker died, is one that may be begun. One that was begun
         `max_attempts` times (set where the queue is made) is failed instead, with the code `gave_up`.
+
+        Args:
+            kinds: only those.
+            worker: a name that nobody else has at the time, in any process: jobs are held under it.
+            lease_s: for how long, in seconds.
         """
         ...
 
@@ -117,11 +129,21 @@ class Queue(Protocol):
         ...
 
     def finish(self, job_id: str, *, worker: str, result: Json) -> bool:
-        """It is done; False, and nothing changed, where it is no longer this worker's."""
+        """It is done; False, and nothing changed, where it is no longer this worker's.
+
+        A lease that has ended is still this worker's until somebody else claims the job.
+
+        Raises:
+            BadInput: when the result is no JSON; nothing is changed then.
+        """
         ...
 
     def fail(self, job_id: str, *, worker: str, code: str, detail: str, retry_in_s: float | None) -> bool:
-        """It did not work: try again later, or, with None, never; False as in `finish`."""
+        """It did not work: try again later, or, with None, never; False as in `finish`.
+
+        After the last of `max_attempts` it is not tried again: it is failed with the code `gave_up`, and its detail
+        says what went wrong last.
+        """
         ...
 
     def get(self, job_id: str) -> Job:
@@ -147,6 +169,8 @@ class Queue(Protocol):
             state: only those that stand so.
             before: the id of a job: only older ones.
             limit: at most so many.
+        Raises:
+            NotFound: when there is no job `before` (any more).
         """
         ...
 

@@ -1,0 +1,204 @@
+"""A SQLite file that many threads and processes write, each for a moment."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from lookalike.core.errors import FormatTooNew, ReadOnly, StorageFailed
+from lookalike.core.sqlite_errors import translating
+
+_MOST_IDLE = 8
+_IS_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+_PRAGMAS = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
+
+# No write-ahead log: up to SQLite 3.51.2 a rare race of two processes can corrupt it. TRUNCATE with FULL is durable:
+# SQLite syncs the database, empties the journal and syncs that too before it returns.
+_WRITER_PRAGMAS = ("PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL")
+
+
+class SqliteFile:
+    """Lends connections to threads, each to one at a time; made, or brought up to date, on opening.
+
+    Nothing else in a process may open and close the file: that would let go of the locks that SQLite holds on it.
+
+    Args:
+        path: of the file; its folder is made.
+        what: it holds, in a word, for messages.
+        application_id: tells it from other SQLite files, 31 bits.
+        migrations: statements that lead from each format to the next; append-only. The format is their number.
+        busy_wait_s: how long to wait for other processes, in seconds.
+    Raises:
+        FormatTooNew: when a newer version wrote it.
+        StorageFailed: when the file is something else, broken, or cannot be made.
+        ReadOnly, Locked: when it must be made or brought up to date, and cannot.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        what: str,
+        application_id: int,
+        migrations: Sequence[Sequence[str]],
+        busy_wait_s: float = 10.0,
+    ) -> None:
+        self.path = path
+        self._what = what
+        self._application_id = application_id
+        self._migrations = migrations
+        self._busy_wait_s = busy_wait_s
+        self._idle: list[sqlite3.Connection] = []
+        self._mutex = Lock()
+        self._turn = Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._closed = False
+        _make(path)
+        try:
+            self._bring_up_to_date()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one committed state until the block ends."""
+        with translating(self.path):
+            connection = self._taken()
+            try:
+                connection.execute("BEGIN")
+                yield connection
+            finally:
+                self._give_back(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that no other runs beside, in any process: what it reads is what it changes.
+
+        Committed durably when the block ends, undone when it raises. It may not be begun inside another one.
+        """
+        with self._turn, translating(self.path):
+            connection = self._opened_writer()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                self._undo(connection)
+                raise
+
+    def close(self) -> None:
+        """Close what is not lent; what is lent is closed when it comes back. Idempotent."""
+        with self._mutex:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+        with self._turn:
+            writer, self._writer = self._writer, None
+            if writer is not None:
+                writer.close()
+
+    def _bring_up_to_date(self) -> None:
+        with self.reading() as connection:
+            found = self._format(connection)
+        if found == len(self._migrations):
+            return
+        with self.writing() as connection:
+            for statements in self._migrations[self._format(connection) :]:  # another process may have done some
+                for statement in statements:
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {self._application_id}")
+            connection.execute(f"PRAGMA user_version = {len(self._migrations)}")
+
+    def _format(self, connection: sqlite3.Connection) -> int:
+        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if application_id != self._application_id:
+            if application_id or found or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise StorageFailed(
+                    f"{self.path}: expected a Lookalike {self._what}, but this is another kind of file; "
+                    "choose another place"
+                )
+            return 0
+        if found > len(self._migrations):
+            raise FormatTooNew(
+                f"{self.path}: written by a newer Lookalike (format {found}; this one knows up to "
+                f"{len(self._migrations)}): upgrade with pip install -U lookalike"
+            )
+        return int(found)
+
+    def _taken(self) -> sqlite3.Connection:
+        with self._mutex:
+            self._check_open()
+            if self._idle:
+                return self._idle.pop()
+        connection = self._opened()
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")  # nothing was written: it only ends the view
+        except sqlite3.Error:
+            connection.close()
+            return
+        with self._mutex:
+            if not self._closed and len(self._idle) < _MOST_IDLE:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def _undo(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:  # a full disk has already undone it
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:  # the error that led here is the one to tell; a new connection undoes the rest
+            connection.close()
+            self._writer = None
+
+    def _opened_writer(self) -> sqlite3.Connection:
+        self._check_open()
+        if self._writer is None:
+            connection = self._opened()
+            for pragma in _WRITER_PRAGMAS:
+                connection.execute(pragma)
+            self._writer = connection
+        return self._writer
+
+    def _opened(self) -> sqlite3.Connection:
+        # mode=rw also for reading: a reader may have to undo the write that a dead process left half done
+        uri = f"{self.path.absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=self._busy_wait_s, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageFailed(f"{self.path}: the {self._what} is closed")
+
+
+def _make(path: Path) -> None:
+    """Make an empty file that only its owner may read, and its folder, where there is none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return  # a folder in its place is told on opening
+    except OSError as error:
+        kind = ReadOnly if error.errno in _IS_READ_ONLY else StorageFailed
+        raise kind(f"{path}: the file cannot be made ({error.strerror})") from error

@@ -1,0 +1,5 @@
+"""The queue in one SQLite file."""
+
+from lookalike.queue.sqlite.queue import SqliteQueue
+
+__all__ = ["SqliteQueue"]
