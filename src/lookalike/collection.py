@@ -211,6 +211,17 @@ class Collection:
         with self._writing():
             return apply_metadata(self._parts.catalog, table)
 
+    def relabel(self, image_id: str, metadata: Metadata) -> None:
+        """Lay fields over those that one picture has; a field given as None is deleted.
+
+        Raises:
+            NotIndexed: when it is not in the collection.
+            BadInput: when a value is no JSON.
+        """
+        with self._writing(), self._parts.catalog.transaction() as transaction:
+            if not transaction.merge_metadata({image_id: metadata}):
+                raise NotIndexed(f"no picture in the collection has the id {image_id!r}")
+
     def watch(
         self, *paths: str | os.PathLike[str], stop: Event, on_change: Callable[[], None], debounce_ms: int = 1_600
     ) -> None:

@@ -52,7 +52,8 @@ def mixed_vector(vector: Vectors | None, terms: Sequence[Term], parts: Parts) ->
     """
     rows = [_stored_vector(indexed_id(term.text, parts), parts, model=MAIN) for term in terms]
     given = [] if vector is None else [np.asarray(vector, np.float32)[None, :]]
-    return combine(np.concatenate([*given, *rows]), [1.0] * len(given) + [term.weight for term in terms])[0]
+    mixed: Vectors = combine(np.concatenate([*given, *rows]), [1.0] * len(given) + [term.weight for term in terms])[0]
+    return mixed
 
 
 def indexed_id(text: str, parts: Parts) -> str:

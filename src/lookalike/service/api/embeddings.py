@@ -1,0 +1,76 @@
+"""`POST /v1/embeddings`: vectors of pictures that are taken in nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from lookalike.catalog.base import MAIN
+from lookalike.core.errors import BadInput, NotFound
+from lookalike.embedding.base import Embedder
+from lookalike.service.access.dependencies import needs
+from lookalike.service.access.principal import Principal, Scope
+from lookalike.service.api import schemas
+from lookalike.service.api.answers import answer
+from lookalike.service.api.bodies import Picture, read_form
+from lookalike.service.api.describing import FILES, form_body
+from lookalike.service.api.models import visible
+from lookalike.service.context import Service, deadline_of, service_of
+from lookalike.service.problems import InvalidBody
+
+router = APIRouter()
+
+Reader = Annotated[Principal, needs(Scope.READ)]
+
+
+@router.post(
+    "/v1/embeddings",
+    tags=["models"],
+    summary="Compute vectors",
+    response_model=None,
+    responses={200: {"model": schemas.EmbeddingResults}},
+    openapi_extra=form_body(
+        {"image": FILES, "model": {"type": "string", "description": "Id of a model; not needed where there is one"}},
+        required=["image"],
+    ),
+)
+async def embed(request: Request, principal: Reader) -> Response:
+    """Of length 1, by one of the models of `GET /v1/models`. Each picture by itself."""
+    service = service_of(request)
+    form = await read_form(request, fields=frozenset({"model"}), max_image_bytes=service.settings.upload_max_bytes)
+    if not form.pictures:
+        raise InvalidBody([{"where": "image", "detail": "expected at least one picture"}])
+    embedder = await service.threads.run(lambda: _embedder(form.fields.get("model"), principal, service))
+    deadline = deadline_of(request)
+    tasks = [_vector(one, embedder, service, deadline) for one in form.pictures]
+    results = await asyncio.gather(*tasks)
+    service.metrics.embedded("server")
+    return answer({"model": embedder.card.id, "dimension": embedder.card.dimension, "data": results})
+
+
+async def _vector(picture: Picture, embedder: Embedder, service: Service, deadline: float | None) -> dict[str, Any]:
+    try:
+        embedded = await service.embedding.embed(picture.data, embedder, deadline=deadline)
+    except BadInput as error:
+        return {"name": picture.name, "code": error.code, "detail": str(error)}
+    return {
+        "name": picture.name,
+        "vector": embedded.vector,
+        "width": embedded.width,
+        "height": embedded.height,
+    }
+
+
+def _embedder(model_id: str | None, principal: Principal, service: Service) -> Embedder:
+    mains = [one.collection.embedder for one in visible(principal, service) if one.name == MAIN]
+    ids = {embedder.card.id: embedder for embedder in mains}
+    if model_id is None and len(ids) == 1:
+        return next(iter(ids.values()))
+    if model_id is None:
+        raise InvalidBody([{"where": "model", "detail": f"expected one of {', '.join(sorted(ids)) or 'no models'}"}])
+    if model_id not in ids:
+        raise NotFound(f"there is no model {model_id[:80]}")
+    return ids[model_id]

@@ -1,0 +1,229 @@
+"""The pictures of a collection: list, look at, add, change, remove."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from lookalike.collection import Collection
+from lookalike.core.errors import BadInput, NotIndexed, UploadRefused
+from lookalike.core.records import Metadata
+from lookalike.service.access.dependencies import needs
+from lookalike.service.access.principal import Principal, Scope
+from lookalike.service.api import schemas
+from lookalike.service.api.answers import answer, cursor_of, page, read_cursor
+from lookalike.service.api.bodies import Form, Picture, media_type, parse_object, read_form, read_json
+from lookalike.service.api.describing import FILE, FILES, form_body, json_body
+from lookalike.service.api.hits import picture_json
+from lookalike.service.api.idempotency import once
+from lookalike.service.api.queued import queue_picture
+from lookalike.service.api.schemas import DeleteBody, MetadataBody
+from lookalike.service.context import Service, deadline_of, service_of
+from lookalike.service.problems import InvalidBody, TooLarge, UnsupportedMediaType
+
+router = APIRouter()
+
+Reader = Annotated[Principal, needs(Scope.READ)]
+Writer = Annotated[Principal, needs(Scope.WRITE)]
+ImageId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 of the picture's bytes")]
+_ALL = "/v1/collections/{collection}/images"
+_ONE = "/v1/collections/{collection}/images/{image_id}"
+
+
+@router.get(
+    _ALL, tags=["images"], summary="List pictures", response_model=None, responses={200: {"model": schemas.PicturePage}}
+)
+async def list_images(
+    request: Request,
+    collection: str,
+    principal: Reader,
+    filter_: Annotated[str | None, Query(alias="filter", max_length=20_000, description="As JSON")] = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """In the order in which they came."""
+    service = service_of(request)
+    where = parse_object(filter_, where="query.filter") if filter_ is not None else None
+    after = _number(read_cursor(cursor))
+    held = await _held(service, collection, request)
+    found = await service.threads.run(
+        lambda: held.page(where=where, after=after, limit=limit + 1), deadline=deadline_of(request)
+    )
+    data = [picture_json(one, collection=collection, principal=principal) for _, one in found[:limit]]
+    more = len(found) > limit
+    return answer(page(data, next_cursor=cursor_of(str(found[limit - 1][0])) if more else None))
+
+
+@router.post(
+    _ALL,
+    tags=["images"],
+    summary="Add pictures",
+    response_model=None,
+    responses={200: {"model": schemas.ItemResults}, 202: {"model": schemas.ItemResults}},
+    openapi_extra=form_body(
+        {"image": FILES, "metadata": {"type": "string", "description": "JSON, for all of them"}}, required=["image"]
+    ),
+)
+async def add_images(
+    request: Request,
+    collection: str,
+    principal: Writer,
+    mode: Annotated[str, Query(pattern="^(now|queued)$")] = "now",
+) -> Response:
+    """Each by itself: one that is refused does not hold the others up."""
+    service = service_of(request)
+    form = await read_form(request, fields=frozenset({"metadata"}), max_image_bytes=service.settings.upload_max_bytes)
+    if not form.pictures:
+        raise InvalidBody([{"where": "image", "detail": "expected at least one picture"}])
+    metadata = parse_object(form.fields["metadata"], where="metadata") if "metadata" in form.fields else {}
+    held = await _held(service, collection, request)
+
+    async def act() -> Response:
+        if mode == "queued":
+            return await _queued(form, metadata, collection, principal, service)
+        results = [await service.threads.run(partial(_added, one, metadata, held)) for one in form.pictures]
+        return answer({"data": results})
+
+    return await once(request, principal, service, digest=form.digest, act=act)
+
+
+@router.post(
+    _ALL + "/delete",
+    tags=["images"],
+    summary="Remove several pictures",
+    response_model=None,
+    responses={200: {"model": schemas.ItemResults}},
+    openapi_extra=json_body(DeleteBody),
+)
+async def delete_images(request: Request, collection: str, principal: Writer) -> Response:
+    """A result for each; one that is not there is no error."""
+    service = service_of(request)
+    body, digest = await read_json(request, DeleteBody)
+    held = await _held(service, collection, request)
+
+    async def act() -> Response:
+        results = await service.threads.run(lambda: _removed(body.ids, held))
+        return answer({"data": results})
+
+    return await once(request, principal, service, digest=digest, act=act)
+
+
+@router.get(
+    _ONE, tags=["images"], summary="One picture", response_model=None, responses={200: {"model": schemas.Picture}}
+)
+async def get_image(request: Request, collection: str, image_id: ImageId, principal: Reader) -> Response:
+    """Its facts and metadata."""
+    service = service_of(request)
+    held = await _held(service, collection, request)
+    stored = await service.threads.run(lambda: held.get(image_id), deadline=deadline_of(request))
+    return answer(picture_json(stored, collection=collection, principal=principal))
+
+
+@router.put(
+    _ONE,
+    tags=["images"],
+    summary="Add one picture under its id",
+    response_model=None,
+    responses={200: {"model": schemas.Picture}, 201: {"model": schemas.Picture}},
+    openapi_extra={"requestBody": {"required": True, "content": {"image/*": {"schema": FILE}}}},
+)
+async def put_image(request: Request, collection: str, image_id: ImageId, principal: Writer) -> Response:
+    """The id must be the SHA-256 of the bytes. Idempotent."""
+    service = service_of(request)
+    if not media_type(request).startswith("image/"):
+        raise UnsupportedMediaType(f"expected image/*, got {media_type(request)[:80] or 'nothing'!r}")
+    data = await _bounded(request, service.settings.upload_max_bytes)
+    if hashlib.sha256(data).hexdigest() != image_id:
+        raise UploadRefused("the SHA-256 of the bytes is not the id in the path", code="hash_mismatch")
+    held = await _held(service, collection, request)
+    result = await service.threads.run(partial(_added, Picture(image_id, data), {}, held))
+    if result["status"] == "refused":
+        raise UploadRefused(result["detail"], code=result["code"])
+    stored = await service.threads.run(lambda: held.get(image_id))
+    status = 201 if result["status"] == "added" else 200
+    return answer(picture_json(stored, collection=collection, principal=principal), status=status)
+
+
+@router.patch(
+    _ONE,
+    tags=["images"],
+    summary="Lay fields over a picture's metadata",
+    response_model=None,
+    responses={200: {"model": schemas.Picture}},
+    openapi_extra=json_body(MetadataBody),
+)
+async def patch_image(request: Request, collection: str, image_id: ImageId, principal: Writer) -> Response:
+    """A field given as null is deleted."""
+    service = service_of(request)
+    body, _ = await read_json(request, MetadataBody)
+    held = await _held(service, collection, request)
+    await service.threads.run(lambda: held.relabel(image_id, body.metadata))
+    stored = await service.threads.run(lambda: held.get(image_id))
+    return answer(picture_json(stored, collection=collection, principal=principal))
+
+
+@router.delete(
+    _ONE,
+    tags=["images"],
+    summary="Remove a picture",
+    status_code=204,
+    dependencies=[needs(Scope.WRITE)],
+    response_model=None,
+)
+async def delete_image(request: Request, collection: str, image_id: ImageId) -> Response:
+    """Files that lie elsewhere stay where they are."""
+    service = service_of(request)
+    held = await _held(service, collection, request)
+    (result,) = await service.threads.run(lambda: _removed([image_id], held))
+    if result["status"] == "not_found":
+        raise NotIndexed(f"no picture in the collection has the id {image_id}")
+    return Response(status_code=204)
+
+
+async def _held(service: Service, name: str, request: Request) -> Collection:
+    return await service.threads.run(lambda: service.collections.get(name), deadline=deadline_of(request))
+
+
+def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, Any]:
+    image_id = hashlib.sha256(picture.data).hexdigest()
+    was_there = image_id in held
+    try:
+        held.add(picture.data, metadata=metadata)
+    except BadInput as error:
+        return {"name": picture.name, "status": "refused", "code": error.code, "detail": str(error)}
+    return {"name": picture.name, "status": "unchanged" if was_there else "added", "id": image_id}
+
+
+async def _queued(form: Form, metadata: Metadata, collection: str, principal: Principal, service: Service) -> Response:
+    put_in = partial(queue_picture, metadata=metadata, collection=collection, owner=principal.name, service=service)
+    results = [await service.threads.run(partial(put_in, one)) for one in form.pictures]
+    first = next((one["job_id"] for one in results if one.get("job_id")), None)
+    return answer({"data": results}, status=202, headers={"Location": f"/v1/jobs/{first}"} if first else None)
+
+
+def _removed(ids: list[str], held: Collection) -> list[dict[str, Any]]:
+    there = [one for one in dict.fromkeys(ids) if one in held]
+    if there:
+        held.remove(*there)
+    return [{"name": one, "id": one, "status": "removed" if one in there else "not_found"} for one in ids]
+
+
+async def _bounded(request: Request, max_bytes: int) -> bytes:
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > max_bytes:
+            raise TooLarge(f"expected at most {max_bytes} bytes")
+    return bytes(data)
+
+
+def _number(text: str) -> int:
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidBody([{"where": "query.cursor", "detail": "expected a cursor of an earlier page"}])
+    return int(text)

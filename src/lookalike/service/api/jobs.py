@@ -1,0 +1,73 @@
+"""What is queued, running, done and failed."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from lookalike.core.errors import NotFound
+from lookalike.queue.base import Job, JobState
+from lookalike.service.access.dependencies import needs
+from lookalike.service.access.principal import Principal, Scope
+from lookalike.service.api import schemas
+from lookalike.service.api.answers import answer, cursor_of, page, read_cursor, time_text
+from lookalike.service.context import service_of
+from lookalike.service.problems import InvalidBody
+
+router = APIRouter()
+
+Reader = Annotated[Principal, needs(Scope.READ)]
+JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+
+
+@router.get(
+    "/v1/jobs", tags=["jobs"], summary="List jobs", response_model=None, responses={200: {"model": schemas.JobPage}}
+)
+async def list_jobs(
+    request: Request,
+    principal: Reader,
+    state: Annotated[JobState | None, Query()] = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """The newest first, of the collections that one may see."""
+    service = service_of(request)
+    before = read_cursor(cursor) or None
+    if before is not None and not re.fullmatch("[0-9a-f]{32}", before):
+        raise InvalidBody([{"where": "query.cursor", "detail": "expected a cursor of an earlier page"}])
+    found = await service.threads.run(
+        lambda: service.queue.jobs(collections=principal.collections, state=state, before=before, limit=limit + 1)
+    )
+    next_cursor = cursor_of(found[limit - 1].id) if len(found) > limit else None
+    return answer(page([job_json(job) for job in found[:limit]], next_cursor=next_cursor))
+
+
+@router.get(
+    "/v1/jobs/{job_id}", tags=["jobs"], summary="One job", response_model=None, responses={200: {"model": schemas.Job}}
+)
+async def get_job(request: Request, job_id: JobId, principal: Reader) -> Response:
+    """How it stands."""
+    service = service_of(request)
+    job = await service.threads.run(lambda: service.queue.get(job_id))
+    if not principal.may(Scope.READ, job.collection):
+        raise NotFound(f"there is no job {job_id}")
+    return answer(job_json(job))
+
+
+def job_json(job: Job) -> dict[str, Any]:
+    """A job as the API says it; what the handler was given stays inside."""
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "collection": job.collection,
+        "state": str(job.state),
+        "attempts": job.attempts,
+        "created_at": time_text(job.created_at),
+        "updated_at": time_text(job.updated_at),
+        "result": job.result,
+        "code": job.code or None,
+        "detail": job.detail or None,
+    }

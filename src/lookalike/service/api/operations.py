@@ -1,0 +1,45 @@
+"""For those who run the service: is it alive, can it work, what has it done."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from lookalike.service.access.dependencies import needs
+from lookalike.service.access.principal import Principal, Scope
+from lookalike.service.api.answers import answer
+from lookalike.service.context import service_of
+
+router = APIRouter(tags=["operations"])
+
+Admin = Annotated[Principal, needs(Scope.ADMIN, everywhere=True)]
+
+
+@router.get("/livez", summary="Is it alive", response_model=None)
+async def livez() -> Response:
+    """200 as long as the process answers at all."""
+    return answer({"status": "ok"})
+
+
+@router.get("/readyz", summary="Can it work", response_model=None)
+async def readyz(request: Request) -> Response:
+    """503 where a part is down or saturated, or the service is stopping; names the part."""
+    report = await service_of(request).health.ready()
+    return answer({"status": "ok" if report.ok else "unready", "parts": report.parts}, status=200 if report.ok else 503)
+
+
+@router.get(
+    "/metrics",
+    summary="Figures for Prometheus",
+    dependencies=[needs(Scope.ADMIN, everywhere=True)],
+    response_model=None,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Text format 0.0.4."}},
+)
+async def metrics(request: Request) -> Response:
+    """By stage, route and part."""
+    service = service_of(request)
+    facts = await service.threads.run(service.queue.facts)
+    service.metrics.queue_depth(facts.queued, facts.running)
+    return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,63 @@
+"""A picture that is to be embedded later: an upload that the service makes and completes itself."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from typing import Any
+
+from lookalike.core.errors import BadInput
+from lookalike.core.records import Metadata
+from lookalike.ledger.base import Upload, UploadState
+from lookalike.objects.direct.stage import stage
+from lookalike.service.api.bodies import Picture
+from lookalike.service.context import Service
+from lookalike.worker.completing import complete
+
+
+def queue_picture(
+    picture: Picture, *, metadata: Metadata, collection: str, owner: str, service: Service
+) -> dict[str, Any]:
+    """Keep a picture's bytes, and have a worker do the rest.
+
+    Returns:
+        an item of the reply: `queued` with the job, or `refused` with the reason.
+    """
+    upload = _upload(picture, collection=collection, owner=owner)
+    uploads = service.collections.uploads(collection)
+    try:
+        stage(uploads, upload.id, picture.data)
+        service.ledger.add_upload(upload)
+        done = complete(
+            upload.id,
+            ledger=service.ledger,
+            queue=service.queue,
+            collection=service.collections.get(collection),
+            uploads=uploads,
+            owner=owner,
+            sha256=upload.sha256,
+            vector=None,
+            model=None,
+            metadata=metadata,
+        )
+    except BadInput as error:
+        uploads.discard(upload.id)
+        return {"name": picture.name, "status": "refused", "code": error.code, "detail": str(error)}
+    return {"name": picture.name, "status": "queued", "id": done.image_id, "job_id": done.job_id}
+
+
+def _upload(picture: Picture, *, collection: str, owner: str) -> Upload:
+    now = time.time()
+    return Upload(
+        id=secrets.token_hex(16),
+        collection=collection,
+        owner=owner,
+        state=UploadState.WAITING,
+        size_bytes=len(picture.data),
+        content_type="image/*",
+        sha256=hashlib.sha256(picture.data).hexdigest(),
+        name=picture.name,
+        created_at=now,
+        expires_at=now + 3600,
+    )

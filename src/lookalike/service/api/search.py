@@ -1,0 +1,188 @@
+"""`POST /v1/collections/{collection}/search`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from lookalike.collection import Collection
+from lookalike.core.errors import BadQuery
+from lookalike.core.vectors import Vectors
+from lookalike.pipelines.query import Crop
+from lookalike.pipelines.reply import Reply
+from lookalike.results import SearchResult
+from lookalike.service.access.dependencies import needs
+from lookalike.service.access.principal import Principal, Scope
+from lookalike.service.api import schemas
+from lookalike.service.api.answers import answer
+from lookalike.service.api.bodies import media_type, parse, read_form, read_json, read_vector
+from lookalike.service.api.describing import FILE, form_body
+from lookalike.service.api.hits import hit_json, index_json
+from lookalike.service.api.schemas import SearchBody
+from lookalike.service.context import Service, deadline_of, service_of
+from lookalike.service.problems import InvalidBody
+
+router = APIRouter()
+
+Reader = Annotated[Principal, needs(Scope.READ)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What a search starts from: a vector, or the bytes of a picture that has to be looked at whole."""
+
+    vector: Vectors | None = None
+    data: bytes | None = None
+    timings: tuple[tuple[str, float], ...] = ()
+
+
+@router.post(
+    "/v1/collections/{collection}/search",
+    tags=["search"],
+    summary="Find pictures that look alike",
+    response_model=None,
+    responses={200: {"model": schemas.SearchReply}},
+    openapi_extra=form_body(
+        {"image": FILE, "query": {"type": "string", "description": "The other fields, as JSON"}},
+        required=["image"],
+        also=SearchBody,
+    ),
+)
+async def search(request: Request, collection: str, principal: Reader) -> Response:
+    """Search by picture, vector, id or URL. The reply says how it was found and whether it is exact."""
+    service = service_of(request)
+    began = time.perf_counter()
+    asked, image = await _asked(request, service)
+    _check_one_start(asked, image)
+    deadline = deadline_of(request)
+    held = await service.threads.run(lambda: service.collections.get(collection), deadline=deadline)
+    start = await _start(asked, image, held, service, deadline)
+    result = await service.threads.run(lambda: _searched(asked, start, held), deadline=deadline)
+    for name, milliseconds in (*start.timings, *result.timings_ms.items()):
+        service.metrics.stage(name, milliseconds / 1000)
+    timings = {**result.timings_ms, **dict(start.timings), "total": (time.perf_counter() - began) * 1000}
+    return answer(_reply(result.reply, asked, timings=timings, collection=collection, principal=principal))
+
+
+async def _asked(request: Request, service: Service) -> tuple[SearchBody, bytes | None]:
+    if media_type(request) != "multipart/form-data":
+        body, _ = await read_json(request, SearchBody)
+        return body, None
+    form = await read_form(request, fields=frozenset({"query"}), max_image_bytes=service.settings.upload_max_bytes)
+    if len(form.pictures) != 1:
+        raise InvalidBody([{"where": "image", "detail": f"expected one picture, got {len(form.pictures)}"}])
+    return parse(form.fields.get("query") or "{}", SearchBody), form.pictures[0].data
+
+
+def _check_one_start(asked: SearchBody, image: bytes | None) -> None:
+    named = {"image": image, "vector": asked.vector, "id": asked.id, "image_url": asked.image_url}
+    starts = [name for name, value in named.items() if value is not None]
+    if len(starts) > 1 or not (starts or asked.more):
+        came = " and ".join(starts) if starts else "none of them"
+        detail = f"expected exactly one of image, vector, id, image_url (or only `more`), got {came}"
+        raise InvalidBody([{"where": "body", "detail": detail}])
+    if asked.opinion is not None and starts not in (["image"], ["id"], ["image_url"]):
+        raise BadQuery("a second opinion looks at pixels: it needs image, id or image_url")
+    if asked.weigh is not None and starts not in (["image"], ["id"], ["image_url"]):
+        raise BadQuery("a search by several models looks at pixels: it needs image, id or image_url")
+    if (asked.opinion or asked.weigh) and (asked.more or asked.less):
+        raise BadQuery("`more` and `less` mix vectors, which a second opinion and several models cannot see")
+    if asked.crop is not None and starts not in (["image"], ["id"], ["image_url"]):
+        raise BadQuery("a crop needs a picture: image, id or image_url")
+
+
+async def _start(
+    asked: SearchBody, image: bytes | None, held: Collection, service: Service, deadline: float | None
+) -> _Start:
+    looks_at_pixels = asked.opinion is not None or asked.weigh is not None
+    if asked.vector is not None:
+        vector = read_vector(
+            asked.vector,
+            model=asked.model,
+            expected_model=held.embedder.card.id,
+            dimension=held.embedder.card.dimension,
+        )
+        service.metrics.embedded("client")
+        return _Start(vector)
+    if asked.image_url is not None:
+        image = await service.threads.run(lambda: _fetched(str(asked.image_url), service), deadline=deadline)
+    if asked.id is not None and (looks_at_pixels or asked.crop is not None):
+        image = await service.threads.run(lambda: held.bytes_of(str(asked.id)), deadline=deadline)
+    if image is None:
+        return _Start()
+    if looks_at_pixels:
+        return _Start(data=image)
+    embedded = await service.embedding.embed(image, held.embedder, crop=_crop(asked), deadline=deadline)
+    service.metrics.embedded("server")
+    timings = (("decode", embedded.decode_ms), ("wait", embedded.wait_ms), ("embed", embedded.embed_ms))
+    return _Start(embedded.vector, timings=timings)
+
+
+def _fetched(url: str, service: Service) -> bytes:
+    from lookalike.images.fetch import fetch
+
+    return fetch(url, max_bytes=service.settings.upload_max_bytes, allow_private=service.settings.allow_private_fetch)
+
+
+def _crop(asked: SearchBody) -> Crop | None:
+    if asked.crop is None:
+        return None
+    x, y, width, height = asked.crop
+    return Crop(x, y, width, height, relative=True)
+
+
+def _searched(asked: SearchBody, start: _Start, held: Collection) -> SearchResult:
+    known = {"local", *(model.name for model in held.models())} if asked.opinion is not None else set()
+    if asked.opinion is not None and asked.opinion not in known:
+        raise BadQuery(f"expected one of {', '.join(sorted(known))} as the second opinion, got {asked.opinion!r}")
+    query: bytes | Vectors
+    if start.data is not None:
+        query = start.data
+    else:
+        more = [*asked.more, *([asked.id] if asked.id is not None and start.vector is None else [])]
+        query = held.mixed(start.vector, more=more, less=asked.less)
+    return held.search(
+        query,
+        k=asked.k + asked.offset,
+        where=asked.filter,
+        crop=_crop(asked) if start.data is not None else None,
+        recall=asked.recall,
+        collapse=asked.collapse,
+        model=asked.weigh,
+        opinion=asked.opinion,
+        min_confidence=asked.min_confidence,
+    )
+
+
+def _reply(
+    reply: Reply, asked: SearchBody, *, timings: dict[str, float], collection: str, principal: Principal
+) -> dict[str, Any]:
+    hits = reply.hits[asked.offset :]
+    if not asked.explain:
+        hits = tuple(replace(hit, reason="") for hit in hits) if asked.opinion else hits
+    found = {
+        "hits": [hit_json(hit, collection=collection, principal=principal, model=reply.model) for hit in hits],
+        "plan": reply.plan,
+        "exact": reply.exact,
+        "scanned": reply.scanned,
+        "total_matching": reply.total_matching,
+        "timings_ms": {name: round(value, 3) for name, value in timings.items()},
+        "model": reply.model,
+        "cached": reply.cached,
+        "sure": reply.sure,
+        "index": index_json(reply.index),
+        "has_more": len(reply.hits) == asked.k + asked.offset < reply.total_matching,
+    }
+    return {**found, "explanation": _explanation(reply)} if asked.explain else found
+
+
+def _explanation(reply: Reply) -> str:
+    certainty = "nothing nearer can have been missed" if reply.exact else f"measured recall {reply.index.recall:.3f}"
+    return (
+        f"{reply.plan}: {reply.scanned} of {reply.index.count} pictures compared, "
+        f"{reply.total_matching} pass the filter, {certainty}"
+    )

@@ -1,0 +1,201 @@
+"""Direct uploads: where to put the bytes, and what becomes of them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from lookalike.core.errors import NotFound
+from lookalike.ledger.base import Upload, UploadState
+from lookalike.objects.direct.base import PresignedPut
+from lookalike.service.access.dependencies import needs
+from lookalike.service.access.principal import Principal, Scope
+from lookalike.service.api import schemas
+from lookalike.service.api.answers import answer, time_text
+from lookalike.service.api.bodies import read_json, read_vector
+from lookalike.service.api.describing import json_body
+from lookalike.service.api.idempotency import once
+from lookalike.service.api.schemas import CompleteBody, UploadBody
+from lookalike.service.context import Service, service_of
+from lookalike.service.problems import TooLarge
+from lookalike.worker.completing import complete
+
+router = APIRouter()
+
+Writer = Annotated[Principal, needs(Scope.WRITE)]
+UploadId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+_ALL = "/v1/collections/{collection}/uploads"
+_ONE = "/v1/collections/{collection}/uploads/{upload_id}"
+_BROWSERS = (("edge", "Edg/"), ("firefox", "Firefox/"), ("chrome", "Chrome/"), ("safari", "Safari/"))
+
+
+@router.post(
+    _ALL,
+    tags=["uploads"],
+    summary="Ask where to put bytes",
+    response_model=None,
+    status_code=201,
+    responses={201: {"model": schemas.Upload}},
+    openapi_extra=json_body(UploadBody),
+)
+async def ask(request: Request, collection: str, principal: Writer) -> Response:
+    """The bytes then go straight to storage, at the address given, with exactly the headers given."""
+    service = service_of(request)
+    body, digest = await read_json(request, UploadBody)
+    if body.size_bytes > service.settings.upload_max_bytes:
+        raise TooLarge(f"expected at most {service.settings.upload_max_bytes} bytes, got {body.size_bytes} announced")
+    await service.threads.run(lambda: service.collections.get(collection))
+
+    async def act() -> Response:
+        upload = _new(body, collection, principal, service, browser=browser_of(request))
+        put = service.collections.uploads(collection).presign(
+            upload.id,
+            size_bytes=upload.size_bytes,
+            content_type=upload.content_type,
+            sha256=upload.sha256,
+            expires_at=upload.expires_at,
+        )
+        await service.threads.run(lambda: service.ledger.add_upload(upload))
+        return answer(upload_json(upload, put=put), status=201, headers={"Location": f"{request.url.path}/{upload.id}"})
+
+    return await once(request, principal, service, digest=digest, act=act)
+
+
+@router.get(
+    _ONE,
+    tags=["uploads"],
+    summary="How an upload stands",
+    response_model=None,
+    responses={200: {"model": schemas.Upload}},
+)
+async def look(request: Request, collection: str, upload_id: UploadId, principal: Writer) -> Response:
+    """Only who asked for it, and `admin`, can see it."""
+    return answer(upload_json(await _own(request, collection, upload_id, principal)))
+
+
+@router.delete(_ONE, tags=["uploads"], summary="Give an upload up", status_code=204, response_model=None)
+async def give_up(request: Request, collection: str, upload_id: UploadId, principal: Writer) -> Response:
+    """One that waits is dropped, with its bytes; one that was completed stays (409)."""
+    service = service_of(request)
+    upload = await _own(request, collection, upload_id, principal)
+    gone = replace(upload, state=UploadState.EXPIRED, code="given_up")
+    waiting = (UploadState.WAITING, UploadState.EXPIRED)
+    await service.threads.run(lambda: service.ledger.advance_upload(gone, only_from=waiting))
+    await service.threads.run(lambda: service.collections.uploads(collection).discard(upload_id))
+    return Response(status_code=204)
+
+
+@router.post(
+    _ONE + "/complete",
+    tags=["uploads"],
+    summary="Say that the bytes are there",
+    response_model=None,
+    responses={200: {"model": schemas.Completed}},
+    openapi_extra=json_body(CompleteBody),
+)
+async def finish(request: Request, collection: str, upload_id: UploadId, principal: Writer) -> Response:
+    """With a vector the picture can be found at once, as provisional, until a worker has embedded it from storage."""
+    service = service_of(request)
+    body, digest = await read_json(request, CompleteBody)
+    await _own(request, collection, upload_id, principal)
+
+    async def act() -> Response:
+        done = await service.threads.run(lambda: _completed(body, collection, upload_id, principal, service))
+        return answer(done)
+
+    return await once(request, principal, service, digest=digest, act=act)
+
+
+def _completed(
+    body: CompleteBody, collection: str, upload_id: str, principal: Principal, service: Service
+) -> dict[str, Any]:
+    held = service.collections.get(collection)
+    card = held.embedder.card
+    vector = None
+    if body.vector is not None:
+        vector = read_vector(body.vector, model=body.model, expected_model=card.id, dimension=card.dimension)
+        service.metrics.embedded("client")
+    done = complete(
+        upload_id,
+        ledger=service.ledger,
+        queue=service.queue,
+        collection=held,
+        uploads=service.collections.uploads(collection),
+        owner=_owner(service, upload_id, principal),
+        sha256=body.sha256,
+        vector=vector,
+        model=body.model,
+        metadata=body.metadata,
+    )
+    return {"id": upload_id, "state": str(done.state), "image_id": done.image_id, "job_id": done.job_id}
+
+
+def _owner(service: Service, upload_id: str, principal: Principal) -> str:
+    return service.ledger.upload(upload_id).owner if principal.may(Scope.ADMIN) else principal.name
+
+
+async def _own(request: Request, collection: str, upload_id: str, principal: Principal) -> Upload:
+    service = service_of(request)
+    await service.threads.run(lambda: service.collections.get(collection))
+    upload = await service.threads.run(lambda: service.ledger.upload(upload_id))
+    theirs = upload.owner != principal.name and not principal.may(Scope.ADMIN)
+    if upload.collection != collection or theirs:
+        raise NotFound(f"there is no upload {upload_id}")
+    return upload
+
+
+def _new(body: UploadBody, collection: str, principal: Principal, service: Service, *, browser: str) -> Upload:
+    now = time.time()
+    return Upload(
+        id=secrets.token_hex(16),
+        collection=collection,
+        owner=principal.name,
+        state=UploadState.WAITING,
+        size_bytes=body.size_bytes,
+        content_type=body.content_type,
+        sha256=body.sha256,
+        name=re.sub(r"[\x00-\x1f\x7f]", "", body.name.rpartition("/")[2]),
+        created_at=now,
+        expires_at=now + service.settings.upload_expires_s,
+        browser=browser,
+    )
+
+
+def browser_of(request: Request) -> str:
+    """The family of the client's browser, for metrics."""
+    agent = request.headers.get("user-agent", "")
+    return next((name for name, mark in _BROWSERS if mark in agent), "other")
+
+
+def upload_json(upload: Upload, *, put: PresignedPut | None = None) -> dict[str, Any]:
+    """An upload as the API says it."""
+    return {
+        "id": upload.id,
+        "collection": upload.collection,
+        "state": str(upload.state),
+        "name": upload.name,
+        "size_bytes": upload.size_bytes,
+        "content_type": upload.content_type,
+        "sha256": upload.sha256,
+        "created_at": time_text(upload.created_at),
+        "expires_at": time_text(upload.expires_at),
+        "image_id": upload.image_id,
+        "job_id": upload.job_id,
+        "distance": upload.distance,
+        "code": upload.code or None,
+        "detail": upload.detail or None,
+        "put": None
+        if put is None
+        else {
+            "method": put.method,
+            "url": put.url,
+            "headers": dict(put.headers),
+            "expires_at": time_text(put.expires_at),
+        },
+    }

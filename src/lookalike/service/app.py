@@ -1,0 +1,171 @@
+"""The application: the parts wired, the routes added, the edge around them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import threading
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from lookalike.core.errors import StorageFailed
+from lookalike.images.limits import DEFAULT_LIMITS
+from lookalike.ledger.sqlite import SqliteLedger
+from lookalike.queue.sqlite import SqliteQueue
+from lookalike.service.access.access import check_binding, open_access
+from lookalike.service.api import (
+    collections,
+    contents,
+    embeddings,
+    images,
+    jobs,
+    models,
+    operations,
+    search,
+    session,
+    storage,
+    uploads,
+)
+from lookalike.service.api.documents import add_document
+from lookalike.service.api.hits import hit_json
+from lookalike.service.batching import Embedding
+from lookalike.service.collections import Collections
+from lookalike.service.context import Service
+from lookalike.service.edge import edge
+from lookalike.service.health import Health
+from lookalike.service.housework import Housework
+from lookalike.service.metrics import Metrics
+from lookalike.service.page_files import add_page
+from lookalike.service.problems import add_problem_handlers
+from lookalike.service.stream.routes import stream_router
+from lookalike.service.threads import Threads
+from lookalike.service.thumbnails import Thumbnails
+from lookalike.settings.service import ServiceSettings
+
+SIGNING_KEY = "signing.key"
+SEARCH_THREADS = 8
+WAITING = 256
+
+_ROUTERS = (
+    operations.router,
+    session.router,
+    collections.router,
+    search.router,
+    images.router,
+    contents.router,
+    uploads.router,
+    storage.router,
+    jobs.router,
+    embeddings.router,
+    models.router,
+)
+
+
+def make_app(settings: ServiceSettings) -> ASGIApp:
+    """The whole service as one ASGI application.
+
+    Raises:
+        BadInput: when it would be open to others than this machine without credentials.
+        StorageFailed: when its folder cannot be used.
+    """
+    check_binding(settings)
+    service = wire(settings)
+    return edge(application(service), settings=settings, metrics=service.metrics, health=service.health)
+
+
+def application(service: Service) -> FastAPI:
+    """The routes, without the edge."""
+    app = FastAPI(
+        title="Lookalike", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lambda _: _lifespan(service)
+    )
+    app.state.service = service
+    add_problem_handlers(app)
+    for router in _ROUTERS:
+        app.include_router(router)
+    app.include_router(stream_router(hit_json=hit_json))
+    add_document(app)
+    add_page(app, service.settings.page)
+    return app
+
+
+def wire(settings: ServiceSettings) -> Service:
+    """Make the parts of one process."""
+    home = settings.home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        secret = _secret(home / SIGNING_KEY)
+    except OSError as error:
+        raise StorageFailed(f"the service's folder {home} cannot be used: {error.strerror or error}") from error
+    ledger = SqliteLedger(home / "ledger.sqlite")
+    queue = SqliteQueue(home / "queue.sqlite")
+    metrics, health = Metrics(), Health()
+    service = Service(
+        settings=settings,
+        collections=Collections(named=dict(settings.collections), home=home, secret=secret),
+        queue=queue,
+        ledger=ledger,
+        access=open_access(settings, ledger),
+        embedding=Embedding(
+            threads=settings.embed_threads,
+            waiting=settings.embed_waiting,
+            batch_size=settings.batch_size,
+            window_ms=settings.batch_window_ms,
+            limits=DEFAULT_LIMITS,
+            observe=metrics,
+        ),
+        threads=Threads(threads=SEARCH_THREADS, waiting=WAITING),
+        thumbnails=Thumbnails(),
+        metrics=metrics,
+        health=health,
+    )
+    _watch(service)
+    return service
+
+
+def _watch(service: Service) -> None:
+    health = service.health
+    health.add("queue", lambda: service.queue.facts() and None)
+    health.add("ledger", lambda: service.ledger.sweep(0.0))
+    for name in service.settings.collections:
+        health.add(f"collection {name}", partial(_opens, service.collections, name))
+    health.saturated("embedding", lambda: service.embedding.saturated)
+    health.saturated("threads", lambda: service.threads.saturated)
+
+
+def _opens(collections: Collections, name: str) -> None:
+    collections.get(name)
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(service: Service) -> AsyncIterator[None]:
+    stop = threading.Event()
+    housework = Housework(service)
+    if service.settings.run_worker:
+        housework.start(stop)
+    try:
+        yield
+    finally:
+        stop.set()
+        await service.embedding.close()
+        await service.threads.close()
+        closings: list[Callable[[], None]] = [housework.join, service.collections.close]
+        for close in (*closings, service.queue.close, service.ledger.close):
+            close()
+
+
+def _secret(path: Path) -> bytes:
+    """What signs the URLs of uploads: made once, the same for all processes and after a restart."""
+    with contextlib.suppress(FileExistsError):
+        fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(secrets.token_bytes(32))
+        try:
+            os.link(fresh, path)  # whole or not at all, and never over another's
+        finally:
+            fresh.unlink()
+    return path.read_bytes()

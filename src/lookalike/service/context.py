@@ -1,0 +1,61 @@
+"""What the routes work with: the parts of one process of the service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request, WebSocket
+
+from lookalike.ledger.base import Ledger
+from lookalike.queue.base import Queue
+from lookalike.service.access.access import Access
+from lookalike.service.batching import Embedding
+from lookalike.service.collections import Collections
+from lookalike.service.health import Health
+from lookalike.service.metrics import Metrics
+from lookalike.service.threads import Threads
+from lookalike.service.thumbnails import Thumbnails
+from lookalike.settings.service import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Service:
+    """Wired by `lookalike.service.app`; handlers find it with `service_of`.
+
+    Attributes:
+        settings: what was set.
+        collections: those that are served.
+        queue: work for later.
+        ledger: uploads, idempotency keys, tickets.
+        access: who may do what.
+        embedding: pictures become vectors, several at a time.
+        threads: where everything else that takes time is done.
+        thumbnails: small versions, kept.
+        metrics: figures.
+        health: how the parts do.
+    """
+
+    settings: ServiceSettings
+    collections: Collections
+    queue: Queue
+    ledger: Ledger
+    access: Access
+    embedding: Embedding
+    threads: Threads
+    thumbnails: Thumbnails
+    metrics: Metrics
+    health: Health
+
+
+def service_of(connection: Request | WebSocket) -> Service:
+    """The parts, for a handler."""
+    service = connection.app.state.service
+    if not isinstance(service, Service):
+        raise TypeError("the application was made without lookalike.service.app.make_app")
+    return service
+
+
+def deadline_of(request: Request) -> float | None:
+    """When the caller stops waiting, on the monotonic clock in seconds."""
+    deadline = request.scope.get("state", {}).get("deadline")
+    return float(deadline) if deadline is not None else None

@@ -1,0 +1,81 @@
+"""What one process of the service does beside answering: the queue's jobs, and sweeping."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from functools import partial
+
+from lookalike.core.errors import LookalikeError
+from lookalike.service.context import Service
+from lookalike.service.leader import Leader
+from lookalike.worker.uploads import sweep_uploads, verify_handler
+from lookalike.worker.worker import Worker
+
+SWEEP_EVERY_S = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+class Housework:
+    """Runs on threads of one process at a time: several may be started, one leads.
+
+    Args:
+        service: the parts.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._threads: list[threading.Thread] = []
+
+    def start(self, stop: threading.Event) -> None:
+        """Begin, once this process leads; until `stop` is set."""
+        thread = threading.Thread(target=self._lead, args=(stop,), name="lookalike-housework", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def join(self) -> None:
+        """Wait until the job in hand is done."""
+        for thread in self._threads:
+            thread.join(timeout=self._service.settings.drain_s)
+
+    def _lead(self, stop: threading.Event) -> None:
+        with Leader(self._service.settings.home / "leader.lock").lead(stop) as leads:
+            if not leads:
+                return
+            sweeping = threading.Thread(target=self._sweep, args=(stop,), name="lookalike-sweep", daemon=True)
+            sweeping.start()
+            self._worker().run(stop)
+            sweeping.join()
+
+    def _worker(self) -> Worker:
+        service, settings = self._service, self._service.settings
+        handler = verify_handler(
+            ledger=service.ledger,
+            collection_of=service.collections.get,
+            uploads_of=service.collections.uploads,
+            keep_below=settings.keep_below,
+            quarantine_above=settings.quarantine_above,
+            observe=service.metrics.upload_verified,
+        )
+        return Worker(service.queue, {"verify_upload": handler}, name=f"service-{os.getpid()}")
+
+    def _sweep(self, stop: threading.Event) -> None:
+        service = self._service
+        steps = (
+            service.ledger.sweep,
+            service.queue.sweep,
+            partial(_sweep_uploads, service),
+        )
+        while not stop.wait(SWEEP_EVERY_S):
+            for step in steps:
+                try:
+                    step(time.time())
+                except LookalikeError as error:
+                    _log.warning("sweeping failed and is tried again in a minute: %s", error)
+
+
+def _sweep_uploads(service: Service, now: float) -> None:
+    sweep_uploads(service.ledger, service.collections.uploads, now)

@@ -1,0 +1,169 @@
+"""Errors become problem replies (RFC 9457): one table, and the handlers that use it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from lookalike.core.errors import (
+    AccessDenied,
+    BadInput,
+    Busy,
+    CollectionError,
+    Conflict,
+    DeadlineExceeded,
+    Locked,
+    LookalikeError,
+    ModelUnavailable,
+    NoCollection,
+    NotAllowed,
+    NotFound,
+    NotIndexed,
+    RateLimited,
+    ReadOnly,
+    ServiceDown,
+    StorageFailed,
+)
+from lookalike.service.edge.problem_body import problem_response
+from lookalike.service.edge.request_id import current_request_id
+
+_log = logging.getLogger(__name__)
+
+STATUS: tuple[tuple[type[LookalikeError], int, str], ...] = (
+    (NotAllowed, 403, "Not allowed"),
+    (AccessDenied, 401, "Not authenticated"),
+    (NoCollection, 404, "Not found"),
+    (NotIndexed, 404, "Not found"),
+    (NotFound, 404, "Not found"),
+    (Conflict, 409, "Conflict"),
+    (RateLimited, 429, "Too many requests"),
+    (Busy, 503, "Busy"),
+    (Locked, 503, "Busy"),
+    (DeadlineExceeded, 504, "Too late"),
+    (BadInput, 422, "Cannot be used"),
+    (ReadOnly, 503, "Cannot be written"),
+    (StorageFailed, 503, "Storage failed"),
+    (ServiceDown, 503, "A part is down"),
+    (ModelUnavailable, 503, "A part is down"),
+    (CollectionError, 422, "Cannot be used"),
+    (LookalikeError, 500, "Failed"),
+)
+"""The first class that fits gives status and title."""
+
+MALFORMED = "malformed"
+"""The code of a body that is no JSON, or no form, at all."""
+
+
+class Malformed(BadInput):
+    """A body that cannot be read at all."""
+
+    code = MALFORMED
+
+
+class UnsupportedMediaType(BadInput):
+    """A body of a type that is not taken here."""
+
+    code = "unsupported_media_type"
+
+
+class TooLarge(BadInput):
+    """More than is taken here."""
+
+    code = "too_large"
+
+
+class InvalidBody(BadInput):
+    """A body that does not fit.
+
+    Args:
+        errors: where, and what was expected.
+    """
+
+    code = "invalid"
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        first = errors[0] if errors else {"where": "body", "detail": "does not fit"}
+        super().__init__(f"{first['where']}: {first['detail']}")
+        self.errors = errors
+
+
+_OWN: tuple[tuple[type[LookalikeError], int, str], ...] = (
+    (Malformed, 400, "Malformed"),
+    (UnsupportedMediaType, 415, "Unsupported media type"),
+    (TooLarge, 413, "Too large"),
+    (InvalidBody, 422, "Does not fit"),
+)
+
+
+def problem(error: LookalikeError) -> Response:
+    """The reply that an error becomes."""
+    status, title = next((status, title) for kind, status, title in (*_OWN, *STATUS) if isinstance(error, kind))
+    if isinstance(error, Conflict) and error.code == "idempotency_mismatch":
+        status, title = 422, "Cannot be used"
+    if status >= 500 and not isinstance(error, Busy | Locked | DeadlineExceeded):
+        _log.error("a request failed: %s", error, exc_info=error)
+    return problem_response(
+        status,
+        code=error.code,
+        title=title,
+        detail=_shown(error, status),
+        request_id=current_request_id(),
+        headers=_headers(error, status),
+        errors=error.errors if isinstance(error, InvalidBody) else None,
+    )
+
+
+def _shown(error: LookalikeError, status: int) -> str:
+    """What the caller is told: of failures on our side no paths and no inner words."""
+    told = {500: "an error that should not be; the log has it under the request's id", 503: "try again in a moment"}
+    return told[status] if status in told and not isinstance(error, Busy) else str(error)
+
+
+def _headers(error: LookalikeError, status: int) -> Mapping[str, str]:
+    if status == 401:
+        return {"WWW-Authenticate": 'Bearer realm="lookalike"'}
+    if status in (429, 503):
+        wait = error.retry_after_s if isinstance(error, Busy) else 1.0
+        return {"Retry-After": str(max(1, math.ceil(wait)))}
+    return {}
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Have an application answer errors with problems."""
+    app.add_exception_handler(LookalikeError, _on_own)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+
+
+async def _on_own(request: Request, error: Exception) -> Response:
+    return problem(error if isinstance(error, LookalikeError) else LookalikeError(str(error)))
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = str(error.detail) if isinstance(error, HTTPException) else "failed"
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    code = {404: "not_found", 405: "method_not_allowed", 400: MALFORMED}.get(status, "http_error")
+    return problem_response(
+        status, code=code, title=detail, detail=detail, request_id=current_request_id(), headers=headers
+    )
+
+
+async def _on_validation(request: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    return problem(InvalidBody(errors_of(found)))
+
+
+def errors_of(found: object) -> list[dict[str, str]]:
+    """Pydantic's errors as `where` and `detail`, without the input that was wrong."""
+    listed = found if isinstance(found, list | tuple) else []
+    return [
+        {"where": ".".join(map(str, one.get("loc", ()))) or "body", "detail": str(one.get("msg", ""))[:300]}
+        for one in listed[:20]
+    ]
