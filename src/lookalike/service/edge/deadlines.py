@@ -1,0 +1,104 @@
+"""How long the caller waits: known to the handlers, and kept even where one forgets it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lookalike.service.edge.refusing import Refusal, refuse, refused
+
+HEADER = "X-Timeout-Ms"
+LONGEST_MS = 60_000
+
+
+class Deadlines:
+    """Sets `scope["state"]["deadline"]`, on the monotonic clock in seconds, and answers 504 when it has passed.
+
+    A client that says `X-Timeout-Ms` waits so long from the beginning of its request. For one that does not, the time
+    begins again with each part of its body, so that a large upload may take as long as it needs. A reply that has
+    begun is not cut off, and WebSockets have no deadline.
+
+    Args:
+        app: what it stands before.
+        default_ms: of a request that says nothing.
+    """
+
+    def __init__(self, app: ASGIApp, *, default_ms: int) -> None:
+        self.app = app
+        self.default_ms = default_ms
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        said = headers.get(HEADER)
+        timeout_ms = self.default_ms if said is None else _parsed(said)
+        if timeout_ms is None:
+            detail = f"expected {HEADER} to be a whole number, 1 to {LONGEST_MS}"
+            await refuse(Refusal(422, "bad_input", "Cannot be used", detail), scope, receive, send)
+            return
+        watched = _Watched(self.app, scope, timeout_s=timeout_ms / 1000, renewed=said is None)
+        await watched.serve(receive, send)
+
+
+class _Watched:
+    """One request, and the clock that runs while it is answered."""
+
+    def __init__(self, app: ASGIApp, scope: Scope, *, timeout_s: float, renewed: bool) -> None:
+        self._app = app
+        self._scope = scope
+        self._timeout_s = timeout_s
+        self._renewed = renewed  # whether each part of the body that comes sets the clock back
+        self._limit = asyncio.timeout(None)
+        self._started = False
+
+    async def serve(self, receive: Receive, send: Send) -> None:
+        try:
+            async with self._limit:
+                self._set_clock()
+                await self._app(
+                    self._scope, self._receiving(receive) if self._renewed else receive, self._sending(send)
+                )
+        except TimeoutError:
+            if not self._limit.expired():
+                raise
+            if not self._started:
+                detail = f"it could not be answered in {self._timeout_s * 1000:.0f} ms"
+                await refused(Refusal(504, "deadline_exceeded", "Too late", detail))(self._scope, receive, send)
+
+    def _set_clock(self) -> None:
+        self._scope.setdefault("state", {})["deadline"] = time.monotonic() + self._timeout_s
+        if not self._started and not self._limit.expired():
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
+
+    def _receiving(self, receive: Receive) -> Receive:
+        async def receive_body() -> Message:
+            message = await receive()
+            if self._renewed:
+                self._renewed = message.get("more_body", False)
+                self._set_clock()
+            return message
+
+        return receive_body
+
+    def _sending(self, send: Send) -> Send:
+        async def send_reply(message: Message) -> None:
+            if not self._started:
+                self._started = True
+                if not self._limit.expired():
+                    self._limit.reschedule(None)
+            await send(message)
+
+        return send_reply
+
+
+def _parsed(text: str) -> int | None:
+    if not (text.isascii() and text.isdigit() and len(text) <= 6):
+        return None
+    timeout_ms = int(text)
+    return timeout_ms if 1 <= timeout_ms <= LONGEST_MS else None

@@ -1,0 +1,86 @@
+"""Headers that tell a browser what a page of ours may do, and what others may do with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SCRIPTS = ("'self'", "'wasm-unsafe-eval'")
+"""Our own files, and WebAssembly; nothing inline, no `eval`."""
+
+FIXED = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
+    # The three by which a page is isolated, without which WebAssembly gets no threads.
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+HSTS = "max-age=31536000"
+
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+_LOCAL = ("localhost", "127.0.0.1", "[::1]")
+
+
+def content_security_policy(host: str | None = None, *, scripts: Sequence[str] = SCRIPTS) -> str:
+    """Write a Content-Security-Policy.
+
+    A reply that carries one of its own keeps it: a page of documentation may name the hash of its inline script in
+    `scripts`.
+
+    Args:
+        host: name and port by which the client reached us, for the WebSockets of browsers that do not count them as
+            `'self'`; None, or one that is no host, names none.
+        scripts: sources of scripts.
+    """
+    sockets = f" ws://{host} wss://{host}" if host is not None and _HOST.fullmatch(host) else ""
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"script-src {' '.join(scripts)}",
+            "worker-src 'self' blob:",
+            "img-src 'self' blob: data:",
+            f"connect-src 'self'{sockets}",
+            "style-src 'self'",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+            "form-action 'self'",
+        )
+    )
+
+
+class SecurityHeaders:
+    """Adds them to every reply; those that the application set itself stay."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        host = Headers(scope=scope).get("host")
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add(MutableHeaders(scope=message), host=host, secure=scope.get("scheme") == "https")
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def _add(headers: MutableHeaders, *, host: str | None, secure: bool) -> None:
+    for name, value in FIXED.items():
+        headers.setdefault(name, value)
+    headers.setdefault("Content-Security-Policy", content_security_policy(host))
+    if "json" in headers.get("content-type", ""):
+        headers.setdefault("Cache-Control", "no-store")
+    if secure and host is not None and not host.startswith(_LOCAL):
+        headers.setdefault("Strict-Transport-Security", HSTS)

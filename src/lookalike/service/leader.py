@@ -1,0 +1,54 @@
+"""Of several processes one leads, and does what only one should do: a lock file says which."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lookalike.core.errors import StorageFailed
+
+RETRY_S = 1.0
+
+
+class Leader:
+    """The right to lead. It ends with the process, however that dies; then another gets it.
+
+    Args:
+        path: of the lock file, the same for all.
+        retry_s: how long after which one that does not lead tries again.
+    """
+
+    def __init__(self, path: Path, *, retry_s: float = RETRY_S) -> None:
+        self._path = path
+        self._retry_s = retry_s
+
+    @contextmanager
+    def lead(self, stop: threading.Event) -> Iterator[bool]:
+        """Wait until this process leads, and lead during the block; False where `stop` was set before.
+
+        Raises:
+            StorageFailed: when the lock file cannot be written.
+        """
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageFailed(f"{self._path}: the lock file cannot be written ({error.strerror})") from error
+        try:
+            while not (leads := self._taken(descriptor)) and not stop.wait(self._retry_s):
+                pass
+            yield leads
+        finally:
+            os.close(descriptor)  # which lets go of the lock
+
+    def _taken(self, descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise StorageFailed(f"{self._path}: the file system does not lock ({error.strerror})") from error
+        return True
