@@ -36,6 +36,11 @@ class UploadState(StrEnum):
     EXPIRED = "expired"
     """Never completed in time."""
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self not in (UploadState.WAITING, UploadState.PROVISIONAL, UploadState.QUEUED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
@@ -101,6 +106,7 @@ class Ledger(Protocol):
 
         Raises:
             Conflict: when there is one of that id.
+            BadInput: when its metadata are no JSON.
         """
         ...
 
@@ -119,7 +125,8 @@ class Ledger(Protocol):
             the record as it is now.
         Raises:
             NotFound: when there is none.
-            Conflict: when it stands in another state; nothing is changed then.
+            Conflict: `upload_state` when it stands in another state; nothing is changed then.
+            BadInput: when its metadata are no JSON.
         """
         ...
 
@@ -148,11 +155,11 @@ class Ledger(Protocol):
         ...
 
     def finish(self, key: str, reply: KeptReply) -> None:
-        """Keep the reply of what was begun."""
+        """Keep the reply of what was begun; the first one stays, and nothing is kept where nothing was begun."""
         ...
 
     def abandon(self, key: str) -> None:
-        """Forget what was begun, so that it may be tried again. Idempotent."""
+        """Forget what was begun, so that it may be tried again; a reply that is kept stays. Idempotent."""
         ...
 
     def put_ticket(self, digest: str, *, principal: str, expires_at: float) -> None:

@@ -183,7 +183,7 @@ class SqliteQueue:
         self, after: int, *, collections: Several[str] | None = None, limit: int = 200
     ) -> tuple[Sequence[Event], int]:
         """What happened after an event, oldest first, and the number of the newest that is no longer kept."""
-        asked = {"after": min(after, _LARGEST), "collections": _among(collections), "limit": max(0, limit)}
+        asked = {"after": min(max(0, after), _LARGEST), "collections": _among(collections), "limit": max(0, limit)}
         with self._file.reading() as connection:
             (oldest,) = connection.execute("SELECT min(seq) FROM events").fetchone()
             rows = connection.execute(_EVENTS, asked)

@@ -1,0 +1,148 @@
+"""The ledger that keeps everything in one SQLite file, shared by several processes."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from collections.abc import Collection as Several
+from pathlib import Path
+
+from lookalike.core.errors import Conflict, NotFound
+from lookalike.core.sqlite_file import SqliteFile
+from lookalike.ledger.base import KeptReply, Upload, UploadState
+from lookalike.ledger.idempotency import reply_again
+from lookalike.ledger.sqlite import tables
+from lookalike.ledger.storable import KEPT_ENDED_S, headers_json, storable_key, upload_json
+
+_ADD_UPLOAD = """
+    INSERT INTO uploads (id, collection, state, ended, expires_at, changed_at, record)
+    VALUES (:id, :collection, :state, :ended, :expires_at, :changed_at, :record)
+    ON CONFLICT (id) DO NOTHING"""
+_CHANGE_UPLOAD = """
+    UPDATE uploads SET collection = :collection, state = :state, ended = :ended, expires_at = :expires_at,
+        changed_at = :changed_at, record = :record
+    WHERE id = :id"""
+_UPLOADS = """
+    SELECT record FROM uploads WHERE collection = :collection AND (:state IS NULL OR state = :state)
+    ORDER BY number DESC LIMIT :limit"""
+_EXPIRED = "SELECT record FROM uploads WHERE state = 'waiting' AND expires_at <= ? ORDER BY number LIMIT ?"
+_BEGIN = "INSERT OR REPLACE INTO begun (key, body_hash, begun_at, expires_at) VALUES (?, ?, ?, ?)"
+_FINISH = "UPDATE begun SET status = ?, headers = ?, body = ? WHERE key = ? AND status IS NULL"
+_PUT_TICKET = "INSERT OR REPLACE INTO tickets (digest, principal, expires_at) VALUES (?, ?, ?)"
+
+
+class SqliteLedger:
+    """See `lookalike.ledger.base.Ledger`. What is decided by what is there is decided under the file's write lock.
+
+    Args:
+        path: of the file; made where there is none.
+        clock: Unix time in seconds; says when an upload ended.
+    Raises:
+        FormatTooNew: when a newer version wrote the file.
+        StorageFailed: when the file is something else, broken, or cannot be made; so does every method.
+        ReadOnly, Locked: when it cannot be written, or other processes keep it for too long; so does every method.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._file = SqliteFile(path, what="ledger", application_id=tables.APPLICATION_ID, migrations=tables.MIGRATIONS)
+
+    def add_upload(self, upload: Upload) -> None:
+        """Remember a new upload."""
+        row = self._row(upload)
+        with self._file.writing() as connection:
+            if connection.execute(_ADD_UPLOAD, row).rowcount == 0:
+                raise Conflict(f"there is an upload {upload.id!r} already")
+
+    def upload(self, upload_id: str) -> Upload:
+        """Look one up."""
+        with self._file.reading() as connection:
+            return _known(connection, upload_id)
+
+    def advance_upload(self, upload: Upload, *, only_from: Several[UploadState]) -> Upload:
+        """Put a changed record in the place of the old one, in one step, if that stands in one of the states given."""
+        row = self._row(upload)
+        with self._file.writing() as connection:
+            state = _known(connection, upload.id).state
+            if state not in only_from:
+                raise Conflict(f"the upload {upload.id!r} is {state} already", code="upload_state")
+            connection.execute(_CHANGE_UPLOAD, row)
+            return _known(connection, upload.id)
+
+    def uploads(self, collection: str, *, state: UploadState | None = None, limit: int = 200) -> list[Upload]:
+        """The newest uploads of a collection first."""
+        asked = {"collection": storable_key(collection), "state": state, "limit": max(0, limit)}
+        with self._file.reading() as connection:
+            return [tables.upload_of_row(row) for row in connection.execute(_UPLOADS, asked)]
+
+    def expired_uploads(self, now: float, *, limit: int = 200) -> list[Upload]:
+        """Uploads that still wait though their time is over, oldest first."""
+        with self._file.reading() as connection:
+            return [tables.upload_of_row(row) for row in connection.execute(_EXPIRED, (now, max(0, limit)))]
+
+    def begin(self, key: str, *, body_hash: str, now: float, expires_at: float) -> KeptReply | None:
+        """Begin what an idempotency key stands for, or give the reply that was given; see `Ledger`."""
+        key = storable_key(key)
+        with self._file.writing() as connection:
+            row = connection.execute("SELECT * FROM begun WHERE key = ?", (key,)).fetchone()
+            begun = None if row is None else tables.begun_of_row(row)
+            reply = reply_again(begun, body_hash=body_hash, now=now)
+            if reply is None:
+                connection.execute(_BEGIN, (key, body_hash, now, expires_at))
+        return reply
+
+    def finish(self, key: str, reply: KeptReply) -> None:
+        """Keep the reply of what was begun."""
+        row = (reply.status, headers_json(reply.headers), reply.body, storable_key(key))
+        with self._file.writing() as connection:
+            connection.execute(_FINISH, row)
+
+    def abandon(self, key: str) -> None:
+        """Forget what was begun, so that it may be tried again. Idempotent."""
+        with self._file.writing() as connection:
+            connection.execute("DELETE FROM begun WHERE key = ? AND status IS NULL", (storable_key(key),))
+
+    def put_ticket(self, digest: str, *, principal: str, expires_at: float) -> None:
+        """Keep a ticket: only its SHA-256, and for whom it stands (JSON)."""
+        with self._file.writing() as connection:
+            connection.execute(_PUT_TICKET, (storable_key(digest), principal, expires_at))
+
+    def take_ticket(self, digest: str, *, now: float) -> str | None:
+        """Use a ticket up; None where there is none, or its time is over."""
+        digest = storable_key(digest)
+        with self._file.writing() as connection:
+            ticket = connection.execute("SELECT * FROM tickets WHERE digest = ?", (digest,)).fetchone()
+            if ticket is None:
+                return None
+            connection.execute("DELETE FROM tickets WHERE digest = ?", (digest,))
+        return str(ticket["principal"]) if now < ticket["expires_at"] else None
+
+    def sweep(self, now: float) -> None:
+        """Delete what has expired: keys, tickets, and uploads that ended more than seven days ago."""
+        with self._file.writing() as connection:
+            connection.execute("DELETE FROM begun WHERE expires_at <= ?", (now,))
+            connection.execute("DELETE FROM tickets WHERE expires_at <= ?", (now,))
+            connection.execute("DELETE FROM uploads WHERE ended AND changed_at < ?", (now - KEPT_ENDED_S,))
+
+    def close(self) -> None:
+        """Let go of the file. Idempotent."""
+        self._file.close()
+
+    def _row(self, upload: Upload) -> dict[str, object]:
+        return {
+            "id": storable_key(upload.id),
+            "collection": storable_key(upload.collection),
+            "state": upload.state,
+            "ended": upload.state.ended,
+            "expires_at": upload.expires_at,
+            "changed_at": self._clock(),
+            "record": upload_json(upload),
+        }
+
+
+def _known(connection: sqlite3.Connection, upload_id: str) -> Upload:
+    row = connection.execute("SELECT record FROM uploads WHERE id = ?", (storable_key(upload_id),)).fetchone()
+    if row is None:
+        raise NotFound(f"there is no upload {upload_id!r} (any more)")
+    return tables.upload_of_row(row)

@@ -1,0 +1,47 @@
+"""Uploads and replies as JSON, the same for every engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from lookalike.core.errors import BadInput
+from lookalike.ledger.base import Upload, UploadState
+
+KEPT_ENDED_S = 7 * 24 * 3600.0
+BEGUN_COUNTS_S = 600.0
+"""How long what was begun keeps others waiting, in seconds; then it counts as abandoned."""
+
+
+def upload_json(upload: Upload) -> str:
+    """An upload as compact ASCII JSON.
+
+    Raises:
+        BadInput: when its metadata are no JSON.
+    """
+    try:
+        return json.dumps(asdict(upload), allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadInput(f"expected JSON as the metadata of an upload, got something else: {error}") from error
+
+
+def upload_of(text: str) -> Upload:
+    """What `upload_json` was given.
+
+    Raises:
+        ValueError, TypeError, KeyError: when it is something else.
+    """
+    fields: dict[str, Any] = json.loads(text)
+    return Upload(**{**fields, "state": UploadState(fields["state"])})
+
+
+def headers_json(headers: Mapping[str, str]) -> str:
+    """Headers of a reply as compact ASCII JSON."""
+    return json.dumps(dict(headers), separators=(",", ":"))
+
+
+def storable_key(text: str) -> str:
+    """The text, or, where it is no Unicode text, one that is and that stands for it alone."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
