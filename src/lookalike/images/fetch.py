@@ -41,11 +41,18 @@ class _Answer(NamedTuple):
     location: str | None
 
 
-def fetch(url: str, *, max_bytes: int = 50_000_000, timeout_s: float = 20.0, allow_private: bool = False) -> bytes:
+def fetch(
+    url: str,
+    *,
+    max_bytes: int = 50_000_000,
+    timeout_s: float = 20.0,
+    allow_private: bool = False,
+    redirects: int = _MOST_REDIRECTS,
+) -> bytes:
     """Fetch a URL, trusting neither it nor the server.
 
     The host is looked up once, each of its addresses must be public, and the connection goes to the address that
-    was checked; so again for each of at most three redirects. Proxies of the environment are not used, cookies
+    was checked; so again for each redirect. Proxies of the environment are not used, cookies
     and credentials are not sent.
 
     Args:
@@ -53,20 +60,21 @@ def fetch(url: str, *, max_bytes: int = 50_000_000, timeout_s: float = 20.0, all
         max_bytes: of the body.
         timeout_s: for everything together, from the look-up to the last byte, however slowly they drip.
         allow_private: also fetch from private and loopback addresses.
+        redirects: that are followed.
     Returns:
         the body, not empty.
     Raises:
         FetchRefused: with the reason; the URL in it has lost its query.
     """
     deadline = time.monotonic() + timeout_s
-    for _ in range(_MOST_REDIRECTS + 1):
+    for _ in range(redirects + 1):
         target = _parsed(url)
         with _translated(target, deadline=deadline, timeout_s=timeout_s):
             answer = _ask(target, deadline=deadline, max_bytes=max_bytes, allow_private=allow_private)
         if answer.location is None:
             return answer.body
         url = _joined(url, answer.location)
-    raise FetchRefused(f"{target.shown} redirects more than {_MOST_REDIRECTS} times")
+    raise FetchRefused(f"{target.shown} redirects more than {redirects} times")
 
 
 def _parsed(url: str) -> _Target:

@@ -1,0 +1,133 @@
+"""What a route says to be guarded: FastAPI dependencies, and the same for WebSockets."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import Any, ParamSpec, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
+from fastapi import Request, Security, WebSocket
+from fastapi.security import HTTPBearer
+from starlette.requests import HTTPConnection
+
+from lookalike.core.errors import NotAllowed, NotAuthenticated
+from lookalike.service.access.access import Access
+from lookalike.service.access.loopback import is_welcome_origin, may_ride
+from lookalike.service.access.principal import Principal, Scope
+
+PROTOCOL = "lookalike.v1"
+"""The subprotocol that the server chooses."""
+TICKET_PREFIX = "ticket."
+
+_AT_ONCE = 16
+_described = HTTPBearer(
+    auto_error=False, scheme_name="Credential", description="An API key of this service, or a token (JWT)."
+)
+
+_threads: RunVar[CapacityLimiter | None] = RunVar("threads that wait for access")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def needs(scope: Scope | None = None, *, everywhere: bool = False) -> Any:
+    """A dependency that gives the `Principal`, and counts the request.
+
+    Args:
+        scope: that they must have, in the collection that the path names as `collection`, if it does; None for any.
+        everywhere: their grant must not be bound to collections.
+    Raises:
+        NotAuthenticated, RateLimited, NoCollection, NotAllowed, ServiceDown: from the dependency.
+    """
+    return Security(_guard(scope, everywhere=everywhere), scopes=[] if scope is None else [scope.value])
+
+
+@cache  # a route that says the same twice is guarded, and counted, once
+def _guard(scope: Scope | None, *, everywhere: bool) -> Callable[..., Awaitable[Principal]]:
+    async def principal(request: Request, _: object = Security(_described)) -> Principal:
+        access = _access(request)
+        found = await _known(access, request)
+        await _counted(access, found)
+        _check(access, found, scope, request.path_params.get("collection"), everywhere=everywhere)
+        return found
+
+    return principal
+
+
+async def principal_of_websocket(websocket: WebSocket, scope: Scope, collection: str | None = None) -> Principal:
+    """Who opens a WebSocket, by the ticket that it offers as a subprotocol or by the header; counts it as one request.
+
+    To be called before the connection is accepted.
+
+    Raises:
+        NotAuthenticated, RateLimited, NoCollection, NotAllowed, ServiceDown
+    """
+    access = _access(websocket)
+    origin, host = websocket.headers.get("origin"), websocket.headers.get("host", "")
+    if not is_welcome_origin(origin, host=host, cors_origins=_service(websocket).settings.cors_origins):
+        raise NotAllowed("pages of this origin may not connect")
+    tickets = [offer.removeprefix(TICKET_PREFIX) for offer in _offers(websocket) if offer.startswith(TICKET_PREFIX)]
+    if len(tickets) > 1:
+        raise NotAuthenticated("expected one ticket")
+    if tickets:
+        found = await _in_thread(access.redeem, tickets[0])
+    else:
+        found = await _known(access, websocket)
+    await _counted(access, found)
+    _check(access, found, scope, collection)
+    return found
+
+
+async def _known(access: Access, connection: HTTPConnection) -> Principal:
+    headers = connection.headers.getlist("authorization")
+    if len(headers) > 1:
+        raise NotAuthenticated("expected one Authorization header")
+    if access.is_open_to_loopback and not may_ride(connection.headers, _service(connection).settings):
+        raise NotAuthenticated("no credentials are configured, so only this machine itself is let in, by its own name")
+    client = connection.client.host if connection.client is not None else ""
+    given = headers[0] if headers else None
+    if access.waits:
+        return await _in_thread(lambda: access.authenticate(given, client=client))
+    return access.authenticate(given, client=client)
+
+
+async def _counted(access: Access, principal: Principal) -> None:
+    if access.waits:
+        await _in_thread(access.count, principal)
+    else:
+        access.count(principal)
+
+
+def _check(
+    access: Access, principal: Principal, scope: Scope | None, collection: str | None, *, everywhere: bool = False
+) -> None:
+    if everywhere and principal.collections is not None:
+        raise NotAllowed("this needs a grant that is not bound to collections")
+    if scope is not None:
+        access.check(principal, scope, collection)
+
+
+def _offers(websocket: WebSocket) -> list[str]:
+    return [
+        offer.strip() for header in websocket.headers.getlist("sec-websocket-protocol") for offer in header.split(",")
+    ]
+
+
+def _service(connection: HTTPConnection) -> Any:
+    return connection.app.state.service
+
+
+def _access(connection: HTTPConnection) -> Access:
+    access: Access = _service(connection).access
+    return access
+
+
+async def _in_thread(call: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """In threads of its own, so that a slow machine elsewhere keeps nobody waiting who does not ask for it."""
+    limiter = _threads.get(None)
+    if limiter is None:
+        limiter = CapacityLimiter(_AT_ONCE)
+        _threads.set(limiter)
+    return await to_thread.run_sync(lambda: call(*given, **named), limiter=limiter)

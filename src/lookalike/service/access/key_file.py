@@ -1,0 +1,152 @@
+"""The file in which keys are kept, for the service to read and `lookalike key` to change.
+
+It is replaced in one step, and readable by its owner alone (0600). `key_format` tells what it holds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import platformdirs
+
+from lookalike.core.errors import BadInput, NotFound, StorageFailed
+from lookalike.service.access.key_format import format_keys, parse_keys
+from lookalike.service.access.keys import ApiKey
+
+_MOST_BYTES = 16_000_000
+
+
+class Signature(NamedTuple):
+    """By which a changed file is told from an unchanged one."""
+
+    mtime_ns: int
+    size_bytes: int
+    inode: int
+
+
+def usual_keys_file() -> Path:
+    """Where keys are kept if nothing else is said."""
+    return platformdirs.user_config_path("lookalike") / "keys.json"
+
+
+def signature_of(path: Path) -> Signature:
+    """See `Signature`.
+
+    Raises:
+        OSError: when there is no such file.
+    """
+    return _signature(path.stat())
+
+
+def read_keys(path: Path) -> tuple[dict[str, ApiKey], Signature]:
+    """All keys by id, revoked ones too, and the signature of the file that was read.
+
+    Raises:
+        BadInput: when there is no such file, or it is damaged, or anybody may write to it; the message says where.
+    """
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            status = os.fstat(file.fileno())
+            _check(status, path)
+            content = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError as error:
+        raise BadInput(f"there are no keys in {path}: make one with `lookalike key add NAME --keys {path}`") from error
+    except OSError as error:
+        raise BadInput(f"the keys in {path} cannot be read: {error.strerror or error}") from error
+    if len(content) > _MOST_BYTES:
+        raise BadInput(f"the keys in {path} are damaged: expected at most {_MOST_BYTES:,} bytes")
+    try:
+        return parse_keys(content), _signature(status)
+    except BadInput as error:
+        raise BadInput(f"the keys in {path} are damaged: {error}") from None
+
+
+def change_keys(path: Path, change: Callable[[dict[str, ApiKey]], Sequence[ApiKey]]) -> None:
+    """Put other keys in the place of those that are there, while nobody else does.
+
+    Args:
+        path: of the file; it and its folder are made where they are not there.
+        change: is given all keys by id, and gives what is to be kept.
+    Raises:
+        BadInput: when what is there is damaged.
+        StorageFailed: when the file cannot be written.
+    """
+    path = Path(os.path.realpath(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _locked(path):
+            before = read_keys(path)[0] if path.exists() else {}
+            _write(path, change(before))
+    except OSError as error:
+        raise StorageFailed(f"the keys in {path} cannot be written: {error.strerror or error}") from error
+
+
+def revoke_key(path: Path, key_id: str, *, now: float) -> ApiKey:
+    """Have a key be good no more. Idempotent: the first time stays.
+
+    Returns:
+        what is kept of it.
+    Raises:
+        NotFound: when there is none.
+        BadInput, StorageFailed: as `change_keys`.
+    """
+    changed: list[ApiKey] = []
+
+    def change(keys: dict[str, ApiKey]) -> Sequence[ApiKey]:
+        key = keys.get(key_id)
+        if key is None:
+            raise NotFound(f"there is no key {key_id} in {path}; `lookalike key list` shows those that are there")
+        changed.append(key if key.revoked is not None else replace(key, revoked=now))
+        return [*(other for other in keys.values() if other.id != key_id), *changed]
+
+    change_keys(path, change)
+    return changed[0]
+
+
+def _signature(status: os.stat_result) -> Signature:
+    return Signature(status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def _check(status: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise BadInput(f"expected a file of keys, {path} is none")
+    if status.st_mode & stat.S_IWOTH:
+        raise BadInput(f"anybody may write to the keys in {path}, so they prove nothing: chmod 600 {path}")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that the kernel lets go when the process ends, however it ends."""
+    with open(os.open(path.with_name(path.name + ".lock"), os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, keys: Sequence[ApiKey]) -> None:
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with 0600
+    try:
+        with open(descriptor, "w", encoding="ascii") as file:
+            _keep_owner(descriptor, path)
+            file.write(format_keys(keys))
+            file.flush()
+            os.fsync(descriptor)
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def _keep_owner(descriptor: int, path: Path) -> None:
+    """The file stays its owner's, when root changes the keys of a service that runs as somebody else."""
+    with suppress(FileNotFoundError, PermissionError):
+        before = path.stat()
+        os.fchown(descriptor, before.st_uid, before.st_gid)

@@ -1,0 +1,95 @@
+"""How often one caller may ask: so many requests in any minute, counted by the library `limits`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from urllib.parse import urlsplit
+
+from limits import RateLimitItemPerMinute
+from limits.errors import ConfigurationError, StorageError
+from limits.storage import MemoryStorage, Storage, storage_from_string
+from limits.strategies import MovingWindowRateLimiter
+
+from lookalike.core.errors import BadInput, RateLimited
+
+_SCHEMES = ("memory", "redis", "rediss", "redis+unix")
+_SHORTEST_WAIT_S = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+class Rates:
+    """Counts the requests of each caller. Safe to use from many threads.
+
+    Args:
+        per_minute: requests of one caller in any minute; 0 for no limit.
+        storage: where they are counted. While it does not answer, each process counts for itself, and the log says so.
+    """
+
+    def __init__(self, per_minute: int, *, storage: Storage) -> None:
+        self._limit = RateLimitItemPerMinute(per_minute, namespace="lookalike") if per_minute else None
+        self._counter = MovingWindowRateLimiter(storage)
+        self._spare = self._counter if isinstance(storage, MemoryStorage) else MovingWindowRateLimiter(MemoryStorage())
+        self._is_down = False
+
+    def count(self, name: str) -> None:
+        """Count one request.
+
+        Raises:
+            RateLimited: when it is one too many; it says when there will be room again.
+        """
+        if self._limit is None:
+            return
+        counter = self._counter
+        try:
+            is_let_in = counter.hit(self._limit, name)
+            self._tell(is_down=False)
+        except StorageError:
+            self._tell(is_down=True)
+            counter = self._spare
+            is_let_in = counter.hit(self._limit, name)
+        if not is_let_in:
+            wait = counter.get_window_stats(self._limit, name).reset_time - time.time()
+            raise RateLimited(
+                f"expected at most {self._limit.amount} requests in a minute", retry_after_s=max(wait, _SHORTEST_WAIT_S)
+            )
+
+    def _tell(self, *, is_down: bool) -> None:
+        if is_down and not self._is_down:
+            _log.error("what counts requests does not answer; until it does, each process counts for itself")
+        self._is_down = is_down
+
+
+def open_rates(per_minute: int, storage: str) -> Rates:
+    """Count requests in memory, or for all processes in Redis.
+
+    Args:
+        per_minute: see `Rates`.
+        storage: `memory://` or `redis://HOST:PORT/DB`, which may hold a password and is never shown.
+    Raises:
+        BadInput: when that cannot be.
+    """
+    if per_minute < 0:
+        raise BadInput(f"expected 0 or more requests in a minute, got {per_minute}")
+    if _scheme(storage) not in _SCHEMES:
+        raise BadInput("expected as rate_storage memory:// or redis://HOST:PORT/DB")
+    try:
+        opened = storage_from_string(storage, wrap_exceptions=True)
+    except ConfigurationError:
+        raise BadInput(
+            "rate_storage redis:// needs the library redis, which is not installed: pip install redis"
+        ) from None
+    except Exception as error:
+        _log.debug("the storage that counts requests was refused: %s", type(error).__name__)
+        raise BadInput("rate_storage cannot be understood; expected memory:// or redis://HOST:PORT/DB") from None
+    if not isinstance(opened, Storage):
+        raise BadInput("expected as rate_storage memory:// or redis://HOST:PORT/DB")
+    return Rates(per_minute, storage=opened)
+
+
+def _scheme(storage: str) -> str:
+    try:
+        return urlsplit(storage).scheme
+    except ValueError:
+        return ""
