@@ -1,0 +1,78 @@
+"""One picture on its way to a vector."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from lookalike.core.vectors import Pixels, Vectors
+from lookalike.embedding.base import Embedder
+from lookalike.images.decode import decode
+from lookalike.images.limits import ImageLimits
+from lookalike.pipelines.query import Crop
+from lookalike.service.batching.ask import Ask
+
+
+class Embedded(NamedTuple):
+    """A picture's vector.
+
+    Attributes:
+        vector: shape (D,), float32, of length 1.
+        width, height: of the picture in pixels, upright.
+        pixels: as they were embedded: small, or the crop.
+        wait_ms: from the question to the beginning of the decoding.
+        decode_ms: of this picture alone.
+        embed_ms: of all that were embedded together.
+        batch: how many these were.
+    """
+
+    vector: Vectors
+    width: int
+    height: int
+    pixels: Pixels
+    decode_ms: float
+    wait_ms: float
+    embed_ms: float
+    batch: int
+
+
+class EmbedAsk(Ask[Embedded]):
+    """A picture that waits to be embedded: its file, the model, and the part that is meant."""
+
+    def __init__(self, data: bytes, embedder: Embedder, crop: Crop | None, *, deadline: float | None) -> None:
+        super().__init__(deadline=deadline, size_bytes=len(data))
+        self.data = data
+        self.embedder = embedder
+        self.crop = crop
+
+
+class Prepared(NamedTuple):
+    """A picture that was decoded for an embedder."""
+
+    ask: EmbedAsk
+    pixels: Pixels
+    width: int
+    height: int
+    decode_ms: float
+    wait_ms: float
+
+    def embedded(self, vector: Vectors, *, embed_ms: float, batch: int) -> Embedded:
+        """With its vector, shape (D,)."""
+        return Embedded(vector, self.width, self.height, self.pixels, self.decode_ms, self.wait_ms, embed_ms, batch)
+
+
+def prepared(ask: EmbedAsk, *, limits: ImageLimits) -> Prepared:
+    """Decode a picture as a search of the library does: small, or every pixel where a part is cut out.
+
+    Raises:
+        ImageRefused: when it cannot be used.
+        BadQuery: when the crop lies outside of it.
+        ModelUnavailable: when the model cannot be opened.
+    """
+    wait_ms = ask.wait_ms
+    side = ask.embedder.card.input_side
+    started = time.perf_counter()
+    decoded = decode(ask.data, min_side=None if ask.crop is not None else side, limits=limits)
+    pixels = decoded.pixels if ask.crop is None else ask.crop.cut(decoded.pixels)
+    decode_ms = (time.perf_counter() - started) * 1000
+    return Prepared(ask, pixels, decoded.width, decoded.height, decode_ms, wait_ms)

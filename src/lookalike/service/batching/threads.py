@@ -1,0 +1,93 @@
+"""Blocking work off the event loop: searches, reads of the catalog, thumbnails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from lookalike.core.errors import Overloaded
+from lookalike.service.batching.ask import Ask
+from lookalike.service.batching.crew import Crew
+from lookalike.service.batching.line import Line
+
+T = TypeVar("T")
+
+_NO_BYTES = 1  # what waits here is a function
+
+
+class Threads:
+    """Runs functions on a few threads, first come, first served. Every method belongs on the event loop.
+
+    Args:
+        name: of the threads, for people.
+        threads: how many.
+        waiting: how many calls may wait before others are turned away.
+    """
+
+    def __init__(self, name: str = "lookalike-work", *, threads: int, waiting: int) -> None:
+        self._line = Line[_Call]("calls", most=waiting, most_bytes=_NO_BYTES, threads=threads)
+        self._crew = Crew(name, threads, self._work)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return self._line.waiting
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the next call would be turned away."""
+        return self._line.is_full
+
+    async def run(self, call: Callable[[], T], *, deadline: float | None = None) -> T:
+        """Call a function on a thread, with the caller's context variables.
+
+        Cancelling takes it out of the line; where it has begun, it goes on for nothing.
+
+        Args:
+            call: takes nothing.
+            deadline: `time.monotonic()` after which the answer is of no use. It is not begun then.
+        Raises:
+            Overloaded: when too many wait, or the service stops.
+            DeadlineExceeded: when it is not done in time.
+            Exception: what the function raises.
+        """
+        ask = _Call(call, deadline=deadline)
+        self._line.join(ask)
+        try:
+            answer: T = await ask.answered()
+            return answer
+        finally:
+            self._line.leave(ask)
+
+    async def close(self) -> None:
+        """Turn away who waits, and wait for what has begun. Idempotent."""
+        for ask in self._line.close():
+            ask.refuse(Overloaded("the service is stopping"))
+        await self._crew.ended()
+
+    def _work(self) -> None:
+        while self._did_one():
+            pass
+
+    def _did_one(self) -> bool:
+        """Take and make a call; False once the line is closed. While the next is waited for, nothing of it is held."""
+        ask = self._line.take()
+        if ask is None:
+            return False
+        started = time.perf_counter()
+        try:
+            if ask.is_wanted:
+                ask.give(ask.context.run(ask.call))
+                self._line.pace.took(time.perf_counter() - started)
+        except Exception as error:  # its asker is told
+            ask.refuse(error)
+        finally:
+            self._line.done(1)
+        return True
+
+
+class _Call(Ask[Any]):
+    def __init__(self, call: Callable[[], object], *, deadline: float | None) -> None:
+        super().__init__(deadline=deadline)
+        self.call = call
