@@ -35,6 +35,7 @@ class Line(Generic[A]):
         self._bytes = 0
         self._idle = 0
         self._under_way = 0
+        self._held_back = 0  # of those under way, by threads that wait a moment for others
         self._is_closed = False
         self.pace = Pace()
 
@@ -85,8 +86,8 @@ class Line(Generic[A]):
     def take_another(self, fits: Callable[[A], bool], *, own: int, until: float) -> A | None:
         """Wait a moment for one that goes together with those that a thread has taken.
 
-        Nobody is waited for while another thread stands idle, which would take it, or while nothing else is under
-        way, whose end could bring it; nor beyond one that does not fit.
+        Nobody is waited for while another thread stands idle, which would take it, or while no other thread is at work,
+        whose end could bring it; nor beyond one that does not fit.
 
         Args:
             fits: tells whether the first may go with them.
@@ -98,9 +99,11 @@ class Line(Generic[A]):
                 if len(self._waiting) > self._idle:
                     return self._first() if fits(self._waiting[0]) else None
                 left = until - time.monotonic()
-                if self._idle or self._under_way <= own or left <= 0:
+                if self._idle or self._under_way - self._held_back <= own or left <= 0:
                     return None
+                self._held_back += own
                 self._changed.wait(left)
+                self._held_back -= own
             return None
 
     def done(self, count: int) -> None:
