@@ -18,16 +18,19 @@ Each name has an environment variable: `LOOKALIKE_COLLECTION`, `LOOKALIKE_MODEL`
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast, get_args
 
 import platformdirs
 
 from lookalike.core.errors import BadInput
 from lookalike.core.sizes import parse_bytes
+from lookalike.settings.reading import Values, choice, folder, gather, text, whole
+
+SERVE = "serve"
+"""The table of the file that is about the service: see `lookalike.settings.service_reading`."""
 
 Projecting = Literal["auto", "off"]
 
@@ -69,23 +72,22 @@ def read_settings(
     Raises:
         BadInput: when a value is not possible, or the file cannot be read; the message says where it came from.
     """
-    variables = os.environ if environment is None else environment
-    known = {field.name for field in fields(Settings)}
-    if unknown := sorted(set(given) - known):
-        raise BadInput(f"unknown setting {unknown[0]!r}; the settings are {', '.join(sorted(known))}")
-    values: dict[str, tuple[Any, str]] = {name: (value, "the default") for name, value in _defaults().items()}
-    values.update(_from_file(variables, known))
-    values.update(_from_environment(variables, known))
-    values.update({name: (value, "the argument") for name, value in given.items() if value is not None})
+    values = gather(
+        _defaults(),
+        variables=os.environ if environment is None else environment,
+        prefix="LOOKALIKE_",
+        apart=(SERVE,),
+        given=given,
+    )
     return Settings(
-        collection=_folder("collection", values),
-        model=_text("model", values),
-        projection=_projection(values),
-        engine=_text("engine", values),
+        collection=folder("collection", values),
+        model=text("model", values),
+        projection=cast(Projecting, choice("projection", values, of=get_args(Projecting))),
+        engine=text("engine", values),
         recall=_recall(values),
         memory=_memory(values),
-        threads=_threads(values),
-        cache=_folder("cache", values),
+        threads=whole("threads", values, least=1, most=1024, expected="1 to 1024 threads"),
+        cache=folder("cache", values),
     )
 
 
@@ -102,58 +104,7 @@ def _defaults() -> dict[str, object]:
     }
 
 
-def _from_file(variables: Mapping[str, str], known: set[str]) -> dict[str, tuple[Any, str]]:
-    named = variables.get("LOOKALIKE_CONFIG")
-    path = Path(os.path.expanduser(named)) if named else platformdirs.user_config_path("lookalike") / "lookalike.toml"
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if not named:
-            return {}
-        raise BadInput(f"LOOKALIKE_CONFIG names {path}, which is not there") from error
-    except (OSError, ValueError) as error:
-        raise BadInput(f"the settings in {path} cannot be read: {error}") from error
-    if unknown := sorted(set(table) - known):
-        raise BadInput(f"unknown setting {unknown[0]!r} in {path}; the settings are {', '.join(sorted(known))}")
-    return {name: (value, str(path)) for name, value in table.items()}
-
-
-def _from_environment(variables: Mapping[str, str], known: set[str]) -> dict[str, tuple[Any, str]]:
-    named = {name: f"LOOKALIKE_{name.upper()}" for name in known}
-    return {name: (variables[variable], variable) for name, variable in named.items() if variables.get(variable)}
-
-
-def _text(name: str, values: Mapping[str, tuple[Any, str]]) -> str:
-    value, source = values[name]
-    text = os.fsdecode(value) if isinstance(value, str | os.PathLike) else ""
-    if not text or "\0" in text:
-        raise BadInput(f"expected a text for {name}, got {value!r} from {source}")
-    return text
-
-
-def _folder(name: str, values: Mapping[str, tuple[Any, str]]) -> Path:
-    return Path(os.path.expanduser(_text(name, values))).absolute()
-
-
-def _projection(values: Mapping[str, tuple[Any, str]]) -> Projecting:
-    value, source = values["projection"]
-    if value not in ("auto", "off"):
-        raise BadInput(f"expected 'auto' or 'off' for projection, got {value!r} from {source}")
-    return cast(Projecting, value)
-
-
-def _threads(values: Mapping[str, tuple[Any, str]]) -> int:
-    value, source = values["threads"]
-    try:
-        threads = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else 0
-    except ValueError:
-        threads = 0
-    if not 1 <= threads <= 1024:
-        raise BadInput(f"expected 1 to 1024 threads, got {value!r} from {source}")
-    return threads
-
-
-def _recall(values: Mapping[str, tuple[Any, str]]) -> float:
+def _recall(values: Values) -> float:
     value, source = values["recall"]
     try:
         recall = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
@@ -164,7 +115,7 @@ def _recall(values: Mapping[str, tuple[Any, str]]) -> float:
     return recall
 
 
-def _memory(values: Mapping[str, tuple[Any, str]]) -> int | None:
+def _memory(values: Values) -> int | None:
     value, source = values["memory"]
     if value is None:
         return None
