@@ -160,7 +160,7 @@ class MemoryQueue:
             gone = self._events[0].seq - 1 if self._events else 0
             found = (
                 event
-                for event in itertools.islice(self._events, max(0, after - gone), None)
+                for event in itertools.islice(self._events, min(max(0, after - gone), len(self._events)), None)
                 if collections is None or event.job.collection in collections
             )
             return [self._as_kept(event) for event in itertools.islice(found, max(0, limit))], gone

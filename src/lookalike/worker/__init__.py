@@ -1,1 +1,6 @@
 """The worker: takes jobs from the queue and does them."""
+
+from lookalike.worker.policy import Verdict, error_policy
+from lookalike.worker.worker import Handler, Worker
+
+__all__ = ["Handler", "Verdict", "Worker", "error_policy"]

@@ -9,6 +9,7 @@ from collections.abc import Collection as Several
 from pathlib import Path
 
 from lookalike.core.errors import Conflict, NotFound
+from lookalike.core.sqlite_errors import decoding
 from lookalike.core.sqlite_file import SqliteFile
 from lookalike.ledger.base import KeptReply, Upload, UploadState
 from lookalike.ledger.idempotency import reply_again
@@ -111,12 +112,12 @@ class SqliteLedger:
     def take_ticket(self, digest: str, *, now: float) -> str | None:
         """Use a ticket up; None where there is none, or its time is over."""
         digest = storable_key(digest)
-        with self._file.writing() as connection:
+        with self._file.writing() as connection, decoding():
             ticket = connection.execute("SELECT * FROM tickets WHERE digest = ?", (digest,)).fetchone()
             if ticket is None:
                 return None
             connection.execute("DELETE FROM tickets WHERE digest = ?", (digest,))
-        return str(ticket["principal"]) if now < ticket["expires_at"] else None
+            return str(ticket["principal"]) if now < ticket["expires_at"] else None
 
     def sweep(self, now: float) -> None:
         """Delete what has expired: keys, tickets, and uploads that ended more than seven days ago."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lookalike.core.errors import NotFound, Overloaded
 from lookalike.core.records import Json
+from lookalike.core.sqlite_errors import decoding
 from lookalike.core.sqlite_file import SqliteFile
 from lookalike.queue import transitions
 from lookalike.queue.base import Event, Job, JobState, QueueFacts
@@ -197,9 +198,9 @@ class SqliteQueue:
 
     def facts(self) -> QueueFacts:
         """Figures, cheap."""
-        with self._file.reading() as connection:
+        with self._file.reading() as connection, decoding():
             queued, running, failed, oldest = connection.execute(_FACTS).fetchone()
-        return QueueFacts(queued, running, failed, 0.0 if oldest is None else max(0.0, self._clock() - oldest))
+            return QueueFacts(queued, running, failed, 0.0 if oldest is None else max(0.0, self._clock() - oldest))
 
     def sweep(self, now: float) -> None:
         """Delete jobs that ended more than seven days ago."""

@@ -1,0 +1,139 @@
+"""The loop that takes jobs from the queue and does them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from secrets import token_hex
+from threading import Event, Thread
+from typing import TypeAlias
+
+from lookalike.core.errors import LookalikeError
+from lookalike.core.records import Json
+from lookalike.queue.base import Job, Queue
+from lookalike.worker.lease import held
+from lookalike.worker.policy import backoff_s, error_policy
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_SILENCE_S = 30.0
+
+Handler: TypeAlias = Callable[[Job], Json]
+"""Does a job and gives its result. It may be called again for a job that was done before, so it must bear that."""
+
+
+class Worker:
+    """Does jobs, several at a time.
+
+    Args:
+        queue: to take them from.
+        handlers: by kind of job; other kinds are left to other workers.
+        name: for the logs; jobs are held under it and a random word, so it need not be unique.
+        lease_s: how long a job is held without a sign of life, in seconds: so long it takes until another worker has a
+            job whose worker died.
+        poll_s: how often an idle worker asks, in seconds.
+        concurrency: jobs at a time, each in a thread.
+        drain_s: how long jobs in hand may take once it is to stop, in seconds.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        handlers: Mapping[str, Handler],
+        *,
+        name: str,
+        lease_s: float = 60.0,
+        poll_s: float = 0.5,
+        concurrency: int = 1,
+        drain_s: float = 20.0,
+    ) -> None:
+        self._queue = queue
+        self._handlers = dict(handlers)
+        self._name = f"{name}/{token_hex(4)}"
+        self._lease_s = lease_s
+        self._poll_s = poll_s
+        self._concurrency = concurrency
+        self._drain_s = drain_s
+        self._given_up = Event()
+        self._broken: list[BaseException] = []
+
+    def run(self, stop: Event) -> None:
+        """Do jobs until `stop` is set; then finish those in hand, at most for `drain_s`, and return.
+
+        What is not finished by then goes on in its thread as long as the process lives, but is held no longer: another
+        worker has it when its lease ends. A mistake in the worker itself, and whatever ends a process rather than a job,
+        sets `stop`, too, and is raised here.
+        """
+        threads = [
+            Thread(target=self._work, args=(f"{self._name}/{number}", stop), name=f"worker {number}", daemon=True)
+            for number in range(self._concurrency)
+        ]
+        for thread in threads:
+            thread.start()
+        stop.wait()
+        deadline = time.monotonic() + self._drain_s
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._given_up.set()
+        unfinished = sum(thread.is_alive() for thread in threads)
+        if unfinished:
+            _log.warning("%d jobs were not finished in %g s; another worker has them soon", unfinished, self._drain_s)
+        if self._broken:
+            raise self._broken[0]
+
+    def _work(self, worker: str, stop: Event) -> None:
+        failures = 0
+        try:
+            while not stop.is_set():
+                try:
+                    found = self._do_next(worker)
+                except LookalikeError as error:
+                    failures += 1
+                    _log.warning("the queue does not answer (%s): trying again", error)
+                    stop.wait(min(backoff_s(failures), _LONGEST_SILENCE_S))
+                else:
+                    failures = 0
+                    if not found:
+                        stop.wait(self._poll_s)
+        except BaseException as error:
+            _log.exception("worker %s stops", worker)
+            self._broken.append(error)
+            stop.set()
+
+    def _do_next(self, worker: str) -> bool:
+        job = self._queue.claim(self._handlers.keys(), worker=worker, lease_s=self._lease_s)
+        if job is not None:
+            self._do(job, worker)
+        return job is not None
+
+    def _do(self, job: Job, worker: str) -> None:
+        begun = time.monotonic()
+        try:
+            with held(self._queue, job, worker=worker, lease_s=self._lease_s, given_up=self._given_up):
+                result = self._handlers[job.kind](job)
+            kept = self._queue.finish(job.id, worker=worker, result=result)
+        except Exception as error:
+            self._tell_failure(job, worker, error)
+            return
+        if kept:
+            _log.info("job %s (%s of %s) done in %.2f s", job.id, job.kind, job.collection, time.monotonic() - begun)
+        else:
+            _log.warning("job %s (%s of %s) was done by another worker too", job.id, job.kind, job.collection)
+
+    def _tell_failure(self, job: Job, worker: str, error: Exception) -> None:
+        verdict = error_policy(error, attempts=job.attempts)
+        then = "never again" if verdict.retry_in_s is None else f"again in {verdict.retry_in_s:.0f} s"
+        _log.log(
+            logging.WARNING if verdict.expected else logging.ERROR,
+            "job %s (%s of %s), attempt %d: %s: %s; %s",
+            job.id,
+            job.kind,
+            job.collection,
+            job.attempts,
+            verdict.code,
+            verdict.detail,
+            then,
+            exc_info=None if verdict.expected else error,
+        )
+        self._queue.fail(job.id, worker=worker, code=verdict.code, detail=verdict.detail, retry_in_s=verdict.retry_in_s)
