@@ -7,18 +7,16 @@ never looked at; a later `put` into the same folder sweeps it away once it is a 
 
 from __future__ import annotations
 
-import errno
 import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from lookalike.core.errors import LookalikeError, ReadOnly, StorageFailed
 from lookalike.objects.base import checked_id, id_of, missing, whole
+from lookalike.objects.durable import make_folder, sync_folder, translating
 
-_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 _HALF_WRITTEN = ".put-"
 _SWEPT_AFTER_S = 86_400
 
@@ -37,9 +35,9 @@ class LocalObjects:
         """Keep bytes; see `Objects`."""
         object_id = id_of(data)
         path = self._path(object_id)
-        with _translating(path):
+        with translating(path):
             if not _holds(path, len(data)):
-                _make_folder(path.parent)
+                make_folder(path.parent)
                 _sweep(path.parent)
                 _write(path, data)
         return object_id
@@ -47,7 +45,7 @@ class LocalObjects:
     def get(self, object_id: str) -> bytes:
         """The bytes; see `Objects`."""
         path = self._path(checked_id(object_id))
-        with _translating(path):
+        with translating(path):
             try:
                 data = path.read_bytes()
             except FileNotFoundError:
@@ -57,18 +55,18 @@ class LocalObjects:
     def has(self, object_id: str) -> bool:
         """Whether they are there; see `Objects`."""
         path = self._path(checked_id(object_id))
-        with _translating(path):
+        with translating(path):
             return path.is_file()
 
     def delete(self, object_ids: Sequence[str]) -> None:
         """Let go of bytes; see `Objects`."""
         for path in [self._path(checked_id(one)) for one in object_ids]:
-            with _translating(path):
+            with translating(path):
                 path.unlink(missing_ok=True)
 
     def ids(self) -> Iterator[str]:
         """All ids, sorted; see `Objects`."""
-        with _translating(self.folder):
+        with translating(self.folder):
             found = [path.parent.name + path.name for path in self.folder.glob("[0-9a-f][0-9a-f]/[0-9a-f]*")]
         return iter(sorted(name for name in found if len(name) == 64))
 
@@ -83,13 +81,6 @@ def _holds(path: Path, size_bytes: int) -> bool:
         return False
 
 
-def _make_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        _make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
-
-
 def _write(path: Path, data: bytes) -> None:
     descriptor, temporary = tempfile.mkstemp(prefix=_HALF_WRITTEN, dir=path.parent)
     try:
@@ -102,15 +93,7 @@ def _write(path: Path, data: bytes) -> None:
         with suppress(OSError):
             Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 def _sweep(folder: Path) -> None:
@@ -118,17 +101,3 @@ def _sweep(folder: Path) -> None:
         with suppress(FileNotFoundError):
             if path.stat().st_mtime < time.time() - _SWEPT_AFTER_S:
                 path.unlink()
-
-
-@contextmanager
-def _translating(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _translated(error, path) from error
-
-
-def _translated(error: OSError, path: Path) -> LookalikeError:
-    if error.errno in _READ_ONLY:
-        return ReadOnly(f"{path}: cannot be written or read ({error.strerror})")
-    return StorageFailed(f"{path}: the disk is full or fails ({error.strerror}); make room and try again")

@@ -1,0 +1,192 @@
+"""Direct uploads into a folder, received by the service itself.
+
+    <folder>/staged/<upload id>       bytes that came, whole
+    <folder>/quarantine/<upload id>   kept for somebody to look at
+    <folder>/half-written/*           what is on its way, or was when a process died
+
+A file is written in `half-written`, synced and then renamed, so that whatever bears an id is whole and durable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from lookalike.objects.base import id_of
+from lookalike.objects.direct.base import PresignedPut, StagedFacts, checked_upload_id, not_uploaded
+from lookalike.objects.direct.receiving import Receiver, already_uploaded
+from lookalike.objects.direct.signing import SignedUrls
+from lookalike.objects.durable import make_folder, sync_folder, translating
+
+_SWEPT_AFTER_S = 86_400
+
+
+class LocalUploads:
+    """See `lookalike.objects.direct.base.DirectUploads`. Cheap to make.
+
+    Args:
+        folder: where the files lie; made when first needed.
+        secret: signs the URLs, at least 32 bytes.
+        url_prefix: what stands before the upload's id in URLs.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        secret: bytes,
+        url_prefix: str = "/v1/storage",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.folder = folder
+        self._urls = SignedUrls(secret, url_prefix, clock)
+
+    def presign(
+        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float
+    ) -> PresignedPut:
+        """Say how exactly these bytes can be brought; see `DirectUploads`."""
+        return self._urls.presign(
+            upload_id, size_bytes=size_bytes, content_type=content_type, sha256=sha256, expires_at=expires_at
+        )
+
+    def receive(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Receiver:
+        """Begin to take in what a client brings to a URL that `presign` made.
+
+        Args:
+            upload_id: of the path.
+            query: of the URL, decoded.
+            headers: of the request, in any case.
+        Raises:
+            BadInput, NotAllowed, UploadRefused: as in `SignedUrls.check`.
+            StorageFailed, ReadOnly: when nothing can be written.
+        """
+        announced = self._urls.check(upload_id, query=query, headers=headers)
+        return Receiver(self._sink(self._staged(upload_id)), announced, staged=lambda: self.staged(upload_id))
+
+    def stage(self, upload_id: str, data: bytes) -> None:
+        """Put bytes there; see `DirectUploads`."""
+        before = self.staged(upload_id)
+        if before is None:
+            self._write(self._staged(upload_id), data)
+        elif before.sha256 != id_of(data):
+            raise already_uploaded()
+
+    def staged(self, upload_id: str) -> StagedFacts | None:
+        """What came; see `DirectUploads`."""
+        path = self._staged(upload_id)
+        with translating(path):
+            try:
+                with path.open("rb") as file:
+                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                    return StagedFacts(file.tell(), sha256)
+            except FileNotFoundError:
+                return None
+
+    def read(self, upload_id: str) -> bytes:
+        """The bytes that came; see `DirectUploads`."""
+        data = _read(self._staged(upload_id))
+        if data is None:
+            raise not_uploaded(upload_id)
+        return data
+
+    def discard(self, upload_id: str) -> None:
+        """Let go of the bytes that came; see `DirectUploads`."""
+        path = self._staged(upload_id)
+        with translating(path):
+            path.unlink(missing_ok=True)
+
+    def quarantine(self, upload_id: str, data: bytes) -> None:
+        """Keep these bytes apart; see `DirectUploads`."""
+        if self.quarantined(upload_id) != data:
+            self._write(self._quarantined(upload_id), data)
+        self.discard(upload_id)
+
+    def quarantined(self, upload_id: str) -> bytes | None:
+        """What is kept apart; see `DirectUploads`."""
+        return _read(self._quarantined(upload_id))
+
+    def sweep(self) -> int:
+        """Delete what was half-written more than a day ago.
+
+        Returns:
+            how many files that were.
+        """
+        swept = 0
+        for path in (self.folder / "half-written").glob("*"):
+            with suppress(FileNotFoundError), translating(path):
+                if path.stat().st_mtime < self._urls.clock() - _SWEPT_AFTER_S:
+                    path.unlink()
+                    swept += 1
+        return swept
+
+    def _write(self, path: Path, data: bytes) -> None:
+        sink = self._sink(path)
+        try:
+            sink.write(data)
+            sink.keep()
+        finally:
+            sink.drop()
+
+    def _sink(self, target: Path) -> _FileSink:
+        with translating(target):
+            make_folder(target.parent)
+            make_folder(self.folder / "half-written")
+            return _FileSink(target, self.folder / "half-written")
+
+    def _staged(self, upload_id: str) -> Path:
+        return self.folder / "staged" / checked_upload_id(upload_id)
+
+    def _quarantined(self, upload_id: str) -> Path:
+        return self.folder / "quarantine" / checked_upload_id(upload_id)
+
+
+class _FileSink:
+    """A file that gets its name when it is whole. See `lookalike.objects.direct.receiving.Sink`."""
+
+    def __init__(self, target: Path, half_written: Path) -> None:
+        self._target = target
+        descriptor, name = tempfile.mkstemp(dir=half_written)
+        self._part = Path(name)
+        self._file = open(descriptor, "wb")  # noqa: SIM115 - closed in `drop`
+
+    def write(self, chunk: bytes) -> None:
+        """Take a piece."""
+        try:
+            with translating(self._target):
+                self._file.write(chunk)
+        except BaseException:
+            self.drop()
+            raise
+
+    def keep(self) -> None:
+        """Make it durable under its name."""
+        with translating(self._target):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._part.replace(self._target)
+            try:
+                sync_folder(self._target.parent)
+            except BaseException:  # it may not outlive a power failure, so it must not count as there
+                self._target.unlink(missing_ok=True)
+                raise
+
+    def drop(self) -> None:
+        """Leave nothing but what was kept."""
+        with suppress(OSError):  # of a full disk, once more; what led here is the one to tell
+            self._file.close()
+        with suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> bytes | None:
+    with translating(path):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None

@@ -1,0 +1,90 @@
+"""Direct uploads in memory: nothing outlives it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+
+from lookalike.objects.base import id_of
+from lookalike.objects.direct.base import PresignedPut, StagedFacts, checked_upload_id, not_uploaded
+from lookalike.objects.direct.receiving import Receiver, already_uploaded
+from lookalike.objects.direct.signing import SignedUrls
+
+
+class MemoryUploads:
+    """See `lookalike.objects.direct.base.DirectUploads`.
+
+    Args:
+        url_prefix: what stands before the upload's id in URLs.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(self, *, url_prefix: str = "/v1/storage", clock: Callable[[], float] = time.time) -> None:
+        self._urls = SignedUrls(secrets.token_bytes(32), url_prefix, clock)
+        self._staged: dict[str, bytes] = {}
+        self._quarantined: dict[str, bytes] = {}
+
+    def presign(
+        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float
+    ) -> PresignedPut:
+        """Say how exactly these bytes can be brought; see `DirectUploads`."""
+        return self._urls.presign(
+            upload_id, size_bytes=size_bytes, content_type=content_type, sha256=sha256, expires_at=expires_at
+        )
+
+    def receive(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Receiver:
+        """Begin to take in what a client brings; see `LocalUploads`."""
+        announced = self._urls.check(upload_id, query=query, headers=headers)
+        return Receiver(_MemorySink(self._staged, upload_id), announced, staged=lambda: self.staged(upload_id))
+
+    def stage(self, upload_id: str, data: bytes) -> None:
+        """Put bytes there; see `DirectUploads`."""
+        if self._staged.setdefault(checked_upload_id(upload_id), bytes(data)) != data:
+            raise already_uploaded()
+
+    def staged(self, upload_id: str) -> StagedFacts | None:
+        """What came; see `DirectUploads`."""
+        data = self._staged.get(checked_upload_id(upload_id))
+        return None if data is None else StagedFacts(len(data), id_of(data))
+
+    def read(self, upload_id: str) -> bytes:
+        """The bytes that came; see `DirectUploads`."""
+        data = self._staged.get(checked_upload_id(upload_id))
+        if data is None:
+            raise not_uploaded(upload_id)
+        return data
+
+    def discard(self, upload_id: str) -> None:
+        """Let go of the bytes that came; see `DirectUploads`."""
+        self._staged.pop(checked_upload_id(upload_id), None)
+
+    def quarantine(self, upload_id: str, data: bytes) -> None:
+        """Keep these bytes apart; see `DirectUploads`."""
+        self._quarantined[checked_upload_id(upload_id)] = bytes(data)
+        self.discard(upload_id)
+
+    def quarantined(self, upload_id: str) -> bytes | None:
+        """What is kept apart; see `DirectUploads`."""
+        return self._quarantined.get(checked_upload_id(upload_id))
+
+
+class _MemorySink:
+    """See `lookalike.objects.direct.receiving.Sink`."""
+
+    def __init__(self, staged: dict[str, bytes], upload_id: str) -> None:
+        self._staged = staged
+        self._upload_id = upload_id
+        self._written = bytearray()
+
+    def write(self, chunk: bytes) -> None:
+        """Take a piece."""
+        self._written += chunk
+
+    def keep(self) -> None:
+        """Have it under the upload's id."""
+        self._staged[self._upload_id] = bytes(self._written)
+
+    def drop(self) -> None:
+        """Forget what was written."""
+        self._written.clear()

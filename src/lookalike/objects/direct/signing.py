@@ -1,0 +1,102 @@
+"""URLs that allow one PUT of exactly the announced bytes, until a time: HMAC-SHA256 (RFC 2104) over all of it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from lookalike.core.errors import BadInput, NotAllowed, UploadRefused
+from lookalike.objects.base import checked_id
+from lookalike.objects.direct.base import PresignedPut, checked_upload_id
+
+LEAST_SECRET_BYTES = 32
+
+_PURPOSE = "lookalike upload 1"  # so that a signature made for anything else never fits
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,64}")
+_NAMES = ("size", "type", "sha256", "expires")
+
+
+class Announced(NamedTuple):
+    """What a client may bring.
+
+    Attributes:
+        size_bytes: exactly so many.
+        sha256: with this hash.
+    """
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedUrls:
+    """Makes such URLs, and checks them.
+
+    Attributes:
+        secret: at least 32 bytes.
+        url_prefix: what stands before the upload's id; signed, too.
+        clock: Unix time in seconds.
+    """
+
+    secret: bytes = field(repr=False)
+    url_prefix: str
+    clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        if len(self.secret) < LEAST_SECRET_BYTES:
+            raise BadInput(f"expected a secret of at least {LEAST_SECRET_BYTES} bytes, got {len(self.secret)}")
+
+    def presign(
+        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float
+    ) -> PresignedPut:
+        """Make one; see `DirectUploads`."""
+        checked_upload_id(upload_id)
+        checked_id(sha256)
+        if size_bytes < 1:
+            raise BadInput(f"expected a size of at least 1 byte, got {size_bytes}")
+        if not _MEDIA_TYPE.fullmatch(content_type):
+            raise BadInput(f"expected a content type such as image/jpeg, got {content_type[:80]!r}")
+        values = (str(size_bytes), content_type, sha256, f"{expires_at:.3f}")
+        query = urlencode({**dict(zip(_NAMES, values, strict=True)), "signature": self._signature(upload_id, values)})
+        url = f"{self.url_prefix}/{upload_id}?{query}"
+        return PresignedPut("PUT", url, {"Content-Type": content_type}, expires_at)
+
+    def check(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Announced:
+        """What a request may bring, before its body is read.
+
+        Raises:
+            BadInput: when that is no upload's id.
+            NotAllowed: when the URL is not one that was made here, or was changed.
+            UploadRefused: `upload_expired`; `size_mismatch` or `type_mismatch` where the headers say another length or
+                type than was announced, or none.
+        """
+        checked_upload_id(upload_id)
+        values = tuple(query.get(name, "") for name in _NAMES)
+        given = query.get("signature", "").encode("utf-8", "surrogatepass")
+        if not hmac.compare_digest(self._signature(upload_id, values).encode(), given):
+            raise NotAllowed("the URL of this upload is not one that was given out: ask for a new one")
+        size, content_type, sha256, expires = values
+        if self.clock() >= float(expires):
+            raise UploadRefused("the URL of this upload has expired: ask for a new one", code="upload_expired")
+        said = {name.lower(): value.strip() for name, value in headers.items()}
+        _check_same("Content-Length", size, said, code="size_mismatch")
+        _check_same("Content-Type", content_type, said, code="type_mismatch")
+        return Announced(int(size), sha256)
+
+    def _signature(self, upload_id: str, values: tuple[str, ...]) -> str:
+        text = "\n".join((_PURPOSE, "PUT", self.url_prefix, upload_id, *values))
+        return hmac.new(self.secret, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def _check_same(name: str, expected: str, said: Mapping[str, str], *, code: str) -> None:
+    got = said.get(name.lower())
+    if got != expected:
+        raise UploadRefused(
+            f"expected {name}: {expected}, as announced, got {got if got is None else got[:80]!r}", code=code
+        )

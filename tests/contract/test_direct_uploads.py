@@ -1,0 +1,284 @@
+"""What direct uploads promise, over every engine, and how the two that receive the bytes themselves do that."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from lookalike.core.errors import BadInput, Conflict, LookalikeError, NotAllowed, UploadRefused
+from lookalike.objects.direct.base import DirectUploads, PresignedPut, StagedFacts
+from lookalike.objects.direct.local import LocalUploads
+from lookalike.objects.direct.memory import MemoryUploads
+from lookalike.objects.direct.receiving import Receiver
+
+ID, OTHER = "0123456789abcdef" * 2, "f" * 32
+DATA = b"the bytes of a picture"
+EXPIRES_AT = 1_000.0
+
+Uploads = LocalUploads | MemoryUploads
+Make = Callable[..., Uploads]
+
+
+@pytest.fixture(params=["local", "memory"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    def made(*, clock: Callable[[], float] = lambda: 0.0) -> Uploads:
+        if request.param == "memory":
+            return MemoryUploads(clock=clock)
+        return LocalUploads(tmp_path / "deep" / "uploads", secret=b"s" * 32, clock=clock)
+
+    return made
+
+
+@pytest.fixture
+def uploads(make: Make) -> Uploads:
+    return make()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def presigned(uploads: DirectUploads, data: bytes = DATA, **changed: Any) -> PresignedPut:
+    announced = {
+        "size_bytes": len(data),
+        "content_type": "image/jpeg",
+        "sha256": sha256(data),
+        "expires_at": EXPIRES_AT,
+    }
+    return uploads.presign(changed.pop("upload_id", ID), **{**announced, **changed})
+
+
+def received(uploads: Uploads, put: PresignedPut, *, size_bytes: int = len(DATA), **headers: str) -> Receiver:
+    """What a server does with the beginning of a client's request."""
+    parts = urlsplit(put.url)
+    said = {**put.headers, "Content-Length": str(size_bytes), **headers}
+    return uploads.receive(parts.path.rpartition("/")[2], query=dict(parse_qsl(parts.query)), headers=said)
+
+
+def bring(uploads: Uploads, put: PresignedPut, data: bytes = DATA) -> None:
+    receiver = received(uploads, put)
+    for at in range(0, len(data), 5):
+        receiver.write(data[at : at + 5])
+    receiver.finish()
+
+
+def test_bytes_that_were_announced_are_taken_and_come_back(uploads: Uploads) -> None:
+    put = presigned(uploads)
+    assert (put.method, put.expires_at, dict(put.headers)) == ("PUT", EXPIRES_AT, {"Content-Type": "image/jpeg"})
+    assert uploads.staged(ID) is None
+    bring(uploads, put)
+    assert uploads.staged(ID) == StagedFacts(len(DATA), sha256(DATA))
+    assert uploads.read(ID) == DATA
+    assert uploads.staged(OTHER) is None
+
+
+def test_nothing_is_there_before_all_bytes_are(uploads: Uploads) -> None:
+    receiver = received(uploads, presigned(uploads))
+    receiver.write(DATA)
+    assert uploads.staged(ID) is None
+    with pytest.raises(UploadRefused, match="PUT them first") as refused:
+        uploads.read(ID)
+    assert refused.value.code == "not_uploaded"
+    receiver.finish()
+    assert uploads.read(ID) == DATA
+
+
+def test_discarding_is_idempotent(uploads: Uploads) -> None:
+    bring(uploads, presigned(uploads))
+    uploads.discard(OTHER)
+    uploads.discard(ID)
+    uploads.discard(ID)
+    assert uploads.staged(ID) is None
+
+
+def test_too_many_bytes_are_refused_with_the_first_one_too_many(uploads: Uploads) -> None:
+    receiver = received(uploads, presigned(uploads))
+    receiver.write(DATA)
+    with pytest.raises(UploadRefused, match=f"expected {len(DATA)} bytes.*more") as refused:
+        receiver.write(b"x")
+    assert refused.value.code == "size_mismatch"
+    receiver.abort()
+    assert uploads.staged(ID) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "code"), [(b"", "size_mismatch"), (DATA[:-1], "size_mismatch"), (DATA[::-1], "hash_mismatch")]
+)
+def test_too_few_and_other_bytes_are_refused(uploads: Uploads, data: bytes, code: str) -> None:
+    with pytest.raises(UploadRefused) as refused:
+        bring(uploads, presigned(uploads), data)
+    assert refused.value.code == code
+    assert uploads.staged(ID) is None
+    bring(uploads, presigned(uploads))
+    assert uploads.read(ID) == DATA
+
+
+def test_the_same_bytes_again_are_fine_and_others_clash(uploads: Uploads) -> None:
+    put = presigned(uploads)
+    bring(uploads, put)
+    bring(uploads, put)
+    other = DATA[::-1]
+    for again in (put, presigned(uploads, other)):
+        with pytest.raises(Conflict) as clash:
+            bring(uploads, again, other)
+        assert clash.value.code == "already_uploaded"
+    assert uploads.read(ID) == DATA
+
+
+def test_who_goes_away_half_way_leaves_nothing(uploads: Uploads) -> None:
+    def gone(receiver: Receiver) -> None:
+        with receiver:
+            receiver.write(DATA[:3])
+            raise ConnectionError
+
+    receiver = received(uploads, presigned(uploads))
+    with pytest.raises(ConnectionError):
+        gone(receiver)
+    assert uploads.staged(ID) is None
+    receiver.abort()
+
+
+def test_after_its_time_a_url_is_worth_nothing(make: Make) -> None:
+    now = [EXPIRES_AT - 1]
+    uploads = make(clock=lambda: now[0])
+    put = presigned(uploads)
+    bring(uploads, put)
+    now[0] = EXPIRES_AT
+    with pytest.raises(UploadRefused) as refused:
+        received(uploads, put)
+    assert refused.value.code == "upload_expired"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"size": "23"},
+        {"size": "022"},
+        {"type": "text/html"},
+        {"sha256": "0" * 64},
+        {"expires": "9999.000"},
+        {"expires": "nan"},
+        {"signature": "0" * 64},
+        {"signature": ""},
+        {"signature": "\ud800é\x00"},
+        {"size": "22\nimage/jpeg", "type": ""},
+    ],
+)
+def test_a_url_that_was_changed_is_worth_nothing(uploads: Uploads, changed: dict[str, str]) -> None:
+    query = {**dict(parse_qsl(urlsplit(presigned(uploads).url).query)), **changed}
+    with pytest.raises(NotAllowed):
+        uploads.receive(ID, query=query, headers={"Content-Length": "22", "Content-Type": "image/jpeg"})
+
+
+def test_the_url_of_one_upload_does_not_fit_another(uploads: Uploads) -> None:
+    query = dict(parse_qsl(urlsplit(presigned(uploads).url).query))
+    for wrong in (OTHER, ID.replace("0", "1")):
+        with pytest.raises(NotAllowed):
+            uploads.receive(wrong, query=query, headers={"Content-Length": "22", "Content-Type": "image/jpeg"})
+    for name in query:
+        with pytest.raises(NotAllowed):
+            uploads.receive(ID, query={one: query[one] for one in query if one != name}, headers={})
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"Content-Length": "23"}, "size_mismatch"),
+        ({"Content-Length": ""}, "size_mismatch"),
+        ({"Content-Type": "text/html"}, "type_mismatch"),
+        ({"Content-Type": "image/jpeg; charset=utf-8"}, "type_mismatch"),
+    ],
+)
+def test_a_request_that_says_something_else_is_refused_before_its_bytes(
+    uploads: Uploads, headers: dict[str, str], code: str
+) -> None:
+    with pytest.raises(UploadRefused) as refused:
+        received(uploads, presigned(uploads), **headers)
+    assert refused.value.code == code
+
+
+def test_a_request_without_a_length_is_refused_and_the_case_of_headers_does_not_matter(uploads: Uploads) -> None:
+    query = dict(parse_qsl(urlsplit(presigned(uploads).url).query))
+    with pytest.raises(UploadRefused, match="Content-Length"):
+        uploads.receive(ID, query=query, headers={"content-type": "image/jpeg"})
+    uploads.receive(ID, query=query, headers={"content-type": "image/jpeg", "CONTENT-LENGTH": "22"}).abort()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"size_bytes": 0},
+        {"size_bytes": -1},
+        {"content_type": "jpeg"},
+        {"content_type": "image/jpeg\r\nX-Evil: 1"},
+        {"content_type": ""},
+        {"sha256": "A" * 64},
+        {"sha256": ""},
+    ],
+)
+def test_what_cannot_be_signed_is_refused(uploads: Uploads, changed: dict[str, Any]) -> None:
+    with pytest.raises(BadInput):
+        presigned(uploads, **changed)
+
+
+@pytest.mark.parametrize(
+    "bad_id", ["", "../../etc/passwd", "A" * 32, "a" * 31, "a" * 33, "a" * 32 + "\n", "\ud800" * 32]
+)
+def test_what_is_no_id_is_refused_everywhere(uploads: Uploads, bad_id: str) -> None:
+    asks: list[Callable[[], object]] = [
+        lambda: presigned(uploads, upload_id=bad_id),
+        lambda: uploads.receive(bad_id, query={}, headers={}),
+        lambda: uploads.stage(bad_id, DATA),
+        lambda: uploads.staged(bad_id),
+        lambda: uploads.read(bad_id),
+        lambda: uploads.discard(bad_id),
+        lambda: uploads.quarantine(bad_id, DATA),
+        lambda: uploads.quarantined(bad_id),
+    ]
+    for ask in asks:
+        with pytest.raises(BadInput, match="32"):
+            ask()
+
+
+def test_bytes_can_be_staged_on_a_clients_behalf(uploads: Uploads) -> None:
+    uploads.stage(ID, DATA)
+    uploads.stage(ID, DATA)
+    assert uploads.read(ID) == DATA
+    with pytest.raises(Conflict):
+        uploads.stage(ID, b"other")
+    assert uploads.read(ID) == DATA
+
+
+def test_what_is_quarantined_is_kept_apart(uploads: Uploads) -> None:
+    bring(uploads, presigned(uploads))
+    assert uploads.quarantined(ID) is None
+    uploads.quarantine(ID, DATA)
+    uploads.quarantine(ID, DATA)
+    assert uploads.staged(ID) is None
+    assert uploads.quarantined(ID) == DATA
+    uploads.discard(ID)
+    assert uploads.quarantined(ID) == DATA
+
+
+def test_of_many_that_bring_the_same_at_once_all_succeed(uploads: Uploads) -> None:
+    put, failures = presigned(uploads), list[LookalikeError]()
+
+    def work() -> None:
+        try:
+            bring(uploads, put)
+        except LookalikeError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert uploads.read(ID) == DATA
