@@ -1,6 +1,8 @@
 # make demo    the main job on pictures that it makes itself
 # make test    every test that can run here
 # make lint    formatting, rules, types, floors
+# make web     the search page, with Node.js 20 or later
+# make serve   the service on the demo's pictures, page and all
 # make bench   the figures of docs/benchmarks.md, measured anew
 #
 # Each makes what it needs in .venv; with PYTHON=python3.12 another Python is taken.
@@ -9,13 +11,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench page clean
+.PHONY: demo test lint web serve bench page clean
 
 demo: $(VENV)/installed
 	$(BIN)/lookalike demo demo
 
 test: $(VENV)/tested
 	$(BIN)/python -m pytest $(PYTEST)
+
+web: web/node_modules/.package-lock.json
+	cd web && npm run build
+
+serve: $(VENV)/served web demo
+	$(BIN)/lookalike serve -c demo/demo.lookalike
 
 lint: $(VENV)/linted
 	$(BIN)/ruff format --check src tests benchmarks
@@ -31,7 +39,7 @@ page: $(VENV)/installed
 	$(BIN)/python -m benchmarks.page
 
 clean:
-	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) demo web/node_modules src/lookalike/service/page .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +57,14 @@ $(VENV)/linted: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL) --editable '.[lint]'
 	touch $@
 
+$(VENV)/served: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL) --editable '.[serve]'
+	touch $@
+
 $(VENV)/benched: $(VENV)/tested
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL) --editable '.[bench]'
+	touch $@
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-fund --no-audit
 	touch $@

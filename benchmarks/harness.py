@@ -32,6 +32,7 @@ QUESTIONS = (
     "changing_index",
     "ten_million",
     "gpu_search",
+    "service_load",
 )
 
 T = TypeVar("T")
