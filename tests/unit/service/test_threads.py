@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lookalike.core.errors import DeadlineExceeded, NotIndexed, Overloaded
-from lookalike.service.batching import Threads
+from lookalike.service.threads import Threads
 
 WHO: ContextVar[str] = ContextVar("who")
 
