@@ -34,6 +34,7 @@ COMMANDS = {
     "export": "transfer",
     "import": "transfer",
     "model": "model",
+    "key": "key",
     "demo": "demo",
     "completion": "completion",
 }

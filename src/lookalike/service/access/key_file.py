@@ -10,6 +10,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection as Several
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,8 @@ import platformdirs
 
 from lookalike.core.errors import BadInput, NotFound, StorageFailed
 from lookalike.service.access.key_format import format_keys, parse_keys
-from lookalike.service.access.keys import ApiKey
+from lookalike.service.access.keys import ApiKey, make_key
+from lookalike.service.access.principal import Scope
 
 _MOST_BYTES = 16_000_000
 
@@ -87,6 +89,34 @@ def change_keys(path: Path, change: Callable[[dict[str, ApiKey]], Sequence[ApiKe
             _write(path, change(before))
     except OSError as error:
         raise StorageFailed(f"the keys in {path} cannot be written: {error.strerror or error}") from error
+
+
+def add_key(
+    path: Path,
+    name: str,
+    *,
+    scopes: Several[Scope],
+    collections: Several[str] | None = None,
+    expires: float | None = None,
+    now: float,
+) -> tuple[ApiKey, str]:
+    """Make a key and keep it.
+
+    All but the path of the file is as in `keys.make_key`.
+
+    Returns:
+        what is kept of it, and the key itself.
+    Raises:
+        BadInput, StorageFailed: as `make_key` and `change_keys`.
+    """
+    made: list[tuple[ApiKey, str]] = []
+
+    def change(keys: dict[str, ApiKey]) -> Sequence[ApiKey]:
+        made.append(make_key(name, scopes=scopes, collections=collections, expires=expires, now=now, taken=keys))
+        return [*keys.values(), made[0][0]]
+
+    change_keys(path, change)
+    return made[0]
 
 
 def revoke_key(path: Path, key_id: str, *, now: float) -> ApiKey:

@@ -1,0 +1,33 @@
+"""How long a key is good, as people say it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from lookalike.core.errors import BadInput
+
+_SPAN = re.compile(r"([1-9][0-9]{0,5})([hdwy])")
+_SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
+
+
+def parse_end(text: str, *, now: float) -> float:
+    """When something ends.
+
+    Args:
+        text: a span such as `12h`, `90d`, `8w`, `1y`, or a day such as `2027-01-31`, which is the last one (in UTC).
+        now: Unix time in seconds.
+    Returns:
+        Unix time in seconds.
+    Raises:
+        BadInput: when it is neither.
+    """
+    if span := _SPAN.fullmatch(text):
+        return now + int(span[1]) * _SECONDS[span[2]]
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise BadInput(
+            f"expected a span such as 12h, 90d, 8w or 1y, or a day such as 2027-01-31, got {text!r}"
+        ) from None
+    return day.timestamp() + _SECONDS["d"]
