@@ -2,5 +2,6 @@
 
 from lookalike.settings.collection import Settings, read_settings
 from lookalike.settings.service import ServiceSettings
+from lookalike.settings.service_reading import read_service_settings
 
-__all__ = ["ServiceSettings", "Settings", "read_settings"]
+__all__ = ["ServiceSettings", "Settings", "read_service_settings", "read_settings"]

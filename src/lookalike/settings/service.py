@@ -1,4 +1,4 @@
-"""What can be set of the service, as it is handed to its parts. It is read in `read_service`."""
+"""What can be set of the service, as it is handed to its parts. It is read in `service_reading`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ServiceSettings:
         tls_certificate, tls_key: PEM files; both or neither.
         trusted_proxies: addresses whose `X-Forwarded-*` are believed.
         rate_per_minute: requests of one caller; 0 for no limit.
-        rate_storage: `memory://`, per process, or `redis://...`, for all.
+        rate_storage: `memory://`, per process, or `redis://...`, for all; it may hold a password.
         max_body_bytes: of a request; pictures have limits of their own.
         max_json_bytes: of a JSON body.
         body_timeout_s: that a request's body may take on top of a second per 64 kB.
@@ -42,7 +42,10 @@ class ServiceSettings:
         page: folder of the built page; None for none.
         allow_private_fetch: whether `image_url` may name private addresses. For tests.
         log_format: `text` or `json`.
-        drain_s: how long requests under way may take after SIGTERM.
+        drain_notice_s: how long the service still takes requests in after SIGTERM, so that a balancer that asks
+            `/readyz` sees that it is not ready any more before connections are refused.
+        drain_s: how long requests under way may take then.
+        max_message_bytes: of a message of a WebSocket.
     """
 
     host: str = "127.0.0.1"
@@ -61,7 +64,7 @@ class ServiceSettings:
     tls_key: Path | None = None
     trusted_proxies: tuple[str, ...] = ()
     rate_per_minute: int = 0
-    rate_storage: str = "memory://"
+    rate_storage: str = field(default="memory://", repr=False)
     max_body_bytes: int = 256_000_000
     max_json_bytes: int = 4_000_000
     body_timeout_s: float = 20.0
@@ -79,4 +82,6 @@ class ServiceSettings:
     page: Path | None = None
     allow_private_fetch: bool = False
     log_format: str = "text"
+    drain_notice_s: float = 0.0
     drain_s: float = 20.0
+    max_message_bytes: int = 16_000_000

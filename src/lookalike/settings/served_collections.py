@@ -1,0 +1,50 @@
+"""Which collections are served, and under which names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from lookalike.core.errors import BadInput, StorageFailed
+
+SUFFIX = ".lookalike"
+CATALOG = "catalog.sqlite"
+"""What a folder holds that is a collection."""
+
+LONGEST_NAME = 64
+
+
+def served_name(folder: Path) -> str:
+    """The name of a collection in URLs: `My Photos.lookalike` is `my-photos`."""
+    plain = re.sub(r"[^a-z0-9._-]+", "-", folder.name.removesuffix(SUFFIX).lower())
+    return plain.lstrip("._-")[:LONGEST_NAME].rstrip("-") or "collection"
+
+
+def collections_in(home: Path) -> dict[str, Path]:
+    """Folders by name of the collections that lie in a folder; none where that is not there.
+
+    Raises:
+        BadInput: when two have the same name.
+        StorageFailed: when it cannot be read.
+    """
+    try:
+        folders = sorted(path.parent for path in home.glob(f"*/{CATALOG}"))
+    except OSError as error:
+        raise StorageFailed(f"{home} cannot be read: {error.strerror or error}") from error
+    found: dict[str, Path] = {}
+    for folder in folders:
+        found = named(folder, beside=found)
+    return found
+
+
+def named(folder: Path, *, beside: Mapping[str, Path]) -> dict[str, Path]:
+    """Add a collection to others.
+
+    Raises:
+        BadInput: when another one has its name.
+    """
+    name = served_name(folder)
+    if name in beside and beside[name] != folder:
+        raise BadInput(f"expected names that differ, but {beside[name]} and {folder} are both {name!r}; rename one")
+    return {**beside, name: folder}
