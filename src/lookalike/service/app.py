@@ -34,7 +34,7 @@ from lookalike.service.api import (
 from lookalike.service.api.documents import add_document
 from lookalike.service.api.hits import hit_json
 from lookalike.service.batching import Embedding
-from lookalike.service.collections import Collections
+from lookalike.service.collections import Collections, Open
 from lookalike.service.context import Service
 from lookalike.service.edge import edge
 from lookalike.service.health import Health
@@ -93,8 +93,13 @@ def application(service: Service) -> FastAPI:
     return app
 
 
-def wire(settings: ServiceSettings) -> Service:
-    """Make the parts of one process."""
+def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
+    """Make the parts of one process.
+
+    Args:
+        settings: what was set.
+        open_: opens the folder of a collection; as a user's collection if None.
+    """
     home = settings.home
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -106,7 +111,7 @@ def wire(settings: ServiceSettings) -> Service:
     metrics, health = Metrics(), Health()
     service = Service(
         settings=settings,
-        collections=Collections(named=dict(settings.collections), home=home, secret=secret),
+        collections=Collections(named=dict(settings.collections), home=home, secret=secret, open_=open_),
         queue=queue,
         ledger=ledger,
         access=open_access(settings, ledger),

@@ -16,12 +16,16 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 
 
 def answer(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON reply. What is no UTF-8, such as half of a surrogate pair in a metadata field, is replaced."""
+    """A JSON reply; see `json_bytes`."""
+    return Response(json_bytes(value), status, headers, media_type="application/json")
+
+
+def json_bytes(value: Any) -> bytes:
+    """As JSON. What is no UTF-8, such as half of a surrogate pair in a metadata field, is replaced."""
     try:
-        body = orjson.dumps(value, option=_OPTIONS)
+        return orjson.dumps(value, option=_OPTIONS)
     except orjson.JSONEncodeError:
-        body = orjson.dumps(_clean(value), option=_OPTIONS)
-    return Response(body, status, headers, media_type="application/json")
+        return orjson.dumps(_clean(value), option=_OPTIONS)
 
 
 def _clean(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,11 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
             if path == "/readyz":
                 operation["responses"]["503"] = operation["responses"]["200"]
     return document
+
+
+def document_text(document: dict[str, Any]) -> str:
+    """The document as it is committed: sorted, so that a change can be seen."""
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def add_document(app: FastAPI) -> None:

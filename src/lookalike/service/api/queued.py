@@ -10,7 +10,6 @@ from typing import Any
 from lookalike.core.errors import BadInput
 from lookalike.core.records import Metadata
 from lookalike.ledger.base import Upload, UploadState
-from lookalike.objects.direct.stage import stage
 from lookalike.service.api.bodies import Picture
 from lookalike.service.context import Service
 from lookalike.worker.completing import complete
@@ -27,7 +26,7 @@ def queue_picture(
     upload = _upload(picture, collection=collection, owner=owner)
     uploads = service.collections.uploads(collection)
     try:
-        stage(uploads, upload.id, picture.data)
+        uploads.stage(upload.id, picture.data)
         service.ledger.add_upload(upload)
         done = complete(
             upload.id,

@@ -1,0 +1,121 @@
+"""A whole service in this process, around small collections with the fake embedder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jwt
+import numpy as np
+import uvicorn
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp
+
+from lookalike.collection import Collection
+from lookalike.service.app import application, wire
+from lookalike.service.context import Service
+from lookalike.service.edge import edge
+from lookalike.settings.service import ServiceSettings
+from tests.collections import D, new_collection, png
+
+SECRET = b"a secret of the tests that is long enough"
+FIRST, SECOND = "first", "second"
+PICTURES = 6
+FAR = 4_000_000_000
+
+
+class Running(NamedTuple):
+    """A service that answers.
+
+    Attributes:
+        client: of nobody in particular.
+        service: its parts.
+        ids: of the pictures in each of its two collections, in the order in which they were added.
+    """
+
+    client: TestClient
+    service: Service
+    ids: tuple[str, ...]
+
+    @property
+    def model(self) -> str:
+        return self.service.collections.get(FIRST).embedder.card.id
+
+
+def token(*scopes: str, name: str = "somebody", collections: list[str] | None = None, exp: int = FAR) -> dict[str, str]:
+    """The header of somebody with these scopes."""
+    claims: dict[str, Any] = {"sub": name, "scope": " ".join(scopes), "exp": exp}
+    if collections is not None:
+        claims["collections"] = collections
+    return {"Authorization": f"Bearer {jwt.encode(claims, SECRET, algorithm='HS256')}"}
+
+
+def unit(seed: int) -> list[float]:
+    """A vector of length 1."""
+    vector = np.random.default_rng(seed).normal(size=D)
+    return (vector / np.linalg.norm(vector)).tolist()
+
+
+@contextlib.contextmanager
+def listening(folder: Path, **changed: Any) -> Iterator[tuple[str, Service, tuple[str, ...]]]:
+    """The same behind a real socket: its address, its parts, and the ids of its pictures."""
+    service, ids = _prepared(folder, changed)
+    server = uvicorn.Server(uvicorn.Config(_whole(service), port=0, log_level="critical", ws="websockets-sansio"))
+    thread = threading.Thread(target=server.run, name="uvicorn")
+    thread.start()
+    try:
+        while not server.started:
+            if not thread.is_alive():
+                raise RuntimeError("the server did not start")
+            time.sleep(0.01)
+        host, port = server.servers[0].sockets[0].getsockname()[:2]
+        yield f"http://{host}:{port}", service, ids
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+@contextlib.contextmanager
+def running(folder: Path, *, raise_errors: bool = True, **changed: Any) -> Iterator[Running]:
+    """A service with two collections of the same pictures, for who has a token; `changed` are settings."""
+    service, ids = _prepared(folder, changed)
+    with TestClient(_whole(service), raise_server_exceptions=raise_errors) as client:
+        yield Running(client, service, ids)
+
+
+def _prepared(folder: Path, changed: dict[str, Any]) -> tuple[Service, tuple[str, ...]]:
+    places = {name: folder / name for name in (FIRST, SECOND)}
+    for place in places.values():
+        place.mkdir(parents=True)
+        with new_collection(place) as collection:
+            ids = [collection.add(png(n), metadata={"n": n, "name": f"picture {n}"}) for n in range(PICTURES)]
+    settings = replace(
+        ServiceSettings(
+            home=folder / "home",
+            collections=places,
+            jwt_algorithm="HS256",
+            jwt_secret=SECRET,
+            run_worker=False,
+            allow_private_fetch=False,
+        ),
+        **changed,
+    )
+    return wire(settings, open_=_open), tuple(ids)
+
+
+def _whole(service: Service) -> ASGIApp:
+    return edge(application(service), settings=service.settings, metrics=service.metrics, health=service.health)
+
+
+def _open(folder: Path, create: bool) -> Collection:
+    return new_collection(folder)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
