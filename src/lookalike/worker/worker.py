@@ -62,8 +62,8 @@ class Worker:
         """Do jobs until `stop` is set; then finish those in hand, at most for `drain_s`, and return.
 
         What is not finished by then goes on in its thread as long as the process lives, but is held no longer: another
-        worker has it when its lease ends. A mistake in the worker itself, and whatever ends a process rather than a job,
-        sets `stop`, too, and is raised here.
+        worker has it when its lease ends. A mistake in the worker itself, or what is to end the process rather than a
+        job, sets `stop`, too, and is raised here.
         """
         threads = [
             Thread(target=self._work, args=(f"{self._name}/{number}", stop), name=f"worker {number}", daemon=True)

@@ -1,0 +1,335 @@
+"""What every ledger promises, over every engine, against plain dictionaries."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from lookalike.core.errors import BadInput, Conflict, NotFound
+from lookalike.ledger.base import KeptReply, Ledger, Upload, UploadState
+from lookalike.ledger.memory import MemoryLedger
+from lookalike.ledger.sqlite import SqliteLedger
+
+DAY_S = 24 * 3600.0
+NOW = 1_000_000.0
+REPLY = KeptReply(201, {"Location": "/v1/x"}, b'{"id": "\xff\0"}')
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Callable[[], Ledger]]:
+    opened: list[Ledger] = []
+
+    def make() -> Ledger:
+        path = tmp_path / f"{len(opened)}.db"
+        ledger: Ledger = SqliteLedger(path, clock=clock) if request.param == "sqlite" else MemoryLedger(clock=clock)
+        opened.append(ledger)
+        return ledger
+
+    yield make
+    for ledger in opened:
+        ledger.close()
+
+
+@pytest.fixture
+def ledger(engine: Callable[[], Ledger]) -> Ledger:
+    return engine()
+
+
+def upload(upload_id: object, **fields: Any) -> Upload:
+    made = Upload(
+        id=f"{upload_id:0>32}",
+        collection="photos",
+        owner="Zoë",
+        state=UploadState.WAITING,
+        size_bytes=10,
+        content_type="image/jpeg",
+        sha256="0" * 64,
+        name="caf\udce9 ✂.jpg",
+        created_at=NOW,
+        expires_at=NOW + 900,
+    )
+    return replace(made, **fields)
+
+
+def test_an_upload_is_kept_as_it_was(ledger: Ledger) -> None:
+    metadata: Any = {"label": "\ud800\0", "n": 2**70, "x": [0.1, None, {"": True}]}
+    added = upload(1, metadata=metadata, distance=0.1, completion="c" * 64, image_id="i", job_id="j", code="k")
+    ledger.add_upload(added)
+    assert ledger.upload(added.id) == added == ledger.uploads("photos")[0]
+    added.metadata["label"] = "changed behind its back"
+    assert ledger.upload(added.id).metadata == metadata | {"label": "\ud800\0"}
+
+
+def test_two_uploads_of_one_id_clash(ledger: Ledger) -> None:
+    ledger.add_upload(upload(1))
+    with pytest.raises(Conflict):
+        ledger.add_upload(upload(1, owner="somebody else"))
+    assert ledger.upload(upload(1).id).owner == "Zoë"
+
+
+@pytest.mark.parametrize("upload_id", ["", "\ud800", "\0", "' OR 1=1 --", "1" * 32])
+def test_what_is_not_there_is_not_found(ledger: Ledger, upload_id: str) -> None:
+    with pytest.raises(NotFound):
+        ledger.upload(upload_id)
+    with pytest.raises(NotFound):
+        ledger.advance_upload(replace(upload(1), id=upload_id), only_from=list(UploadState))
+
+
+@pytest.mark.parametrize("metadata", [{"a": float("inf")}, {"a": b"x"}, {"a": object()}])
+def test_metadata_that_are_no_json_are_refused(ledger: Ledger, metadata: Any) -> None:
+    with pytest.raises(BadInput):
+        ledger.add_upload(upload(1, metadata=metadata))
+    with pytest.raises(NotFound):
+        ledger.upload(upload(1).id)
+
+
+def test_an_upload_advances_only_from_the_states_given(ledger: Ledger) -> None:
+    ledger.add_upload(upload(1))
+    queued = upload(1, state=UploadState.QUEUED, job_id="j")
+    assert ledger.advance_upload(queued, only_from=[UploadState.WAITING]) == queued
+    with pytest.raises(Conflict) as clash:
+        ledger.advance_upload(upload(1, state=UploadState.EXPIRED), only_from={UploadState.WAITING})
+    assert clash.value.code == "upload_state"
+    with pytest.raises(Conflict):
+        ledger.advance_upload(upload(1), only_from=[])
+    assert ledger.upload(queued.id) == queued
+
+
+def test_of_many_that_advance_an_upload_at_once_one_succeeds(ledger: Ledger) -> None:
+    ledger.add_upload(upload(1))
+    won: list[str] = []
+
+    def advance(name: str) -> None:
+        try:
+            ledger.advance_upload(upload(1, state=UploadState.QUEUED, job_id=name), only_from=[UploadState.WAITING])
+        except Conflict:
+            return
+        won.append(name)
+
+    together(advance, [str(number) for number in range(8)])
+    assert won == [ledger.upload(upload(1).id).job_id]
+
+
+def test_uploads_are_listed_newest_first_by_collection_and_state(ledger: Ledger) -> None:
+    for number, (collection, state) in enumerate([("a", "waiting"), ("b", "kept"), ("a", "kept"), ("a", "waiting")]):
+        ledger.add_upload(upload(number, collection=collection, state=UploadState(state)))
+    assert ids(ledger.uploads("a")) == [3, 2, 0]
+    assert ids(ledger.uploads("a", limit=2)) == [3, 2]
+    assert ids(ledger.uploads("a", state=UploadState.KEPT)) == [2]
+    assert ids(ledger.uploads("\ud800")) == ids(ledger.uploads("a", limit=-1)) == []
+
+
+def test_uploads_whose_time_is_over_are_found_oldest_first_while_they_wait(ledger: Ledger) -> None:
+    for number, expires_at in enumerate([NOW + 5, NOW - 5, NOW, NOW - 9]):
+        ledger.add_upload(upload(number, expires_at=expires_at))
+    ledger.add_upload(upload(9, expires_at=NOW - 9, state=UploadState.QUEUED))
+    assert ids(ledger.expired_uploads(NOW)) == [1, 2, 3]
+    assert ids(ledger.expired_uploads(NOW, limit=2)) == [1, 2]
+
+
+def test_the_same_request_gets_the_first_reply_again(ledger: Ledger) -> None:
+    assert begun(ledger) is None
+    ledger.finish("k", REPLY)
+    assert begun(ledger) == REPLY
+    ledger.finish("k", replace(REPLY, status=500))
+    ledger.abandon("k")
+    assert begun(ledger) == REPLY
+    assert begun(ledger, now=NOW + DAY_S - 1) == REPLY
+    assert begun(ledger, now=NOW + DAY_S, body_hash="another") is None
+
+
+def test_another_request_under_the_same_key_is_refused(ledger: Ledger) -> None:
+    begun(ledger)
+    assert conflict(ledger, body_hash="another") == "idempotency_mismatch"
+    ledger.finish("k", REPLY)
+    assert conflict(ledger, body_hash="another") == "idempotency_mismatch"
+    assert begun(ledger, key="\ud800") is None
+
+
+def test_a_request_that_runs_keeps_the_next_out_for_ten_minutes(ledger: Ledger) -> None:
+    begun(ledger)
+    assert conflict(ledger) == conflict(ledger, now=NOW + 599) == "idempotency_running"
+    assert begun(ledger, now=NOW + 601, body_hash="another") is None
+    assert conflict(ledger, now=NOW + 602, body_hash="another") == "idempotency_running"
+
+
+def test_what_was_abandoned_may_be_tried_again(ledger: Ledger) -> None:
+    begun(ledger)
+    ledger.abandon("k")
+    ledger.abandon("k")
+    ledger.finish("k", REPLY)  # nothing was begun: nothing is kept
+    assert begun(ledger, body_hash="another") is None
+
+
+def test_of_many_that_begin_at_once_one_may(ledger: Ledger) -> None:
+    may: list[str] = []
+
+    def begin(name: str) -> None:
+        try:
+            assert begun(ledger) is None
+        except Conflict:
+            return
+        may.append(name)
+
+    together(begin, [str(number) for number in range(8)])
+    assert len(may) == 1
+
+
+def test_a_ticket_works_once(ledger: Ledger) -> None:
+    ledger.put_ticket("d", principal='{"name": "Zoë"}', expires_at=NOW + 30)
+    assert ledger.take_ticket("d", now=NOW) == '{"name": "Zoë"}'
+    assert ledger.take_ticket("d", now=NOW) is None
+    assert ledger.take_ticket("\ud800", now=NOW) is None
+
+
+def test_a_ticket_works_only_in_time_and_never_after(ledger: Ledger) -> None:
+    ledger.put_ticket("d", principal="p", expires_at=NOW + 30)
+    assert ledger.take_ticket("d", now=NOW + 30) is None
+    assert ledger.take_ticket("d", now=NOW) is None
+
+
+def test_of_many_that_use_a_ticket_at_once_one_succeeds(ledger: Ledger) -> None:
+    ledger.put_ticket("d", principal="p", expires_at=NOW + 30)
+    taken: list[str | None] = []
+    together(lambda _: taken.append(ledger.take_ticket("d", now=NOW)), [str(number) for number in range(8)])
+    assert sorted(taken, key=str) == [None] * 7 + ["p"]
+
+
+def test_sweeping_forgets_what_expired_and_what_ended_a_week_ago(ledger: Ledger, clock: Clock) -> None:
+    for number, state in enumerate(UploadState):
+        ledger.add_upload(upload(number))
+        clock.now = NOW
+        ledger.advance_upload(upload(number, state=state), only_from=[UploadState.WAITING])
+    begun(ledger)
+    ledger.finish("k", REPLY)
+    ledger.put_ticket("d", principal="p", expires_at=NOW + 30)
+
+    ledger.sweep(NOW + 29)
+    assert begun(ledger) == REPLY
+    assert len(ledger.uploads("photos")) == len(UploadState)
+    ledger.sweep(NOW + 7.1 * DAY_S)
+    assert {kept.state for kept in ledger.uploads("photos")} == {"waiting", "provisional", "queued"}
+    assert begun(ledger) is None
+    assert ledger.take_ticket("d", now=NOW) is None
+
+
+class LedgerAgainstDictionaries(RuleBasedStateMachine):
+    """Any order of calls gives what two dictionaries give."""
+
+    make: Callable[[], Ledger]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = type(self).make()
+        self.now = NOW
+        self.keys: dict[str, tuple[str, float, KeptReply | None]] = {}
+        self.tickets: dict[str, float] = {}
+
+    def begun(self, key: str, body_hash: str) -> KeptReply | None:
+        return self.ledger.begin(key, body_hash=body_hash, now=self.now, expires_at=self.now + 2_000)
+
+    @rule(key=st.sampled_from("kl"), body_hash=st.sampled_from("ab"))
+    def begin(self, key: str, body_hash: str) -> None:
+        was = self.keys.get(key)
+        if was is not None and (self.now >= was[1] + 2_000 or (was[2] is None and self.now > was[1] + 600)):
+            was = None
+        expected = None if was is None else was[2]
+        if was is not None and (was[0] != body_hash or expected is None):
+            code = "idempotency_mismatch" if was[0] != body_hash else "idempotency_running"
+            with pytest.raises(Conflict) as clash:
+                self.begun(key, body_hash)
+            assert clash.value.code == code
+            return
+        assert self.begun(key, body_hash) == expected
+        if was is None:
+            self.keys[key] = (body_hash, self.now, None)
+
+    @rule(key=st.sampled_from("kl"), status=st.integers(200, 299))
+    def finish(self, key: str, status: int) -> None:
+        reply = KeptReply(status, {}, b"")
+        self.ledger.finish(key, reply)
+        if key in self.keys and self.keys[key][2] is None:
+            self.keys[key] = (*self.keys[key][:2], reply)
+
+    @rule(key=st.sampled_from("kl"))
+    def abandon(self, key: str) -> None:
+        self.ledger.abandon(key)
+        if key in self.keys and self.keys[key][2] is None:
+            del self.keys[key]
+
+    @rule(digest=st.sampled_from("de"), seconds=st.sampled_from([1, 500]))
+    def put_ticket(self, digest: str, seconds: float) -> None:
+        self.ledger.put_ticket(digest, principal=f"{digest}{self.now}", expires_at=self.now + seconds)
+        self.tickets[digest] = self.now + seconds
+
+    @rule(digest=st.sampled_from("de"))
+    def take_ticket(self, digest: str) -> None:
+        expires_at = self.tickets.pop(digest, 0.0)
+        assert (self.ledger.take_ticket(digest, now=self.now) is not None) == (self.now < expires_at)
+
+    @rule(seconds=st.sampled_from([1, 400, 1_500]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def sweep(self) -> None:
+        self.ledger.sweep(self.now)
+        self.keys = {key: was for key, was in self.keys.items() if was[1] + 2_000 > self.now}
+
+    @invariant()
+    def there_are_no_uploads(self) -> None:
+        assert self.ledger.uploads("photos") == []
+
+
+def test_any_order_of_calls_gives_what_dictionaries_give(engine: Callable[[], Ledger]) -> None:
+    class Machine(LedgerAgainstDictionaries):
+        make = staticmethod(engine)
+
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Machine, settings=settings(max_examples=15, stateful_step_count=20, deadline=None)
+    )
+
+
+def ids(uploads: list[Upload]) -> list[int]:
+    return [int(upload.id) for upload in uploads]
+
+
+def begun(ledger: Ledger, *, key: str = "k", body_hash: str = "h", now: float = NOW) -> KeptReply | None:
+    return ledger.begin(key, body_hash=body_hash, now=now, expires_at=now + DAY_S)
+
+
+def conflict(ledger: Ledger, *, body_hash: str = "h", now: float = NOW) -> str:
+    with pytest.raises(Conflict) as clash:
+        begun(ledger, body_hash=body_hash, now=now)
+    return clash.value.code
+
+
+def together(do: Callable[[str], object], names: list[str]) -> None:
+    threads = [threading.Thread(target=do, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

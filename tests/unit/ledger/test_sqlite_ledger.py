@@ -1,0 +1,124 @@
+"""What only the ledger in a file has: it lasts, processes share it, and damage is told."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from lookalike.core.errors import FormatTooNew, LookalikeError, StorageFailed
+from lookalike.ledger.base import KeptReply, Upload, UploadState
+from lookalike.ledger.sqlite import SqliteLedger
+from lookalike.ledger.storable import upload_json
+from tests.damage import damaged
+from tests.unit.ledger.programs import together
+
+N, PROCESSES, ROUNDS = 30, 4, 100
+
+
+def upload(upload_id: str) -> Upload:
+    return Upload(
+        id=upload_id,
+        collection="c",
+        owner="o",
+        state=UploadState.WAITING,
+        size_bytes=1,
+        content_type="image/png",
+        sha256="",
+        name="n" * 300,
+        created_at=0.0,
+        expires_at=0.0,
+    )
+
+
+@pytest.mark.parametrize("program", ["take", "begin", "advance"])
+def test_of_four_processes_that_ask_for_the_same_exactly_one_gets_it(tmp_path: Path, program: str) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(SqliteLedger(path)) as ledger:
+        for number in range(N):
+            ledger.put_ticket(f"digest{number}", principal="p", expires_at=1)
+            ledger.add_upload(upload(f"upload{number}"))
+    got = together(program, path, N, processes=PROCESSES)
+    assert sorted(map(int, got)) == list(range(N))
+
+
+def test_a_ledger_is_there_again_after_closing(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    reply = KeptReply(200, {"A": "b"}, b"\0\xff")
+    with closing(SqliteLedger(path)) as ledger:
+        ledger.add_upload(upload("u"))
+        ledger.begin("k", body_hash="h", now=0, expires_at=9)
+        ledger.finish("k", reply)
+        ledger.put_ticket("d", principal="p", expires_at=9)
+    with closing(SqliteLedger(path)) as ledger:
+        assert ledger.upload("u") == upload("u")
+        assert ledger.begin("k", body_hash="h", now=0, expires_at=9) == reply
+        assert ledger.take_ticket("d", now=0) == "p"
+    with pytest.raises(StorageFailed, match="closed"):
+        ledger.upload("u")
+
+
+def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    SqliteLedger(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(FormatTooNew, match="99"):
+        SqliteLedger(path)
+
+
+def test_a_record_that_cannot_be_understood_is_told_as_damage(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(SqliteLedger(path)) as ledger:
+        ledger.add_upload(upload("u"))
+        for record in ("", "[]", "{}", upload_json(upload("u")).replace("waiting", "sleeping"), "[" * 100_000):
+            with closing(sqlite3.connect(path)) as connection, connection:
+                connection.execute("UPDATE uploads SET record = ?", (record,))
+            with pytest.raises(StorageFailed, match="damaged"):
+                ledger.upload("u")
+
+
+def test_a_damaged_ledger_gives_errors_of_ours_or_answers(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(SqliteLedger(path)) as ledger:
+        for number in range(N):
+            ledger.add_upload(upload(f"upload{number}"))
+            ledger.begin(f"k{number}", body_hash="h", now=0, expires_at=9)
+            ledger.finish(f"k{number}", KeptReply(200, {"A": "b"}, b"x" * 200))
+            ledger.put_ticket(f"d{number}", principal="p", expires_at=9)
+    content = path.read_bytes()
+    refused = 0
+    for _, hurt in islice(damaged(content, rng=random.Random(7)), ROUNDS):
+        path.unlink(missing_ok=True)
+        if hurt is not None:
+            path.write_bytes(hurt)
+        try:
+            with closing(SqliteLedger(path)) as ledger:
+                use_all_of_it(ledger)
+        except LookalikeError:
+            refused += 1
+    assert refused
+
+
+def use_all_of_it(ledger: SqliteLedger) -> None:
+    uses: list[Callable[[], object]] = [
+        lambda: ledger.add_upload(upload("new")),
+        lambda: ledger.upload("upload3"),
+        lambda: ledger.advance_upload(upload("upload4"), only_from=[UploadState.WAITING]),
+        lambda: ledger.uploads("c", state=UploadState.WAITING),
+        lambda: ledger.expired_uploads(10.0),
+        lambda: [ledger.begin(f"k{number}", body_hash="h", now=0, expires_at=9) for number in range(N)],
+        lambda: ledger.finish("k1", KeptReply(200, {}, b"")),
+        lambda: ledger.abandon("k2"),
+        lambda: [ledger.take_ticket(f"d{number}", now=0) for number in range(N)],
+        lambda: ledger.put_ticket("d", principal="p", expires_at=9),
+        lambda: ledger.sweep(100.0),
+    ]
+    for use in uses:
+        with suppress(LookalikeError):
+            use()

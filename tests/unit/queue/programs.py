@@ -1,0 +1,85 @@
+"""What other processes do to a queue: `python -m tests.unit.queue.programs NAME PATH ...`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from threading import Event
+
+from lookalike.core.records import Json
+from lookalike.queue.base import Job
+from lookalike.queue.sqlite import SqliteQueue
+from lookalike.worker import Worker
+
+
+def started(name: str, path: Path, *arguments: object) -> subprocess.Popen[str]:
+    """One of these programs in another Python."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.unit.queue.programs", name, str(path), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    """What it prints next; '' when it ended."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    """Let it begin."""
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def output(process: subprocess.Popen[str]) -> list[str]:
+    """All that it still prints, once it ended well."""
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    return text.split()
+
+
+def claim(queue: SqliteQueue, name: str) -> None:
+    """Do all jobs that are there, and print their ids."""
+    while job := queue.claim(["embed"], worker=name, lease_s=1_000):
+        print(job.id)
+        assert queue.finish(job.id, worker=name, result=name)
+
+
+def enqueue(queue: SqliteQueue, name: str, count: str) -> None:
+    """Put jobs in, each under a key that all processes use, and print their ids."""
+    for number in range(int(count)):
+        print(queue.enqueue("embed", collection=name, payload={"n": number}, key=f"key {number}").id)
+
+
+def hold(queue: SqliteQueue, name: str) -> None:
+    """Begin a job by a worker and never end."""
+
+    def handler(job: Job) -> Json:
+        print(job.id, flush=True)
+        return Event().wait()
+
+    Worker(queue, {"embed": handler}, name=name, lease_s=1.0).run(Event())
+
+
+def churn(queue: SqliteQueue, name: str) -> None:
+    """Put in and do without end, and print each id once it is durable."""
+    while True:
+        print(queue.enqueue("embed", collection=name, payload={}).id, flush=True)
+        job = queue.claim(["embed"], worker=name, lease_s=1_000)
+        assert job is not None
+        assert queue.finish(job.id, worker=name, result=None)
+
+
+if __name__ == "__main__":
+    program = {"claim": claim, "enqueue": enqueue, "hold": hold, "churn": churn}[sys.argv[1]]
+    opened = SqliteQueue(Path(sys.argv[2]))
+    print("ready", flush=True)
+    sys.stdin.readline()
+    program(opened, *sys.argv[3:])
+    opened.close()

@@ -1,0 +1,53 @@
+"""Which errors pass, and how long to wait."""
+
+from __future__ import annotations
+
+import pytest
+
+from lookalike.core import errors
+from lookalike.core.errors import LookalikeError, Overloaded
+from lookalike.worker.policy import backoff_s, error_policy
+
+PASSING = {
+    "busy", "rate_limited", "overloaded", "deadline_exceeded", "interrupted", "locked", "service_down",
+    "snapshot_damaged", "storage_failed",
+}  # fmt: skip
+
+
+def every_kind(kind: type[LookalikeError] = LookalikeError) -> list[type[LookalikeError]]:
+    return [kind, *(below for child in kind.__subclasses__() for below in every_kind(child))]
+
+
+@pytest.mark.parametrize("kind", every_kind(), ids=lambda kind: kind.__name__)
+def test_only_what_may_go_better_another_time_is_tried_again(kind: type[LookalikeError]) -> None:
+    error = kind.__new__(kind, "why")
+    Exception.__init__(error, "why")
+    error.retry_after_s = 0.0  # type: ignore[attr-defined]
+    verdict = error_policy(error, attempts=1)
+    assert (verdict.retry_in_s is not None) == (kind.code in PASSING)
+    assert (verdict.code, verdict.detail, verdict.expected) == (kind.code, "why", True)
+
+
+def test_the_code_of_a_refused_picture_is_told() -> None:
+    verdict = error_policy(errors.ImageRefused("it is cut off", code="truncated"), attempts=1)
+    assert verdict == ("truncated", "it is cut off", None, True)
+
+
+def test_an_error_of_nobody_is_tried_again_and_its_message_stays_in_the_log() -> None:
+    verdict = error_policy(KeyError("/home/zoe/secret"), attempts=1)
+    assert verdict.retry_in_s is not None
+    assert (verdict.code, verdict.expected) == ("unexpected", False)
+    assert "KeyError" in verdict.detail
+    assert "secret" not in verdict.detail
+
+
+def test_a_time_that_an_error_asks_for_is_kept() -> None:
+    assert error_policy(Overloaded("later", retry_after_s=77.0), attempts=1).retry_in_s == 77.0
+    assert error_policy(Overloaded("later", retry_after_s=0.1), attempts=4, random=lambda: 1.0).retry_in_s == 128.0
+
+
+def test_waiting_grows_to_a_bound_and_half_of_it_is_chance() -> None:
+    most = [backoff_s(attempts, random=lambda: 1.0) for attempts in range(1, 8)]
+    assert most == [2.0, 8.0, 32.0, 128.0, 512.0, 900.0, 900.0]
+    assert [backoff_s(attempts, random=lambda: 0.0) for attempts in (1, 2, 10**6)] == [1.0, 4.0, 450.0]
+    assert backoff_s(0, random=lambda: 1.0) == 2.0
