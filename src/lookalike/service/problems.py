@@ -119,6 +119,11 @@ def problem(error: LookalikeError) -> Response:
     )
 
 
+def told(error: LookalikeError) -> str:
+    """What the caller is told of an error, where there is no reply to put a status into."""
+    return _shown(error, next(status for kind, status, _ in (*_OWN, *STATUS) if isinstance(error, kind)))
+
+
 def _shown(error: LookalikeError, status: int) -> str:
     """What the caller is told: of failures on our side no paths and no inner words."""
     told = {500: "an error that should not be; the log has it under the request's id", 503: "try again in a moment"}

@@ -1,0 +1,1 @@
+"""The WebSockets: queries in and hits out, and what happens to jobs."""

@@ -1,0 +1,124 @@
+"""Who is let in to a WebSocket, and how each of them ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+from fastapi import WebSocket
+
+from lookalike.core.errors import (
+    AccessDenied,
+    BadInput,
+    Busy,
+    DeadlineExceeded,
+    LookalikeError,
+    NoCollection,
+    Overloaded,
+)
+from lookalike.service.access.dependencies import PROTOCOL, principal_of_websocket
+from lookalike.service.access.principal import Principal, Scope
+from lookalike.service.context import Service
+from lookalike.service.stream.connection import Bounds, Closing, Code, Connection, Gone
+
+_LOOKS_EVERY_S = 0.2
+
+_log = logging.getLogger(__name__)
+
+Body = Callable[[Connection, Principal], Awaitable[None]]
+
+
+class Places:
+    """Room for so many connections at once; belongs to the event loop.
+
+    Args:
+        most: how many.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.taken = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """A place for as long as the block lasts.
+
+        Raises:
+            Overloaded: when all are taken.
+        """
+        if self.taken >= self._most:
+            raise Overloaded(f"{self.taken} connections of this kind are open, which is the most that may")
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
+async def admit(
+    websocket: WebSocket, body: Body, *, places: Places, bounds: Bounds, collection: str | None = None
+) -> None:
+    """Let a client in where it may, serve it, and close the connection with the code that tells why.
+
+    A browser sees the code of a connection that was accepted, but not why one was not: so all are.
+
+    Args:
+        websocket: not accepted yet.
+        body: serves it until one side ends it.
+        places: of which it needs one.
+        bounds: that it keeps to.
+        collection: that it is about; None for none.
+    """
+    found = await _let_in(websocket, collection)
+    await websocket.accept(PROTOCOL if PROTOCOL in websocket.scope.get("subprotocols", []) else None)
+    connection = Connection(websocket, bounds)
+    ending = found if isinstance(found, Closing) else await _served(connection, body, found, places)
+    if ending is not None:
+        await connection.close(ending.code, ending.reason)
+
+
+async def _let_in(websocket: WebSocket, collection: str | None) -> Principal | Closing:
+    try:
+        return await principal_of_websocket(websocket, Scope.READ, collection)
+    except LookalikeError as error:
+        return _closing(error)
+
+
+async def _served(connection: Connection, body: Body, principal: Principal, places: Places) -> Closing | None:
+    """How it ended; None where the client ended it."""
+    try:
+        with places.one():
+            await body(connection, principal)
+        return Closing(Code.DONE, "done")
+    except Gone:
+        return None
+    except Closing as closing:
+        return closing
+    except LookalikeError as error:
+        return _closing(error)
+    except Exception:
+        _log.exception("a WebSocket failed")
+        return Closing(Code.FAILED, "failed")
+
+
+async def until_over(service: Service, principal: Principal) -> None:
+    """Wait until the service is about to stop.
+
+    Raises:
+        Closing: as soon as who was let in may no longer be here.
+    """
+    while not service.health.draining:
+        if not service.access.is_good(principal):
+            raise Closing(Code.NOT_ALLOWED, "not_authenticated")
+        await asyncio.sleep(_LOOKS_EVERY_S)
+
+
+def _closing(error: LookalikeError) -> Closing:
+    if isinstance(error, Busy | DeadlineExceeded):
+        return Closing(Code.TOO_BUSY, error.code)
+    if isinstance(error, AccessDenied | BadInput | NoCollection):
+        return Closing(Code.NOT_ALLOWED, error.code)
+    _log.error("a WebSocket failed: %s", error, exc_info=error)
+    return Closing(Code.FAILED, error.code)

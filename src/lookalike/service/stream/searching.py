@@ -1,0 +1,165 @@
+"""`WS /v1/collections/{collection}/stream`: frames or vectors in, hits out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from lookalike.collection import Collection
+from lookalike.core.errors import Conflict, LookalikeError
+from lookalike.core.vectors import Vectors
+from lookalike.results import SearchResult
+from lookalike.service.access.principal import Principal
+from lookalike.service.context import Service
+from lookalike.service.stream.admission import until_over
+from lookalike.service.stream.connection import Closing, Code, Connection, first_ended
+from lookalike.service.stream.frames import Newest
+from lookalike.service.stream.protocol import (
+    Configured,
+    Frame,
+    Kind,
+    hits_message,
+    problem_message,
+    read_configure,
+    read_frame,
+    ready_message,
+    vector_of,
+)
+
+HitJson = Callable[..., dict[str, Any]]
+"""Makes a hit what goes over the wire: `lookalike.service.api.hits.hit_json`."""
+
+
+class _Query(NamedTuple):
+    frame: Frame
+    configured: Configured
+
+
+class _Looked(NamedTuple):
+    vector: Vectors
+    timings_ms: dict[str, float]
+
+
+class SearchStream:
+    """One stream: answers queries in order, one after the other; of those that come meanwhile the newest waits.
+
+    Args:
+        connection: accepted.
+        service: the parts.
+        principal: who asks.
+        name: of the collection.
+        hit_json: makes hits what goes over the wire.
+    """
+
+    def __init__(
+        self, connection: Connection, service: Service, principal: Principal, *, name: str, hit_json: HitJson
+    ) -> None:
+        self._connection = connection
+        self._service = service
+        self._principal = principal
+        self._name = name
+        self._hit_json = hit_json
+        self._configured = Configured()
+        self._newest = Newest[_Query]()
+        self._last_seq = -1
+
+    async def run(self) -> None:
+        """Serve it.
+
+        Raises:
+            Closing, Gone: when it is over.
+            NoCollection: when there is no such collection.
+        """
+        card = await self._service.threads.run(lambda: self._held().embedder.card)
+        await self._connection.send(ready_message(self._name, card))
+        await first_ended(self._read(), self._answer(), self._drain())
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._connection.receive(idle_s=self._connection.bounds.idle_s)
+            try:
+                if isinstance(message, str):
+                    self._configured = read_configure(message)
+                else:
+                    await self._take_in(read_frame(message))
+            except LookalikeError as error:
+                await self._connection.send(problem_message(None, error))
+
+    async def _take_in(self, frame: Frame) -> None:
+        if frame.seq <= self._last_seq:
+            error = Conflict(f"expected a seq above {self._last_seq}, got {frame.seq}", code="seq_not_growing")
+            await self._connection.send(problem_message(frame.seq, error))
+            return
+        self._last_seq = frame.seq
+        if self._newest.put(_Query(frame, self._configured)):
+            self._service.metrics.dropped_frames(1)
+
+    async def _answer(self) -> None:
+        while (query := await self._newest.take()) is not None:
+            await self._connection.send(await self._answered(query))
+        raise Closing(Code.RESTART, "the service stops")
+
+    async def _drain(self) -> None:
+        """Once the service is about to stop, what waits is answered still."""
+        await until_over(self._service, self._principal)
+        self._newest.close()
+        await asyncio.sleep(self._connection.bounds.drain_s)
+        raise Closing(Code.RESTART, "the service stops")
+
+    async def _answered(self, query: _Query) -> str:
+        frame, configured = query
+        began = time.perf_counter()
+        deadline = time.monotonic() + self._service.settings.request_timeout_ms / 1000
+        try:
+            held = await self._service.threads.run(self._held, deadline=deadline)
+            looked = await self._looked(frame, configured, held, deadline)
+            result = await self._service.threads.run(
+                lambda: _searched(held, looked.vector, configured), deadline=deadline
+            )
+        except LookalikeError as error:
+            return problem_message(frame.seq, error)
+        for name, milliseconds in result.timings_ms.items():
+            self._service.metrics.stage(name, milliseconds / 1000)
+        total = (time.perf_counter() - began) * 1000
+        return self._hits(frame.seq, result, {**result.timings_ms, **looked.timings_ms, "total": total})
+
+    def _held(self) -> Collection:
+        return self._service.collections.get(self._name)
+
+    async def _looked(self, frame: Frame, configured: Configured, held: Collection, deadline: float) -> _Looked:
+        """The vector of a query, and what it took."""
+        if frame.kind is Kind.VECTOR:
+            vector = vector_of(frame.payload, model=configured.model, expected=held.embedder.card)
+            self._service.metrics.embedded("client")
+            return _Looked(vector, {})
+        embedded = await self._service.embedding.embed(frame.payload, held.embedder, deadline=deadline)
+        self._service.metrics.embedded("server")
+        timings = {"decode": embedded.decode_ms, "wait": embedded.wait_ms, "embed": embedded.embed_ms}
+        return _Looked(embedded.vector, timings)
+
+    def _hits(self, seq: int, result: SearchResult, timings_ms: dict[str, float]) -> str:
+        hits = [
+            self._hit_json(hit, collection=self._name, principal=self._principal, model=result.model)
+            for hit in result.hits
+        ]
+        return hits_message(
+            seq,
+            hits,
+            plan=result.plan,
+            exact=result.exact,
+            timings_ms=timings_ms,
+            dropped=self._newest.dropped,
+        )
+
+
+def _searched(held: Collection, vector: Vectors, configured: Configured) -> SearchResult:
+    return held.search(
+        vector,
+        k=configured.k,
+        where=configured.where,
+        recall=configured.recall,
+        collapse=configured.collapse,
+        min_confidence=configured.min_confidence,
+    )
