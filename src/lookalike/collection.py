@@ -50,9 +50,12 @@ from lookalike.pipelines.walk import absolute
 from lookalike.results import SearchResult
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from lookalike.embedding.base import Embedder
     from lookalike.models.card import ModelCard
     from lookalike.models.store import ModelFile
+    from lookalike.pipelines.direct_upload import CheckedUpload
     from lookalike.pipelines.duplicates import DuplicateGroup
     from lookalike.pipelines.further_models import FurtherReport
     from lookalike.pipelines.fusion import Weight
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
     from lookalike.pipelines.local_features import Match
     from lookalike.pipelines.metadata import MetadataReport, MetadataTable
     from lookalike.pipelines.transfer import ImportReport
+    from lookalike.pipelines.verify_upload import Tolerance, UploadedPicture, Verification
 
 _log = logging.getLogger(__name__)
 
@@ -269,6 +273,28 @@ class Collection:
             if isinstance(picture, str | os.PathLike):
                 return add_file(picture, self._parts, metadata=metadata or {})
             return add_bytes(bytes_of_picture(picture, limits=self._parts.limits), self._parts, metadata=metadata or {})
+
+    def check_upload(
+        self, data: bytes, *, size_bytes: int, sha256: str, vector: ArrayLike | None, model: str | None
+    ) -> CheckedUpload:
+        """Look at bytes that a client uploaded, undecoded. See `lookalike.pipelines.direct_upload.checked_upload`."""
+        from lookalike.pipelines.direct_upload import checked_upload
+
+        return checked_upload(data, self._parts, size_bytes=size_bytes, sha256=sha256, vector=vector, model=model)
+
+    def add_provisional(self, upload: CheckedUpload, *, metadata: Metadata, if_still: Callable[[], bool]) -> bool:
+        """Take a picture in by its client's vector. See `lookalike.pipelines.direct_upload.add_provisional`."""
+        from lookalike.pipelines.direct_upload import add_provisional
+
+        with self._writing():
+            return add_provisional(upload, self._parts, metadata=metadata, if_still=if_still)
+
+    def verify(self, picture: UploadedPicture, *, tolerance: Tolerance) -> Verification:
+        """Embed an uploaded picture and compare. See `lookalike.pipelines.verify_upload.verify_upload`."""
+        from lookalike.pipelines.verify_upload import verify_upload
+
+        self._has_written = True  # without keeping other processes out all the while it embeds
+        return verify_upload(picture, self._parts, tolerance=tolerance)
 
     def search(
         self,
