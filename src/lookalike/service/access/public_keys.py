@@ -37,11 +37,11 @@ def parse_key_set(content: bytes, *, algorithm: Algorithm) -> dict[str, PublicKe
     """
     found: dict[str, PublicKey] = {}
     for entry in _entries(content):
+        if "d" in entry:
+            raise BadInput("the key set holds a private key: whoever can read it can make tokens; give the public ones")
         if not _is_meant(entry, algorithm):
             continue
         kid = entry.get("kid", "")
-        if "d" in entry:
-            raise BadInput("the key set holds a private key: whoever can read it can make tokens; give the public ones")
         if not isinstance(kid, str) or kid in found:
             raise BadInput("expected of each key in the key set a `kid` of its own")
         if (key := _public_key(entry, algorithm)) is not None:

@@ -9,6 +9,7 @@ from lookalike.core.errors import BadInput
 
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([hdwy])")
 _SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
+_LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
 def parse_end(text: str, *, now: float) -> float:
@@ -22,6 +23,13 @@ def parse_end(text: str, *, now: float) -> float:
     Raises:
         BadInput: when it is neither.
     """
+    end = _end(text, now)
+    if end > _LAST:
+        raise BadInput(f"expected an end before the year 10000, got {text!r}")
+    return end
+
+
+def _end(text: str, now: float) -> float:
     if span := _SPAN.fullmatch(text):
         return now + int(span[1]) * _SECONDS[span[2]]
     try:
