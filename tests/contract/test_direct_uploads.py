@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,19 @@ def test_what_is_quarantined_is_kept_apart(uploads: Uploads) -> None:
     assert uploads.quarantined(ID) == DATA
     uploads.discard(ID)
     assert uploads.quarantined(ID) == DATA
+
+
+def test_old_bytes_for_which_nobody_waits_are_swept_away(make: Make) -> None:
+    later = [0.0]
+    uploads = make(clock=lambda: time.time() + later[0])
+    for upload_id in (ID, OTHER):
+        uploads.stage(upload_id, DATA)
+    uploads.quarantine("a" * 32, DATA)
+    assert uploads.sweep(lambda _: False) == 0
+    later[0] = 100_000.0
+    assert uploads.sweep(lambda upload_id: upload_id == OTHER) == 1
+    assert (uploads.staged(ID), uploads.read(OTHER)) == (None, DATA)
+    assert uploads.quarantined("a" * 32) == DATA
 
 
 def test_of_many_that_bring_the_same_at_once_all_succeed(uploads: Uploads) -> None:

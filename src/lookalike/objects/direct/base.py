@@ -8,10 +8,13 @@ for not every storage checks.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from lookalike.core.errors import BadInput, UploadRefused
+
+SWEPT_AFTER_S = 86_400.0
+"""How old bytes must be that nobody waits for any more, in seconds, before they are deleted."""
 
 _UPLOAD_ID = re.compile("[0-9a-f]{32}")
 
@@ -95,6 +98,16 @@ class DirectUploads(Protocol):
 
     def quarantined(self, upload_id: str) -> bytes | None:
         """What is kept apart; None where nothing is."""
+        ...
+
+    def sweep(self, is_wanted: Callable[[str], bool]) -> int:
+        """Delete what came more than a day ago, by half, or whole for an upload that is not wanted (any more).
+
+        Args:
+            is_wanted: by the upload's id.
+        Returns:
+            how many were deleted.
+        """
         ...
 
 

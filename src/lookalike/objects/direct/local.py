@@ -13,17 +13,15 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from lookalike.objects.base import id_of
-from lookalike.objects.direct.base import PresignedPut, StagedFacts, checked_upload_id, not_uploaded
+from lookalike.objects.direct.base import SWEPT_AFTER_S, PresignedPut, StagedFacts, checked_upload_id, not_uploaded
 from lookalike.objects.direct.receiving import Receiver, already_uploaded
 from lookalike.objects.direct.signing import SignedUrls
 from lookalike.objects.durable import make_folder, sync_folder, translating
-
-_SWEPT_AFTER_S = 86_400
 
 
 class LocalUploads:
@@ -111,19 +109,20 @@ class LocalUploads:
         """What is kept apart; see `DirectUploads`."""
         return _read(self._quarantined(upload_id))
 
-    def sweep(self) -> int:
-        """Delete what was half-written more than a day ago.
+    def sweep(self, is_wanted: Callable[[str], bool]) -> int:
+        """Delete what came long ago and is not wanted; see `DirectUploads`."""
+        unwanted = [path for path in self._old("staged") if not is_wanted(path.name)]
+        swept = [*self._old("half-written"), *unwanted]
+        for path in swept:
+            with translating(path):
+                path.unlink(missing_ok=True)
+        return len(swept)
 
-        Returns:
-            how many files that were.
-        """
-        swept = 0
-        for path in (self.folder / "half-written").glob("*"):
-            with suppress(FileNotFoundError), translating(path):
-                if path.stat().st_mtime < self._urls.clock() - _SWEPT_AFTER_S:
-                    path.unlink()
-                    swept += 1
-        return swept
+    def _old(self, folder: str) -> Iterator[Path]:
+        for path in (self.folder / folder).glob("*"):
+            with translating(path), suppress(FileNotFoundError):
+                if path.stat().st_mtime < self._urls.clock() - SWEPT_AFTER_S:
+                    yield path
 
     def _write(self, path: Path, data: bytes) -> None:
         sink = self._sink(path)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from lookalike.objects.base import id_of
-from lookalike.objects.direct.base import PresignedPut, StagedFacts, checked_upload_id, not_uploaded
+from lookalike.objects.direct.base import SWEPT_AFTER_S, PresignedPut, StagedFacts, checked_upload_id, not_uploaded
 from lookalike.objects.direct.receiving import Receiver, already_uploaded
 from lookalike.objects.direct.signing import SignedUrls
+
+
+class _Came(NamedTuple):
+    data: bytes
+    at: float
 
 
 class MemoryUploads:
@@ -22,7 +28,8 @@ class MemoryUploads:
 
     def __init__(self, *, url_prefix: str = "/v1/storage", clock: Callable[[], float] = time.time) -> None:
         self._urls = SignedUrls(secrets.token_bytes(32), url_prefix, clock)
-        self._staged: dict[str, bytes] = {}
+        self._clock = clock
+        self._staged: dict[str, _Came] = {}
         self._quarantined: dict[str, bytes] = {}
 
     def presign(
@@ -36,24 +43,25 @@ class MemoryUploads:
     def receive(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Receiver:
         """Begin to take in what a client brings; see `LocalUploads`."""
         announced = self._urls.check(upload_id, query=query, headers=headers)
-        return Receiver(_MemorySink(self._staged, upload_id), announced, staged=lambda: self.staged(upload_id))
+        return Receiver(_MemorySink(self, upload_id), announced, staged=lambda: self.staged(upload_id))
 
     def stage(self, upload_id: str, data: bytes) -> None:
         """Put bytes there; see `DirectUploads`."""
-        if self._staged.setdefault(checked_upload_id(upload_id), bytes(data)) != data:
+        came = _Came(bytes(data), self._clock())
+        if self._staged.setdefault(checked_upload_id(upload_id), came).data != data:
             raise already_uploaded()
 
     def staged(self, upload_id: str) -> StagedFacts | None:
         """What came; see `DirectUploads`."""
-        data = self._staged.get(checked_upload_id(upload_id))
-        return None if data is None else StagedFacts(len(data), id_of(data))
+        came = self._staged.get(checked_upload_id(upload_id))
+        return None if came is None else StagedFacts(len(came.data), id_of(came.data))
 
     def read(self, upload_id: str) -> bytes:
         """The bytes that came; see `DirectUploads`."""
-        data = self._staged.get(checked_upload_id(upload_id))
-        if data is None:
+        came = self._staged.get(checked_upload_id(upload_id))
+        if came is None:
             raise not_uploaded(upload_id)
-        return data
+        return came.data
 
     def discard(self, upload_id: str) -> None:
         """Let go of the bytes that came; see `DirectUploads`."""
@@ -68,12 +76,20 @@ class MemoryUploads:
         """What is kept apart; see `DirectUploads`."""
         return self._quarantined.get(checked_upload_id(upload_id))
 
+    def sweep(self, is_wanted: Callable[[str], bool]) -> int:
+        """Delete what came long ago and is not wanted; see `DirectUploads`."""
+        since = self._clock() - SWEPT_AFTER_S
+        unwanted = [one for one, came in list(self._staged.items()) if came.at < since and not is_wanted(one)]
+        for upload_id in unwanted:
+            self.discard(upload_id)
+        return len(unwanted)
+
 
 class _MemorySink:
     """See `lookalike.objects.direct.receiving.Sink`."""
 
-    def __init__(self, staged: dict[str, bytes], upload_id: str) -> None:
-        self._staged = staged
+    def __init__(self, uploads: MemoryUploads, upload_id: str) -> None:
+        self._uploads = uploads
         self._upload_id = upload_id
         self._written = bytearray()
 
@@ -83,7 +99,7 @@ class _MemorySink:
 
     def keep(self) -> None:
         """Have it under the upload's id."""
-        self._staged[self._upload_id] = bytes(self._written)
+        self._uploads.stage(self._upload_id, bytes(self._written))
 
     def drop(self) -> None:
         """Forget what was written."""

@@ -105,7 +105,7 @@ def test_a_folder_that_cannot_be_written_says_so(
 def test_what_a_dead_process_left_half_written_is_swept_away_when_it_is_old(tmp_path: Path) -> None:
     now = [0.0]
     uploads = LocalUploads(tmp_path / "uploads", secret=SECRET, clock=lambda: now[0])
-    assert uploads.sweep() == 0
+    assert uploads.sweep(lambda _: True) == 0
     bring(uploads, presigned(uploads))
     half = uploads.folder / "half-written"
     (half / "old").write_bytes(b"half")
@@ -113,5 +113,5 @@ def test_what_a_dead_process_left_half_written_is_swept_away_when_it_is_old(tmp_
     os.utime(half / "old", (0, 0))
     os.utime(half / "new", (80_000, 80_000))
     now[0] = 90_000.0
-    assert uploads.sweep() == 1
+    assert uploads.sweep(lambda _: True) == 1
     assert files(uploads.folder) == ["half-written/new", f"staged/{ID}"]
