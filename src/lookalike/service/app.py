@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 from lookalike.core.errors import StorageFailed
 from lookalike.images.limits import DEFAULT_LIMITS
@@ -36,7 +35,7 @@ from lookalike.service.api.hits import hit_json
 from lookalike.service.batching import Embedding
 from lookalike.service.collections import Collections, Open
 from lookalike.service.context import Service
-from lookalike.service.edge import edge
+from lookalike.service.edge import Edge, edge
 from lookalike.service.health import Health
 from lookalike.service.housework import Housework
 from lookalike.service.metrics import Metrics
@@ -66,7 +65,7 @@ _ROUTERS = (
 )
 
 
-def make_app(settings: ServiceSettings) -> ASGIApp:
+def make_app(settings: ServiceSettings) -> Edge:
     """The whole service as one ASGI application.
 
     Raises:
@@ -87,7 +86,7 @@ def application(service: Service) -> FastAPI:
     add_problem_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)
-    app.include_router(stream_router(hit_json=hit_json))
+    app.include_router(stream_router(hit_json=hit_json, job_json=jobs.job_json))
     add_document(app)
     add_page(app, service.settings.page)
     return app

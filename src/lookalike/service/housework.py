@@ -9,9 +9,11 @@ import time
 from functools import partial
 
 from lookalike.core.errors import LookalikeError
+from lookalike.pipelines.verify_upload import Tolerance
 from lookalike.service.context import Service
 from lookalike.service.leader import Leader
-from lookalike.worker.uploads import sweep_uploads, verify_handler
+from lookalike.worker.completing import VERIFY_UPLOAD
+from lookalike.worker.uploads import UploadVerifier, sweep_staged, sweep_uploads
 from lookalike.worker.worker import Worker
 
 SWEEP_EVERY_S = 60.0
@@ -52,15 +54,14 @@ class Housework:
 
     def _worker(self) -> Worker:
         service, settings = self._service, self._service.settings
-        handler = verify_handler(
-            ledger=service.ledger,
+        verify = UploadVerifier(
+            service.ledger,
             collection_of=service.collections.get,
             uploads_of=service.collections.uploads,
-            keep_below=settings.keep_below,
-            quarantine_above=settings.quarantine_above,
+            tolerance=Tolerance(keep_below=settings.keep_below, quarantine_above=settings.quarantine_above),
             observe=service.metrics.upload_verified,
         )
-        return Worker(service.queue, {"verify_upload": handler}, name=f"service-{os.getpid()}")
+        return Worker(service.queue, {VERIFY_UPLOAD: verify}, name=f"service-{os.getpid()}", drain_s=settings.drain_s)
 
     def _sweep(self, stop: threading.Event) -> None:
         service = self._service
@@ -79,3 +80,5 @@ class Housework:
 
 def _sweep_uploads(service: Service, now: float) -> None:
     sweep_uploads(service.ledger, service.collections.uploads, now)
+    for name in service.collections.names():
+        sweep_staged(service.ledger, service.collections.uploads(name))

@@ -40,13 +40,13 @@ def add_page(app: FastAPI, folder: Path | None) -> None:
     index = folder / "index.html" if folder is not None else None
     if folder is None or index is None or not index.is_file():
 
-        async def tell(request: Request) -> Response:
+        async def tell(_: Request) -> Response:
             return HTMLResponse(_NOT_BUILT)
 
         app.add_route("/", tell, include_in_schema=False)
         return
 
-    async def page(request: Request) -> Response:
+    async def page(_: Request) -> Response:
         return FileResponse(index, headers={"Cache-Control": "no-cache"})
 
     app.add_route("/", page, include_in_schema=False)

@@ -146,11 +146,11 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation)
 
 
-async def _on_own(request: Request, error: Exception) -> Response:
+async def _on_own(_: Request, error: Exception) -> Response:
     return problem(error if isinstance(error, LookalikeError) else LookalikeError(str(error)))
 
 
-async def _on_http(request: Request, error: Exception) -> Response:
+async def _on_http(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = str(error.detail) if isinstance(error, HTTPException) else "failed"
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
@@ -160,7 +160,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
     )
 
 
-async def _on_validation(request: Request, error: Exception) -> Response:
+async def _on_validation(_: Request, error: Exception) -> Response:
     found = error.errors() if isinstance(error, RequestValidationError) else []
     return problem(InvalidBody(errors_of(found)))
 

@@ -190,11 +190,11 @@ def read_vector(value: list[float] | str, *, model: str | None, expected_model: 
     vector = _decoded(value) if isinstance(value, str) else np.asarray(value, np.float64)
     if vector.shape != (dimension,):
         raise DimensionMismatch(f"expected a vector of {dimension} numbers, got {vector.size}")
-    length = float(np.linalg.norm(vector.astype(np.float64)))
-    if not np.isfinite(vector).all() or not np.isfinite(length):
+    if not np.isfinite(vector).all():
         raise BadVectors("expected finite numbers in the vector")
+    length = float(np.linalg.norm(np.clip(vector.astype(np.float64), -10, 10)))
     if abs(length - 1) > LENGTH_TOLERANCE:
-        raise BadVectors(f"expected a vector of length 1, got one of length {length:.4g}")
+        raise BadVectors(f"expected a vector of length 1, got one that is {'longer' if length > 1 else 'shorter'}")
     return (vector / length).astype(np.float32)
 
 

@@ -1,0 +1,145 @@
+"""One process that answers: uvicorn around the application, and a clean end."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from starlette.types import Message, Receive, Scope, Send
+
+from lookalike.core.errors import BadInput, Interrupted, LookalikeError
+from lookalike.service.edge import Edge
+from lookalike.service.http_protocol import bounded_http
+from lookalike.settings.service import ServiceSettings
+
+KEEP_ALIVE_S = 75
+"""Longer than balancers keep a connection, 60 s mostly, so that they are the ones who end it."""
+
+Factory = Callable[[ServiceSettings], Edge]
+Started = Callable[[], None]
+
+_log = logging.getLogger(__name__)
+
+
+def run_process(
+    settings: ServiceSettings,
+    listener: socket.socket,
+    *,
+    factory: Factory,
+    started: Started,
+    is_one_of_many: bool = False,
+) -> int:
+    """Answer until a signal says to stop.
+
+    Args:
+        settings: of the service.
+        listener: a socket that listens; it is closed.
+        factory: makes the application.
+        started: called once requests are answered.
+        is_one_of_many: whether a supervisor sees to second signals and to Ctrl-C, so that only the first SIGTERM counts
+            here; a service manager sends its signals to both.
+    Returns:
+        0: all was brought to an end.
+    Raises:
+        LookalikeError: when the application cannot be made or does not start.
+    """
+    app = _Starting(factory(settings))
+    server = _Server(_config(app, settings), app=app.inner, settings=settings, started=started)
+    server.is_one_of_many = is_one_of_many
+    try:
+        server.run(sockets=[listener])
+    except SystemExit as error:  # which is how uvicorn tells that the application did not start
+        if isinstance(app.error, LookalikeError):
+            raise app.error from error
+        raise LookalikeError(f"the service did not start: {app.error!r}") from app.error
+    return 0
+
+
+def _config(app: _Starting, settings: ServiceSettings) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        http=bounded_http(head_timeout_s=settings.body_timeout_s),
+        ws="websockets-sansio",
+        ws_max_size=settings.max_message_bytes,
+        ws_per_message_deflate=False,  # pictures are compressed already
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=math.ceil(settings.drain_s),
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
+    try:
+        config.load()
+    except (ssl.SSLError, OSError) as error:
+        raise BadInput(f"the certificate and key cannot be used: {error}") from error
+    return config
+
+
+class _Starting:
+    """Notes why an application did not start, for uvicorn only logs it."""
+
+    def __init__(self, inner: Edge) -> None:
+        self.inner = inner
+        self.error: Exception | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self.inner(scope, receive, send)
+            return
+
+        async def send_briefly(message: Message) -> None:
+            await send({**message, "message": ""} if message["type"] == "lifespan.startup.failed" else message)
+
+        try:
+            await self.inner(scope, receive, send_briefly)
+        except Exception as error:
+            self.error = error
+            raise
+
+
+class _Server(uvicorn.Server):
+    """Drains at the first signal, ends at once at the second.
+
+    After SIGTERM requests are still taken in for `drain_notice_s`, but the service says that it is not ready. Then
+    nothing new is accepted, WebSockets are closed with 1012, and requests under way have `drain_s` to end.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, app: Edge, settings: ServiceSettings, started: Started) -> None:
+        super().__init__(config)
+        self._health = app.health
+        self._notice_s = settings.drain_notice_s
+        self._tell_started = started
+        self._stop_at: float | None = None
+        self.is_one_of_many = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._tell_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        if self.is_one_of_many and (sig == signal.SIGINT or self._stop_at is not None):
+            return
+        if self._stop_at is not None:
+            os._exit(Interrupted.exit_code)  # what was acknowledged is durable
+        self._health.drain()
+        self._stop_at = time.monotonic() + (self._notice_s if sig == signal.SIGTERM else 0.0)
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._stop_at is not None and time.monotonic() >= self._stop_at:
+            _log.info("stopping")
+            self.should_exit = True
+        return await super().on_tick(counter)
