@@ -41,6 +41,10 @@ export class Lookalike {
     return await this.#all<ModelCard>("/v1/models", o);
   }
 
+  model(id: string, o: Cancel = {}): Promise<ModelCard> {
+    return this.transport.json("GET", `/v1/models/${encodeURIComponent(id)}`, o);
+  }
+
   /** Where the model's file lies; its SHA-256 is the id. */
   modelUrl(id: string): string {
     return this.transport.url(`/v1/models/${encodeURIComponent(id)}/file`);

@@ -1,0 +1,64 @@
+import {errorOf} from "./protocol";
+import type {Answer, LocalBackend, Request} from "./protocol";
+import type {Crop, Embedded} from "./types";
+
+type Asked = Request extends infer R ? (R extends Request ? Omit<R, "id"> : never) : never;
+
+interface Promised {
+  resolve(answer: Answer): void;
+  reject(error: Error): void;
+}
+
+/** This side of the worker: questions become promises. */
+export class WorkerEnd {
+  readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), {type: "module", name: "lookalike-embedding"});
+  readonly #promised = new Map<number, Promised>();
+  #asked = 0;
+
+  constructor() {
+    this.#worker.onmessage = ({data}: MessageEvent<Answer>) => this.#answered(data);
+    this.#worker.onerror = (event) => this.#failAll(new Error(`the embedding worker failed: ${event.message || "it could not be loaded"}`));
+  }
+
+  async open(o: {backend: LocalBackend; model: Uint8Array<ArrayBuffer>; side: number}): Promise<void> {
+    await this.#ask({type: "open", ...o});
+  }
+
+  async embed(picture: Blob | ImageBitmap, o: {crop?: Crop; signal?: AbortSignal}): Promise<Embedded> {
+    const answer = await this.#ask({type: "embed", picture, crop: o.crop}, o.signal);
+    if (answer.type !== "embedded") throw new Error(`expected a vector of the worker, got ${answer.type}`);
+    return answer.embedded;
+  }
+
+  close(): void {
+    this.#worker.terminate();
+    this.#failAll(new DOMException("the embedder was closed", "AbortError"));
+  }
+
+  async #ask(question: Asked, signal?: AbortSignal): Promise<Answer> {
+    signal?.throwIfAborted();
+    const id = ++this.#asked;
+    const stop = (): void => this.#promised.get(id)?.reject(signal?.reason as Error);
+    signal?.addEventListener("abort", stop, {once: true});
+    try {
+      return await new Promise<Answer>((resolve, reject) => {
+        this.#promised.set(id, {resolve, reject});
+        this.#worker.postMessage({...question, id} as Request);
+      });
+    } finally {
+      this.#promised.delete(id);
+      signal?.removeEventListener("abort", stop);
+    }
+  }
+
+  #answered(answer: Answer): void {
+    const promised = this.#promised.get(answer.id);
+    if (answer.type === "failed") promised?.reject(errorOf(answer.failure));
+    else promised?.resolve(answer);
+  }
+
+  #failAll(error: Error): void {
+    for (const {reject} of this.#promised.values()) reject(error);
+    this.#promised.clear();
+  }
+}
