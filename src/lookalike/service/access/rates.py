@@ -6,7 +6,7 @@ import logging
 import time
 from urllib.parse import urlsplit
 
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import MemoryStorage, Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
@@ -29,8 +29,7 @@ class Rates:
 
     def __init__(self, per_minute: int, *, storage: Storage) -> None:
         self._limit = RateLimitItemPerMinute(per_minute, namespace="lookalike") if per_minute else None
-        self._counter = MovingWindowRateLimiter(storage)
-        self._spare = self._counter if isinstance(storage, MemoryStorage) else MovingWindowRateLimiter(MemoryStorage())
+        self._counter, self._spare = MovingWindowRateLimiter(storage), MovingWindowRateLimiter(MemoryStorage())
         self._is_down = False
 
     def count(self, name: str) -> None:
@@ -41,24 +40,26 @@ class Rates:
         """
         if self._limit is None:
             return
-        counter = self._counter
         try:
-            is_let_in = counter.hit(self._limit, name)
+            wait_s = _hit(self._counter, self._limit, name)
             self._tell(is_down=False)
         except StorageError:
             self._tell(is_down=True)
-            counter = self._spare
-            is_let_in = counter.hit(self._limit, name)
-        if not is_let_in:
-            wait = counter.get_window_stats(self._limit, name).reset_time - time.time()
-            raise RateLimited(
-                f"expected at most {self._limit.amount} requests in a minute", retry_after_s=max(wait, _SHORTEST_WAIT_S)
-            )
+            wait_s = _hit(self._spare, self._limit, name)
+        if wait_s is not None:
+            raise RateLimited(f"expected at most {self._limit.amount} requests in a minute", retry_after_s=wait_s)
 
     def _tell(self, *, is_down: bool) -> None:
         if is_down and not self._is_down:
             _log.error("what counts requests does not answer; until it does, each process counts for itself")
         self._is_down = is_down
+
+
+def _hit(counter: MovingWindowRateLimiter, limit: RateLimitItem, name: str) -> float | None:
+    """Count one; None where there was room, else in how many seconds there will be."""
+    if counter.hit(limit, name):
+        return None
+    return max(counter.get_window_stats(limit, name).reset_time - time.time(), _SHORTEST_WAIT_S)
 
 
 def open_rates(per_minute: int, storage: str) -> Rates:
