@@ -64,7 +64,7 @@ def hold(queue: SqliteQueue, name: str) -> None:
         print(job.id, flush=True)
         return Event().wait()
 
-    Worker(queue, {"embed": handler}, name=name, lease_s=1.0).run(Event())
+    Worker(queue, {"embed": handler}, name=name, lease_s=2.0).run(Event())
 
 
 def churn(queue: SqliteQueue, name: str) -> None:

@@ -57,7 +57,7 @@ def test_a_job_whose_worker_was_killed_is_done_by_another_once_its_lease_ended(t
         assert next_line(victim) == "ready"
         go(victim)
         assert next_line(victim) == job.id
-        time.sleep(1.5)  # longer than its lease, which it extends
+        time.sleep(2.5)  # longer than its lease, which it extends
         assert queue.claim(["embed"], worker="w", lease_s=10) is None
         victim.kill()
         victim.communicate()
