@@ -15,6 +15,7 @@ from lookalike.core.errors import BadInput, RateLimited
 
 _SCHEMES = ("memory", "redis", "rediss", "redis+unix")
 _SHORTEST_WAIT_S = 0.1
+_PATIENCE_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def open_rates(per_minute: int, storage: str) -> Rates:
     if _scheme(storage) not in _SCHEMES:
         raise BadInput("expected as rate_storage memory:// or redis://HOST:PORT/DB")
     try:
-        opened = storage_from_string(storage, wrap_exceptions=True)
+        opened = storage_from_string(storage, wrap_exceptions=True, **_options(storage))
     except ConfigurationError:
         raise BadInput(
             "rate_storage redis:// needs the library redis, which is not installed: pip install redis"
@@ -87,6 +88,13 @@ def open_rates(per_minute: int, storage: str) -> Rates:
     if not isinstance(opened, Storage):
         raise BadInput("expected as rate_storage memory:// or redis://HOST:PORT/DB")
     return Rates(per_minute, storage=opened)
+
+
+def _options(storage: str) -> dict[str, float]:
+    """Of the connection to a server: it answers in this time, or counts as down."""
+    return (
+        {} if _scheme(storage) == "memory" else {"socket_timeout": _PATIENCE_S, "socket_connect_timeout": _PATIENCE_S}
+    )
 
 
 def _scheme(storage: str) -> str:
