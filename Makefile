@@ -3,6 +3,7 @@
 # make lint    formatting, rules, types, floors
 # make web     the search page, with Node.js 20 or later
 # make serve   the service on the demo's pictures, page and all
+# make openapi the document of the API, written anew
 # make bench   the figures of docs/benchmarks.md, measured anew
 #
 # Each makes what it needs in .venv; with PYTHON=python3.12 another Python is taken.
@@ -11,7 +12,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint web serve bench page clean
+.PHONY: demo test lint web serve openapi bench page clean
 
 demo: $(VENV)/installed
 	$(BIN)/lookalike demo demo
@@ -24,6 +25,9 @@ web: web/node_modules/.package-lock.json
 
 serve: $(VENV)/served web demo
 	$(BIN)/lookalike serve -c demo/demo.lookalike
+
+openapi: $(VENV)/served
+	$(BIN)/python -m lookalike.service.openapi > docs/reference/openapi.json
 
 lint: $(VENV)/linted
 	$(BIN)/ruff format --check src tests benchmarks

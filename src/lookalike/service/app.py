@@ -7,6 +7,7 @@ import os
 import secrets
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 
@@ -49,6 +50,7 @@ from lookalike.settings.service import ServiceSettings
 SIGNING_KEY = "signing.key"
 SEARCH_THREADS = 8
 WAITING = 256
+MOST_ATTEMPTS = 10  # over about an hour: so long may an indexing run hold a collection
 
 _ROUTERS = (
     operations.router,
@@ -78,17 +80,21 @@ def make_app(settings: ServiceSettings) -> Edge:
 
 
 def application(service: Service) -> FastAPI:
-    """The routes, without the edge."""
-    app = FastAPI(
-        title="Lookalike", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lambda _: _lifespan(service)
-    )
+    """The routes with their parts, without the edge."""
+    app = routes(lifespan=lambda _: _lifespan(service))
     app.state.service = service
+    app.include_router(stream_router(hit_json=hit_json, job_json=jobs.job_json))
+    add_page(app, service.settings.page)
+    return app
+
+
+def routes(*, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
+    """The HTTP resources and their document."""
+    app = FastAPI(title="Lookalike", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     add_problem_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)
-    app.include_router(stream_router(hit_json=hit_json, job_json=jobs.job_json))
     add_document(app)
-    add_page(app, service.settings.page)
     return app
 
 
@@ -106,7 +112,7 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
     except OSError as error:
         raise StorageFailed(f"the service's folder {home} cannot be used: {error.strerror or error}") from error
     ledger = SqliteLedger(home / "ledger.sqlite")
-    queue = SqliteQueue(home / "queue.sqlite")
+    queue = SqliteQueue(home / "queue.sqlite", max_attempts=MOST_ATTEMPTS)
     metrics, health = Metrics(), Health()
     service = Service(
         settings=settings,

@@ -41,7 +41,7 @@ async def list_images(
     request: Request,
     collection: str,
     principal: Reader,
-    filter_: Annotated[str | None, Query(alias="filter", max_length=20_000, description="As JSON")] = None,
+    filter_: Annotated[str | None, Query(alias="filter", max_length=2_000, description="As JSON")] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
 import schemathesis
@@ -24,18 +24,31 @@ QUIETLY = settings(
 )
 
 
+DOCUMENT = Path(__file__).parents[4] / "docs" / "reference" / "openapi.json"
+
+schema = schemathesis.openapi.from_path(DOCUMENT).exclude(path="/readyz")
+
+
 @pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with listening(tmp_path_factory.mktemp("conformance")) as (url, _, _):
-        loaded = schemathesis.openapi.from_url(f"{url}/openapi.json")
-        loaded.config.update(base_url=url, headers=token("admin"))
-        yield loaded
-
-
-schema = schemathesis.pytest.from_fixture("document").exclude(path="/readyz")
+        yield url
 
 
 @schema.parametrize()
 @QUIETLY
-def test_no_request_is_answered_in_a_way_that_the_document_does_not_know(case: schemathesis.Case) -> None:
-    case.call_and_validate(headers=token("admin"), checks=CHECKS)
+def test_no_request_is_answered_in_a_way_that_the_document_does_not_know(case: schemathesis.Case, url: str) -> None:
+    case.call_and_validate(base_url=url, headers=token("admin"), checks=CHECKS)
+
+
+def test_no_sequence_of_requests_is_answered_in_such_a_way(url: str) -> None:
+    class Sequences(schema.as_state_machine()):  # type: ignore[misc]
+        """Made from the document: what one reply gives is what the next request asks for."""
+
+        def get_call_kwargs(self, case: schemathesis.Case) -> dict[str, object]:
+            return {"base_url": url, "headers": token("admin")}
+
+        def validate_response(self, response: object, case: schemathesis.Case, **named: object) -> None:
+            case.validate_response(response, checks=CHECKS)  # type: ignore[arg-type]
+
+    Sequences.run(settings=settings(QUIETLY, stateful_step_count=8))
