@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection as Several
-from collections.abc import Mapping
 from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
 
 from lookalike.settings.service import ServiceSettings
 
@@ -53,17 +54,23 @@ def is_welcome_origin(origin: str | None, *, host: str, cors_origins: Several[st
     return parts.scheme in ("http", "https") and parts.netloc != "" and parts.netloc.lower() == host.lower()
 
 
-def may_ride(headers: Mapping[str, str], settings: ServiceSettings) -> bool:
+def may_ride(headers: Headers, settings: ServiceSettings) -> bool:
     """Whether a request that comes from this machine may have the trust that this machine has.
 
     Args:
-        headers: by lower-case name.
-        settings: with a list of trusted proxies, it was they who said where the request comes from; without one,
-            a request that names a proxy does not come from where it seems to.
+        headers: of the request.
+        settings: with proxies that are trusted, one may have brought it, if all that it comes from is this machine;
+            without, what a proxy has brought does not come from where it seems to.
     """
-    if not settings.trusted_proxies and any(name in headers for name in _FORWARDED):
+    if any(name in headers for name in _FORWARDED) and not (settings.trusted_proxies and _comes_from_here(headers)):
         return False
     host, origin = headers.get("host", ""), headers.get("origin")
     if not is_loopback_host(host) or not is_welcome_origin(origin, host=host, cors_origins=settings.cors_origins):
         return False
     return origin in settings.cors_origins or headers.get("sec-fetch-site", "") in _OWN_PAGES
+
+
+def _comes_from_here(headers: Headers) -> bool:
+    """Whether all addresses that proxies have noted are of this machine."""
+    noted = ",".join(headers.getlist("x-forwarded-for")).split(",")
+    return all(is_loopback_address(address.strip()) for address in noted)

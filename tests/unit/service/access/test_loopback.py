@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from starlette.datastructures import Headers
 
 from lookalike.service.access.loopback import is_loopback_address, is_loopback_host, is_welcome_origin, may_ride
 from tests.unit.service.access.minting import settings
@@ -108,9 +109,25 @@ def test_no_host_welcomes_no_page() -> None:
 def test_foreign_pages_and_proxies_do_not_ride_on_the_trust_of_this_machine(
     tmp_path: Path, headers: dict[str, str], may: bool
 ) -> None:
-    assert may_ride(headers, settings(tmp_path, cors_origins=("https://app.example",))) is may
+    assert may_ride(Headers(headers), settings(tmp_path, cors_origins=("https://app.example",))) is may
 
 
-def test_a_trusted_proxy_has_said_where_it_comes_from(tmp_path: Path) -> None:
-    trusting = settings(tmp_path, trusted_proxies=("127.0.0.1",))
-    assert may_ride({**OURS, "x-forwarded-for": "127.0.0.1"}, trusting)
+@pytest.mark.parametrize(
+    ("noted", "may"),
+    [
+        (["127.0.0.1"], True),
+        (["127.0.0.1, ::1"], True),
+        (["203.0.113.5"], False),
+        (["127.0.0.1, 203.0.113.5"], False),
+        (["127.0.0.1", "203.0.113.5"], False),
+        (["unknown"], False),
+        ([""], False),
+    ],
+    ids=str,
+)
+def test_behind_a_trusted_proxy_all_that_it_comes_from_must_be_this_machine(
+    tmp_path: Path, noted: list[str], may: bool
+) -> None:
+    raw = [(b"host", b"127.0.0.1:8080"), *((b"x-forwarded-for", value.encode()) for value in noted)]
+    assert may_ride(Headers(raw=raw), settings(tmp_path, trusted_proxies=("10.0.0.5",))) is may
+    assert not may_ride(Headers(raw=raw), settings(tmp_path))
