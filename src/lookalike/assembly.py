@@ -64,7 +64,7 @@ def open_collection(
 
     Args:
         path: its folder; `:memory:` for one that lives as long as the object.
-        model: `auto`, `int8`, `fp32`, or the path of an ONNX file. A collection keeps to its model.
+        model: `auto`, `int8`, `fp32`, `fine`, or the path of an ONNX file. A collection keeps to its model.
         projection: `auto` or `off`.
         engine: of the index: `auto`, `exact`, or a factory string of FAISS such as `IVF4096,PQ64x4fs`.
         recall: the share of the true nearest that an approximate index is to find, above 0 and at most 1.
@@ -303,7 +303,7 @@ def _model_file(name: str, settings: Settings) -> ModelFile:
     path = Path(os.path.expanduser(name))
     if not path.is_file():
         raise ModelUnavailable(
-            f"expected auto, int8, fp32 or the path of an ONNX file as the model, got {name!r}: there is no such file"
+            f"expected auto, int8, fp32, fine or the path of an ONNX file as the model, got {name!r}: there is no such file"
         )
     return load_model(path)
 

@@ -322,7 +322,7 @@ class Collection:
             collapse: `group` counts near-identical pictures once and names the others in `Hit.group`.
             model: which of the collection's models are weighed, such as `"main + 0.5*fine"`; None for its own.
             opinion: looks at the best again: `local` compares local features and their geometry; a further model's
-                name, `int8`, `fp32` or a model's path compares by that model.
+                name, `int8`, `fp32`, `fine` or a model's path compares by that model.
             min_confidence: 0 to 1: hits of less are left out (see `Hit.confidence`); none are in a collection of few
                 pictures, where nothing is known of that.
         Returns:
@@ -375,7 +375,7 @@ class Collection:
 
         Args:
             name: under which the model is to be known, such as `fine`.
-            source: `int8`, `fp32` or the path of an ONNX file.
+            source: `int8`, `fp32`, `fine` or the path of an ONNX file.
             progress: called with the growing report.
         Raises:
             ModelUnavailable: when it cannot be opened.
@@ -716,6 +716,7 @@ class Collection:
             limits=parts.limits,
             threads=self._threads,
             may_write=not self._read_only,
+            projects=parts.view.projects,
         )
 
     def _id_of(self, text: str) -> str:

@@ -140,7 +140,7 @@ def test_a_file_can_be_the_model_and_must_be_named_again(tmp_path: Path, own_mod
 
 
 def test_a_model_that_is_not_there_lists_what_there_is() -> None:
-    with pytest.raises(ModelUnavailable, match=r"expected auto, int8, fp32 or the path of an ONNX file.*'int4'"):
+    with pytest.raises(ModelUnavailable, match=r"expected auto, int8, fp32, fine or the path of an ONNX file.*'int4'"):
         lookalike.open("photos", model="int4")
 
 

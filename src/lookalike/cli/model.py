@@ -24,8 +24,8 @@ def model_command(session: Session, what: str, names: tuple[str, ...]) -> int:
     """Show the model, and keep further ones.
 
     card and path tell of the collection's own model; where there is none yet, the model that one would be made with.
-    list names the further ones. add NAME SOURCE computes the vectors that pictures lack of a further model: int8, fp32
-    or an ONNX file. drop NAME forgets one.
+    list names the further ones. add NAME SOURCE computes the vectors that pictures lack of a further model: int8, fp32,
+    fine or an ONNX file. drop NAME forgets one.
     """
     wanted = _NAMED[what]
     if len(names) != len(wanted):

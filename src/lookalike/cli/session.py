@@ -22,7 +22,7 @@ class Session:
 
     Attributes:
         collection: folder of the collection.
-        model: `auto`, `int8`, `fp32`, or the path of an ONNX file.
+        model: `auto`, `int8`, `fp32`, `fine`, or the path of an ONNX file.
         projection: `auto` or `off`.
         engine: `auto`, `exact` or a factory string of FAISS.
         recall: that an approximate index is to have.
@@ -105,7 +105,7 @@ def common_options() -> list[click.Parameter]:
     """The options of a `Session`, for the group and for each command; they note what was said, and hand nothing on."""
     return [
         _option("-c", "--collection", metavar="PATH", help="Folder of the collection."),
-        _option("--model", metavar="MODEL", help="auto, int8, fp32, or an ONNX file."),
+        _option("--model", metavar="MODEL", help="auto, int8, fp32, fine, or an ONNX file."),
         _option("--projection", type=click.Choice(["auto", "off"]), help="Learn one from the collection, or none."),
         _option("--engine", metavar="ENGINE", help="Of the index: auto, exact, or a factory string of FAISS."),
         _option("--recall", type=float, metavar="R", help="Share of the true nearest to find, up to 1."),

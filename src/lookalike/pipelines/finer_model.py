@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from lookalike.catalog.base import Catalog
 from lookalike.core.errors import BadInput, Locked, ReadOnly, StorageFailed, WrongModel
-from lookalike.core.vectors import Pixels, Vectors, normalise
+from lookalike.core.vectors import Pixels, normalise
 from lookalike.embedding.base import Embedder
 from lookalike.images.limits import ImageLimits
+from lookalike.index.projection import Projection
 from lookalike.pipelines.embed_files import taken
+from lookalike.pipelines.finer_projection import FinerProjection
 from lookalike.pipelines.further_models import Pictures, PictureVector, keep_vectors, vectors_of_pictures
 from lookalike.pipelines.second_opinion import Opinion
 
@@ -41,6 +43,7 @@ class FinerModel:
         threads: that read, decode and embed at once.
         may_write: whether to keep vectors in the catalog.
         depth: how many of the best are looked at.
+        projects: compare after a projection, once most pictures have a vector from which it can be learnt.
     Raises:
         BadInput: when it is the collection's own model.
         WrongModel: when the name belongs to another model there.
@@ -59,6 +62,7 @@ class FinerModel:
         threads: int,
         may_write: bool,
         depth: int = DEPTH,
+        projects: bool = True,
     ) -> None:
         self.name = _name_there(catalog, name, embedder.card.id)
         self.depth = depth
@@ -68,6 +72,7 @@ class FinerModel:
         self._may_write = may_write
         self._compute = partial(vectors_of_pictures, embedder=embedder, pictures=pictures, limits=limits)
         self._remembered = _Remembered()
+        self._projection = FinerProjection(catalog, self.name) if projects else None
 
     def opinions(self, query: Pixels, ids: Sequence[str]) -> list[Opinion]:
         """Compare a query picture with some of the collection's; see `SecondOpinion`.
@@ -76,7 +81,8 @@ class FinerModel:
             query: shape (H, W, 3), uint8, not smaller than the finer model's `input_side` where there are such pixels.
             ids: of pictures.
         Returns:
-            one for each id: the cosine of the finer model's vectors; None where a picture is gone or cannot be used.
+            one for each id: the cosine of the finer model's vectors, after their projection where there is one; None
+            where a picture is gone or cannot be used.
         """
         unit = self._embedder.embed([query])[0]
         keys = self._catalog.keys(ids)
@@ -86,7 +92,7 @@ class FinerModel:
         self._keep(computed)
         vectors.update({one.image_id: one.vector for one in computed if one.vector is not None})
         reasons = {one.image_id: str(one.refusal) for one in computed if one.refusal is not None}
-        similarities = _cosines(vectors, unit)
+        similarities = _cosines(vectors, unit, self._projection.get() if self._projection is not None else None)
         return [
             Opinion(similarities[image_id], f"compared by {self.name}")
             if image_id in similarities
@@ -161,9 +167,13 @@ def _name_there(catalog: Catalog, name: str, model_id: str) -> str:
     return name
 
 
-def _cosines(vectors: Mapping[str, NDArray[np.float16]], query: Vectors) -> dict[str, float]:
+def _cosines(
+    vectors: Mapping[str, NDArray[np.float16]], query: NDArray[np.float32], projection: Projection | None
+) -> dict[str, float]:
     if not vectors:
         return {}
-    units = normalise(np.stack(list(vectors.values())).astype(np.float32)).astype(np.float64)
-    cosines = np.einsum("nd,d->n", units, query.astype(np.float64))
+    units, asked = normalise(np.stack(list(vectors.values())).astype(np.float32)), query[None, :]
+    if projection is not None:
+        units, asked = projection.apply(units), projection.apply(asked)
+    cosines = np.einsum("nd,d->n", units.astype(np.float64), asked[0].astype(np.float64))
     return dict(zip(vectors, cosines.tolist(), strict=True))

@@ -15,7 +15,7 @@ from lookalike.embedding.base import Embedder
 from lookalike.models.store import ModelFile
 
 OpenModel = Callable[[str], Embedder]
-"""Opens `int8`, `fp32` or the path of an ONNX file."""
+"""Opens `int8`, `fp32`, `fine` or the path of an ONNX file."""
 
 ReadModel = Callable[[str], ModelFile]
 """Reads the file of one of these."""
@@ -100,7 +100,7 @@ class ModelShelf:
 
         Args:
             name: under which it is to be known.
-            source: `int8`, `fp32` or the path of an ONNX file.
+            source: `int8`, `fp32`, `fine` or the path of an ONNX file.
         Raises:
             BadInput, WrongModel: as `Catalog.add_further_model`.
             ModelUnavailable: when it cannot be opened.

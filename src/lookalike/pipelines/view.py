@@ -85,6 +85,11 @@ class View:
         return self._held.projection if self._held else None
 
     @property
+    def projects(self) -> bool:
+        """Whether a projection is wanted at all."""
+        return self._wish.projecting == "auto"
+
+    @property
     def loaded(self) -> bool:
         """Whether there is an index in memory."""
         return self._held is not None

@@ -3,7 +3,7 @@
 The file is `lookalike.toml` in the user's configuration folder, or the one that `LOOKALIKE_CONFIG` names:
 
     collection = "~/Pictures/.photos.lookalike"
-    model = "auto"             # "auto", "int8", "fp32" or the path of an ONNX file
+    model = "auto"             # "auto", "int8", "fp32", "fine" or the path of an ONNX file
     projection = "auto"        # "auto" or "off"
     engine = "auto"            # "auto", "exact" or a factory string of FAISS such as "IVF4096,PQ64x4fs"
     recall = 0.99              # that an approximate index is to have
@@ -41,8 +41,8 @@ class Settings:
 
     Attributes:
         collection: folder of the collection.
-        model: `int8`, `fp32`, the path of an ONNX file, or `auto`: what the collection was made with, `int8` for a
-            new one.
+        model: `int8`, `fp32`, `fine`, the path of an ONNX file, or `auto`: what the collection was made with, `int8`
+            for a new one.
         projection: `auto` learns one from the collection once it is large enough, `off` compares raw vectors.
         engine: `auto`, `exact`, or a factory string of FAISS.
         recall: the share of the true nearest that an approximate index is to find, above 0 and at most 1.

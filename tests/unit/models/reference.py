@@ -30,6 +30,10 @@ class Reference:
 
     def __call__(self, squares: np.ndarray) -> np.ndarray:
         """squares: shape (N, 224, 224, 3), uint8; returns shape (N, 1280), float32, rows of length 1."""
+        return functional.normalize(self.maps(squares).mean(dim=(2, 3))).numpy()
+
+    def maps(self, squares: np.ndarray) -> torch.Tensor:
+        """squares: shape (N, side, side, 3), uint8; returns shape (N, 1280, side / 32, side / 32)."""
         with torch.no_grad():
             x = (torch.from_numpy(squares.astype(np.float32)).permute(0, 3, 1, 2) - 127) / 128
             x = self.relu6(self.normalised("_bn0", self.convolved("_conv_stem", x, stride=2)))
@@ -38,8 +42,7 @@ class Reference:
                 y = self.block(f"_blocks.{number}.", x, stride=stride, expansion=expansion)
                 x = x + y if stride == 1 and channels == channels_in else y
                 channels_in = channels
-            x = self.relu6(self.normalised("_bn1", self.convolved("_conv_head", x)))
-            return functional.normalize(x.mean(dim=(2, 3))).numpy()
+            return self.relu6(self.normalised("_bn1", self.convolved("_conv_head", x)))
 
     def block(self, prefix: str, x: torch.Tensor, *, stride: int, expansion: int) -> torch.Tensor:
         if expansion != 1:

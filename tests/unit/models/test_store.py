@@ -12,7 +12,7 @@ import pytest
 
 from lookalike.core.errors import ModelUnavailable
 from lookalike.models import store
-from lookalike.models.store import MODEL_IDS, Precision, default_model, load_model
+from lookalike.models.store import MODEL_IDS, OwnModel, default_model, load_model
 
 MAKE_ONE = """
 import sys
@@ -26,25 +26,26 @@ def start_maker(cache_dir: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", MAKE_ONE, str(cache_dir)], stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize("precision", ["int8", "fp32"])
-def test_the_models_are_the_same_bytes_on_every_machine(tmp_path: Path, precision: Precision) -> None:
+@pytest.mark.parametrize("name", ["int8", "fp32", "fine"])
+def test_the_models_are_the_same_bytes_on_every_machine(tmp_path: Path, name: OwnModel) -> None:
     """A failure means a new model: every collection would have to be embedded again. See MODEL_IDS."""
     pinned = {
         "int8": "cf75444a4453ef3160d6fb123d34b61be813db94b084a1abcdafbfeee53f0209",
         "fp32": "9973913dd042b1b1ecc196596f62d5425dc0917717f408cdd034c0f4b45132b3",
+        "fine": "6905d256ad49b7976f7e2d33cc4b13469920756babb852dc27197e9aebeb6ecd",
     }
 
-    model = default_model(precision, cache_dir=tmp_path)
+    model = default_model(name, cache_dir=tmp_path)
 
     assert pinned == MODEL_IDS
-    assert model.id == pinned[precision] == hashlib.sha256(model.content).hexdigest()
+    assert model.id == pinned[name] == hashlib.sha256(model.content).hexdigest()
     assert model.path is not None
     assert model.path.read_bytes() == model.content
 
 
 def test_the_second_use_reads_the_kept_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = default_model(cache_dir=tmp_path)
-    monkeypatch.setattr(store, "_make", lambda precision: pytest.fail("made again"))
+    monkeypatch.setattr(store, "_make", lambda name: pytest.fail("made again"))
 
     assert default_model(cache_dir=tmp_path) == made
 
@@ -142,7 +143,7 @@ def test_an_onnx_that_writes_other_files_is_not_passed_off_as_the_same_model(
 ) -> None:
     from lookalike.models import build
 
-    monkeypatch.setattr(build, "build_default_model", lambda weights, *, precision: b"another file")
+    monkeypatch.setattr(build, "build_default_model", lambda weights, *, name: b"another file")
 
     with pytest.raises(ModelUnavailable, match="expected to make"):
         default_model(cache_dir=tmp_path)

@@ -25,7 +25,7 @@ from lookalike.embedding.fake import FakeEmbedder
 from lookalike.embedding.onnx import OnnxEmbedder
 from lookalike.index.snapshot import read_snapshot
 from lookalike.models.card import ModelCard
-from lookalike.models.store import default_model
+from lookalike.models.store import OwnModel, default_model
 from lookalike.objects.local import LocalObjects
 from lookalike.objects.memory import MemoryObjects
 from lookalike.pipelines.doctor import Finding, ModelPlace, Patient, Status, environment, examine, repair
@@ -344,8 +344,12 @@ def test_the_models_that_come_with_the_install_compute_what_is_known_of_them(pat
     assert any("whole" in finding.what and str(path) in finding.what for finding in found(embedder))
     wrong = found(Altered(embedder, lambda vectors: vectors[:, ::-1]))
     assert any("another vector" in finding.what for finding in not_fine(wrong))
-    fp32 = OnnxEmbedder(default_model("fp32", cache_dir=tmp_path / "cache"))
-    assert any("known for a test picture" in finding.what for finding in found(fp32))
+    others: list[OwnModel] = ["fp32", "fine"]
+    for name in others:
+        other = OnnxEmbedder(default_model(name, cache_dir=tmp_path / "cache"))
+        assert any("known for a test picture" in finding.what for finding in found(other))
+        turned = found(Altered(other, lambda vectors: vectors[:, ::-1]))
+        assert any("another vector" in finding.what for finding in turned)
 
 
 def test_a_damaged_model_file_is_a_warning_and_is_made_anew(patient: Patient, tmp_path: Path) -> None:
