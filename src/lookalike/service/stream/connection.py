@@ -120,12 +120,20 @@ class Connection:
 async def first_ended(*tasks: Coroutine[object, object, object]) -> None:
     """Run several until one ends, then end the others; raises what that one raised."""
     running = [asyncio.ensure_future(task) for task in tasks]
+    for task in running:
+        task.add_done_callback(_looked_at)
     try:
         done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-    for ended in running:
-        if ended in done:
-            ended.result()
+        await asyncio.wait(running)  # unlike `gather`, when cancelled it passes on the very error that came
+    for task in running:
+        if task in done:
+            task.result()
+
+
+def _looked_at(task: asyncio.Future[object]) -> None:
+    """So that asyncio does not complain of the errors of those that were not the first."""
+    if not task.cancelled():
+        task.exception()

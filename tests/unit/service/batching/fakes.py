@@ -18,12 +18,18 @@ class GatedEmbedder:
         seed: of the fake one.
         open_: whether the gate is open from the start.
         fails_on: which pictures cannot be embedded.
+        dimension: D of the vectors.
     """
 
     def __init__(
-        self, *, seed: int = 0, open_: bool = False, fails_on: Callable[[Pixels], bool] = lambda _: False
+        self,
+        *,
+        seed: int = 0,
+        open_: bool = False,
+        fails_on: Callable[[Pixels], bool] = lambda _: False,
+        dimension: int = 16,
     ) -> None:
-        self._fake = FakeEmbedder(seed=seed)
+        self._fake = FakeEmbedder(seed=seed, dimension=dimension)
         self._fails_on = fails_on
         self.gate = threading.Event()
         self.entered = threading.Semaphore(0)
