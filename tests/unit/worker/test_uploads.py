@@ -1,0 +1,211 @@
+"""The worker's part of uploads: each is verified once, whatever happens, and what nobody completes is swept up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lookalike.core.errors import NoCollection, NotFound, StorageFailed
+from lookalike.ledger.base import UploadState
+from lookalike.objects.direct.base import DirectUploads
+from lookalike.queue.base import Job
+from lookalike.worker.uploads import GRACE_S, sweep_staged, sweep_uploads
+from tests.unit.worker.desk import DATA, EXPIRES_AT, MODEL, SHA256, Desk, elsewhere, ours
+from tests.unit.worker.test_completing import Crash, dying
+
+
+@pytest.fixture(params=["disk", "memory"])
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "photos" if request.param == "disk" else None)
+
+
+def between() -> Any:
+    """At a cosine distance of 0.1 from ours."""
+    return 0.9 * ours() + (1 - 0.9**2) ** 0.5 * elsewhere()
+
+
+SAID = {
+    "kept": {"vector": ours()},
+    "replaced": {"vector": between()},
+    "quarantined": {"vector": elsewhere()},
+    "stored": {"vector": None, "model": None},
+}
+DISTANCES = {"kept": 0.0, "replaced": 0.1, "quarantined": 1.0, "stored": None}
+
+
+def nearly(distance: float | None) -> Any:
+    return None if distance is None else pytest.approx(distance, abs=1e-3)
+
+
+@pytest.mark.parametrize("outcome", SAID)
+def test_the_ledger_and_the_metrics_are_told_what_became_of_it(desk: Desk, outcome: str) -> None:
+    upload_id = desk.ask()
+    desk.complete(upload_id, **SAID[outcome])
+    (result,) = desk.work()
+    distance = nearly(DISTANCES[outcome])
+    assert (result["upload_id"], result["image_id"], result["outcome"]) == (upload_id, SHA256, outcome)
+    assert result["distance"] == distance
+    upload = desk.ledger.upload(upload_id)
+    assert (upload.state, upload.distance) == (UploadState(outcome), distance)
+    assert bool(upload.code) == bool(upload.detail) == (outcome == "quarantined")
+    assert desk.observed == [(outcome, "chrome", distance)]
+    assert desk.uploads.staged(upload_id) is None
+    assert desk.uploads.quarantined(upload_id) == (DATA if outcome == "quarantined" else None)
+    assert len(desk.collection) == (outcome != "quarantined")
+
+
+@pytest.mark.parametrize("outcome", SAID)
+def test_a_job_that_is_done_again_says_the_same(desk: Desk, outcome: str) -> None:
+    upload_id = desk.ask()
+    desk.complete(upload_id, **SAID[outcome])
+    job = desk.claim()
+    assert job is not None
+    first = desk.verifier()(job)
+    assert desk.verifier()(job) == first
+    assert len(desk.observed) == 1
+
+
+@pytest.mark.parametrize("outcome", SAID)
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("point", ["ledger advance_upload", "uploads discard", "uploads quarantine", "objects delete"])
+def test_a_job_that_was_cut_off_is_done_by_the_next_worker(
+    desk: Desk, outcome: str, point: str, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_id = desk.ask()
+    desk.complete(upload_id, **SAID[outcome])
+    job = desk.claim()
+    assert job is not None
+    parts = {"ledger": desk.ledger, "uploads": desk.uploads, "objects": desk.collection._parts.objects}
+    part, name = point.split()
+    cut_off = outcome == "quarantined" or (part != "objects" and name != "quarantine")
+    with monkeypatch.context() as patched:
+        patched.setattr(parts[part], name, dying(getattr(parts[part], name), after=after))
+        if cut_off:
+            with pytest.raises(Crash):
+                desk.verifier()(job)
+        else:
+            desk.verifier()(job)
+
+    desk.verifier()(job)
+    if outcome == "replaced" and part == "ledger" and not after:
+        outcome = "kept"  # what the first worker found is not known any more, but the picture is verified
+    assert desk.state(upload_id) is UploadState(outcome)
+    assert [one[0] for one in desk.observed][-1:] in ([outcome], [])
+    assert desk.uploads.staged(upload_id) is None
+    if outcome == "quarantined":
+        assert (len(desk.collection), desk.uploads.quarantined(upload_id)) == (0, DATA)
+        assert list(desk.collection._parts.objects.ids()) == []
+    else:
+        assert (desk.image().provisional, desk.image().metadata) == (False, {"label": "a"})
+
+
+def test_a_disk_that_fails_is_told_so_that_the_job_is_tried_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise StorageFailed("the disk is full")
+
+    upload_id = desk.ask()
+    desk.complete(upload_id, **SAID["quarantined"])
+    job = desk.claim()
+    assert job is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.uploads, "quarantine", full)
+        with pytest.raises(StorageFailed):
+            desk.verifier()(job)
+    assert (desk.state(upload_id), desk.image().provisional) == (UploadState.PROVISIONAL, True)
+    desk.verifier()(job)
+    assert desk.state(upload_id) is UploadState.QUARANTINED
+
+
+def test_a_picture_that_was_removed_meanwhile_stays_removed(desk: Desk) -> None:
+    upload_id = desk.ask()
+    desk.complete(upload_id)
+    desk.collection.remove(SHA256)
+    desk.work()
+    upload = desk.ledger.upload(upload_id)
+    assert (upload.state, upload.code, len(desk.collection)) == (UploadState.FAILED, "removed", 0)
+    assert desk.uploads.staged(upload_id) is None
+
+
+def test_uploads_of_the_same_picture_do_not_spoil_each_other(desk: Desk) -> None:
+    vectors = [ours(), elsewhere(), None, elsewhere(), ours()]
+    ids = [desk.ask(n) for n in range(len(vectors))]
+    for upload_id, vector in zip(ids, vectors, strict=True):
+        desk.complete(upload_id, vector=vector, model=None if vector is None else MODEL)
+    desk.work()
+    assert [str(desk.state(upload_id)) for upload_id in ids] == ["kept", "kept", "stored", "kept", "kept"]
+    assert not desk.image().provisional
+    assert desk.collection.search(ours(), k=1)[0].similarity == pytest.approx(1, abs=1e-3)
+
+
+def test_an_upload_that_is_not_known_is_told(desk: Desk) -> None:
+    with pytest.raises(NotFound):
+        desk.verifier()(Job(id="a" * 32, kind="verify_upload", collection="photos", payload={"upload_id": "b" * 32}))
+
+
+def uploads_of(desk: Desk) -> Callable[[str], DirectUploads]:
+    def of(name: str) -> DirectUploads:
+        if name != "photos":
+            raise NoCollection(f"there is no collection {name!r}")
+        return desk.uploads
+
+    return of
+
+
+def test_what_was_never_completed_expires_with_its_bytes(desk: Desk) -> None:
+    late, in_time, done = desk.ask(1), desk.ask(2, expires_at=EXPIRES_AT + 1), desk.ask(3)
+    gone = desk.ask(4, collection="gone", bring=False)
+    desk.complete(done, vector=None, model=None)
+    assert sweep_uploads(desk.ledger, uploads_of(desk), EXPIRES_AT + GRACE_S - 1) == 0
+    assert sweep_uploads(desk.ledger, uploads_of(desk), EXPIRES_AT + GRACE_S) == 1
+    assert [desk.state(one) for one in (late, gone)] == [UploadState.EXPIRED] * 2
+    assert [desk.state(one) for one in (in_time, done)] == [UploadState.WAITING, UploadState.QUEUED]
+    assert desk.uploads.staged(late) is None
+    assert desk.uploads.read(in_time) == desk.uploads.read(done) == DATA
+    assert sweep_uploads(desk.ledger, uploads_of(desk), EXPIRES_AT + GRACE_S) == 0
+
+
+def test_an_upload_that_is_completed_at_the_last_moment_does_not_expire(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_id, call = desk.ask(), desk.ledger.advance_upload
+
+    def overtaken(*args: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        desk.complete(upload_id)
+        return call(*args, **named)
+
+    monkeypatch.setattr(desk.ledger, "advance_upload", overtaken)
+    assert sweep_uploads(desk.ledger, uploads_of(desk), EXPIRES_AT + GRACE_S) == 0
+    assert desk.state(upload_id) is UploadState.PROVISIONAL
+
+
+def test_a_picture_whose_upload_expired_in_the_midst_of_its_completion_is_verified_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_id = desk.ask()
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.ledger, "advance_upload", dying(desk.ledger.advance_upload, after=False))
+        with pytest.raises(Crash):
+            desk.complete(upload_id, vector=elsewhere())
+    assert desk.image().provisional
+    sweep_uploads(desk.ledger, uploads_of(desk), EXPIRES_AT + GRACE_S)
+    (result,) = desk.work()
+    assert (result["outcome"], desk.state(upload_id)) == ("expired", UploadState.EXPIRED)
+    assert (len(desk.collection), desk.uploads.quarantined(upload_id), desk.observed) == (0, DATA, [])
+
+
+def test_bytes_that_come_after_their_upload_ended_are_swept_away(desk: Desk) -> None:
+    ended, waits, queued, unknown = desk.ask(1), desk.ask(2), desk.ask(3), "f" * 32
+    desk.complete(ended)
+    desk.work()
+    desk.complete(queued, vector=None, model=None, now=0.0)
+    for upload_id in (ended, unknown):
+        desk.uploads.stage(upload_id, DATA)
+    assert sweep_staged(desk.ledger, desk.uploads) == 0
+    desk.now = 10.0**12
+    assert sweep_staged(desk.ledger, desk.uploads) == 2
+    assert [desk.uploads.staged(one) for one in (ended, unknown)] == [None, None]
+    assert desk.uploads.read(waits) == desk.uploads.read(queued) == DATA
