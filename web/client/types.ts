@@ -55,6 +55,8 @@ export interface CollectionFacts {
   dimension: number;
   index: IndexFacts | null;
   further_models: FurtherModel[];
+  /** The further model by which the tiered mode looks again; null where there is none. */
+  finer: string | null;
 }
 
 export interface ModelCard {

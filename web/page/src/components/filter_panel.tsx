@@ -1,0 +1,176 @@
+/** The filter as a form, or as JSON for what the form cannot say. What the service says of it is shown above. */
+
+import {useEffect, useState} from "preact/hooks";
+
+import {texts} from "../i18n/language";
+import {answer} from "../search/answer";
+import {jsonToRows, KNOWN_FIELDS, OPERATORS, type Operator, readRaw, type Row, rowsToJson} from "../state/filter";
+import type {FilterJson} from "../state/question";
+import {ask, question} from "../state/route";
+import {Icon} from "./icons";
+
+const EMPTY: Row = {field: "", operator: "eq", value: ""};
+
+export function FilterPanel() {
+  const {filter: t} = texts.value;
+  const {filter} = question.value;
+  const [asJson, setAsJson] = useState(jsonToRows(filter) === null);
+  return (
+    <section class="filter-panel" aria-label={t.heading}>
+      <div class="row tabs" role="group" aria-label={t.heading}>
+        <button type="button" class="small" aria-pressed={!asJson} onClick={() => setAsJson(false)}>
+          {t.asForm}
+        </button>
+        <button type="button" class="small" aria-pressed={asJson} onClick={() => setAsJson(true)}>
+          {t.asJson}
+        </button>
+      </div>
+      {asJson ? <JsonForm filter={filter} /> : <RowsForm filter={filter} />}
+    </section>
+  );
+}
+
+function RowsForm({filter}: {filter: FilterJson | null}) {
+  const {filter: t} = texts.value;
+  const known = jsonToRows(filter);
+  const [rows, setRows] = useState<readonly Row[]>(known?.length ? known : [EMPTY]);
+  useEffect(() => setRows(known?.length ? known : [EMPTY]), [JSON.stringify(filter)]);
+  if (!known) return <p class="hint">{t.tooRich}</p>;
+  const change = (place: number, part: Partial<Row>) =>
+    setRows(rows.map((row, at) => (at === place ? {...row, ...part} : row)));
+  return (
+    <form
+      class="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        ask({filter: rowsToJson(rows)});
+      }}
+    >
+      <datalist id="fields">
+        {fieldsSeen().map((field) => (
+          <option key={field} value={field} />
+        ))}
+      </datalist>
+      {rows.map((row, place) => (
+        <RowFields
+          key={place}
+          row={row}
+          onChange={(part) => change(place, part)}
+          onRemove={() => setRows(rows.length > 1 ? rows.filter((_, at) => at !== place) : [EMPTY])}
+        />
+      ))}
+      <div class="row">
+        <button type="button" class="small quiet" onClick={() => setRows([...rows, EMPTY])}>
+          <Icon name="plus" />
+          {t.add}
+        </button>
+        <span class="grow" />
+        <ClearButton />
+        <button type="submit" class="primary small">
+          {t.apply}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+type RowProps = {row: Row; onChange: (part: Partial<Row>) => void; onRemove: () => void};
+
+function RowFields({row, onChange, onRemove}: RowProps) {
+  const {filter: t} = texts.value;
+  return (
+    <div class="condition">
+      <input
+        list="fields"
+        aria-label={t.field}
+        placeholder={t.field}
+        value={row.field}
+        onInput={(event) => onChange({field: event.currentTarget.value})}
+      />
+      <select
+        aria-label={t.operator}
+        value={row.operator}
+        onChange={(event) => onChange({operator: event.currentTarget.value as Operator})}
+      >
+        {OPERATORS.map((operator) => (
+          <option key={operator} value={operator}>
+            {t.operators[operator]}
+          </option>
+        ))}
+      </select>
+      {row.operator === "exists" ? (
+        <select aria-label={t.value} value={row.value || "true"} onChange={(event) => onChange({value: event.currentTarget.value})}>
+          <option value="true">{t.yes}</option>
+          <option value="false">{t.no}</option>
+        </select>
+      ) : (
+        <input
+          aria-label={t.value}
+          placeholder={row.operator === "in" || row.operator === "not_in" ? t.listHint : t.value}
+          value={row.value}
+          onInput={(event) => onChange({value: event.currentTarget.value})}
+        />
+      )}
+      <button type="button" class="quiet round small" aria-label={t.remove} title={t.remove} onClick={onRemove}>
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}
+
+function JsonForm({filter}: {filter: FilterJson | null}) {
+  const {filter: t} = texts.value;
+  const [text, setText] = useState("");
+  const [error, setError] = useState("");
+  useEffect(() => setText(filter ? JSON.stringify(filter, null, 2) : ""), [JSON.stringify(filter)]);
+  const submit = () => {
+    const read = readRaw(text);
+    setError("error" in read ? read.error : "");
+    if ("filter" in read) ask({filter: read.filter});
+  };
+  return (
+    <form
+      class="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit();
+      }}
+    >
+      <textarea
+        aria-label={t.json}
+        aria-invalid={error !== ""}
+        rows={5}
+        spellcheck={false}
+        placeholder={'{"width": {"gte": 800}, "or": [{"label": {"eq": "cat"}}, {"label": {"exists": false}}]}'}
+        value={text}
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+      {error && (
+        <p class="hint bad" role="alert">
+          {t.unreadable} {error}
+        </p>
+      )}
+      <div class="row end">
+        <ClearButton />
+        <button type="submit" class="primary small">
+          {t.apply}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+function ClearButton() {
+  if (!question.value.filter) return null;
+  return (
+    <button type="button" class="small quiet" onClick={() => ask({filter: null})}>
+      {texts.value.filter.clear}
+    </button>
+  );
+}
+
+/** Fields that every picture has, and those of the metadata that the hits of now have. */
+function fieldsSeen(): string[] {
+  const ofHits = (answer.value?.hits ?? []).flatMap((hit) => Object.keys(hit.metadata));
+  return [...new Set([...KNOWN_FIELDS, ...ofHits])];
+}

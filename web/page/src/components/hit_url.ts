@@ -1,0 +1,38 @@
+import {useEffect, useState} from "preact/hooks";
+
+import type {Hit} from "../../../client";
+import {collection} from "../state/service";
+
+/** Formats that every browser shows; of others the service's JPEG is taken. */
+const SHOWABLE = /^(jpe?g|png|webp|gif|bmp)$/i;
+const LARGEST_BYTES = 20_000_000;
+const SIDE = 1024;
+
+/** An object URL of a hit as large as it can be had; null until it is there. */
+export function useHitUrl(hit: Hit): string | null {
+  const [url, setUrl] = useState<string | null>(null);
+  const from = collection.value;
+  useEffect(() => {
+    if (!from) return;
+    const control = new AbortController();
+    const {signal} = control;
+    let made = "";
+    const whole = SHOWABLE.test(hit.format) && hit.size_bytes <= LARGEST_BYTES;
+    (whole ? from.file(hit.id, {signal}) : from.thumbnail(hit.id, SIDE, {signal}))
+      .catch(() => from.thumbnail(hit.id, SIDE, {signal}))
+      .then(
+        (blob) => {
+          if (signal.aborted) return;
+          made = URL.createObjectURL(blob);
+          setUrl(made);
+        },
+        // The picture has gone meanwhile: its facts remain.
+        () => undefined,
+      );
+    return () => {
+      control.abort();
+      if (made) URL.revokeObjectURL(made);
+    };
+  }, [hit.id, from?.name]);
+  return url;
+}

@@ -1,0 +1,74 @@
+/** What went wrong, in the service's words, and what to do about it. */
+
+import {useEffect, useState} from "preact/hooks";
+
+import type {Texts} from "../i18n/en";
+import {texts} from "../i18n/language";
+import {type Trouble, trouble} from "../state/trouble";
+import {Icon} from "./icons";
+
+export function Problem() {
+  const shown = trouble.value;
+  const t = texts.value;
+  if (!shown) return null;
+  return (
+    <section class="problem" role="alert">
+      <Icon name="alert" />
+      <div>
+        <h2>{t.problem.heading}</h2>
+        {shown.code !== "unreachable" && <p>{shown.detail}</p>}
+        {shown.errors.length > 0 && (
+          <ul>
+            {shown.errors.map(({where, detail}) => (
+              <li key={where}>
+                <code>{where}</code> {detail}
+              </li>
+            ))}
+          </ul>
+        )}
+        <p>{adviceFor(shown, t)}</p>
+        {shown.requestId && (
+          <p class="hint">
+            {t.problem.request} <code>{shown.requestId}</code>
+          </p>
+        )}
+        <div class="row">
+          {shown.retry && <Retry trouble={shown} retry={shown.retry} />}
+          <button type="button" class="quiet" onClick={() => (trouble.value = null)}>
+            {t.problem.dismiss}
+          </button>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+/** Can be pressed once the pause that the service asked for is over. */
+function Retry({trouble: shown, retry}: {trouble: Trouble; retry: () => void}) {
+  const {problem} = texts.value;
+  const [left, setLeft] = useState(Math.ceil(shown.retryAfterS ?? 0));
+  useEffect(() => {
+    setLeft(Math.ceil(shown.retryAfterS ?? 0));
+    const timer = setInterval(() => setLeft((seconds) => Math.max(0, seconds - 1)), 1000);
+    return () => clearInterval(timer);
+  }, [shown]);
+  const again = () => {
+    trouble.value = null;
+    retry();
+  };
+  return (
+    <button type="button" class="primary" disabled={left > 0} onClick={again}>
+      {left > 0 ? problem.waitAndRetry(left) : problem.retry}
+    </button>
+  );
+}
+
+function adviceFor({code, retry}: Trouble, t: Texts): string {
+  const {advice, offline} = t.problem;
+  if (code === "unreachable") return offline;
+  if (code === "no_picture") return "";
+  if (code in advice) return advice[code as keyof typeof advice];
+  if (/filter/.test(code)) return advice.bad_filter;
+  if (/image|picture|format|decode|too_large|broken|pixels/.test(code)) return advice.picture;
+  return retry ? advice.other : "";
+}

@@ -1,0 +1,109 @@
+/** How the answer came about: model, place of the vector, exact or not, and the time that each stage took. */
+
+import {formatNumber, texts} from "../i18n/language";
+import {type Answer, answer} from "../search/answer";
+import {type Stage, stagesOf} from "../search/stages";
+import {modelName} from "../state/service";
+
+export function Status() {
+  const {status: t} = texts.value;
+  const shown = answer.value;
+  return (
+    <details class="status" open={matchMedia("(min-width: 60rem)").matches}>
+      <summary>
+        <h2>{t.heading}</h2>
+      </summary>
+      {shown ? <Account shown={shown} /> : <p class="hint">{t.notYet}</p>}
+    </details>
+  );
+}
+
+function Account({shown}: {shown: Answer}) {
+  const {status: t} = texts.value;
+  const {reply, tier} = shown;
+  return (
+    <>
+      <dl class="facts">
+        <Fact name={t.model} value={modelName(reply.model)} title={reply.model} />
+        <Fact name={t.where} value={whereOf(shown)} />
+        <Fact name={t.exact} value={reply.exact ? t.isExact : t.isApproximate} mark={reply.exact ? "good" : "fair"} />
+        <Fact name={t.plan} value={reply.cached ? `${reply.plan} (${t.cached})` : reply.plan} />
+        <Fact name={t.scanned} value={t.of(formatNumber(reply.scanned), formatNumber(reply.total_matching))} />
+        {tier !== "off" && <Fact name={t.tier} value={tierOf(tier)} />}
+      </dl>
+      <Stages shown={shown} />
+    </>
+  );
+}
+
+function Fact({name, value, title, mark}: {name: string; value: string; title?: string; mark?: string}) {
+  return (
+    <div class="fact">
+      <dt>{name}</dt>
+      <dd title={title} class={mark}>
+        {value}
+      </dd>
+    </div>
+  );
+}
+
+function whereOf({how}: Answer): string {
+  const {status: t, settings} = texts.value;
+  if (how.where === "stored") return t.whereStored;
+  if (how.where === "server") return how.fellBack ? `${t.whereServer}. ${settings.fellBack} ${how.fellBack}` : t.whereServer;
+  const {backend, why} = how.vector!;
+  return `${t.whereBrowser}, ${backend}. ${why}`;
+}
+
+function tierOf(tier: Exclude<Answer["tier"], "off">): string {
+  const {status: t} = texts.value;
+  const words = {
+    first: t.tierFirst,
+    finer: t.tierFiner,
+    looking: t.tierLooking,
+    failed: t.tierFailed,
+    unknown: t.tierUnknown,
+  };
+  return words[tier];
+}
+
+function Stages({shown}: {shown: Answer}) {
+  const {status: t} = texts.value;
+  const stages = stagesOf(shown);
+  const longest = Math.max(...stages.map(({ms}) => ms), 0.001);
+  const totalMs = stages.reduce((sum, {ms}) => sum + ms, 0);
+  const known = shown.how.vector && !shown.how.vector.timings;
+  return (
+    <table class="stages">
+      <caption>{t.stages}</caption>
+      <tbody>
+        {stages.map((stage) => (
+          <StageRow key={`${stage.place}-${stage.name}`} stage={stage} longest={longest} />
+        ))}
+      </tbody>
+      <tfoot>
+        <tr>
+          <th scope="row">{known ? `${t.total} (${t.stage.reused})` : t.total}</th>
+          <td />
+          <td>{formatNumber(totalMs, 1)}</td>
+        </tr>
+      </tfoot>
+    </table>
+  );
+}
+
+function StageRow({stage, longest}: {stage: Stage; longest: number}) {
+  const {status: t} = texts.value;
+  const names: {[name: string]: string} = t.stage;
+  return (
+    <tr class={stage.place}>
+      <th scope="row">
+        {stage.place === "network" ? t.stage.network : `${stage.place === "browser" ? t.browser : t.service}: ${names[stage.name] ?? stage.name}`}
+      </th>
+      <td class="stage-bar" aria-hidden="true">
+        <i style={{width: `${(stage.ms / longest) * 100}%`}} />
+      </td>
+      <td>{formatNumber(stage.ms, 1)}</td>
+    </tr>
+  );
+}

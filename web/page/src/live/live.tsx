@@ -1,0 +1,161 @@
+/** The camera, and beside it what looks like what it sees. */
+
+import {useEffect, useRef, useState} from "preact/hooks";
+
+import type {Hit} from "../../../client";
+import {Dialog} from "../components/dialog";
+import {PlaceSwitch} from "../components/settings";
+import {Thumbnail} from "../components/thumbnail";
+import {formatNumber, texts} from "../i18n/language";
+import {takeFiles} from "../search/taking";
+import {panel} from "../state/panels";
+import {where} from "../state/preferences";
+import {askFor} from "../state/route";
+import {collection, facts} from "../state/service";
+import {type CameraTrouble, openCamera, shoot, stopCamera} from "./camera";
+import {LiveSession} from "./stream_session";
+
+const RATES = [1, 2, 5, 10, 15];
+const USUAL_RATE = 5;
+const FROZEN = {most: 2048, quality: 0.92};
+
+export function Live() {
+  const {live: t} = texts.value;
+  const video = useRef<HTMLVideoElement>(null);
+  const [running, setRunning] = useState(true);
+  const [fps, setFps] = useState(USUAL_RATE);
+  const {session, trouble} = useLiveSession(video, running, fps);
+  const freeze = async () => {
+    const frame = await shoot(video.current!, FROZEN);
+    panel.value = null;
+    await takeFiles([frame]);
+  };
+  return (
+    <Dialog heading={t.heading} onClose={() => (panel.value = null)} kind="wide">
+      <div class="live">
+        <div class="live-left">
+          <div class="viewfinder">
+            <video ref={video} playsInline muted aria-label={t.video} />
+            {trouble && (
+              <p class="over" role="alert">
+                {t[trouble]}
+              </p>
+            )}
+          </div>
+          <div class="row">
+            <button type="button" class={running ? "" : "primary"} onClick={() => setRunning(!running)}>
+              {running ? t.stop : t.start}
+            </button>
+            <button type="button" class="primary" disabled={!running || !session} onClick={() => void freeze()}>
+              {t.freeze}
+            </button>
+            <label class="chooser">
+              <span class="chooser-name">{t.fps}</span>
+              <select value={String(fps)} onChange={(event) => setFps(Number(event.currentTarget.value))}>
+                {RATES.map((rate) => (
+                  <option key={rate} value={String(rate)}>
+                    {rate}
+                  </option>
+                ))}
+              </select>
+            </label>
+          </div>
+          <PlaceSwitch name="where-live" />
+          {session && <Figures session={session} />}
+        </div>
+        <LiveHits hits={session?.hits.value ?? []} />
+      </div>
+    </Dialog>
+  );
+}
+
+/** The camera and its stream, for as long as it runs; begun anew where the place of the vector changes. */
+function useLiveSession(video: {current: HTMLVideoElement | null}, running: boolean, fps: number) {
+  const [session, setSession] = useState<LiveSession | null>(null);
+  const [trouble, setTrouble] = useState<CameraTrouble | null>(null);
+  const from = collection.value;
+  const place = where.value;
+  useEffect(() => {
+    if (!running || !from) return;
+    const shown = video.current!;
+    const control = new AbortController();
+    let begun: LiveSession | null = null;
+    setTrouble(null);
+    openCamera(shown, control.signal).then(() => {
+      if (control.signal.aborted) return;
+      begun = new LiveSession({collection: from, model: facts.value?.model ?? "", where: place, fps, video: shown});
+      setSession(begun);
+    }, setTrouble);
+    return () => {
+      control.abort();
+      begun?.close();
+      stopCamera(shown);
+      setSession(null);
+    };
+  }, [running, from?.name, place]);
+  useEffect(() => session?.setFps(fps), [fps]);
+  return {session, trouble};
+}
+
+function Figures({session}: {session: LiveSession}) {
+  const {live: t, status, settings} = texts.value;
+  const {state, sent, answered, dropped, roundTripMs, place, why, problem} = session;
+  const states = {connecting: t.states.connecting, ready: t.states.open, waiting: t.states.waiting, closed: t.states.closed};
+  const where = {browser: status.whereBrowser, server: status.whereServer, opening: "…"}[place.value];
+  return (
+    <>
+      <dl class="figures">
+        <Figure name={t.sent} value={formatNumber(sent.value)} />
+        <Figure name={t.answered} value={formatNumber(answered.value)} />
+        <Figure name={t.dropped} value={formatNumber(dropped.value)} />
+        <Figure name={t.roundTrip} value={roundTripMs.value === null ? "–" : status.ms(formatNumber(roundTripMs.value))} />
+      </dl>
+      <p class="hint" role="status">
+        {states[state.value]} · {settings.where}: {where}
+      </p>
+      {why.value && <p class="hint">{why.value}</p>}
+      {problem.value && (
+        <p class="hint bad" role="alert">
+          {problem.value.message}
+        </p>
+      )}
+    </>
+  );
+}
+
+function Figure({name, value}: {name: string; value: string}) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd class="number">{value}</dd>
+    </div>
+  );
+}
+
+function LiveHits({hits}: {hits: readonly Hit[]}) {
+  const {live: t, card} = texts.value;
+  const from = (id: string) => {
+    panel.value = null;
+    askFor({kind: "id", id});
+  };
+  return (
+    <section class="live-hits" aria-label={t.hits}>
+      {hits.length === 0 && <p class="note">{t.waiting}</p>}
+      <ul>
+        {hits.map((hit) => (
+          <li key={hit.id}>
+            <button
+              type="button"
+              class="picture"
+              aria-label={card.searchFrom(hit.name || card.unnamed, formatNumber(hit.similarity, 3))}
+              onClick={() => from(hit.id)}
+            >
+              <Thumbnail id={hit.id} alt="" />
+            </button>
+            <span class="number">{formatNumber(hit.similarity, 3)}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,71 @@
+/** The embedder in this browser: opened once for each model, with its progress. */
+
+import {signal} from "@preact/signals";
+
+import {type Backend, BrowserEmbedder, type EmbedTimings} from "../../../embedding";
+import type {Crop} from "../state/question";
+import {client} from "../state/service";
+
+export type BrowserVector = {
+  vector: Float32Array;
+  model: string;
+  backend: Backend;
+  why: string;
+  /** Null where the vector was known from before. */
+  timings: EmbedTimings | null;
+};
+
+/** Thrown where this browser cannot compute vectors; the message is the embedder's own account of what it tried. */
+export class BrowserCannot extends Error {
+  override readonly name = "BrowserCannot";
+}
+
+/** Share of the model that has been fetched, 0 to 1; null while none is being fetched. */
+export const fetched = signal<number | null>(null);
+
+const VECTORS_KEPT = 100;
+const embedders = new Map<string, Promise<BrowserEmbedder>>();
+const vectors = new Map<string, BrowserVector>();
+
+/** The embedder of a model. A failed opening is tried again the next time. */
+export function embedderOf(model: string): Promise<BrowserEmbedder> {
+  const known = embedders.get(model);
+  if (known) return known;
+  const opening = BrowserEmbedder.open({
+    client,
+    modelId: model,
+    onProgress: (loaded, total) => {
+      fetched.value = total > 0 ? loaded / total : null;
+    },
+  }).finally(() => {
+    fetched.value = null;
+  });
+  embedders.set(model, opening);
+  opening.catch(() => embedders.delete(model));
+  return opening;
+}
+
+/**
+ * The vector of a picture or a part of it.
+ *
+ * Raises:
+ *   BrowserCannot: where it is the service that must.
+ */
+export async function embedHere(
+  picture: Blob,
+  o: {model: string; key: string; crop: Crop | null; signal?: AbortSignal},
+): Promise<BrowserVector> {
+  const name = `${o.model}/${o.key}/${o.crop ? Object.values(o.crop).join() : ""}`;
+  const known = vectors.get(name);
+  if (known) return {...known, timings: null};
+  const embedder = await embedderOf(o.model);
+  if (embedder.backend === "server") throw new BrowserCannot(embedder.why);
+  const {vector, timings} = await embedder.embed(picture, {
+    ...(o.crop ? {crop: o.crop} : {}),
+    ...(o.signal ? {signal: o.signal} : {}),
+  });
+  const made = {vector, model: o.model, backend: embedder.backend, why: embedder.why, timings};
+  vectors.set(name, made);
+  if (vectors.size > VECTORS_KEPT) vectors.delete(vectors.keys().next().value!);
+  return made;
+}

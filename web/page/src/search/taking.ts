@@ -1,0 +1,59 @@
+/** Ways in for a picture: dropped, pasted, chosen or photographed; and addresses. */
+
+import {texts} from "../i18n/language";
+import {keepPicture} from "../state/pictures";
+import {askFor} from "../state/route";
+import {trouble, troubleOf} from "../state/trouble";
+
+/** Search with the first picture among some files; says so where there is none. */
+export async function takeFiles(files: Iterable<Blob>): Promise<void> {
+  const picture = [...files].find(isPicture);
+  if (!picture) return refuse(texts.value.source.notAPicture);
+  const key = await keepPicture(picture, picture instanceof File ? picture.name : "");
+  askFor({kind: "picture", key});
+}
+
+/** Search with the picture at an address, which the service fetches. False where it is no web address. */
+export function takeUrl(text: string): boolean {
+  const url = webAddress(text);
+  if (url) askFor({kind: "url", url});
+  return url !== null;
+}
+
+/** What a drop or a paste brings: files, else a web address. False where it brings neither. */
+export function takeTransfer(data: DataTransfer): boolean {
+  if (data.files.length) {
+    void takeFiles(data.files);
+    return true;
+  }
+  return takeUrl(data.getData("text/uri-list") || data.getData("text/plain"));
+}
+
+/** Search with the picture on the clipboard; the browser may ask the user first. */
+export async function takeClipboard(): Promise<void> {
+  try {
+    for (const item of await navigator.clipboard.read()) {
+      const type = item.types.find((one) => one.startsWith("image/"));
+      if (type) return await takeFiles([await item.getType(type)]);
+    }
+  } catch {
+    // Not allowed, or not offered by this browser: the same as nothing there.
+  }
+  refuse(texts.value.source.noPicture);
+}
+
+/** By its type, or where the system knows none, by its name. */
+export function isPicture(file: Blob): boolean {
+  if (file.type) return file.type.startsWith("image/");
+  return file instanceof File && /\.(jpe?g|png|webp|gif|bmp|tiff?|heic|avif)$/i.test(file.name);
+}
+
+/** A web address in a text, or null. */
+export function webAddress(text: string): string | null {
+  const first = text.trim().split(/\s/)[0] ?? "";
+  return /^https?:\/\/[^/]/i.test(first) && URL.canParse(first) ? first : null;
+}
+
+function refuse(detail: string): void {
+  trouble.value = {...troubleOf(null), code: "no_picture", detail};
+}

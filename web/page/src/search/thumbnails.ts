@@ -1,0 +1,62 @@
+/** Small pictures, fetched with the credential that an `<img>` cannot send, a few at a time. */
+
+import type {CollectionClient} from "../../../client";
+
+const AT_ONCE = 4;
+const KEPT = 500;
+
+type Waiting = {run: () => void};
+
+const urls = new Map<string, string>();
+const waiting: Waiting[] = [];
+let running = 0;
+
+/** An object URL of the thumbnail, for as long as it is among the last 500. */
+export async function thumbnailUrl(
+  collection: CollectionClient,
+  id: string,
+  side: number,
+  signal: AbortSignal,
+): Promise<string> {
+  const name = `${collection.name}/${id}/${side}`;
+  const known = urls.get(name);
+  if (known) return known;
+  await turn();
+  try {
+    const url = URL.createObjectURL(await collection.thumbnail(id, side, {signal}));
+    keep(name, url);
+    return url;
+  } finally {
+    running -= 1;
+    next();
+  }
+}
+
+/** A thumbnail that is there already. */
+export function knownThumbnail(collection: string, id: string, side: number): string | undefined {
+  return urls.get(`${collection}/${id}/${side}`);
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    waiting.push({run: resolve});
+    next();
+  });
+}
+
+function next(): void {
+  while (running < AT_ONCE) {
+    const first = waiting.shift();
+    if (!first) return;
+    running += 1;
+    first.run();
+  }
+}
+
+function keep(name: string, url: string): void {
+  urls.set(name, url);
+  if (urls.size <= KEPT) return;
+  const [oldest, oldUrl] = urls.entries().next().value!;
+  urls.delete(oldest);
+  URL.revokeObjectURL(oldUrl);
+}

@@ -1,0 +1,90 @@
+/** A filter as rows of a form, and as the JSON that the service reads. Pure. */
+
+import {type FilterJson, isObject} from "./question";
+
+export const OPERATORS = ["eq", "ne", "lt", "lte", "gt", "gte", "like", "in", "not_in", "exists"] as const;
+export type Operator = (typeof OPERATORS)[number];
+
+export type Row = {field: string; operator: Operator; value: string};
+
+/** Fields that every picture has; the user's own metadata come on top of these. */
+export const KNOWN_FIELDS = ["name", "folder", "format", "width", "height", "size_bytes", "taken_at", "camera", "label"];
+
+/**
+ * The rows as JSON: all must hold.
+ *
+ * Rows without a field are passed over. Null where nothing is asked. Two rows with the same field and operator cannot
+ * both be said in this form: the later one counts.
+ */
+export function rowsToJson(rows: readonly Row[]): FilterJson | null {
+  const filter: {[field: string]: {[operator: string]: unknown}} = Object.create(null);
+  for (const row of rows) {
+    const field = row.field.trim();
+    if (!field) continue;
+    (filter[field] ??= {})[row.operator] = valueOf(row);
+  }
+  return Object.keys(filter).length ? {...filter} : null;
+}
+
+/** The rows of a filter, or null where it says more than rows can say (`or`, lists within lists). */
+export function jsonToRows(filter: FilterJson | null): Row[] | null {
+  if (!filter) return [];
+  const rows: Row[] = [];
+  for (const [field, asked] of Object.entries(filter)) {
+    if (field === "or") return null;
+    const conditions = isObject(asked) ? asked : {eq: asked};
+    for (const [operator, value] of Object.entries(conditions)) {
+      const text = textOf(value);
+      if (!isOperator(operator) || text === null) return null;
+      rows.push({field, operator, value: text});
+    }
+  }
+  return sameFilter(rowsToJson(rows), filter) ? rows : null;
+}
+
+/** What was typed as JSON: the filter, null for none, or why it cannot be read. */
+export function readRaw(text: string): {filter: FilterJson | null} | {error: string} {
+  if (!text.trim()) return {filter: null};
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isObject(value)) return {error: "{…}"};
+    return {filter: Object.keys(value).length ? value : null};
+  } catch (error) {
+    return {error: error instanceof Error ? error.message : String(error)};
+  }
+}
+
+function isOperator(text: string): text is Operator {
+  return (OPERATORS as readonly string[]).includes(text);
+}
+
+function valueOf(row: Row): unknown {
+  if (row.operator === "exists") return row.value !== "false";
+  if (row.operator === "in" || row.operator === "not_in") {
+    return row.value.split(",").map((part) => scalar(part.trim())).filter((part) => part !== "");
+  }
+  return row.operator === "like" ? row.value : scalar(row.value.trim());
+}
+
+/** Numbers are compared as numbers; a value in quotes stays text. */
+function scalar(text: string): string | number {
+  if (/^".*"$/.test(text)) return text.slice(1, -1);
+  return /^-?(0|[1-9]\d{0,14})(\.\d+)?$/.test(text) ? Number(text) : text;
+}
+
+function textOf(value: unknown): string | null {
+  if (Array.isArray(value)) {
+    const parts = value.map(textOf);
+    return parts.every((part) => part !== null && !part.includes(",")) ? parts.join(", ") : null;
+  }
+  if (typeof value === "string") return scalar(value) === value ? value : `"${value}"`;
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : null;
+}
+
+function sameFilter(one: FilterJson | null, other: FilterJson): boolean {
+  return JSON.stringify(one) === JSON.stringify(expanded(other));
+}
+
+function expanded(filter: FilterJson): FilterJson {
+  return Object.fromEntries(Object.entries(filter).map(([field, asked]) => [field, isObject(asked) ? asked : {eq: asked}]));
+}

@@ -1,0 +1,70 @@
+/** The address bar and the question, kept the same. Only this file touches `history`. */
+
+import {effect, signal} from "@preact/signals";
+
+import {chooseLanguage, type Language, language, LANGUAGES} from "../i18n/language";
+import {asksSomething, fromParams, NOTHING_ASKED, type Question, type Source, toParams} from "./question";
+
+export const question = signal<Question>(NOTHING_ASKED);
+/** How the question of now came about: by going back or forward an answer that is still known will do. */
+export const cameBy = signal<"asking" | "history">("asking");
+
+let askedLanguage: string | null = null;
+
+/** Read the address, and follow it when the user goes back or forward. */
+export function followAddress(): void {
+  readAddress();
+  cameBy.value = "asking";
+  addEventListener("popstate", readAddress);
+  effect(() => {
+    const {tag, texts} = LANGUAGES[language.value];
+    document.documentElement.lang = tag;
+    document.title = asksSomething(question.value) ? `${texts.results.heading} · ${texts.name}` : `${texts.name} · ${texts.tagline}`;
+  });
+}
+
+/** Change the question; a new entry of the history unless `replace`. */
+export function ask(change: Partial<Question>, o: {replace?: boolean} = {}): void {
+  const next = {...question.value, ...change};
+  const address = addressOf(next);
+  if (address !== location.pathname + location.search) {
+    if (o.replace) history.replaceState(history.state, "", address);
+    else history.pushState(null, "", address);
+  }
+  cameBy.value = "asking";
+  question.value = next;
+}
+
+/** Search with another picture: what belonged to the one before is forgotten, the collection and the filter stay. */
+export function askFor(source: Source): void {
+  ask({source, crop: null, more: [], less: []});
+  scrollTo({top: 0});
+}
+
+export function startAgain(): void {
+  ask({...NOTHING_ASKED, collection: question.value.collection});
+  scrollTo({top: 0});
+}
+
+export function speak(chosen: Language): void {
+  askedLanguage = chosen;
+  language.value = chosen;
+  history.replaceState(history.state, "", addressOf(question.value));
+}
+
+/** The address under which another question would be found: for links that can be opened in a new tab. */
+export function addressOf(asked: Question): string {
+  const params = toParams(asked);
+  if (askedLanguage) params.set("lang", askedLanguage);
+  const text = params.toString();
+  return text ? `${location.pathname}?${text}` : location.pathname;
+}
+
+function readAddress(): void {
+  const params = new URLSearchParams(location.search);
+  const asked = params.get("lang");
+  askedLanguage = asked === "en" || asked === "zh" ? asked : null;
+  language.value = chooseLanguage(askedLanguage, navigator.languages);
+  cameBy.value = "history";
+  question.value = fromParams(params);
+}

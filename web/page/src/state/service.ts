@@ -1,0 +1,57 @@
+/** The service: who asks, which collections there are, which model the chosen one has. */
+
+import {batch, computed, signal} from "@preact/signals";
+
+import {type CollectionClient, type CollectionFacts, Lookalike, type ModelCard, type Session} from "../../../client";
+import {credential} from "./credential";
+import {question} from "./route";
+import {explain} from "./trouble";
+
+export const client = new Lookalike({credential: () => credential.value});
+
+export const session = signal<Session | null>(null);
+export const collections = signal<CollectionFacts[]>([]);
+export const models = signal<ModelCard[]>([]);
+export const connected = signal(false);
+
+/** Name of the collection that is searched: the one of the address, else the first that there is. */
+export const collectionName = computed(() => question.value.collection || (collections.value[0]?.name ?? ""));
+
+export const facts = computed(() => collections.value.find((one) => one.name === collectionName.value) ?? null);
+
+export const collection = computed<CollectionClient | null>(() =>
+  collectionName.value ? client.collection(collectionName.value) : null,
+);
+
+export const mayWrite = computed(() => session.value?.scopes.some((scope) => scope !== "read") ?? false);
+
+/** Name of the further model that may look again; null where there is none. */
+export const finer = computed(() => facts.value?.finer ?? null);
+
+export const modelName = (id: string): string => {
+  const card = models.value.find((one) => one.id === id);
+  return card ? [card.name, card.precision].filter(Boolean).join(" · ") : id.slice(0, 12);
+};
+
+/** Ask who we are and what there is. What goes wrong is shown. */
+export async function connect(): Promise<void> {
+  try {
+    const [who, found] = await Promise.all([client.session(), client.collections()]);
+    batch(() => {
+      session.value = who;
+      collections.value = found;
+      connected.value = true;
+    });
+    models.value = await client.models();
+  } catch (error) {
+    explain(error, () => void connect());
+  }
+}
+
+/** Figures that have changed, such as after an upload. */
+export async function refreshFacts(): Promise<void> {
+  const current = collection.value;
+  if (!current) return;
+  const fresh = await current.facts().catch(() => null);
+  if (fresh) collections.value = collections.value.map((one) => (one.name === fresh.name ? fresh : one));
+}

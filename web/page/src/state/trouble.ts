@@ -1,0 +1,46 @@
+/** What went wrong, as it is shown: one thing at a time, with a way to try again. */
+
+import {signal} from "@preact/signals";
+
+import {Problem} from "../../../client";
+import {credential, credentialWanted} from "./credential";
+
+export type Trouble = {
+  code: string;
+  detail: string;
+  requestId: string;
+  retryAfterS: number | null;
+  errors: readonly {where: string; detail: string}[];
+  retry: (() => void) | null;
+};
+
+export const trouble = signal<Trouble | null>(null);
+/** What is to be done again once a credential is there. */
+export const afterSigningIn = signal<(() => void) | null>(null);
+/** Whether the credential that is there was refused. */
+export const credentialRefused = signal(false);
+
+/** Show an error. One about a missing credential asks for it; one about a stopped request is passed over. */
+export function explain(error: unknown, retry: (() => void) | null = null): void {
+  if (isStopped(error)) return;
+  if (error instanceof Problem && error.status === 401) {
+    credentialRefused.value = credential.value !== null;
+    afterSigningIn.value = retry;
+    credentialWanted.value = true;
+    return;
+  }
+  trouble.value = troubleOf(error, retry);
+}
+
+export function troubleOf(error: unknown, retry: (() => void) | null = null): Trouble {
+  if (error instanceof Problem) {
+    const {code, detail, requestId, retryAfterS, errors} = error;
+    return {code, detail, requestId, retryAfterS: retryAfterS ?? null, errors, retry};
+  }
+  const detail = error instanceof Error ? error.message : String(error);
+  return {code: "page", detail, requestId: "", retryAfterS: null, errors: [], retry};
+}
+
+export function isStopped(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}

@@ -1,0 +1,114 @@
+/** Pictures are dropped or chosen here to be added; each says how far it is. */
+
+import {useState} from "preact/hooks";
+
+import {Dialog} from "../components/dialog";
+import {FileButton} from "../components/file_button";
+import {Icon} from "../components/icons";
+import {formatNumber, texts} from "../i18n/language";
+import {isPicture} from "../search/taking";
+import {panel} from "../state/panels";
+import {askFor} from "../state/route";
+import {collection, collectionName} from "../state/service";
+import {add, cancel, clearSettled, isSettled, type Item, items, retry} from "./uploads";
+
+export function UploadPanel() {
+  const {upload: t} = texts.value;
+  return (
+    <Dialog heading={t.heading} onClose={() => (panel.value = null)} kind="drawer">
+      <p>{t.intro(collectionName.value)}</p>
+      <DropPlace />
+      <ul class="uploads">
+        {items.value.map((item) => (
+          <Line key={item.number} item={item} />
+        ))}
+      </ul>
+      {items.value.some(isSettled) && (
+        <div class="row end">
+          <button type="button" class="small quiet" onClick={clearSettled}>
+            {t.clear}
+          </button>
+        </div>
+      )}
+    </Dialog>
+  );
+}
+
+function DropPlace() {
+  const {upload: t, source} = texts.value;
+  const [over, setOver] = useState(false);
+  const [refused, setRefused] = useState(false);
+  const take = (files: readonly File[]) => {
+    const pictures = files.filter(isPicture);
+    setRefused(pictures.length < files.length);
+    if (collection.value) add(pictures, collection.value);
+  };
+  return (
+    <>
+      <div
+        class={over ? "drop-place over" : "drop-place"}
+        onDragOver={(event) => {
+          event.preventDefault();
+          setOver(true);
+        }}
+        onDragLeave={() => setOver(false)}
+        onDrop={(event) => {
+          event.preventDefault();
+          setOver(false);
+          take([...(event.dataTransfer?.files ?? [])]);
+        }}
+      >
+        <Icon name="upload" />
+        <p>{t.drop}</p>
+        <FileButton class="primary" label={t.choose} several onFiles={take}>
+          {t.choose}
+        </FileButton>
+      </div>
+      {refused && (
+        <p class="hint bad" role="alert">
+          {source.notAPicture}
+        </p>
+      )}
+    </>
+  );
+}
+
+function Line({item}: {item: Item}) {
+  const {upload: t} = texts.value;
+  const {file, stage, share, detail, imageId} = item;
+  const moving = stage === "sending" || stage === "preparing";
+  const findable = imageId && stage !== "quarantined" && stage !== "failed" && stage !== "queued";
+  return (
+    <li class={`upload ${stage}`}>
+      <p class="upload-name">{file.name}</p>
+      <p class="upload-state">
+        {t.states[stage]}
+        {stage === "sending" && ` · ${formatNumber(share * 100)} %`}
+      </p>
+      {moving && <progress value={share} max={1} aria-label={t.progress(file.name)} />}
+      {detail && <p class="hint bad">{detail}</p>}
+      <div class="row">
+        {findable && (
+          <button type="button" class="small" onClick={() => find(imageId)}>
+            {t.find}
+          </button>
+        )}
+        {(moving || stage === "waiting") && (
+          <button type="button" class="small quiet" onClick={() => cancel(item)}>
+            {t.cancel}
+          </button>
+        )}
+        {(stage === "failed" || stage === "cancelled") && (
+          <button type="button" class="small quiet" onClick={() => retry(item)}>
+            {t.retry}
+          </button>
+        )}
+      </div>
+    </li>
+  );
+}
+
+function find(id: string): void {
+  panel.value = null;
+  askFor({kind: "id", id});
+}

@@ -1,0 +1,146 @@
+/** Pictures on their way into the collection, two at a time, and what becomes of them there. */
+
+import {signal} from "@preact/signals";
+
+import {type CollectionClient, type Job, Problem, type Subscription, type UploadState} from "../../../client";
+import {texts} from "../i18n/language";
+import {embedHere} from "../search/browser";
+import {announce} from "../state/panels";
+import {where} from "../state/preferences";
+import {client, facts, refreshFacts} from "../state/service";
+import {explain, isStopped} from "../state/trouble";
+
+export type Stage = "preparing" | "sending" | UploadState | "cancelled";
+
+export type Item = {
+  number: number;
+  file: File;
+  collection: CollectionClient;
+  stage: Stage;
+  /** Share of the bytes that was sent. */
+  share: number;
+  imageId: string;
+  jobId: string;
+  detail: string;
+  stop: AbortController;
+};
+
+export const items = signal<readonly Item[]>([]);
+
+const AT_ONCE = 2;
+const SETTLED: readonly Stage[] = ["kept", "replaced", "quarantined", "stored", "failed", "expired", "cancelled"];
+let numbered = 0;
+let running = 0;
+let subscription: Subscription | null = null;
+
+export function isSettled(item: Item): boolean {
+  return SETTLED.includes(item.stage);
+}
+
+export function add(files: Iterable<File>, collection: CollectionClient): void {
+  const begun = [...files].map((file): Item => {
+    numbered += 1;
+    return {number: numbered, file, collection, stage: "waiting", share: 0, imageId: "", jobId: "", detail: "", stop: new AbortController()};
+  });
+  items.value = [...items.value, ...begun];
+  begin();
+}
+
+export function cancel(item: Item): void {
+  item.stop.abort();
+  change(item, {stage: "cancelled"});
+}
+
+export function retry(item: Item): void {
+  change(item, {stage: "waiting", share: 0, detail: "", stop: new AbortController()});
+  begin();
+}
+
+export function clearSettled(): void {
+  items.value = items.value.filter((item) => !isSettled(item));
+}
+
+function begin(): void {
+  while (running < AT_ONCE) {
+    const next = items.value.find((item) => item.stage === "waiting" && !item.jobId);
+    if (!next) return;
+    running += 1;
+    change(next, {stage: "preparing"});
+    void send(next.number).finally(() => {
+      running -= 1;
+      begin();
+    });
+  }
+}
+
+async function send(number: number): Promise<void> {
+  const item = items.value.find((one) => one.number === number)!;
+  const {file, collection, stop} = item;
+  follow();
+  try {
+    const known = await vectorOf(item);
+    change(item, {stage: "sending"});
+    const result = await collection.upload(file, {
+      ...known,
+      name: file.name,
+      signal: stop.signal,
+      onProgress: (sent, total) => change(item, {share: total ? sent / total : 1}),
+    });
+    change(item, {stage: result.state, share: 1, imageId: result.image_id ?? "", jobId: result.job_id ?? ""});
+    void refreshFacts();
+    if (result.job_id) settle(await client.job(result.job_id));
+  } catch (error) {
+    if (stop.signal.aborted || isStopped(error)) return change(item, {stage: "cancelled"});
+    change(item, {stage: "failed", detail: error instanceof Error ? error.message : String(error)});
+    if (error instanceof Problem && error.status === 401) explain(error);
+  }
+}
+
+/** With a vector the picture can be found at once; without, as soon as the service has embedded it. */
+async function vectorOf({file, stop}: Item): Promise<{vector?: Float32Array; model?: string}> {
+  const model = facts.value?.model;
+  if (!model || where.value === "server") return {};
+  try {
+    const key = `upload ${file.name} ${file.size} ${file.lastModified}`;
+    const {vector} = await embedHere(file, {model, key, crop: null, signal: stop.signal});
+    return {vector, model};
+  } catch (error) {
+    if (isStopped(error)) throw error;
+    return {};
+  }
+}
+
+/** The events of jobs, from the first upload on. After a gap the jobs themselves are asked. */
+function follow(): void {
+  subscription ??= client.events({
+    onEvent: ({job}) => settle(job),
+    onGap: () => {
+      for (const item of items.value) if (item.jobId && !isSettled(item)) void client.job(item.jobId).then(settle, () => undefined);
+    },
+  });
+}
+
+function settle(job: Job): void {
+  const item = items.value.find((one) => one.jobId === job.id);
+  if (!item || isSettled(item)) return;
+  if (job.state === "failed") return change(item, {stage: "failed", detail: job.detail});
+  if (job.state !== "done") return;
+  change(item, {stage: outcomeOf(job)});
+  void refreshFacts();
+}
+
+/** What the verifying of an upload found. */
+function outcomeOf(job: Job): UploadState {
+  const result = job.result as {outcome?: UploadState; state?: UploadState} | null;
+  return result?.outcome ?? result?.state ?? "stored";
+}
+
+function change({number}: Item, part: Partial<Item>): void {
+  const before = items.value.find((item) => item.number === number);
+  if (!before) return;
+  items.value = items.value.map((item) => (item.number === number ? {...item, ...part} : item));
+  const {announce: words, states} = texts.value.upload;
+  if (part.stage && part.stage !== before.stage && part.stage !== "sending" && part.stage !== "preparing") {
+    announce(words(before.file.name, states[part.stage]));
+  }
+}
