@@ -141,6 +141,7 @@ def _watch(service: Service) -> None:
     health = service.health
     health.add("queue", lambda: service.queue.facts() and None)
     health.add("ledger", lambda: service.ledger.sweep(0.0))
+    health.add("access", service.access.check_ready)
     for name in service.settings.collections:
         health.add(f"collection {name}", partial(_opens, service.collections, name))
     health.saturated("embedding", lambda: service.embedding.saturated)

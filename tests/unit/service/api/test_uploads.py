@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lookalike.service.housework import Housework
+from tests.collections import D, png
+from tests.services import FIRST, Running, running, sha256, token, unit
+
+UPLOADS = f"/v1/collections/{FIRST}/uploads"
+READER, WRITER, OTHER = token("read"), token("write"), token("write", name="another")
+
+
+@pytest.fixture
+def working(tmp_path: Path) -> Iterator[Running]:
+    """A service whose worker works."""
+    stop = threading.Event()
+    with running(tmp_path) as served:
+        housework = Housework(served.service)
+        housework.start(stop)
+        yield served
+        stop.set()
+        housework.join()
+
+
+def ask(served: Running, data: bytes, **changed: object) -> dict:
+    body = {"size_bytes": len(data), "content_type": "image/png", "sha256": sha256(data), **changed}
+    reply = served.client.post(UPLOADS, json=body, headers=WRITER)
+    assert reply.status_code == 201, reply.text
+    return reply.json()
+
+
+def put(served: Running, upload: dict, data: bytes):
+    return served.client.put(upload["put"]["url"], content=data, headers=upload["put"]["headers"])
+
+
+def complete(served: Running, upload: dict, body: dict, headers: dict[str, str] = WRITER):
+    return served.client.post(f"{UPLOADS}/{upload['id']}/complete", json=body, headers=headers)
+
+
+def uploaded(served: Running, data: bytes) -> dict:
+    upload = ask(served, data)
+    assert put(served, upload, data).status_code == 200
+    return upload
+
+
+def our_vector(served: Running, data: bytes) -> list[float]:
+    return served.service.collections.get(FIRST).embed(data)[0].tolist()
+
+
+def outcome(served: Running, upload: dict) -> dict:
+    for _ in range(500):
+        state = served.client.get(f"{UPLOADS}/{upload['id']}", headers=WRITER).json()
+        if state["state"] not in ("waiting", "provisional", "queued"):
+            return state
+        time.sleep(0.02)
+    raise AssertionError(state)
+
+
+def test_a_picture_with_its_vector_is_found_at_once_and_kept(working: Running) -> None:
+    data = png(40)
+    upload = uploaded(working, data)
+
+    reply = complete(
+        working, upload, {"sha256": sha256(data), "vector": our_vector(working, data), "model": working.model}
+    )
+    found = working.client.post(f"/v1/collections/{FIRST}/search", files={"image": data}, headers=READER).json()[
+        "hits"
+    ][0]
+
+    assert reply.json()["state"] == "provisional"
+    assert found["id"] == sha256(data)
+    assert outcome(working, upload)["state"] == "kept"
+    after = working.client.get(f"/v1/collections/{FIRST}/images/{sha256(data)}", headers=READER).json()
+    assert after["provisional"] is False
+
+
+def test_a_vector_that_is_a_little_off_is_replaced_and_one_far_off_takes_the_picture_out(working: Running) -> None:
+    ours = np.array(our_vector(working, png(41)))
+    noise = np.random.default_rng(0).normal(size=D)
+    noise -= (noise @ ours) * ours
+    near = ours + 0.3 * noise / np.linalg.norm(noise)
+    first, second = uploaded(working, png(41)), uploaded(working, png(42))
+
+    complete(
+        working,
+        first,
+        {"sha256": sha256(png(41)), "vector": (near / np.linalg.norm(near)).tolist(), "model": working.model},
+    )
+    far = -np.array(our_vector(working, png(42)))
+    complete(working, second, {"sha256": sha256(png(42)), "vector": far.tolist(), "model": working.model})
+
+    assert outcome(working, first)["state"] == "replaced"
+    assert outcome(working, second)["state"] == "quarantined"
+    gone = working.client.get(f"/v1/collections/{FIRST}/images/{sha256(png(42))}", headers=READER)
+    assert gone.status_code == 404
+    metrics = working.client.get("/metrics", headers=token("admin")).text
+    assert "quarantined" in metrics
+
+
+def test_a_picture_without_a_vector_is_queued_and_stored(working: Running) -> None:
+    upload = uploaded(working, png(43))
+
+    assert complete(working, upload, {"sha256": sha256(png(43)), "metadata": {"a": 1}}).json()["state"] == "queued"
+    assert outcome(working, upload)["state"] == "stored"
+    found = working.client.get(f"/v1/collections/{FIRST}/images/{sha256(png(43))}", headers=READER).json()
+    assert found["metadata"] == {"a": 1}
+
+
+def test_pictures_of_a_form_can_be_queued_and_their_jobs_looked_at(working: Running) -> None:
+    reply = working.client.post(
+        f"/v1/collections/{FIRST}/images?mode=queued",
+        files=[("image", png(44)), ("image", b"no picture")],
+        headers=WRITER,
+    )
+
+    first, second = reply.json()["data"]
+    assert reply.status_code == 202
+    assert (first["status"], second["status"]) == ("queued", "refused")
+    job = working.client.get(reply.headers["location"], headers=READER).json()
+    assert job["id"] == first["job_id"]
+    assert "payload" not in job
+    assert job in [*working.client.get("/v1/jobs", headers=READER).json()["data"], job]
+
+
+def test_bytes_go_only_where_when_and_as_they_were_signed(served: Running) -> None:
+    data = png(45)
+    upload = ask(served, data)
+    url, headers = upload["put"]["url"], upload["put"]["headers"]
+
+    wrong_bytes = served.client.put(url, content=data[:-1] + b"x", headers=headers)
+    too_few = served.client.put(url, content=data[:-1], headers=headers)
+    other_type = served.client.put(url, content=data, headers={"Content-Type": "image/jpeg"})
+    tampered = served.client.put(url[:-1] + ("0" if url[-1] != "0" else "1"), content=data, headers=headers)
+    elsewhere = served.client.put(url.replace(upload["id"], "0" * 32), content=data, headers=headers)
+    other_collection = served.client.put(url.replace(f"/{FIRST}/", "/second/"), content=data, headers=headers)
+    right = served.client.put(url, content=data, headers=headers)
+    again = served.client.put(url, content=data, headers=headers)
+
+    for reply in (wrong_bytes, too_few, other_type, tampered, elsewhere):
+        assert 400 <= reply.status_code < 500, reply.text
+        assert reply.headers["content-type"] == "application/problem+json"
+    assert 400 <= other_collection.status_code < 500
+    assert right.status_code == again.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"sha256": "0" * 64}, "hash_mismatch"),
+        ({"sha256": "SHA", "vector": unit(0), "model": "0" * 64}, "wrong_model"),
+        ({"sha256": "SHA", "vector": unit(0)}, "wrong_model"),
+        ({"sha256": "SHA", "vector": [1.0], "model": "MODEL"}, "dimension_mismatch"),
+        ({"sha256": "SHA", "vector": [3.0] * D, "model": "MODEL"}, "bad_vectors"),
+        ({"sha256": "SHA", "metadata": {"a": 1}, "more": 2}, "invalid"),
+    ],
+)
+def test_a_completion_that_does_not_hold_is_a_problem_and_nothing_is_taken_in(
+    served: Running, body: dict, code: str
+) -> None:
+    data = png(46)
+    upload = uploaded(served, data)
+    body = {
+        name: {"SHA": sha256(data), "MODEL": served.model}.get(value, value) if isinstance(value, str) else value
+        for name, value in body.items()
+    }
+
+    reply = complete(served, upload, body)
+
+    assert (reply.status_code, reply.json()["code"]) == (422, code), reply.text
+    assert sha256(data) not in served.service.collections.get(FIRST)
+
+
+def test_a_completion_before_the_bytes_is_a_problem(served: Running) -> None:
+    reply = complete(served, ask(served, png(47)), {"sha256": sha256(png(47))})
+
+    assert (reply.status_code, reply.json()["code"]) == (422, "not_uploaded")
+
+
+def test_a_completion_may_be_repeated_but_not_changed(served: Running) -> None:
+    upload = uploaded(served, png(48))
+    body = {"sha256": sha256(png(48)), "vector": our_vector(served, png(48)), "model": served.model}
+
+    first, again = complete(served, upload, body), complete(served, upload, body)
+    other = complete(served, upload, {**body, "metadata": {"a": 1}})
+
+    assert first.json() == again.json()
+    assert (other.status_code, other.json()["code"]) == (409, "upload_completed")
+
+
+def test_an_upload_of_another_is_not_there(served: Running) -> None:
+    upload = uploaded(served, png(49))
+
+    assert complete(served, upload, {"sha256": sha256(png(49))}, headers=OTHER).status_code == 404
+    assert served.client.get(f"{UPLOADS}/{upload['id']}", headers=OTHER).status_code == 404
+    assert served.client.delete(f"{UPLOADS}/{upload['id']}", headers=OTHER).status_code == 404
+    elsewhere = served.client.get(f"/v1/collections/second/uploads/{upload['id']}", headers=WRITER)
+    assert elsewhere.status_code == 404
+
+
+def test_an_upload_that_is_given_up_cannot_be_completed(served: Running) -> None:
+    upload = uploaded(served, png(50))
+
+    assert served.client.delete(f"{UPLOADS}/{upload['id']}", headers=WRITER).status_code == 204
+    assert complete(served, upload, {"sha256": sha256(png(50))}).status_code in (409, 422)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>",
+        b"<!doctype html><script>1</script>",
+        b"GIF89a",
+    ],
+)
+def test_what_only_poses_as_a_picture_is_refused_at_completion(served: Running, data: bytes) -> None:
+    upload = uploaded(served, data)
+
+    reply = complete(served, upload, {"sha256": sha256(data), "vector": unit(1), "model": served.model})
+
+    assert reply.status_code == 422
+    assert sha256(data) not in served.service.collections.get(FIRST)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"size_bytes": 0}, {"size_bytes": 10**10}, {"content_type": "text/html"}, {"sha256": "x"}, {"name": "a" * 300}],
+)
+def test_what_cannot_be_uploaded_is_a_problem(served: Running, changed: dict) -> None:
+    body = {"size_bytes": 10, "content_type": "image/png", "sha256": "0" * 64, **changed}
+
+    assert served.client.post(UPLOADS, json=body, headers=WRITER).status_code in (413, 422)
+
+
+def test_a_name_is_only_a_name(served: Running) -> None:
+    assert ask(served, png(51), name="../../etc/pass\x01wd")["name"] == "passwd"
+
+
+def test_the_url_that_was_signed_is_told_to_no_log(served: Running, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG", logger="lookalike"):
+        upload = ask(served, png(52))
+        put(served, upload, png(52))
+
+    ours = [record.getMessage() + str(vars(record)) for record in caplog.records if record.name.startswith("lookalike")]
+    assert ours
+    assert upload["put"]["url"].partition("signature=")[2] not in "".join(ours)
