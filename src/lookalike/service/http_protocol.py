@@ -12,6 +12,7 @@ from lookalike.service.edge.problem_body import problem_response
 
 MOST_HEAD_BYTES = 64_000
 MOST_HEADERS = 256
+LINGER_S = 1.0
 
 
 def bounded_http(*, head_timeout_s: float) -> type[HttpToolsProtocol]:
@@ -34,6 +35,7 @@ class _BoundedHttp(HttpToolsProtocol):
     _head_timer: TimerHandle | None = None
     _head_bytes = 0
     _is_in_head = True
+    _is_refused = False
     _problem = (400, "malformed", "Malformed", "expected a request of HTTP/1.1")
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -45,12 +47,14 @@ class _BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
         super().data_received(data)
         if not self._is_in_head:
             self._head_bytes = 0
             return
         self._head_bytes += len(data)
-        if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+        if self._head_bytes > MOST_HEAD_BYTES and not self._is_refused:
             self._refuse_head()
             self.send_400_response("")
 
@@ -67,10 +71,19 @@ class _BoundedHttp(HttpToolsProtocol):
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        """Tell what is wrong as a problem, and end the connection; only end it where another reply is under way."""
-        if self.cycle is None or self.cycle.response_complete:
+        """Tell what is wrong as a problem, where no reply has begun, and end the connection.
+
+        Not at once: closed while bytes come in, it would be reset, and the client would not get to read the problem.
+        """
+        self._is_refused = True
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             self.transport.write(_written(*self._problem))
-        self.transport.close()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER_S, self.transport.close)
 
     def _begin_head(self) -> None:
         self._is_in_head = True
@@ -89,7 +102,7 @@ class _BoundedHttp(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         self._head_timer = None
-        if not self.transport.is_closing():
+        if not self._is_refused and not self.transport.is_closing():
             detail = f"expected the headers within {self.head_timeout_s:g} s"
             self._problem = (408, "too_slow", "Too slow", detail)
             self.send_400_response("")
