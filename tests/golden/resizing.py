@@ -1,6 +1,6 @@
 """Golden vectors of resizing, for the browser's own implementation.
 
-    python -m tests.golden.resizing      writes web/tests/golden/resizing.json anew
+python -m tests.golden.resizing      writes web/tests/golden/resizing.json anew
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from lookalike.core.vectors import Pixels
 
 FILE = Path(__file__).parents[2] / "web" / "tests" / "golden" / "resizing.json"
 
-SMALL = [(1, 1, 1, 3), (2, 1, 1, 3), (5, 3, 1, 4), (4, 4, 1, 4), (4, 7, 1, 4), (13, 9, 1, 5), (13, 9, 2, 4), (9, 6, 3, 2)]
+SMALL = [
+    (1, 1, 1, 3),
+    (2, 1, 1, 3),
+    (5, 3, 1, 4),
+    (4, 4, 1, 4),
+    (4, 7, 1, 4),
+    (13, 9, 1, 5),
+    (13, 9, 2, 4),
+    (9, 6, 3, 2),
+]
 LARGE = [
     (224, 224, 1, 224),
     (225, 223, 1, 224),

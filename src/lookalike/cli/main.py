@@ -35,6 +35,7 @@ COMMANDS = {
     "import": "transfer",
     "model": "model",
     "key": "key",
+    "parity": "parity",
     "demo": "demo",
     "completion": "completion",
 }
