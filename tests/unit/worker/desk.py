@@ -13,12 +13,14 @@ from lookalike.core.vectors import Vectors
 from lookalike.images.decode import decode
 from lookalike.ledger.base import Ledger, Upload, UploadState
 from lookalike.ledger.memory import MemoryLedger
+from lookalike.ledger.sqlite import SqliteLedger
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.objects.direct.local import LocalUploads
 from lookalike.objects.direct.memory import MemoryUploads
 from lookalike.pipelines.verify_upload import Tolerance
 from lookalike.queue.base import Job, Queue
 from lookalike.queue.memory import MemoryQueue
+from lookalike.queue.sqlite import SqliteQueue
 from lookalike.worker.completing import VERIFY_UPLOAD, Completed, complete
 from lookalike.worker.uploads import UploadVerifier
 from tests.collections import CountingEmbedder, D, new_collection, png
@@ -46,17 +48,24 @@ class Desk:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.now = 0.0
-        self.ledger: Ledger = MemoryLedger(clock=lambda: self.now)
-        self.queue: Queue = MemoryQueue(clock=lambda: self.now)
+        self.ledger: Ledger = MemoryLedger(clock=self.clock)
+        self.queue: Queue = MemoryQueue(clock=self.clock)
+        self.uploads: DirectUploads = MemoryUploads(clock=self.clock)
         if folder is not None:
-            folder.mkdir(exist_ok=True)
+            folder.mkdir()
+            self.ledger = SqliteLedger(folder / "ledger.sqlite", clock=self.clock)
+            self.queue = SqliteQueue(folder / "queue.sqlite", clock=self.clock)
+            self.uploads = LocalUploads(folder / "uploads", secret=b"s" * 32, clock=self.clock)
         self.collection = new_collection(folder)
-        self.uploads: DirectUploads = (
-            MemoryUploads(clock=lambda: self.now)
-            if folder is None
-            else LocalUploads(folder / "uploads", secret=b"s" * 32, clock=lambda: self.now)
-        )
         self.observed: list[tuple[str, str, float | None]] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def close(self) -> None:
+        self.collection.close()
+        self.queue.close()
+        self.ledger.close()
 
     def ask(self, number: int = 0, *, data: bytes = DATA, bring: bool = True, **changed: Any) -> str:
         """A new upload whose bytes have been brought."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,10 @@ class Crash(BaseException):
 
 
 @pytest.fixture(params=["disk", "memory"])
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
-    return Desk(tmp_path / "photos" if request.param == "disk" else None)
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path / "photos" if request.param == "disk" else None)
+    yield desk
+    desk.close()
 
 
 def test_with_a_vector_the_picture_is_found_at_once_and_a_job_waits(desk: Desk) -> None:
@@ -171,8 +173,8 @@ def test_a_full_queue_takes_nothing_in(desk: Desk) -> None:
     queue, desk.queue = desk.queue, MemoryQueue(max_queued=0)
     with pytest.raises(Overloaded):
         desk.complete(upload_id)
-    assert (desk.state(upload_id), len(desk.collection)) == (UploadState.WAITING, 0)
     desk.queue = queue
+    assert (desk.state(upload_id), len(desk.collection)) == (UploadState.WAITING, 0)
     assert desk.complete(upload_id).state is UploadState.PROVISIONAL
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from tests.unit.worker.test_completing import Crash, dying
 
 
 @pytest.fixture(params=["disk", "memory"])
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
-    return Desk(tmp_path / "photos" if request.param == "disk" else None)
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path / "photos" if request.param == "disk" else None)
+    yield desk
+    desk.close()
 
 
 def between() -> Any:
