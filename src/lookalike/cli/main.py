@@ -34,6 +34,7 @@ COMMANDS = {
     "export": "transfer",
     "import": "transfer",
     "model": "model",
+    "serve": "serve",
     "key": "key",
     "parity": "parity",
     "demo": "demo",

@@ -38,7 +38,7 @@ def test_every_method_shows_in_the_figures() -> None:
     assert told["lookalike_batch_size_sum", ()] == 4
     assert told["lookalike_dropped_frames_total", ()] == 3
     assert told["lookalike_embedded_total", ("client",)] == 1
-    assert told["lookalike_uploads_verified_total", ("kept", "firefox")] == 1
+    assert told["lookalike_uploads_verified_total", ("firefox", "kept")] == 1
     assert told["lookalike_upload_distance_count", ("firefox",)] == 1
     assert told["lookalike_jobs", ("queued",)] == 7
     assert told["lookalike_tier_total", ("asked",)] == 1

@@ -9,7 +9,9 @@ import platformdirs
 import pytest
 
 from lookalike.core.errors import BadInput
-from lookalike.settings import ServiceSettings, read_service_settings, read_settings
+from lookalike.settings import read_settings
+from lookalike.settings.service import ServiceSettings
+from lookalike.settings.service_reading import read_service_settings
 
 SECRET = "a secret of thirty-two bytes or so"
 
