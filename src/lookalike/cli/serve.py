@@ -60,6 +60,8 @@ def serve_command(
         tls_key=tls_key,
         rate_per_minute=rate,
     )
+    if not settings.collections:
+        session.say("No collection is there yet: `lookalike index` makes one, and so does the page.")
     return _serve(settings, ready=_teller(session, opens=opens), log_level=_level(session))
 
 

@@ -15,6 +15,11 @@ CATALOG = "catalog.sqlite"
 LONGEST_NAME = 64
 
 
+def is_collection(folder: Path) -> bool:
+    """Whether a collection is there."""
+    return (folder / CATALOG).is_file()
+
+
 def served_name(folder: Path) -> str:
     """The name of a collection in URLs: `My Photos.lookalike` is `my-photos`."""
     plain = re.sub(r"[^a-z0-9._-]+", "-", folder.name.removesuffix(SUFFIX).lower())

@@ -21,9 +21,10 @@ from typing import Any
 
 import platformdirs
 
+from lookalike.core.errors import NoCollection
 from lookalike.settings.collection import SERVE, read_settings
 from lookalike.settings.reading import Values, choice, flag, folder, gather, number, text, texts, whole
-from lookalike.settings.served_collections import collections_in, named
+from lookalike.settings.served_collections import collections_in, is_collection, named
 from lookalike.settings.service import ServiceSettings
 from lookalike.settings.service_checks import check, secret_from
 
@@ -71,6 +72,7 @@ def read_service_settings(*, environment: Mapping[str, str] | None = None, **giv
             arguments can be seen by everybody on the machine: it is in the variable or in that file.
     Raises:
         BadInput: when a value is not possible, or a file cannot be read; the message says where it came from.
+        NoCollection: when the one that is named is not there.
     """
     variables = os.environ if environment is None else environment
     values = gather(_defaults(), variables=variables, prefix=PREFIX, table=SERVE, given=given)
@@ -128,7 +130,11 @@ def _collections(values: Values, home: Path, variables: Mapping[str, str]) -> di
     """Those that lie in the folder `home`, and the one that was named; where neither was said, the usual one."""
     found = collections_in(home)
     if values["collection"].value is not None:
-        return named(folder("collection", values), beside=found)
+        path = folder("collection", values)
+        if not is_collection(path):
+            raise NoCollection(f"there is no collection in {path}; `lookalike index` makes one")
+        return named(path, beside=found)
     if values["home"].source != "the default":
         return found
-    return named(read_settings(environment=variables).collection, beside=found)
+    usual = read_settings(environment=variables).collection
+    return named(usual, beside=found) if is_collection(usual) else found

@@ -8,7 +8,7 @@ from typing import Any
 import platformdirs
 import pytest
 
-from lookalike.core.errors import BadInput
+from lookalike.core.errors import BadInput, NoCollection
 from lookalike.settings import read_settings
 from lookalike.settings.service import ServiceSettings
 from lookalike.settings.service_reading import read_service_settings
@@ -36,12 +36,24 @@ def collection(folder: Path) -> Path:
     return folder
 
 
-def test_without_a_word_there_are_defaults_and_the_usual_collection(tmp_path: Path) -> None:
+def test_without_a_word_there_are_defaults(tmp_path: Path) -> None:
     settings = read()
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8080, 1)
     assert settings.home == tmp_path / "data" / "service"
-    assert settings.collections == {"photos": tmp_path / "data" / "photos.lookalike"}
+    assert settings.collections == {}
     assert (settings.keys_file, settings.cors_origins) == (None, ())
+
+
+def test_the_usual_collection_is_served_where_it_is_there(tmp_path: Path) -> None:
+    usual = collection(tmp_path / "data" / "photos.lookalike")
+    assert read().collections == {"photos": usual}
+    assert read({"LOOKALIKE_COLLECTION": str(collection(tmp_path / "mine"))}).collections == {"mine": tmp_path / "mine"}
+    assert read(home=tmp_path / "home").collections == {}
+
+
+def test_a_collection_that_is_named_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(NoCollection, match=r"there is no collection in .*nowhere; `lookalike index` makes one"):
+        read(collection=tmp_path / "nowhere")
 
 
 def test_argument_goes_before_environment_before_file_before_default(file: Path) -> None:
@@ -69,7 +81,7 @@ def test_the_collections_are_those_in_the_home_and_the_one_that_is_named(tmp_pat
     home = tmp_path / "home"
     shoes, bags = collection(home / "shoes.lookalike"), collection(home / "bags.v2")
     (home / "not one").mkdir()
-    named = tmp_path / "My Photos.lookalike"
+    named = collection(tmp_path / "My Photos.lookalike")
 
     assert read(home=home).collections == {"shoes": shoes, "bags.v2": bags}
     assert read(home=home, collection=named).collections == {"shoes": shoes, "bags.v2": bags, "my-photos": named}
@@ -80,7 +92,7 @@ def test_the_collections_are_those_in_the_home_and_the_one_that_is_named(tmp_pat
 def test_two_collections_of_one_name_are_refused(tmp_path: Path) -> None:
     collection(tmp_path / "home" / "shoes")
     with pytest.raises(BadInput, match=r"both 'shoes'; rename one"):
-        read(home=tmp_path / "home", collection=tmp_path / "Shoes.lookalike")
+        read(home=tmp_path / "home", collection=collection(tmp_path / "Shoes.lookalike"))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +107,7 @@ def test_two_collections_of_one_name_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_folder_gets_a_name_that_a_url_takes(tmp_path: Path, folder: str, name: str) -> None:
-    assert list(read(collection=tmp_path / folder).collections) == [name]
+    assert list(read(collection=collection(tmp_path / folder)).collections) == [name]
 
 
 def test_the_secret_comes_from_the_environment_or_a_file_and_is_not_shown(tmp_path: Path) -> None:
