@@ -66,6 +66,11 @@ class Collections:
             self._collections[name] = collection or self._open(folder, False)
             return self._collections[name]
 
+    def opened(self, name: str) -> Collection | None:
+        """One that is open already, at once; None for one that `get` has to look for."""
+        collection = self._collections.get(name)
+        return collection if collection is not None and (self._path(name) / CATALOG).exists() else None
+
     def uploads(self, name: str) -> DirectUploads:
         """Where uploads into a collection wait."""
         return self.local_uploads(name)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fastapi import Request, WebSocket
 
+from lookalike.collection import Collection
 from lookalike.ledger.base import Ledger
 from lookalike.queue.base import Queue
 from lookalike.service.access.access import Access
@@ -53,6 +54,18 @@ def service_of(connection: Request | WebSocket) -> Service:
     if not isinstance(service, Service):
         raise TypeError("the application was made without lookalike.service.app.make_app")
     return service
+
+
+async def collection_of(service: Service, name: str, *, deadline: float | None = None) -> Collection:
+    """A collection; one that is open already without a detour over another thread.
+
+    Raises:
+        NoCollection: when there is none of that name.
+    """
+    opened = service.collections.opened(name)
+    if opened is not None:
+        return opened
+    return await service.threads.run(lambda: service.collections.get(name), deadline=deadline)
 
 
 def deadline_of(request: Request) -> float | None:

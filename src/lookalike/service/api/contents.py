@@ -11,7 +11,7 @@ from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api.describing import BYTES, JPEG
 from lookalike.service.api.images import ImageId
-from lookalike.service.context import deadline_of, service_of
+from lookalike.service.context import collection_of, deadline_of, service_of
 
 router = APIRouter()
 
@@ -37,7 +37,7 @@ async def thumbnail(
     """A JPEG. An id stands for bytes that never change, so it may be kept for ever."""
     service = service_of(request)
     deadline = deadline_of(request)
-    held = await service.threads.run(lambda: service.collections.get(collection), deadline=deadline)
+    held = await collection_of(service, collection, deadline=deadline)
     headers = {"ETag": f'"{image_id[:32]}-{side}"', "Cache-Control": _FOREVER}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         await service.threads.run(lambda: held.get(image_id), deadline=deadline)
@@ -60,7 +60,7 @@ async def file(request: Request, collection: str, image_id: ImageId) -> Response
     """As they were taken in: never shown by a browser as anything but a picture."""
     service = service_of(request)
     deadline = deadline_of(request)
-    held = await service.threads.run(lambda: service.collections.get(collection), deadline=deadline)
+    held = await collection_of(service, collection, deadline=deadline)
     stored = await service.threads.run(lambda: held.get(image_id), deadline=deadline)
     headers = {"ETag": f'"{image_id}"', "Cache-Control": _FOREVER, "Content-Security-Policy": "sandbox"}
     if headers["ETag"] in request.headers.get("if-none-match", ""):

@@ -22,7 +22,7 @@ from lookalike.service.api.hits import picture_json
 from lookalike.service.api.idempotency import once
 from lookalike.service.api.queued import queue_picture
 from lookalike.service.api.schemas import DeleteBody, MetadataBody
-from lookalike.service.context import Service, deadline_of, service_of
+from lookalike.service.context import Service, collection_of, deadline_of, service_of
 from lookalike.service.problems import InvalidBody, TooLarge, UnsupportedMediaType
 
 router = APIRouter()
@@ -49,7 +49,7 @@ async def list_images(
     service = service_of(request)
     where = parse_object(filter_, where="query.filter") if filter_ is not None else None
     after = _number(read_cursor(cursor))
-    held = await _held(service, collection, request)
+    held = await collection_of(service, collection, deadline=deadline_of(request))
     found = await service.threads.run(
         lambda: held.page(where=where, after=after, limit=limit + 1), deadline=deadline_of(request)
     )
@@ -80,7 +80,7 @@ async def add_images(
     if not form.pictures:
         raise InvalidBody([{"where": "image", "detail": "expected at least one picture"}])
     metadata = parse_object(form.fields["metadata"], where="metadata") if "metadata" in form.fields else {}
-    held = await _held(service, collection, request)
+    held = await collection_of(service, collection, deadline=deadline_of(request))
 
     async def act() -> Response:
         if mode == "queued":
@@ -103,7 +103,7 @@ async def delete_images(request: Request, collection: str, principal: Writer) ->
     """A result for each; one that is not there is no error."""
     service = service_of(request)
     body, digest = await read_json(request, DeleteBody)
-    held = await _held(service, collection, request)
+    held = await collection_of(service, collection, deadline=deadline_of(request))
 
     async def act() -> Response:
         results = await service.threads.run(lambda: _removed(body.ids, held))
@@ -118,7 +118,7 @@ async def delete_images(request: Request, collection: str, principal: Writer) ->
 async def get_image(request: Request, collection: str, image_id: ImageId, principal: Reader) -> Response:
     """Its facts and metadata."""
     service = service_of(request)
-    held = await _held(service, collection, request)
+    held = await collection_of(service, collection, deadline=deadline_of(request))
     stored = await service.threads.run(lambda: held.get(image_id), deadline=deadline_of(request))
     return answer(picture_json(stored, collection=collection, principal=principal))
 
@@ -139,7 +139,7 @@ async def put_image(request: Request, collection: str, image_id: ImageId, princi
     data = await _bounded(request, service.settings.upload_max_bytes)
     if hashlib.sha256(data).hexdigest() != image_id:
         raise UploadRefused("the SHA-256 of the bytes is not the id in the path", code="hash_mismatch")
-    held = await _held(service, collection, request)
+    held = await collection_of(service, collection, deadline=deadline_of(request))
     result = await service.threads.run(partial(_added, Picture(image_id, data), {}, held))
     if result["status"] == "refused":
         raise UploadRefused(result["detail"], code=result["code"])
@@ -160,7 +160,7 @@ async def patch_image(request: Request, collection: str, image_id: ImageId, prin
     """A field given as null is deleted."""
     service = service_of(request)
     body, _ = await read_json(request, MetadataBody)
-    held = await _held(service, collection, request)
+    held = await collection_of(service, collection, deadline=deadline_of(request))
     await service.threads.run(lambda: held.relabel(image_id, body.metadata))
     stored = await service.threads.run(lambda: held.get(image_id))
     return answer(picture_json(stored, collection=collection, principal=principal))
@@ -177,15 +177,11 @@ async def patch_image(request: Request, collection: str, image_id: ImageId, prin
 async def delete_image(request: Request, collection: str, image_id: ImageId) -> Response:
     """Files that lie elsewhere stay where they are."""
     service = service_of(request)
-    held = await _held(service, collection, request)
+    held = await collection_of(service, collection, deadline=deadline_of(request))
     (result,) = await service.threads.run(lambda: _removed([image_id], held))
     if result["status"] == "not_found":
         raise NotIndexed(f"no picture in the collection has the id {image_id}")
     return Response(status_code=204)
-
-
-async def _held(service: Service, name: str, request: Request) -> Collection:
-    return await service.threads.run(lambda: service.collections.get(name), deadline=deadline_of(request))
 
 
 def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, Any]:

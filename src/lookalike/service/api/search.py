@@ -23,7 +23,7 @@ from lookalike.service.api.bodies import media_type, parse, read_form, read_json
 from lookalike.service.api.describing import FILE, form_body
 from lookalike.service.api.hits import hit_json, index_json
 from lookalike.service.api.schemas import SearchBody
-from lookalike.service.context import Service, deadline_of, service_of
+from lookalike.service.context import Service, collection_of, deadline_of, service_of
 from lookalike.service.problems import InvalidBody
 
 router = APIRouter()
@@ -59,7 +59,7 @@ async def search(request: Request, collection: str, principal: Reader) -> Respon
     asked, image = await _asked(request, service)
     _check_one_start(asked, image)
     deadline = deadline_of(request)
-    held = await service.threads.run(lambda: service.collections.get(collection), deadline=deadline)
+    held = await collection_of(service, collection, deadline=deadline)
     start = await _start(asked, image, held, service, deadline)
     result = await service.threads.run(lambda: _searched(asked, start, held), deadline=deadline)
     for name, milliseconds in (*start.timings, *result.timings_ms.items()):

@@ -8,8 +8,11 @@ from fastapi import APIRouter, Path, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from lookalike.core.errors import Conflict
+from lookalike.ledger.base import Upload, UploadState
+from lookalike.objects.direct.receiving import Receiver
 from lookalike.service.api.uploads import UploadId
-from lookalike.service.context import service_of
+from lookalike.service.context import Service, service_of
 
 router = APIRouter()
 
@@ -31,9 +34,8 @@ Name = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")]
 )
 async def put(request: Request, name: Name, upload_id: UploadId) -> Response:
     """Exactly as announced: length, type, SHA-256 and time are signed, and the bytes are hashed while they come."""
-    uploads = service_of(request).collections.local_uploads(name)
     query, headers = dict(request.query_params), dict(request.headers)
-    receiver = await run_in_threadpool(uploads.receive, upload_id, query=query, headers=headers)
+    receiver = await run_in_threadpool(_begun, service_of(request), name, upload_id, query, headers)
     try:
         async for chunk in request.stream():
             await run_in_threadpool(receiver.write, chunk)
@@ -42,3 +44,20 @@ async def put(request: Request, name: Name, upload_id: UploadId) -> Response:
         await run_in_threadpool(receiver.abort)
         raise
     return Response(status_code=200)
+
+
+def _begun(service: Service, name: str, upload_id: str, query: dict[str, str], headers: dict[str, str]) -> Receiver:
+    """Begin to take bytes in; the signature is looked at first, so that nobody without one learns what is there."""
+    receiver = service.collections.local_uploads(name).receive(upload_id, query=query, headers=headers)
+    try:
+        service.collections.get(name)  # removed since, it would be made again by the bytes
+        _check_waiting(service.ledger.upload(upload_id))
+    except BaseException:
+        receiver.abort()
+        raise
+    return receiver
+
+
+def _check_waiting(upload: Upload) -> None:
+    if upload.state is not UploadState.WAITING:
+        raise Conflict("the upload was completed or given up", code="upload_completed")
