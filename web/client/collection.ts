@@ -3,8 +3,8 @@ import type {Query, SearchOptions} from "./query";
 import type {Sockets} from "./sockets";
 import {SearchStream} from "./stream";
 import type {StreamOptions} from "./stream";
-import type {Transport} from "./transport";
-import type {CollectionFacts, Filter, ImageFacts, ItemResult, Job, Metadata, Page, Reply, UploadResult} from "./types";
+import type {Call, Transport} from "./transport";
+import type {CollectionFacts, Filter, ImageFacts, ItemResult, Metadata, Page, Reply, Upload, UploadResult} from "./types";
 import {upload} from "./upload";
 import type {UploadOptions} from "./upload";
 
@@ -57,24 +57,26 @@ export class CollectionClient {
 
   /** Sends pictures through the service itself, which embeds them; a result for each. */
   async add(pictures: Blob[], o: AddOptions = {}): Promise<ItemResult[]> {
-    const page = await this.transport.json<Page<ItemResult>>("POST", `${this.#path}/images`, this.#adding(pictures, o));
-    return page.data;
+    return await this.#results(`${this.#path}/images`, adding(pictures, o));
   }
 
-  /** As `add`, but later: the job that does it. */
-  addQueued(pictures: Blob[], o: AddOptions = {}): Promise<Job> {
-    const call = {...this.#adding(pictures, o), query: {mode: "queued"}};
-    return this.transport.json("POST", `${this.#path}/images`, call);
+  /** As `add`, but later: each with the id of the job that does it. */
+  async addQueued(pictures: Blob[], o: AddOptions = {}): Promise<ItemResult[]> {
+    return await this.#results(`${this.#path}/images`, {...adding(pictures, o), query: {mode: "queued"}});
   }
 
   async remove(ids: string[], o: Cancel = {}): Promise<ItemResult[]> {
-    const call = {json: {ids}, once: true, signal: o.signal};
-    return (await this.transport.json<Page<ItemResult>>("POST", `${this.#path}/images/delete`, call)).data;
+    return await this.#results(`${this.#path}/images/delete`, {json: {ids}, once: true, signal: o.signal});
   }
 
   /** Sends a picture straight to storage; with a vector it can be found at once. */
   upload(file: Blob, o: UploadOptions = {}): Promise<UploadResult> {
     return upload(this.transport, `${this.#path}/uploads`, file, o);
+  }
+
+  /** How an upload stands. */
+  uploaded(id: string, o: Cancel = {}): Promise<Upload> {
+    return this.transport.json("GET", `${this.#path}/uploads/${encodeURIComponent(id)}`, o);
   }
 
   stream(o: StreamOptions = {}): SearchStream {
@@ -102,10 +104,14 @@ export class CollectionClient {
     return `${this.#path}/images/${encodeURIComponent(id)}`;
   }
 
-  #adding(pictures: Blob[], o: AddOptions): {form: FormData; once: true; signal: AbortSignal | undefined} {
-    const form = new FormData();
-    for (const picture of pictures) form.append("image", picture);
-    if (o.metadata) form.set("metadata", JSON.stringify(o.metadata));
-    return {form, once: true, signal: o.signal};
+  async #results(path: string, call: Call): Promise<ItemResult[]> {
+    return (await this.transport.json<{data: ItemResult[]}>("POST", path, call)).data;
   }
+}
+
+function adding(pictures: Blob[], o: AddOptions): Call {
+  const form = new FormData();
+  for (const picture of pictures) form.append("image", picture);
+  if (o.metadata) form.set("metadata", JSON.stringify(o.metadata));
+  return {form, once: true, signal: o.signal};
 }

@@ -9,11 +9,12 @@ export type Metadata = {[name: string]: Json};
 
 export type Scope = "read" | "write" | "admin";
 
-/** Who asks. `collections` is null where all may be seen. */
+/** Who asks, and the collections that they may see. */
 export interface Session {
   name: string;
+  kind: string;
   scopes: Scope[];
-  collections: string[] | null;
+  collections: string[];
   version: string;
   limits: {[name: string]: number};
 }
@@ -39,22 +40,14 @@ export interface IndexFacts {
   seq: number;
 }
 
-export interface FurtherModel {
-  name: string;
-  model_id: string;
-  dimension: number;
-  count: number;
-}
-
 export interface CollectionFacts {
   name: string;
   images: number;
-  files: number;
-  size_bytes: number;
   model: string;
   dimension: number;
-  index: IndexFacts | null;
-  further_models: FurtherModel[];
+  index: IndexFacts;
+  /** Names of them. */
+  further_models: string[];
   /** The further model by which the tiered mode looks again; null where there is none. */
   finer: string | null;
 }
@@ -70,6 +63,10 @@ export interface ModelCard {
   source: string;
   made: string;
   size_bytes: number;
+  url: string;
+  /** Names of those that it is a model of. */
+  collections: string[];
+  role: "main" | "further";
 }
 
 /** What is known of a picture. `path` is given to `admin` alone. */
@@ -88,7 +85,6 @@ export interface ImageFacts {
   metadata: Metadata;
   copies: number;
   provisional: boolean;
-  model: string;
 }
 
 /** A picture found; `similarity` is the cosine, `confidence` the share of random pairs that are less alike. */
@@ -99,6 +95,7 @@ export interface Hit extends ImageFacts {
   group: string[];
   opinion: number | null;
   reason: string;
+  model: string;
 }
 
 export type TimingsMs = {[stage: string]: number};
@@ -116,7 +113,7 @@ export interface Reply {
   sure: boolean | null;
   index: IndexFacts;
   has_more: boolean;
-  explanation?: Json;
+  explanation?: string | null;
 }
 
 type Scalar = string | number | boolean;
@@ -137,9 +134,10 @@ export type Filter = {[field: string]: Condition} | {or: {[field: string]: Condi
 
 /** What became of one item of a batch. */
 export interface ItemResult {
-  id: string | null;
-  name?: string;
-  status: string;
+  name: string;
+  status: "added" | "unchanged" | "removed" | "queued" | "refused" | "not_found";
+  id?: string | null;
+  job_id?: string | null;
   code?: string | null;
   detail?: string | null;
 }
@@ -164,17 +162,28 @@ export type UploadState =
 
 export interface Upload {
   id: string;
+  collection: string;
   state: UploadState;
-  put: PresignedPut | null;
+  name: string;
+  size_bytes: number;
+  content_type: string;
+  sha256: string;
+  created_at: string;
+  expires_at: string;
   image_id: string | null;
   job_id: string | null;
+  /** Cosine distance of the client's vector to the service's. */
+  distance: number | null;
+  code: string | null;
+  detail: string | null;
+  put?: PresignedPut | null;
 }
 
 /** How a completed upload stands. */
 export interface UploadResult {
   id: string;
   state: UploadState;
-  image_id: string;
+  image_id: string | null;
   job_id: string | null;
 }
 
@@ -186,9 +195,9 @@ export interface Job {
   attempts: number;
   created_at: string;
   updated_at: string;
-  result: Json;
-  code: string;
-  detail: string;
+  result?: Json;
+  code: string | null;
+  detail: string | null;
 }
 
 /** RFC 9457, with `code`, a stable word for programs. */

@@ -21,13 +21,13 @@ export async function upload(transport: Transport, path: string, file: Blob, o: 
   const hash = await sha256(bytes);
   o.signal?.throwIfAborted();
   const begun = await transport.json<Upload>("POST", path, {
-    json: {size_bytes: bytes.length, content_type: file.type || "application/octet-stream", sha256: hash, name: nameOf(file, o)},
+    json: {size_bytes: bytes.length, content_type: typeOf(file), sha256: hash, name: nameOf(file, o)},
     once: true,
     signal: o.signal,
   });
   const own = `${path}/${encodeURIComponent(begun.id)}`;
   try {
-    if (begun.put !== null) await put(transport, begun.put, bytes, o);
+    if (begun.put) await put(transport, begun.put, bytes, o);
     return await transport.json<UploadResult>("POST", `${own}/complete`, {
       json: {sha256: hash, ...(o.vector ? {vector: base64OfFloats(o.vector), model: o.model} : {}), metadata: o.metadata},
       once: true,
@@ -37,6 +37,11 @@ export async function upload(transport: Transport, path: string, file: Blob, o: 
     await transport.send("DELETE", own).catch(() => undefined); // it expires by itself where this fails
     throw error;
   }
+}
+
+/** The service tells the format by the bytes; what is said here only has to be some picture. */
+function typeOf(file: Blob): string {
+  return /^image\/[a-z0-9.+-]{1,64}$/.test(file.type) ? file.type : "image/x-unknown";
 }
 
 function nameOf(file: Blob, o: UploadOptions): string | undefined {
