@@ -25,5 +25,5 @@ export default defineConfig({
     rolldownOptions: {input: Object.fromEntries(Object.entries(pages).filter(([, path]) => existsSync(path)))},
   },
   server: {host: "127.0.0.1", proxy: {"/v1": {target: service, ws: true}}},
-  test: {root: here("."), include: ["tests/**/*.test.ts", "tests/**/*.test.tsx"], environment: "node"},
+  test: {root: here("."), include: ["tests/**/*.test.ts", "tests/**/*.test.tsx", "page/tests/**/*.test.ts"], environment: "node"},
 });

@@ -180,7 +180,7 @@ export const en = {
     serverShort: "Service",
     autoHint: "In the browser where it can, else by the service.",
     tiered: "Finer look where the answer is close",
-    tieredHint: (model: string) => `Asks ${model} again, only when the first answer is not sure.`,
+    tieredHint: (model: string) => `The model “${model}” looks again, only when the first answer is not sure.`,
     fellBack: "The browser could not compute it; the service did.",
   },
 

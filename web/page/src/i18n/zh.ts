@@ -175,7 +175,7 @@ export const zh: Texts = {
     serverShort: "服务器",
     autoHint: "浏览器能算就由浏览器算，否则由服务器算。",
     tiered: "答案不明确时用更精细的模型",
-    tieredHint: (model) => `仅当首个答案不够明确时，再询问 ${model}。`,
+    tieredHint: (model) => `仅当首个答案不够明确时，再询问模型“${model}”。`,
     fellBack: "浏览器无法计算，已由服务器计算。",
   },
 

@@ -30,7 +30,7 @@ export const finer = computed(() => facts.value?.finer ?? null);
 
 export const modelName = (id: string): string => {
   const card = models.value.find((one) => one.id === id);
-  return card ? [card.name, card.precision].filter(Boolean).join(" · ") : id.slice(0, 12);
+  return card ? [card.name, card.precision].filter(Boolean).join(" · ") : /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id;
 };
 
 /** Ask who we are and what there is. What goes wrong is shown. */

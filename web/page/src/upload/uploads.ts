@@ -123,7 +123,7 @@ function follow(): void {
 function settle(job: Job): void {
   const item = items.value.find((one) => one.jobId === job.id);
   if (!item || isSettled(item)) return;
-  if (job.state === "failed") return change(item, {stage: "failed", detail: job.detail});
+  if (job.state === "failed") return change(item, {stage: "failed", detail: job.detail ?? ""});
   if (job.state !== "done") return;
   change(item, {stage: outcomeOf(job)});
   void refreshFacts();

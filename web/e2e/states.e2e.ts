@@ -1,0 +1,151 @@
+/** Each main state of the page, at both widths, in both languages and themes: nothing overflows, axe finds nothing serious. */
+
+import type {Browser, Page} from "playwright-core";
+import {afterAll, beforeAll, describe, expect, it} from "vitest";
+
+import {photograph, seriousFindings, SETTINGS, startBrowser, TEXTS, type Visit, visit} from "./browser";
+import {hits, searchFromStored, searchWithPicture} from "./doing";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await startBrowser();
+});
+afterAll(() => browser.close());
+
+describe.each(SETTINGS)("$size, $language, $theme", (setting) => {
+  const t = TEXTS[setting.language];
+  let open: Visit;
+  let page: Page;
+
+  beforeAll(async () => {
+    open = await visit(browser, setting);
+    page = open.page;
+  });
+  afterAll(() => open.context.close());
+
+  async function expectSound(name: string): Promise<void> {
+    await page.waitForTimeout(400); // for transitions, which a screenshot would catch half-way
+    await photograph(page, `${setting.size}-${setting.language}-${setting.theme}-${name}`);
+    expect(await seriousFindings(page)).toEqual([]);
+    const {scrollWidth, clientWidth} = await page.evaluate(() => document.documentElement);
+    expect(scrollWidth).toBeLessThanOrEqual(clientWidth);
+  }
+
+  it("invites, before anything is asked", async () => {
+    await page.getByRole("heading", {name: t.empty.heading}).waitFor();
+    await page.locator(".beginnings img").nth(2).waitFor();
+
+    expect(await page.locator("html").getAttribute("lang")).toBe(setting.language === "zh" ? "zh-CN" : "en");
+    await expectSound("empty");
+  });
+
+  it("asks for an address", async () => {
+    await page.getByRole("button", {name: t.empty.url}).click();
+    await page.getByLabel(t.source.url).fill("not an address");
+    await page.getByRole("button", {name: t.source.urlSearch, exact: true}).click();
+
+    await page.getByText(t.source.badUrl).waitFor();
+    await expectSound("address");
+    await page.getByRole("button", {name: t.close}).click();
+  });
+
+  it("shows what it found, and how", async () => {
+    await searchWithPicture(page, 3);
+    await page.locator(".card img").nth(3).waitFor();
+    await expectSound("results");
+    const status = page.locator("details.status");
+    if (!(await status.getAttribute("open").then((open) => open !== null))) await status.locator("summary").click();
+    await status.scrollIntoViewIfNeeded();
+
+    await page.getByText(t.status.stages).waitFor();
+    await expectSound("status");
+  });
+
+  it("mixes pictures in", async () => {
+    await page.evaluate(() => scrollTo(0, 0));
+    const cards = await hits(page);
+    await cards.nth(0).hover();
+    await cards.nth(0).getByRole("button", {name: t.mix.more}).click();
+    await hits(page);
+    await cards.nth(5).hover();
+    await cards.nth(5).getByRole("button", {name: t.mix.less}).click();
+    await hits(page);
+
+    expect(await page.locator(".chip").count()).toBe(2);
+    await page.locator(".chip").first().scrollIntoViewIfNeeded();
+    await expectSound("mixture");
+    await page.getByRole("button", {name: t.mix.clear}).click();
+    await hits(page);
+  });
+
+  it("builds a filter", async () => {
+    await page.getByRole("button", {name: t.filter.heading}).click();
+    await page.getByLabel(t.filter.field, {exact: true}).fill("width");
+    await page.getByLabel(t.filter.operator, {exact: true}).selectOption("gte");
+    await page.getByLabel(t.filter.value, {exact: true}).fill("100");
+    await page.getByRole("button", {name: t.filter.apply}).click();
+    await hits(page);
+
+    await expectSound("filter");
+    await page.getByRole("button", {name: t.filter.clear}).click();
+    await page.getByRole("button", {name: t.filter.heading}).click();
+    await hits(page);
+  });
+
+  it("compares two", async () => {
+    const cards = await hits(page);
+    await cards.nth(0).hover();
+    await cards.nth(0).getByRole("button", {name: t.card.compare}).click();
+    await page.locator(".tray").waitFor();
+    await expectSound("tray");
+    await page.getByRole("button", {name: t.compare.withQuery}).click();
+    await page.locator(".pane img").nth(1).waitFor();
+
+    await expectSound("compare");
+    await page.keyboard.press("Escape");
+  });
+
+  it("adds pictures", async () => {
+    await page.getByRole("button", {name: t.bar.upload}).click();
+    await page.getByText(t.upload.drop).waitFor();
+
+    await expectSound("upload");
+    await page.getByRole("button", {name: t.close}).click();
+  });
+
+  it("looks through the camera", async () => {
+    await page.locator("header").getByRole("button", {name: t.bar.live}).click();
+    await page.locator(".live-hits img").nth(2).waitFor({timeout: 30_000});
+
+    await expectSound("live");
+    await page.getByRole("button", {name: t.close}).click();
+  });
+
+  it("says what to do where the service is away", async () => {
+    await page.route("**/v1/collections/*/search", (route) => route.abort());
+    await page.locator(".brand").click();
+    await page.locator(".beginnings .picture").first().click();
+
+    await page.getByText(t.problem.offline).waitFor();
+    await expectSound("problem");
+    await page.unroute("**/v1/collections/*/search");
+    await page.getByRole("button", {name: t.problem.retry}).click();
+    await hits(page);
+  });
+
+  it("asks who asks", async () => {
+    await page.route("**/v1/session", (route) => route.fulfill({status: 401, json: {code: "not_authenticated", detail: "no"}}));
+    await page.reload();
+
+    await page.getByText(t.credential.explain).waitFor();
+    await expectSound("credential");
+  });
+
+  it("broke nothing on the way", async () => {
+    await page.unroute("**/v1/session");
+    await page.goto(new URL("/", page.url()).href);
+    await searchFromStored(page);
+
+    expect(open.faults).toEqual([]);
+  });
+});

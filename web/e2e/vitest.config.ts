@@ -1,0 +1,13 @@
+import {defineConfig} from "vitest/config";
+
+/** The page in a real browser, against a service that runs at LOOKALIKE_URL. */
+export default defineConfig({
+  test: {
+    root: import.meta.dirname,
+    include: ["*.e2e.ts"],
+    environment: "node",
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});

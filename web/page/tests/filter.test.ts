@@ -1,0 +1,71 @@
+import {describe, expect, it} from "vitest";
+
+import {jsonToRows, readRaw, type Row, rowsToJson} from "../src/state/filter";
+
+describe("rows of the form", () => {
+  const cases: [Row[], object | null][] = [
+    [[], null],
+    [[{field: " ", operator: "eq", value: "x"}], null],
+    [[{field: "label", operator: "eq", value: "cat"}], {label: {eq: "cat"}}],
+    [
+      [
+        {field: "width", operator: "gte", value: "800"},
+        {field: "width", operator: "lt", value: "900.5"},
+      ],
+      {width: {gte: 800, lt: 900.5}},
+    ],
+    [[{field: "label", operator: "eq", value: '"800"'}], {label: {eq: "800"}}],
+    [[{field: "label", operator: "in", value: "a, b ,3"}], {label: {in: ["a", "b", 3]}}],
+    [[{field: "label", operator: "exists", value: "false"}], {label: {exists: false}}],
+    [[{field: "name", operator: "like", value: "12%"}], {name: {like: "12%"}}],
+    [[{field: "label", operator: "eq", value: "007"}], {label: {eq: "007"}}],
+  ];
+
+  it.each(cases)("%j are the JSON %j", (rows, json) => {
+    expect(rowsToJson(rows)).toEqual(json);
+  });
+
+  it("keep a field that is named as an object's own", () => {
+    const filter = rowsToJson([{field: "constructor", operator: "eq", value: "x"}]);
+
+    expect(JSON.stringify(filter)).toBe('{"constructor":{"eq":"x"}}');
+  });
+});
+
+describe("JSON as rows", () => {
+  const sayable = [
+    {label: {eq: "cat"}},
+    {label: {eq: "800"}, width: {gte: 800}},
+    {label: {in: ["a", 3, "4"]}},
+    {label: {exists: true}},
+    {label: "cat"},
+  ];
+
+  it.each(sayable)("comes back as it was: %j", (filter) => {
+    const rows = jsonToRows(filter);
+
+    expect(rows).not.toBeNull();
+    const expected = typeof filter.label === "string" ? {label: {eq: filter.label}} : filter;
+    expect(rowsToJson(rows!)).toEqual(expected);
+  });
+
+  const unsayable = [
+    {or: [{label: {eq: "a"}}]},
+    {label: {in: ["a,b"]}},
+    {label: {unknown: 1}},
+    {label: {eq: {deep: 1}}},
+    {label: {eq: null}},
+  ];
+
+  it.each(unsayable)("is left to the JSON field: %j", (filter) => {
+    expect(jsonToRows(filter)).toBeNull();
+  });
+
+  it("is read, or said why not", () => {
+    expect(readRaw("")).toEqual({filter: null});
+    expect(readRaw("{}")).toEqual({filter: null});
+    expect(readRaw('{"a": 1}')).toEqual({filter: {a: 1}});
+    expect(readRaw("[1]")).toHaveProperty("error");
+    expect(readRaw("{a: 1}")).toHaveProperty("error");
+  });
+});

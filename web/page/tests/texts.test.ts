@@ -1,0 +1,37 @@
+import {expect, it} from "vitest";
+
+import {en} from "../src/i18n/en";
+import {chooseLanguage, formatShare} from "../src/i18n/language";
+import {zh} from "../src/i18n/zh";
+
+type Tree = {[name: string]: unknown};
+
+function leaves(tree: Tree, path = ""): [string, unknown][] {
+  return Object.entries(tree).flatMap(([name, value]) =>
+    typeof value === "object" ? leaves(value as Tree, `${path}${name}.`) : [[`${path}${name}`, value] as [string, unknown]],
+  );
+}
+
+it("has every text in both languages, and the Chinese ones are Chinese", () => {
+  const theirs = new Map(leaves(zh));
+  const asInEnglish = ["name", "filter.asJson"];
+
+  for (const [path, text] of leaves(en)) {
+    expect(theirs.has(path), path).toBe(true);
+    if (typeof text === "string" && !asInEnglish.includes(path)) expect(theirs.get(path), path).toMatch(/[\u4e00-\u9fff]/);
+  }
+  expect(theirs.size).toBe(leaves(en).length);
+});
+
+it("speaks the language of the address, else of the browser, else English", () => {
+  expect(chooseLanguage("zh", ["en-GB"])).toBe("zh");
+  expect(chooseLanguage(null, ["fr", "zh-TW", "en"])).toBe("zh");
+  expect(chooseLanguage("xx", ["en-US", "zh"])).toBe("en");
+  expect(chooseLanguage(null, ["fr"])).toBe("en");
+});
+
+it("never rounds a share up to all", () => {
+  expect(formatShare(1)).toBe("100.0%");
+  expect(formatShare(0.99996)).toBe("99.9%");
+  expect(formatShare(0.4567)).toBe("45.7%");
+});
