@@ -26,9 +26,9 @@ TOO_FAR = 1
 @click.option("--count", type=click.IntRange(min=30), default=100, show_default=True, help="How many pictures.")
 @click.option("--browser", metavar="PATH", help="Of the Chromium family; none leaves it out. Default: what is found.")
 def parity_command(session: Session, folder: str | None, *, count: int, browser: str | None) -> int:
-    """Compare the vectors of a browser with the server's.
+    """Compare a browser's vectors with ours.
 
-    On pictures below FOLDER, else on drawn ones, and on forms that are difficult: turned, with transparency, in 16
+    On pictures below FOLDER, else on drawn ones, and on forms that are difficult: turned, with transparency, of 16
     bits, in inks, in grey.
     """
     from lookalike.service.parity.browser import find_browser
