@@ -35,6 +35,7 @@ COMMANDS = {
     "import": "transfer",
     "model": "model",
     "serve": "serve",
+    "worker": "worker",
     "key": "key",
     "parity": "parity",
     "demo": "demo",

@@ -91,6 +91,8 @@ class Reply:
         model: id of the model whose vectors were compared; of several, the mixture.
         index: what answered.
         cached: True where the same question had just been answered; timings are then those of looking it up.
+        sure: whether the first hits stand clear of the rest, so that a finer look would not change them; None where
+            that is not known.
     """
 
     hits: tuple[Hit, ...]
@@ -102,6 +104,7 @@ class Reply:
     model: str
     index: IndexFacts
     cached: bool = False
+    sure: bool | None = None
 
 
 _values = attrgetter(*(field.name for field in fields(Hit)))

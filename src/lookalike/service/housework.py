@@ -38,6 +38,10 @@ class Housework:
         self._threads.append(thread)
         thread.start()
 
+    def work(self, stop: threading.Event, *, concurrency: int = 1) -> None:
+        """Do jobs on this thread, whoever leads, until `stop` is set."""
+        self._worker(concurrency).run(stop)
+
     def join(self) -> None:
         """Wait until the job in hand is done."""
         for thread in self._threads:
@@ -49,10 +53,10 @@ class Housework:
                 return
             sweeping = threading.Thread(target=self._sweep, args=(stop,), name="lookalike-sweep", daemon=True)
             sweeping.start()
-            self._worker().run(stop)
+            self._worker(1).run(stop)
             sweeping.join()
 
-    def _worker(self) -> Worker:
+    def _worker(self, concurrency: int) -> Worker:
         service, settings = self._service, self._service.settings
         verify = UploadVerifier(
             service.ledger,
@@ -61,7 +65,13 @@ class Housework:
             tolerance=Tolerance(keep_below=settings.keep_below, quarantine_above=settings.quarantine_above),
             observe=service.metrics.upload_verified,
         )
-        return Worker(service.queue, {VERIFY_UPLOAD: verify}, name=f"service-{os.getpid()}", drain_s=settings.drain_s)
+        return Worker(
+            service.queue,
+            {VERIFY_UPLOAD: verify},
+            name=f"service-{os.getpid()}",
+            concurrency=concurrency,
+            drain_s=settings.drain_s,
+        )
 
     def _sweep(self, stop: threading.Event) -> None:
         service = self._service
