@@ -144,6 +144,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(LookalikeError, _on_own)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(Exception, _on_unforeseen)  # it is raised again, and logged at the edge
 
 
 async def _on_own(_: Request, error: Exception) -> Response:
@@ -158,6 +159,11 @@ async def _on_http(_: Request, error: Exception) -> Response:
     return problem_response(
         status, code=code, title=detail, detail=detail, request_id=current_request_id(), headers=headers
     )
+
+
+async def _on_unforeseen(_: Request, __: Exception) -> Response:
+    code, detail = LookalikeError.code, "an error that should not be; the log has it under the request's id"
+    return problem_response(500, code=code, title="Failed", detail=detail, request_id=current_request_id())
 
 
 async def _on_validation(_: Request, error: Exception) -> Response:

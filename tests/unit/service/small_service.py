@@ -154,9 +154,9 @@ class Served:
         self.process = process
         self.url = url
 
-    def get(self, path: str) -> httpx2.Response:
+    def get(self, path: str, **headers: str) -> httpx2.Response:
         with httpx2.Client(trust_env=False, timeout=20) as client:
-            return client.get(self.url + path)
+            return client.get(self.url + path, headers=headers)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)

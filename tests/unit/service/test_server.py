@@ -170,6 +170,13 @@ def test_why_it_cannot_start_is_said(tmp_path: Path, workers: int) -> None:
         assert service.process.wait(30) == 74
 
 
+@pytest.mark.parametrize(("trusted", "is_believed"), [(("127.0.0.0/8",), True), (("192.0.2.1",), False), ((), False)])
+def test_only_a_trusted_proxy_is_believed(tmp_path: Path, trusted: tuple[str, ...], is_believed: bool) -> None:
+    with served(tmp_path, trusted_proxies=trusted) as service:
+        said = {"X-Forwarded-Proto": "https", "Host": "shop.example"}
+        assert ("strict-transport-security" in service.get("/process", **said).headers) == is_believed
+
+
 def test_a_port_that_is_taken_is_refused_with_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

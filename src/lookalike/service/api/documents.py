@@ -16,6 +16,7 @@ from lookalike import __version__
 from lookalike.service.api.answers import answer
 from lookalike.service.api.describing import PROBLEMS
 from lookalike.service.api.schemas import Problem
+from lookalike.service.edge.security_headers import policy_of_page
 
 router = APIRouter(include_in_schema=False)
 
@@ -70,13 +71,15 @@ def add_document(app: FastAPI) -> None:
 @router.get("/docs")
 async def docs() -> HTMLResponse:
     """Swagger UI."""
-    return get_swagger_ui_html(
+    page = get_swagger_ui_html(
         openapi_url="/openapi.json",
         title="Lookalike",
         swagger_js_url="/docs/swagger-ui-bundle.js",
         swagger_css_url="/docs/swagger-ui.css",
         swagger_favicon_url="/docs/favicon.png",
     )
+    page.headers["Content-Security-Policy"] = policy_of_page(bytes(page.body).decode())
+    return page
 
 
 @router.get("/docs/{name}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Sequence
 
@@ -10,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SCRIPTS = ("'self'", "'wasm-unsafe-eval'")
 """Our own files, and WebAssembly; nothing inline, no `eval`."""
+STYLES = ("'self'",)
 
 FIXED = {
     "X-Content-Type-Options": "nosniff",
@@ -27,16 +30,16 @@ _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
-def content_security_policy(host: str | None = None, *, scripts: Sequence[str] = SCRIPTS) -> str:
-    """Write a Content-Security-Policy.
-
-    A reply that carries one of its own keeps it: a page of documentation may name the hash of its inline script in
-    `scripts`.
+def content_security_policy(
+    host: str | None = None, *, scripts: Sequence[str] = SCRIPTS, styles: Sequence[str] = STYLES
+) -> str:
+    """Write a Content-Security-Policy. A reply that carries one of its own keeps it.
 
     Args:
         host: name and port by which the client reached us, for the WebSockets of browsers that do not count them as
             `'self'`; None, or one that is no host, names none.
-        scripts: sources of scripts.
+        scripts: where they may come from.
+        styles: likewise.
     """
     sockets = f" ws://{host} wss://{host}" if host is not None and _HOST.fullmatch(host) else ""
     return "; ".join(
@@ -46,12 +49,21 @@ def content_security_policy(host: str | None = None, *, scripts: Sequence[str] =
             "worker-src 'self' blob:",
             "img-src 'self' blob: data:",
             f"connect-src 'self'{sockets}",
-            "style-src 'self'",
+            f"style-src {' '.join(styles)}",
             "object-src 'none'",
             "base-uri 'none'",
             "frame-ancestors 'none'",
             "form-action 'self'",
         )
+    )
+
+
+def policy_of_page(html: str) -> str:
+    """The policy of a page that others have written: exactly the scripts that stand in it, and styles of any kind."""
+    inline = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in inline]
+    return content_security_policy(
+        scripts=("'self'", *(f"'sha256-{each}'" for each in hashes)), styles=("'self'", "'unsafe-inline'")
     )
 
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from lookalike.service.edge import edge
 from lookalike.service.edge.access_log import AccessLog
 from lookalike.service.edge.unhandled import UnhandledErrors
+from lookalike.service.health import Health
 from lookalike.service.metrics import Metrics
-from tests.unit.service.small_service import Parts
+from lookalike.service.problems import add_problem_handlers
+from tests.unit.service.small_service import Parts, settings
 
 
 def raising(error: BaseException) -> UnhandledErrors:
@@ -33,6 +38,23 @@ def test_the_client_learns_an_id_and_the_log_everything(caplog: pytest.LogCaptur
     assert (reply.status_code, reply.json()["code"]) == (500, "error")
     assert "secret" not in reply.text
     assert "ValueError: a secret" in caplog.text
+
+
+def test_so_it_is_around_the_real_routes(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    app = FastAPI()
+    add_problem_handlers(app)
+
+    @app.get("/failing")
+    async def failing() -> None:
+        raise ValueError("a secret")
+
+    around = edge(app, settings=settings(tmp_path), metrics=Metrics(), health=Health())
+    reply = TestClient(around).get("/failing")
+
+    assert (reply.status_code, reply.json()["code"]) == (500, "error")
+    assert reply.json()["request_id"] == reply.headers["x-request-id"]
+    assert "secret" not in reply.text
+    assert caplog.text.count("ValueError: a secret") == 1
 
 
 @pytest.mark.parametrize(
