@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from lookalike.catalog.base import MAIN
@@ -17,7 +18,7 @@ from lookalike.pipelines.candidates import Found, grouped_candidates, single_can
 from lookalike.pipelines.confidence import Pairs
 from lookalike.pipelines.hits import hits_of
 from lookalike.pipelines.parts import Parts
-from lookalike.pipelines.reply import Reply, with_own_metadata
+from lookalike.pipelines.reply import IndexFacts, Reply, with_own_metadata
 from lookalike.pipelines.second_opinion import Opinion, SecondOpinion, reordered
 from lookalike.pipelines.timings import Timings
 
@@ -62,7 +63,30 @@ class Wanted:
     min_confidence: float | None = None
 
 
-def search(query: Query, parts: Parts, *, wanted: Wanted, timings: Timings) -> Reply:
+class Looked(NamedTuple):
+    """What a look at the index gives.
+
+    Attributes:
+        facts: of the index.
+        allowed: keys of the pictures that pass the filter; None where there is none.
+        found: the candidates.
+    """
+
+    facts: IndexFacts
+    allowed: Keys | None
+    found: Found
+
+    @property
+    def total(self) -> int:
+        """How many pictures pass the filter."""
+        return self.facts.count if self.allowed is None else len(self.allowed)
+
+
+Ahead = Callable[[tuple[int, ...]], Looked | None]
+"""Gives what was looked up already for a version of the collection; None where that has to be done."""
+
+
+def search(query: Query, parts: Parts, *, wanted: Wanted, timings: Timings, ahead: Ahead | None = None) -> Reply:
     """Find the k pictures nearest to a query: cache, filter, candidates, second opinion, hits.
 
     Args:
@@ -70,6 +94,7 @@ def search(query: Query, parts: Parts, *, wanted: Wanted, timings: Timings) -> R
         parts: the collection.
         wanted: how many of what.
         timings: goes on counting.
+        ahead: looks up several queries together; see `lookalike.pipelines.search_many`.
     Returns:
         exactly k hits if k pictures (or groups) pass the filter, else all that do; fewer with a least confidence.
     Raises:
@@ -87,7 +112,7 @@ def search(query: Query, parts: Parts, *, wanted: Wanted, timings: Timings) -> R
         known = parts.answers.get(question)
     if known is not None:
         return replace(with_own_metadata(known), timings_ms=timings.finished(), cached=True)
-    reply = _refreshed_and_searched(query, parts, wanted, timings)
+    reply = _refreshed_and_searched(query, parts, wanted, timings, ahead and partial(ahead, question.version))
     kept = with_own_metadata(reply)
     question = replace(question, version=(question.version[0], parts.view.generation))  # the refresh may have rebuilt
     parts.answers.put(question, kept, _about_bytes(kept))
@@ -100,20 +125,23 @@ def _about_bytes(reply: Reply) -> int:
     return 3_000 + sum(1_200 + len(hit.path or "") + 120 * len(hit.group) for hit in reply.hits) + 8 * metadata
 
 
-def _refreshed_and_searched(query: Query, parts: Parts, wanted: Wanted, timings: Timings) -> Reply:
+def _refreshed_and_searched(
+    query: Query, parts: Parts, wanted: Wanted, timings: Timings, ahead: Callable[[], Looked | None] | None = None
+) -> Reply:
     with timings.stage("refresh"):
         parts.view.refresh()
-    return _searched(query, parts, wanted, timings)
+    return _searched(query, parts, wanted, timings, ahead)
 
 
-def _searched(query: Query, parts: Parts, wanted: Wanted, timings: Timings) -> Reply:
+def _searched(
+    query: Query, parts: Parts, wanted: Wanted, timings: Timings, ahead: Callable[[], Looked | None] | None
+) -> Reply:
     for _ in range(_ATTEMPTS):
-        facts = parts.view.facts()
-        with timings.stage("filter"):
-            allowed = parts.catalog.select(wanted.where) if wanted.where else None
-        total = facts.count if allowed is None else len(allowed)
         with timings.stage("search"):
-            found = _found(query, parts, wanted, allowed=allowed, total=total)
+            known = ahead() if ahead is not None else None
+        looked, ahead = known or _looked(query, parts, wanted, timings), None
+        facts, allowed, found, total = looked.facts, looked.allowed, looked.found, looked.total
+        with timings.stage("search"):
             pairs = None if wanted.mixture else parts.confidences.pairs(parts.catalog, parts.view, count=facts.count)
         whole = wanted.grouped or len(found.candidates) >= min(wanted.k, total)
         found = _confident(found, pairs, wanted.min_confidence)
@@ -138,6 +166,15 @@ def _searched(query: Query, parts: Parts, wanted: Wanted, timings: Timings) -> R
         with timings.stage("refresh"):
             parts.view.refresh()
     raise LookalikeError(f"the collection changed {_ATTEMPTS} times while it was being searched; search again")
+
+
+def _looked(query: Query, parts: Parts, wanted: Wanted, timings: Timings) -> Looked:
+    facts = parts.view.facts()
+    with timings.stage("filter"):
+        allowed = parts.catalog.select(wanted.where) if wanted.where else None
+    total = facts.count if allowed is None else len(allowed)
+    with timings.stage("search"):
+        return Looked(facts, allowed, _found(query, parts, wanted, allowed=allowed, total=total))
 
 
 def _question(query: Query, parts: Parts, wanted: Wanted) -> Question:

@@ -1,0 +1,152 @@
+"""Searching for many at once: vectors that are searched for at the same time in the same way are compared together."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from lookalike.collection import Collection
+from lookalike.core.errors import Overloaded
+from lookalike.core.filters import Filter
+from lookalike.core.vectors import Vectors
+from lookalike.results import SearchResult
+from lookalike.service.batching.ask import Ask
+from lookalike.service.batching.crew import Crew
+from lookalike.service.batching.line import Line
+from lookalike.service.threads import Threads
+
+BATCH_SIZE = 16
+MOST_K = 100
+"""To look up more hits than this takes longer than to find them, and others would wait for it."""
+
+_NO_BYTES = 1  # what waits here are vectors
+
+
+class Way(NamedTuple):
+    """How a vector is searched for; as in `Collection.search`.
+
+    Attributes:
+        k: how many hits.
+        where: what a picture must be.
+        recall: that is wanted.
+        min_confidence: of a hit.
+    """
+
+    k: int = 10
+    where: Filter = Filter.everything()
+    recall: float | None = None
+    min_confidence: float | None = None
+
+
+class Searches:
+    """Searches by vector. One for a process; every method belongs on its event loop.
+
+    Where all pictures are compared, which takes every processor, one thread does it: while it compares, others gather,
+    and it goes on with as many of them as want the same of the same collection. Nobody waits for company. Where an
+    index knows shorter ways, and where much is asked for, each goes to the threads. All get the reply that they get
+    alone.
+
+    Args:
+        threads: for those that gain nothing.
+        waiting: how many may wait before others are turned away.
+        batch_size: how many are answered together at most.
+    """
+
+    def __init__(self, threads: Threads, *, waiting: int, batch_size: int = BATCH_SIZE) -> None:
+        self._threads = threads
+        self._batch_size = batch_size
+        self._line = Line[_VectorAsk]("searches", most=waiting, most_bytes=_NO_BYTES, threads=1)
+        self._crew = Crew("lookalike-search", 1, self._work)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return self._line.waiting
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the next would be turned away."""
+        return self._line.is_full
+
+    async def search(
+        self, collection: Collection, vector: Vectors, *, way: Way, deadline: float | None = None
+    ) -> SearchResult:
+        """Find what is nearest to a vector.
+
+        Args:
+            collection: in which.
+            vector: shape (D,), raw, of the collection's model.
+            way: how many of what.
+            deadline: `time.monotonic()` after which the answer is of no use. It is not begun then.
+        Raises:
+            Overloaded: when too many wait, or the service stops.
+            DeadlineExceeded: when it is not done in time.
+            LookalikeError: as `Collection.search`.
+        """
+        if way.k > MOST_K or not collection.compares_all:
+            return await self._threads.run(
+                lambda: collection.search_vectors(vector[None], **way._asdict())[0], deadline=deadline
+            )
+        ask = _VectorAsk(collection, vector, way, deadline=deadline)
+        self._line.join(ask)
+        try:
+            return await ask.answered()
+        finally:
+            self._line.leave(ask)
+
+    async def close(self) -> None:
+        """Turn away who waits, and wait for what is under way. Idempotent."""
+        for ask in self._line.close():
+            ask.refuse(Overloaded("the service is stopping"))
+        await self._crew.ended()
+
+    def _work(self) -> None:
+        while self._did_some():
+            pass
+
+    def _did_some(self) -> bool:
+        """Answer some; False once the line is closed."""
+        first = self._line.take()
+        if first is None:
+            return False
+        taken, started = [first], time.perf_counter()
+        while len(taken) < self._batch_size:
+            ask = self._line.take_another(first.goes_with, own=len(taken), until=0.0)
+            if ask is None:
+                break
+            taken.append(ask)
+        try:
+            wanted = [ask for ask in taken if ask.is_wanted]
+            if wanted:
+                _answer(wanted)
+                self._line.pace.took(time.perf_counter() - started, count=len(wanted))
+        finally:
+            self._line.done(len(taken))
+        return True
+
+
+class _VectorAsk(Ask[SearchResult]):
+    def __init__(self, collection: Collection, vector: Vectors, way: Way, *, deadline: float | None) -> None:
+        super().__init__(deadline=deadline)
+        self.collection, self.vector, self.way = collection, vector, way
+
+    def goes_with(self, other: _VectorAsk) -> bool:
+        return other.collection is self.collection and other.way == self.way and other.vector.shape == self.vector.shape
+
+
+def _answer(asks: list[_VectorAsk]) -> None:
+    """Together; where that fails, one by one, so that only the one at fault does."""
+    try:
+        vectors = np.stack([ask.vector for ask in asks])
+        results = asks[0].collection.search_vectors(vectors, **asks[0].way._asdict())
+    except Exception as error:
+        if len(asks) == 1:
+            asks[0].refuse(error)
+            return
+        for ask in asks:
+            _answer([ask])
+        return
+    for ask, result in zip(asks, results, strict=True):
+        ask.give(result)
