@@ -42,6 +42,7 @@ from lookalike.service.housework import Housework
 from lookalike.service.metrics import Metrics
 from lookalike.service.page_files import add_page
 from lookalike.service.problems import add_problem_handlers
+from lookalike.service.search_batching import Searches
 from lookalike.service.stream.routes import stream_router
 from lookalike.service.threads import Threads
 from lookalike.service.thumbnails import Thumbnails
@@ -114,6 +115,7 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
     ledger = SqliteLedger(home / "ledger.sqlite")
     queue = SqliteQueue(home / "queue.sqlite", max_attempts=MOST_ATTEMPTS)
     metrics, health = Metrics(), Health()
+    threads = Threads(threads=SEARCH_THREADS, waiting=WAITING)
     service = Service(
         settings=settings,
         collections=Collections(named=dict(settings.collections), home=home, secret=secret, open_=open_),
@@ -128,7 +130,8 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
             limits=DEFAULT_LIMITS,
             observe=metrics,
         ),
-        threads=Threads(threads=SEARCH_THREADS, waiting=WAITING),
+        threads=threads,
+        searches=Searches(threads, waiting=WAITING),
         thumbnails=Thumbnails(),
         metrics=metrics,
         health=health,
@@ -146,6 +149,7 @@ def _watch(service: Service) -> None:
         health.add(f"collection {name}", partial(_opens, service.collections, name))
     health.saturated("embedding", lambda: service.embedding.saturated)
     health.saturated("threads", lambda: service.threads.saturated)
+    health.saturated("searches", lambda: service.searches.saturated)
 
 
 def _opens(collections: Collections, name: str) -> None:
@@ -163,6 +167,7 @@ async def _lifespan(service: Service) -> AsyncIterator[None]:
     finally:
         stop.set()
         await service.embedding.close()
+        await service.searches.close()
         await service.threads.close()
         closings: list[Callable[[], None]] = [housework.join, service.collections.close]
         for close in (*closings, service.queue.close, service.ledger.close):

@@ -14,6 +14,7 @@ from lookalike.service.batching import Embedding
 from lookalike.service.collections import Collections
 from lookalike.service.health import Health
 from lookalike.service.metrics import Metrics
+from lookalike.service.search_batching import Searches
 from lookalike.service.threads import Threads
 from lookalike.service.thumbnails import Thumbnails
 from lookalike.settings.service import ServiceSettings
@@ -31,6 +32,7 @@ class Service:
         access: who may do what.
         embedding: pictures become vectors, several at a time.
         threads: where everything else that takes time is done.
+        searches: vectors are searched for, several at a time.
         thumbnails: small versions, kept.
         metrics: figures.
         health: how the parts do.
@@ -43,6 +45,7 @@ class Service:
     access: Access
     embedding: Embedding
     threads: Threads
+    searches: Searches
     thumbnails: Thumbnails
     metrics: Metrics
     health: Health

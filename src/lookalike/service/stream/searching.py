@@ -13,6 +13,7 @@ from lookalike.core.vectors import Vectors
 from lookalike.results import SearchResult
 from lookalike.service.access.principal import Principal
 from lookalike.service.context import Service
+from lookalike.service.search_batching import Way
 from lookalike.service.stream.admission import until_over
 from lookalike.service.stream.connection import Closing, Code, Connection, first_ended
 from lookalike.service.stream.frames import Newest
@@ -115,9 +116,7 @@ class SearchStream:
         try:
             held = await self._service.threads.run(self._held, deadline=deadline)
             looked = await self._looked(frame, configured, held, deadline)
-            result = await self._service.threads.run(
-                lambda: _searched(held, looked.vector, configured), deadline=deadline
-            )
+            result = await self._found(held, looked.vector, configured, deadline)
         except LookalikeError as error:
             return problem_message(frame.seq, error)
         for name, milliseconds in result.timings_ms.items():
@@ -139,6 +138,18 @@ class SearchStream:
         timings = {"decode": embedded.decode_ms, "wait": embedded.wait_ms, "embed": embedded.embed_ms}
         return _Looked(embedded.vector, timings)
 
+    async def _found(self, held: Collection, vector: Vectors, configured: Configured, deadline: float) -> SearchResult:
+        k, where, recall, min_confidence, collapse, _ = configured
+        if collapse == "none":
+            way = Way(k, where, recall, min_confidence)
+            return await self._service.searches.search(held, vector, way=way, deadline=deadline)
+        return await self._service.threads.run(
+            lambda: held.search(
+                vector, k=k, where=where, recall=recall, min_confidence=min_confidence, collapse=collapse
+            ),
+            deadline=deadline,
+        )
+
     def _hits(self, seq: int, result: SearchResult, timings_ms: dict[str, float]) -> str:
         hits = [
             self._hit_json(hit, collection=self._name, principal=self._principal, model=result.model)
@@ -152,14 +163,3 @@ class SearchStream:
             timings_ms=timings_ms,
             dropped=self._newest.dropped,
         )
-
-
-def _searched(held: Collection, vector: Vectors, configured: Configured) -> SearchResult:
-    return held.search(
-        vector,
-        k=configured.k,
-        where=configured.where,
-        recall=configured.recall,
-        collapse=configured.collapse,
-        min_confidence=configured.min_confidence,
-    )

@@ -28,6 +28,7 @@ from lookalike.service.collections import Collections
 from lookalike.service.context import Service
 from lookalike.service.health import Health
 from lookalike.service.metrics import Metrics
+from lookalike.service.search_batching import Searches
 from lookalike.service.stream.connection import Bounds
 from lookalike.service.stream.routes import stream_router
 from lookalike.service.threads import Threads
@@ -87,6 +88,7 @@ class World:
         self.queue = MemoryQueue()
         settings = ServiceSettings(home=home, **options)
         ledger = MemoryLedger()
+        threads = Threads(threads=2, waiting=64)
         self.service = Service(
             settings=settings,
             collections=OneCollection(self.collection),
@@ -94,7 +96,8 @@ class World:
             ledger=ledger,
             access=open_access(settings, ledger),
             embedding=Embedding(threads=1, waiting=4, batch_size=1, window_ms=0.0, observe=Seen()),
-            threads=Threads(threads=2, waiting=64),
+            threads=threads,
+            searches=Searches(threads, waiting=64),
             thumbnails=Thumbnails(),
             metrics=self.metrics,
             health=Health(),
@@ -118,6 +121,7 @@ class World:
     def close(self) -> None:
         self.embedder.gate.set()
         asyncio.run(self.service.embedding.close())
+        asyncio.run(self.service.searches.close())
         asyncio.run(self.service.threads.close())
 
 

@@ -162,6 +162,17 @@ def test_what_is_configured_holds_for_the_queries_behind_it(world: World) -> Non
         assert len(asked(session, frame(3, png(1)))["hits"]) == 1
 
 
+def test_near_identical_pictures_count_once_where_that_is_configured(world: World) -> None:
+    with world.client().websocket_connect(HERE + STREAM) as session:
+        session.receive_json()
+        session.send_text(configure(collapse="group", k=3))
+        answer = asked(session, frame(1, png(1)))
+
+    expected = world.collection.search(png(1), k=3, collapse="group")
+    assert [(hit["id"], hit["group"]) for hit in answer["hits"]] == [(hit.id, list(hit.group)) for hit in expected]
+    assert answer["plan"] == expected.plan
+
+
 @pytest.mark.parametrize("message", [frame(1, b"x" * 8_000_000), "x" * 64_001], ids=["frame", "text"])
 def test_what_is_too_large_closes(world: World, message: bytes | str) -> None:
     with world.client().websocket_connect(HERE + STREAM) as session:
@@ -228,7 +239,7 @@ def test_an_error_that_should_not_be_closes(world: World, monkeypatch: pytest.Mo
 
     with world.client().websocket_connect(HERE + STREAM) as session:
         session.receive_json()
-        monkeypatch.setattr(world.collection, "search", fails)
+        monkeypatch.setattr(world.collection, "search_vectors", fails)
         session.send_bytes(frame(1, png(1)))
         assert closed_with(session) == 1011
 
