@@ -44,13 +44,12 @@ from lookalike.service.page_files import add_page
 from lookalike.service.problems import add_problem_handlers
 from lookalike.service.search_batching import Searches
 from lookalike.service.stream.routes import stream_router
-from lookalike.service.threads import Threads
+from lookalike.service.threads import WAITING, Threads
 from lookalike.service.thumbnails import Thumbnails
 from lookalike.settings.service import ServiceSettings
 
 SIGNING_KEY = "signing.key"
 SEARCH_THREADS = 8
-WAITING = 256
 MOST_ATTEMPTS = 10  # over about an hour: so long may an indexing run hold a collection
 
 _ROUTERS = (

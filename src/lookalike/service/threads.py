@@ -13,6 +13,9 @@ from lookalike.service.batching.line import Line
 
 T = TypeVar("T")
 
+WAITING = 256
+"""How many calls of one process of the service may wait."""
+
 _NO_BYTES = 1  # what waits here is a function
 
 

@@ -80,7 +80,7 @@ def open_rates(per_minute: int, storage: str) -> Rates:
         opened = storage_from_string(storage, wrap_exceptions=True, **_options(storage))
     except ConfigurationError:
         raise BadInput(
-            "rate_storage redis:// needs the library redis, which is not installed: pip install redis"
+            "rate_storage redis:// needs the library redis, which is not installed: pip install 'lookalike[redis]'"
         ) from None
     except Exception as error:
         _log.debug("the storage that counts requests was refused: %s", type(error).__name__)

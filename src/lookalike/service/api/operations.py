@@ -11,6 +11,7 @@ from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api.answers import answer
 from lookalike.service.context import service_of
+from lookalike.service.threads import WAITING
 
 router = APIRouter(tags=["operations"])
 
@@ -42,4 +43,6 @@ async def metrics(request: Request) -> Response:
     service = service_of(request)
     facts = await service.threads.run(service.queue.facts)
     service.metrics.queue_depth(facts.queued, facts.running)
+    service.metrics.saturation("embedding", service.embedding.waiting / service.settings.embed_waiting)
+    service.metrics.saturation("threads", service.threads.waiting / WAITING)
     return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -64,8 +64,17 @@ async def search(request: Request, collection: str, principal: Reader) -> Respon
     result = await service.threads.run(lambda: _searched(asked, start, held), deadline=deadline)
     for name, milliseconds in (*start.timings, *result.timings_ms.items()):
         service.metrics.stage(name, milliseconds / 1000)
+    _count_tier(asked, result.reply, service)
     timings = {**result.timings_ms, **dict(start.timings), "total": (time.perf_counter() - began) * 1000}
     return answer(_reply(result.reply, asked, timings=timings, collection=collection, principal=principal))
+
+
+def _count_tier(asked: SearchBody, reply: Reply, service: Service) -> None:
+    """How often the finer model was spared: a client's vector whose answer was sure, against one that asked again."""
+    if service.settings.finer and asked.opinion == service.settings.finer:
+        service.metrics.tier("asked")
+    elif service.settings.finer and asked.vector is not None and reply.sure:
+        service.metrics.tier("kept")
 
 
 async def _asked(request: Request, service: Service) -> tuple[SearchBody, bytes | None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import secrets
+import socket
 import threading
 
 import pytest
@@ -101,7 +103,7 @@ def test_storage_that_is_not_known_is_refused_and_not_shown(storage: str) -> Non
 
 def test_a_storage_whose_library_is_missing_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "redis", None)
-    with pytest.raises(BadInput, match="pip install redis") as caught:
+    with pytest.raises(BadInput, match=r"pip install 'lookalike\[redis\]'") as caught:
         open_rates(1, "redis://user:hush@127.0.0.1:1/0")
     assert "hush" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -110,3 +112,21 @@ def test_a_storage_whose_library_is_missing_tells_what_to_install(monkeypatch: p
 def test_a_limit_below_nothing_is_refused() -> None:
     with pytest.raises(BadInput, match="0 or more"):
         open_rates(-1, "memory://")
+
+
+def test_two_processes_count_together_in_redis() -> None:
+    address = "redis://127.0.0.1:6379/15"
+    with socket.socket() as one:
+        if one.connect_ex(("127.0.0.1", 6379)) != 0:
+            pytest.skip("needs a Redis server on 127.0.0.1:6379")
+    first, second = open_rates(3, address), open_rates(3, address)
+    somebody = f"somebody {secrets.token_hex(8)}"
+
+    first.count(somebody)
+    second.count(somebody)
+    first.count(somebody)
+
+    for rates in (first, second):
+        with pytest.raises(RateLimited) as refused:
+            rates.count(somebody)
+        assert 0 < refused.value.retry_after_s <= 60
