@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from lookalike.core.vectors import Vectors, as_vectors, normalise
 K = 10
 
 
-class Parity(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Parity:
     """What came out.
 
     Attributes:
