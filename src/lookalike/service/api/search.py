@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from lookalike.collection import Collection
+from lookalike.collection import Collection, read_filter
 from lookalike.core.errors import BadQuery
 from lookalike.core.vectors import Vectors
 from lookalike.pipelines.query import Crop
@@ -25,6 +25,7 @@ from lookalike.service.api.hits import hit_json, index_json
 from lookalike.service.api.schemas import SearchBody
 from lookalike.service.context import Service, collection_of, deadline_of, service_of
 from lookalike.service.problems import InvalidBody
+from lookalike.service.search_batching import Way
 
 router = APIRouter()
 
@@ -61,7 +62,7 @@ async def search(request: Request, collection: str, principal: Reader) -> Respon
     deadline = deadline_of(request)
     held = await collection_of(service, collection, deadline=deadline)
     start = await _start(asked, image, held, service, deadline)
-    result = await service.threads.run(lambda: _searched(asked, start, held), deadline=deadline)
+    result = await _result(asked, start, held, service, deadline)
     for name, milliseconds in (*start.timings, *result.timings_ms.items()):
         service.metrics.stage(name, milliseconds / 1000)
     _count_tier(asked, result.reply, service)
@@ -142,6 +143,21 @@ def _crop(asked: SearchBody) -> Crop | None:
         return None
     x, y, width, height = asked.crop
     return Crop(x, y, width, height, relative=True)
+
+
+async def _result(
+    asked: SearchBody, start: _Start, held: Collection, service: Service, deadline: float | None
+) -> SearchResult:
+    """A plain search by vector goes with others of its kind, everything else to a thread of its own."""
+    if start.vector is None or asked.more or asked.less or asked.collapse != "none":
+        return await service.threads.run(lambda: _searched(asked, start, held), deadline=deadline)
+    way = Way(
+        k=asked.k + asked.offset,
+        where=read_filter(asked.filter),
+        recall=asked.recall,
+        min_confidence=asked.min_confidence,
+    )
+    return await service.searches.search(held, start.vector, way=way, deadline=deadline)
 
 
 def _searched(asked: SearchBody, start: _Start, held: Collection) -> SearchResult:
