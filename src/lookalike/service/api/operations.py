@@ -44,5 +44,6 @@ async def metrics(request: Request) -> Response:
     facts = await service.threads.run(service.queue.facts)
     service.metrics.queue_depth(facts.queued, facts.running)
     service.metrics.saturation("embedding", service.embedding.waiting / service.settings.embed_waiting)
+    service.metrics.saturation("searches", service.searches.waiting / WAITING)
     service.metrics.saturation("threads", service.threads.waiting / WAITING)
     return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
