@@ -667,3 +667,20 @@ def test_a_catalog_that_was_used_has_no_damage(catalog: Catalog) -> None:
 
 def test_a_new_catalog_has_no_damage(engine: Callable[[], Catalog]) -> None:
     assert engine().check() == []
+
+
+def test_pictures_by_key_are_what_ids_images_and_files_say_together(catalog: Catalog) -> None:
+    with catalog.transaction() as transaction:
+        keys = transaction.put_images([image(n, metadata={"n": n}) for n in range(3)], rows(1, 2, 3))
+        transaction.put_files([file(0, "/b/2"), file(0, "/a/1"), file(0, "/b/" + os.fsdecode(b"\xff")), file(1, "/c")])
+        transaction.remove_images([image_id(1)])
+    wanted = [*keys.tolist(), 999]
+
+    found = catalog.pictures(wanted)
+
+    ids = catalog.ids(wanted)
+    assert found.keys() == ids.keys()
+    for key, one in found.items():
+        assert one.image == catalog.images([ids[key]])[ids[key]]
+        assert list(one.files) == catalog.files_of([ids[key]])[ids[key]]
+    assert catalog.pictures([]) == {}

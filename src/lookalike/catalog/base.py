@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from lookalike.core.filters import Filter
 from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, RefusedFile
@@ -56,6 +56,18 @@ class StoredVectors:
 
     keys: Keys
     vectors: HalfVectors
+
+
+class KeptPicture(NamedTuple):
+    """A picture and where it lies.
+
+    Attributes:
+        image: its facts and metadata.
+        files: sorted by path, perhaps none.
+    """
+
+    image: ImageRecord
+    files: Sequence[FileRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +248,13 @@ class Catalog(Protocol):
 
     def files_of(self, ids: Sequence[str]) -> dict[str, list[FileRecord]]:
         """The files of pictures, sorted by path, perhaps none; unknown ids are left out."""
+        ...
+
+    def pictures(self, keys: Sequence[int]) -> dict[int, KeptPicture]:
+        """Look pictures up by key, with their files; keys that are not there (any more) are left out.
+
+        What `ids`, `images` and `files_of` say together, of one moment and in half the time.
+        """
         ...
 
     def files(self) -> Iterator[FileRecord]:

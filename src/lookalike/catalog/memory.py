@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookalike.catalog.base import CatalogFacts, FurtherModel, StoredVectors
+from lookalike.catalog.base import CatalogFacts, FurtherModel, KeptPicture, StoredVectors
 from lookalike.catalog.paths import first_matching_paths
 from lookalike.catalog.storable import (
     check_further_model,
@@ -270,6 +270,12 @@ class MemoryCatalog:
         """The files of pictures, sorted by path, perhaps none; unknown ids are left out."""
         files = self._state.paths_of()
         return {image_id: files[image_id] for image_id in ids if image_id in files}
+
+    def pictures(self, keys: Sequence[int]) -> dict[int, KeptPicture]:
+        """Look pictures up by key, with their files; keys that are not there (any more) are left out."""
+        ids = self.ids(keys)
+        images, files = self.images(list(ids.values())), self.files_of(list(ids.values()))
+        return {key: KeptPicture(images[one], files.get(one, [])) for key, one in ids.items() if one in images}
 
     def files(self) -> Iterator[FileRecord]:
         """All files, in no order."""

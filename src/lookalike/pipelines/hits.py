@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from lookalike.catalog.base import KeptPicture
 from lookalike.core.filters import Filter
-from lookalike.core.records import FileRecord, ImageRecord
 from lookalike.pipelines.candidates import Candidate
 from lookalike.pipelines.confidence import Pairs
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.reply import Hit
 from lookalike.pipelines.second_opinion import Opinion
+
+_NONE = Opinion(None, "")
 
 
 def hits_of(
@@ -31,44 +32,42 @@ def hits_of(
         where: what a picture had to be; of its files one that passes is shown.
         pairs: random ones of the collection, for the confidence of hits; None where that is not known.
     """
-    keys = [key for one in candidates for key in (one.key, *one.others)]
-    ids = parts.catalog.ids(keys)
-    shown = [ids[one.key] for one in candidates if one.key in ids]
-    images = parts.catalog.images(shown)
-    files = parts.catalog.files_of(list(images))
-    fitting = parts.catalog.matching_paths(where, list(images)) if where else {}
+    pictures = parts.catalog.pictures([one.key for one in candidates])
+    others = [key for one in candidates for key in one.others]
+    ids = parts.catalog.ids(others) if others else {}
+    shown = [picture.image.id for picture in pictures.values()]
+    fitting = parts.catalog.matching_paths(where, shown) if where else {}
     confidences = pairs.confidences([one.similarity for one in candidates]) if pairs is not None else None
     hits: list[Hit] = []
     for n, one in enumerate(candidates):
-        image = images.get(ids.get(one.key, ""))
-        if image is not None:
-            hit = _hit(
-                image,
-                files.get(image.id, []),
-                rank=len(hits) + 1,
-                similarity=one.similarity,
-                path=fitting.get(image.id),
-                confidence=confidences[n] if confidences is not None else None,
-            )
-            group = tuple(ids[key] for key in one.others if key in ids)
-            opinion = opinions[n] if n < len(opinions) else None
+        picture = pictures.get(one.key)
+        if picture is not None:
+            opinion = opinions[n] if n < len(opinions) else _NONE
             hits.append(
-                replace(hit, group=group)
-                if opinion is None
-                else replace(hit, group=group, opinion=opinion.similarity, reason=opinion.reason)
+                _hit(
+                    picture,
+                    rank=len(hits) + 1,
+                    similarity=one.similarity,
+                    path=fitting.get(picture.image.id),
+                    confidence=confidences[n] if confidences is not None else None,
+                    group=tuple(ids[key] for key in one.others if key in ids),
+                    opinion=opinion,
+                )
             )
     return hits
 
 
 def _hit(
-    image: ImageRecord,
-    files: list[FileRecord],
+    picture: KeptPicture,
     *,
     rank: int,
     similarity: float,
     path: str | None,
     confidence: float | None,
+    group: tuple[str, ...],
+    opinion: Opinion,
 ) -> Hit:
+    image, files = picture
     return Hit(
         id=image.id,
         rank=rank,
@@ -82,6 +81,9 @@ def _hit(
         size_bytes=image.size_bytes,
         taken_at=image.taken_at,
         camera=image.camera,
+        group=group,
+        opinion=opinion.similarity,
+        reason=opinion.reason,
         provisional=image.provisional,
         confidence=confidence,
     )

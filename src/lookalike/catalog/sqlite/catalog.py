@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from lookalike.catalog.base import CatalogFacts, FurtherModel, StoredVectors
+from lookalike.catalog.base import CatalogFacts, FurtherModel, KeptPicture, StoredVectors
 from lookalike.catalog.paths import first_matching_paths
 from lookalike.catalog.sqlite import further, reading
 from lookalike.catalog.sqlite.checking import damage
@@ -159,6 +159,11 @@ class SqliteCatalog:
         """The files of pictures, sorted by path, perhaps none; unknown ids are left out."""
         with self._connections.reading() as connection:
             return reading.files_of(connection, ids)
+
+    def pictures(self, keys: Sequence[int]) -> dict[int, KeptPicture]:
+        """Look pictures up by key, with their files; keys that are not there (any more) are left out."""
+        with self._connections.reading() as connection:
+            return reading.pictures(connection, map(int, keys))
 
     def files(self) -> Iterator[FileRecord]:
         """All files, in no order."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.catalog.base import StoredVectors
+from lookalike.catalog.base import KeptPicture, StoredVectors
 from lookalike.catalog.sqlite.errors import DamagedRow
 from lookalike.catalog.sqlite.filters import Sql
 from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, RefusedFile
@@ -123,6 +123,21 @@ def files_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, li
     for image_id, *row in rows:
         found[image_id] += [_file(row)] if row[0] is not None else []
     return {image_id: sorted(files, key=lambda file: file.path) for image_id, files in found.items()}
+
+
+def pictures(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[int, KeptPicture]:
+    """Pictures with their files by key."""
+    wanted = _json(keys)
+    files: dict[int, list[tuple[str, int, int]]] = defaultdict(list)
+    lying = connection.execute(f"SELECT key, path, size_bytes, mtime_ns FROM files WHERE key {AMONG}", (wanted,))
+    for key, path, size_bytes, mtime_ns in lying:
+        files[key].append((_path(path), size_bytes, mtime_ns))
+    rows = connection.execute(f"SELECT {_IMAGE}, i.key FROM images i WHERE NOT i.removed AND i.key {AMONG}", (wanted,))
+    return {row[-1]: _kept(_image(row[:-1]), files.get(row[-1], [])) for row in rows}
+
+
+def _kept(image: ImageRecord, files: list[tuple[str, int, int]]) -> KeptPicture:
+    return KeptPicture(image, [FileRecord(path, image.id, size, mtime) for path, size, mtime in sorted(files)])
 
 
 def files_after(connection: sqlite3.Connection, number: int, limit: int) -> tuple[list[FileRecord], int]:
