@@ -62,6 +62,7 @@ export async function visit(browser: Browser, setting: Setting, address = "/"): 
     isMobile: phone,
     permissions: ["camera", "clipboard-read", "clipboard-write"],
   });
+  context.setDefaultTimeout(15_000);
   const page = await context.newPage();
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(`error: ${error.message}`));

@@ -12,7 +12,6 @@ import {question} from "../state/route";
 import {CropBox} from "./crop_box";
 import {Icon} from "./icons";
 import {Mixture} from "./mixture";
-import {Settings} from "./settings";
 import {Status} from "./status";
 import {OtherWaysIn} from "./ways_in";
 
@@ -28,7 +27,6 @@ export function QueryPanel() {
         <OtherWaysIn />
       </div>
       <Mixture />
-      <Settings />
       <Status />
     </aside>
   );

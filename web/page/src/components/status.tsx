@@ -4,6 +4,7 @@ import {formatNumber, texts} from "../i18n/language";
 import {type Answer, answer} from "../search/answer";
 import {type Stage, stagesOf} from "../search/stages";
 import {modelName} from "../state/service";
+import {Settings} from "./settings";
 
 export function Status() {
   const {status: t} = texts.value;
@@ -13,6 +14,7 @@ export function Status() {
       <summary>
         <h2>{t.heading}</h2>
       </summary>
+      <Settings />
       {shown ? <Account shown={shown} /> : <p class="hint">{t.notYet}</p>}
     </details>
   );
