@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 UPLOADS = "uploads"
 """The folder in a collection's own in which uploads wait."""
+
+SEEN_FOR_S = 0.5
+"""How long a collection that another process has removed may still be answered for."""
 
 Open = Callable[[Path, bool], Collection]
 """Opens a folder as a collection; whether one may be made there."""
@@ -41,6 +45,7 @@ class Collections:
         self._open = open_ or _opened
         self._opening = threading.Lock()
         self._collections: dict[str, Collection] = {}
+        self._seen: dict[str, float] = {}  # when their folders were last looked at
 
     def names(self) -> list[str]:
         """All of them, sorted."""
@@ -69,7 +74,14 @@ class Collections:
     def opened(self, name: str) -> Collection | None:
         """One that is open already, at once; None for one that `get` has to look for."""
         collection = self._collections.get(name)
-        return collection if collection is not None and (self._path(name) / CATALOG).exists() else None
+        if collection is None:
+            return None
+        now = time.monotonic()
+        if now - self._seen.get(name, 0.0) > SEEN_FOR_S:
+            if not (self._path(name) / CATALOG).exists():
+                return None
+            self._seen[name] = now
+        return collection
 
     def uploads(self, name: str) -> DirectUploads:
         """Where uploads into a collection wait."""
@@ -108,6 +120,7 @@ class Collections:
         with self._opening:
             if not (folder / CATALOG).exists():
                 raise NoCollection(f"there is no collection {name!r}")
+            self._seen.pop(name, None)
             if (collection := self._collections.pop(name, None)) is not None:
                 collection.close()
             _remove(folder)

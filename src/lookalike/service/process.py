@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -27,6 +28,11 @@ Factory = Callable[[ServiceSettings], Edge]
 Started = Callable[[], None]
 
 _log = logging.getLogger(__name__)
+
+
+SWITCH_S = 0.0005
+"""How soon a thread that computes in Python lets another go on. The event loop would wait 5 ms (the default) behind each
+call to the system that lets go of the interpreter's lock, while a search is under way."""
 
 
 def run_process(
@@ -51,6 +57,7 @@ def run_process(
     Raises:
         LookalikeError: when the application cannot be made or does not start.
     """
+    sys.setswitchinterval(SWITCH_S)
     app = _Starting(factory(settings))
     server = _Server(_config(app, settings), app=app.inner, settings=settings, started=started)
     server.is_one_of_many = is_one_of_many

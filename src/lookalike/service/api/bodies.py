@@ -72,10 +72,14 @@ async def read_json(request: Request, kind: type[B]) -> tuple[B, str]:
     Raises:
         UnsupportedMediaType, Malformed, InvalidBody: when it is none, or does not fit.
     """
+    return await read_only_json(request, kind), hashlib.sha256(await request.body()).hexdigest()
+
+
+async def read_only_json(request: Request, kind: type[B]) -> B:
+    """Read a JSON body of which nobody asks whether it came before. Raises as `read_json`."""
     if media_type(request) != "application/json":
         raise UnsupportedMediaType(f"expected application/json, got {media_type(request)[:80] or 'nothing'!r}")
-    data = await request.body()
-    return parse(data, kind), hashlib.sha256(data).hexdigest()
+    return parse(await request.body(), kind)
 
 
 def parse(data: bytes | str, kind: type[B]) -> B:
