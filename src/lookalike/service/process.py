@@ -31,8 +31,8 @@ _log = logging.getLogger(__name__)
 
 
 SWITCH_S = 0.0005
-"""How soon a thread that computes in Python lets another go on. The event loop would wait 5 ms (the default) behind each
-call to the system that lets go of the interpreter's lock, while a search is under way."""
+"""How soon a thread that computes in Python lets another go on, in seconds. With the usual 5 ms the event loop waits as
+long behind each call that lets go of the interpreter's lock, while a search is under way."""
 
 
 def run_process(
