@@ -91,8 +91,8 @@ class Reply:
         model: id of the model whose vectors were compared; of several, the mixture.
         index: what answered.
         cached: True where the same question had just been answered; timings are then those of looking it up.
-        sure: whether the first hits stand clear of the rest, so that a finer look would not change them; None where
-            that is not known.
+        sure: whether the first hits stand clear of the rest, so that a finer look would hardly change them; None where
+            that is not known, see `lookalike.pipelines.sureness`.
     """
 
     hits: tuple[Hit, ...]

@@ -20,6 +20,8 @@ from lookalike.pipelines.hits import hits_of
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.reply import IndexFacts, Reply, with_own_metadata
 from lookalike.pipelines.second_opinion import Opinion, SecondOpinion, reordered
+from lookalike.pipelines.sureness import DEPTH as SURE_DEPTH
+from lookalike.pipelines.sureness import is_sure
 from lookalike.pipelines.timings import Timings
 
 if TYPE_CHECKING:
@@ -144,6 +146,7 @@ def _searched(
         with timings.stage("search"):
             pairs = None if wanted.mixture else parts.confidences.pairs(parts.catalog, parts.view, count=facts.count)
         whole = wanted.grouped or len(found.candidates) >= min(wanted.k, total)
+        sure = _sure(found, wanted, facts)
         found = _confident(found, pairs, wanted.min_confidence)
         due = min(wanted.k, len(found.candidates))
         opinions: list[Opinion] = []
@@ -162,6 +165,7 @@ def _searched(
                 timings_ms=timings.finished(),
                 model=_mixture_text(wanted) or parts.catalog.model_id,
                 index=facts,
+                sure=sure,
             )
         with timings.stage("refresh"):
             parts.view.refresh()
@@ -174,7 +178,8 @@ def _looked(query: Query, parts: Parts, wanted: Wanted, timings: Timings) -> Loo
         allowed = parts.catalog.select(wanted.where) if wanted.where else None
     total = facts.count if allowed is None else len(allowed)
     with timings.stage("search"):
-        return Looked(facts, allowed, _found(query, parts, wanted, allowed=allowed, total=total))
+        found = _found(query, parts, wanted, allowed=allowed, total=total, depth=depth_of(wanted, facts))
+        return Looked(facts, allowed, found)
 
 
 def _question(query: Query, parts: Parts, wanted: Wanted) -> Question:
@@ -190,9 +195,25 @@ def _question(query: Query, parts: Parts, wanted: Wanted) -> Question:
     )
 
 
-def _found(query: Query, parts: Parts, wanted: Wanted, *, allowed: Keys | None, total: int) -> Found:
-    """The candidates: k, or as many as a second opinion looks at."""
-    depth = max(wanted.k, wanted.opinion.depth if wanted.opinion else 0)
+def depth_of(wanted: Wanted, facts: IndexFacts) -> int:
+    """How many candidates to look for: k, or as many as a second opinion looks at or a word on sureness takes.
+
+    For the latter an approximate index would have to work more, and be held to the recall of more than are asked for.
+    """
+    if wanted.opinion is not None:
+        return max(wanted.k, wanted.opinion.depth)
+    is_cheap = facts.recall == 1 and facts.projection_learnt_from and not wanted.mixture and not wanted.grouped
+    return max(wanted.k, SURE_DEPTH) if is_cheap else wanted.k
+
+
+def _sure(found: Found, wanted: Wanted, facts: IndexFacts) -> bool | None:
+    if wanted.opinion is not None or wanted.mixture:
+        return None
+    return is_sure([one.similarity for one in found.candidates], projected=facts.projection_learnt_from > 0)
+
+
+def _found(query: Query, parts: Parts, wanted: Wanted, *, allowed: Keys | None, total: int, depth: int) -> Found:
+    """The candidates, as many as `depth` says where there are so many."""
 
     def nearest(k: int) -> Neighbours:
         return _nearest(query, parts, wanted, min(k, max(total, 1)), allowed=allowed)

@@ -12,7 +12,7 @@ from lookalike.core.records import Neighbours
 from lookalike.pipelines.candidates import Found, single_candidates
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.reply import Reply
-from lookalike.pipelines.search import Looked, Query, Wanted, search
+from lookalike.pipelines.search import Looked, Query, Wanted, depth_of, search
 from lookalike.pipelines.timings import Timings
 
 MOST_AT_ONCE = 32
@@ -74,10 +74,11 @@ class _Together:
         allowed = self._parts.catalog.select(wanted.where) if wanted.where else None
         total = facts.count if allowed is None else len(allowed)
         vectors = np.concatenate([query.vectors[MAIN] for query in self._queries])
-        found = view.search(vectors, min(wanted.k, max(total, 1)), allowed=allowed, recall=wanted.recall)
+        depth = depth_of(wanted, facts)
+        found = view.search(vectors, min(depth, max(total, 1)), allowed=allowed, recall=wanted.recall)
         if not found.exact or found.error > 0:
             return []
-        return [Looked(facts, allowed, _of_row(found, n, wanted.k)) for n in range(len(vectors))]
+        return [Looked(facts, allowed, _of_row(found, n, depth)) for n in range(len(vectors))]
 
 
 def _of_row(found: Neighbours, n: int, k: int) -> Found:
