@@ -86,6 +86,11 @@ class SearchResult:
         """True where the same question had been answered before, and nothing has changed since."""
         return self.reply.cached
 
+    @property
+    def sure(self) -> bool | None:
+        """Whether the first hits stand clear of the rest; None where that is not known."""
+        return self.reply.sure
+
     def __len__(self) -> int:
         return len(self.hits)
 

@@ -81,6 +81,7 @@ def test_as_plain_data_it_is_json_with_the_names_of_the_reply(collection: Collec
         "model",
         "index",
         "cached",
+        "sure",
     }
     assert [hit["path"] for hit in told["hits"]] == [hit.path for hit in result]
 
