@@ -15,9 +15,9 @@ it("lists the stages in the order in which they happened, without the total", ()
     fellBack: "",
     networkMs: 7,
   };
-  const reply = {timings_ms: {search: 1.5, fetch: 0.5, total: 2}} as unknown as Parameters<typeof stagesOf>[0]["reply"];
+  const timingsMs = {search: 1.5, fetch: 0.5, total: 2};
 
-  const stages = stagesOf({how, reply, finerMs: 90});
+  const stages = stagesOf({how, timingsMs, finerMs: 90});
 
   expect(stages.map(({place, name, ms}) => `${place} ${name} ${ms}`)).toEqual([
     "browser decode 3",

@@ -16,9 +16,10 @@ const AT_A_TIME = [12, 24, 48, 96];
 export function Results() {
   const {results: t} = texts.value;
   const shown = answer.value;
+  const busy = searching.value || shown?.tier === "looking";
   useAnnouncements();
   return (
-    <section class="results" id="results" aria-labelledby="results-heading" aria-busy={searching.value} tabIndex={-1}>
+    <section class="results" id="results" aria-labelledby="results-heading" aria-busy={busy} tabIndex={-1}>
       <Toolbar />
       {shown && <Grid hits={shown.hits} stale={searching.value} />}
       {!shown && searching.value && <Skeleton />}
@@ -101,7 +102,7 @@ function More() {
     return () => watcher.disconnect();
   }, [shown.hits.length, shown.hasMore, stopped, lengthening.value]);
   return (
-    <div class="more" ref={end}>
+    <div class="further" ref={end}>
       {shown.hasMore ? (
         <button type="button" disabled={lengthening.value} onClick={() => void showMore()}>
           {lengthening.value ? t.searching : t.loadMore}

@@ -168,6 +168,7 @@ export const en = {
       run: "model",
       network: "network and waiting",
       reused: "vector known already",
+      finer: "finer look",
     },
     notYet: "Search first, then this says how it went.",
   },

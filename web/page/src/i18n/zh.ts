@@ -163,7 +163,7 @@ export const zh: Texts = {
     service: "服务器",
     ms: (n) => `${n} 毫秒`,
     loading: (percent) => `正在获取模型：${percent}%`,
-    stage: {decode: "解码", resize: "缩放", run: "模型", network: "网络与等待", reused: "向量已知"},
+    stage: {decode: "解码", resize: "缩放", run: "模型", network: "网络与等待", reused: "向量已知", finer: "精细复核"},
     notYet: "搜索之后，这里会说明过程。",
   },
 

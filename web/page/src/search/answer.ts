@@ -2,7 +2,7 @@
 
 import {batch, computed, effect, signal, untracked} from "@preact/signals";
 
-import type {Hit, Reply} from "../../../client";
+import type {Hit, Reply, TimingsMs} from "../../../client";
 import {keepAnswer, knownAnswer} from "./known";
 import {askOnce, type How, PictureLost} from "./asking";
 import {tiered, where} from "../state/preferences";
@@ -17,8 +17,10 @@ export type Tier = "off" | "first" | "unknown" | "looking" | "finer" | "failed";
 export type Answer = {
   question: Question;
   hits: readonly Hit[];
-  /** The reply to the first page. */
+  /** The reply to the first page: the finer model's where it looked again. */
   reply: Reply;
+  /** What the service took for the first answer, by stage. */
+  timingsMs: TimingsMs;
   how: How;
   tier: Tier;
   /** Milliseconds that the finer look took; null where there was none. */
@@ -86,15 +88,20 @@ async function firstPage(asked: Question, signal: AbortSignal): Promise<void> {
   const {reply, how} = await askOnce(asked, {...means(signal), offset: 0});
   if (signal.aborted) return;
   const tier = tierOf(asked, reply);
-  show({question: asked, hits: reply.hits, reply, how, tier, finerMs: null, hasMore: reply.has_more});
+  const {hits, timings_ms: timingsMs, has_more: hasMore} = reply;
+  show({question: asked, hits, reply, timingsMs, how, tier, finerMs: null, hasMore});
   if (tier === "looking") await lookCloser(asked, signal);
 }
 
-/** The finer model can be asked about a picture, not about a mixture of stored ones. */
+/** The finer model can be asked about a picture, not about a mixture of several. */
 function tierOf(asked: Question, reply: Reply): Tier {
-  if (!tiered.value || !finer.value || asked.source.kind === "none") return "off";
+  if (!tiered.value || !finer.value || isMixture(asked)) return "off";
   if (reply.sure === null) return "unknown";
   return reply.sure ? "first" : "looking";
+}
+
+function isMixture({source, more, less}: Question): boolean {
+  return source.kind === "none" || more.length + less.length > 0;
 }
 
 async function lookCloser(asked: Question, signal: AbortSignal): Promise<void> {

@@ -4,8 +4,8 @@ import type {Answer} from "./answer";
 
 export type Stage = {place: "browser" | "network" | "service"; name: string; ms: number};
 
-/** In the order in which they happened; the service's total is left out, for it is the sum of its stages. */
-export function stagesOf({how, reply, finerMs}: Pick<Answer, "how" | "reply" | "finerMs">): Stage[] {
+/** In the order in which they happened; the service's total is left out, for it is the sum of its stages, and a finer look is one. */
+export function stagesOf({how, timingsMs, finerMs}: Pick<Answer, "how" | "timingsMs" | "finerMs">): Stage[] {
   const timings = how.vector?.timings;
   const here: Stage[] = timings
     ? [
@@ -14,7 +14,7 @@ export function stagesOf({how, reply, finerMs}: Pick<Answer, "how" | "reply" | "
         {place: "browser", name: "run", ms: timings.run_ms},
       ]
     : [];
-  const there: Stage[] = Object.entries(reply.timings_ms)
+  const there: Stage[] = Object.entries(timingsMs)
     .filter(([name]) => name !== "total")
     .map(([name, ms]) => ({place: "service", name, ms}));
   const finer: Stage[] = finerMs === null ? [] : [{place: "service", name: "finer", ms: finerMs}];

@@ -1,0 +1,236 @@
+/** What stands beside the search: uploads, the live camera, where vectors are computed, who asks, language and theme. */
+
+import type {Browser, Page} from "playwright-core";
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from "vitest";
+
+import {startBrowser, TEXTS, type Visit, visit} from "./browser";
+import {asked, drop, expectSoon, hits, searchFromStored, searchWithPicture} from "./doing";
+import {drawnPicture} from "./pictures";
+
+let browser: Browser;
+let open: Visit;
+let page: Page;
+const t = TEXTS.en;
+
+beforeAll(async () => {
+  browser = await startBrowser();
+});
+afterAll(() => browser.close());
+beforeEach(async () => {
+  open = await visit(browser, {size: "desktop", language: "en"});
+  page = open.page;
+  await page.locator(".beginnings .picture").first().waitFor();
+});
+afterEach(async () => {
+  expect(open.faults).toEqual([]);
+  await open.context.close();
+});
+
+describe("an upload", () => {
+  it("of several pictures tells how each stands, until it is verified and can be found", async () => {
+    const seed = Date.now() % 100_000;
+    const files = await Promise.all([0, 1].map((one) => drawnPicture(page, {seed: seed + one, width: 500 + one})));
+    await page.getByRole("button", {name: t.bar.upload}).click();
+
+    await page.locator(".drop-place input[type=file]").setInputFiles(
+      files.map((buffer, one) => ({name: `upload-${one}.jpg`, mimeType: "image/jpeg", buffer})),
+    );
+
+    await expectSoon(() => page.locator(".upload.kept, .upload.replaced, .upload.stored").count(), (count) => expect(count).toBe(2));
+    await page.getByRole("button", {name: t.upload.find}).first().click();
+    await hits(page);
+    const name = await page.locator(".card .picture").first().getAttribute("aria-label");
+    expect(name).toContain("1.000");
+    const id = asked(page).get("id")!;
+    const {pathname} = new URL(await page.evaluate(() => performance.getEntriesByType("resource").map((one) => one.name).find((one) => one.endsWith("/search"))!));
+    await page.request.post(`${pathname.replace("/search", "/images/delete")}`.replace(/^/, new URL(page.url()).origin), {data: {ids: [id]}});
+  });
+
+  it("is dropped on the panel, and what is no picture is turned away", async () => {
+    await page.getByRole("button", {name: t.bar.upload}).click();
+
+    await drop(page, ".drop-place", {file: Buffer.from("not a JPEG")});
+
+    await expectSoon(() => page.locator(".upload.failed, .upload.quarantined").count(), (count) => expect(count).toBe(1));
+    expect(asked(page).has("picture")).toBe(false);
+  });
+
+  it("that fails can be tried again", async () => {
+    await page.route("**/uploads", (route) => route.fulfill({status: 507, json: {code: "full", detail: "there is no more room"}}));
+    await page.getByRole("button", {name: t.bar.upload}).click();
+    await page.locator(".drop-place input[type=file]").setInputFiles({name: "a.jpg", mimeType: "image/jpeg", buffer: await drawnPicture(page)});
+    await page.getByText("there is no more room").waitFor();
+    await page.unroute("**/uploads");
+
+    await page.getByRole("button", {name: t.upload.retry}).click();
+
+    await expectSoon(() => page.locator(".upload.kept, .upload.replaced, .upload.stored").count(), (count) => expect(count).toBe(1));
+  });
+});
+
+describe("the live camera", () => {
+  it.each(["browser", "server"])("shows what looks like what it sees, with vectors by the %s, until it is stopped", async (place) => {
+    await page.locator("header").getByRole("button", {name: t.bar.live}).click();
+    await page.locator(`input[name=where-live][value=${place}]`).check();
+    await page.getByLabel(t.live.fps).selectOption("10");
+    const figure = async (name: string) => Number(await page.locator(".figures div", {hasText: name}).locator("dd").innerText());
+
+    await expectSoon(() => figure(t.live.answered), (count) => expect(count).toBeGreaterThan(3));
+    await page.locator(".live-hits img").first().waitFor();
+    const words = place === "browser" ? t.status.whereBrowser : t.status.whereServer;
+    await page.locator(".live-left [role=status]", {hasText: words}).waitFor();
+    expect(await figure(t.live.dropped)).toBeGreaterThanOrEqual(0);
+    await page.getByRole("button", {name: t.live.stop}).click();
+
+    expect(await page.locator("video").evaluate((video) => (video as HTMLVideoElement).srcObject)).toBeNull();
+    await page.getByRole("button", {name: t.live.start}).waitFor();
+  });
+
+  it("stops when it is closed, and a frame can be searched with", async () => {
+    await page.locator("header").getByRole("button", {name: t.bar.live}).click();
+    await page.locator(".live-hits img").first().waitFor();
+
+    await page.getByRole("button", {name: t.live.freeze}).click();
+
+    await hits(page);
+    expect(asked(page).has("picture")).toBe(true);
+    expect(await page.locator("video").count()).toBe(0);
+  });
+});
+
+describe("where the vector is computed", () => {
+  const bodies = () => {
+    const kinds: string[] = [];
+    page.on("request", (request) => {
+      if (request.url().endsWith("/search")) kinds.push(request.headers()["content-type"]!.split(";")[0]!);
+    });
+    return kinds;
+  };
+
+  it("in the browser no picture is sent, and the panel says which way and how long each stage took", async () => {
+    const kinds = bodies();
+    await page.evaluate(() => localStorage.setItem("lookalike.tiered", "no"));
+    await page.reload();
+    await searchWithPicture(page);
+
+    expect(kinds).toEqual(["application/json"]);
+    const status = await page.locator(".status").innerText();
+    for (const words of [t.status.whereBrowser, t.status.stage.run, t.status.stage.decode, t.status.isExact]) expect(status).toContain(words);
+  });
+
+  it("by the service the picture is sent", async () => {
+    const kinds = bodies();
+    await searchWithPicture(page, 2);
+    kinds.length = 0;
+
+    await page.locator("input[name=where][value=server]").check();
+    await hits(page);
+
+    expect(kinds[0]).toBe("multipart/form-data");
+    await page.locator(".status", {hasText: t.status.whereServer}).waitFor();
+  });
+
+  it("the service steps in where the browser cannot, and the panel says why", async () => {
+    await page.route("**/v1/models/*/file", (route) => route.fulfill({status: 404, json: {code: "not_found", detail: "no model"}}));
+    await page.evaluate(async () => {
+      for (const name of await caches.keys()) await caches.delete(name);
+      for (const {name} of await indexedDB.databases()) if (name) indexedDB.deleteDatabase(name);
+    });
+    await page.reload();
+    await searchWithPicture(page, 4);
+
+    await page.locator(".status", {hasText: t.settings.fellBack}).waitFor();
+  });
+});
+
+describe("the tiered mode", () => {
+  it.each([
+    [false, t.status.tierFiner, true],
+    [true, t.status.tierFirst, false],
+  ])("where the first answer is sure: %s, says so and asks or spares the finer model", async (sure, words, asks) => {
+    let finerAsked = false;
+    await page.route("**/v1/collections?*", async (route) => {
+      const response = await route.fetch();
+      const body = await response.json();
+      for (const one of body.data) one.finer = "finer";
+      await route.fulfill({response, json: body});
+    });
+    await page.route("**/search", async (route) => {
+      const request = route.request();
+      if (request.headers()["content-type"]!.startsWith("multipart/")) {
+        finerAsked = true;
+        const plain = await page.request.post(request.url(), {data: {id: firstId, k: 24}});
+        return route.fulfill({response: plain});
+      }
+      const response = await route.fetch();
+      return route.fulfill({response, json: {...(await response.json()), sure}});
+    });
+    await searchFromStoredToLearnAnId();
+    await page.goto(new URL("/", page.url()).href);
+    await searchWithPicture(page, 5);
+
+    await page.locator(".status", {hasText: words}).waitFor();
+    expect(finerAsked).toBe(asks);
+  });
+
+  let firstId = "";
+  async function searchFromStoredToLearnAnId(): Promise<void> {
+    await page.locator(".beginnings .picture").first().click();
+    await expectSoon(() => asked(page).get("id"), (id) => expect(id).not.toBeNull());
+    firstId = asked(page).get("id")!;
+  }
+});
+
+describe("a service that wants to know who asks", () => {
+  it("gets a key, which is kept for the tab alone, and a wrong one is told", async () => {
+    await page.route("**/v1/**", async (route) => {
+      const key = route.request().headers()["authorization"];
+      if (key !== "Bearer the right one") return route.fulfill({status: 401, json: {code: "not_authenticated", detail: "a key is needed"}});
+      const {authorization: _, ...headers} = route.request().headers();
+      return route.fulfill({response: await route.fetch({headers})});
+    });
+    await page.reload();
+
+    await page.getByLabel(t.credential.label).fill("a wrong one");
+    await page.getByRole("button", {name: t.credential.submit}).click();
+    await page.getByText(t.credential.wrong).waitFor();
+    await page.getByLabel(t.credential.label).fill("the right one");
+    await page.getByRole("button", {name: t.credential.submit}).click();
+    await searchFromStored(page);
+    await page.locator(".card img").first().waitFor();
+
+    expect(await page.evaluate(() => JSON.stringify([Object.values(sessionStorage), Object.values(localStorage)]))).toContain('["the right one"]');
+    expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain("right");
+    expect(page.url()).not.toContain("right");
+    await page.getByRole("button", {name: t.bar.signOut}).click();
+    await page.getByLabel(t.credential.label).waitFor();
+  });
+});
+
+describe("language and theme", () => {
+  it("follow the switches; the language stands in the address", async () => {
+    await page.getByLabel(t.bar.language).selectOption("zh");
+    await page.getByRole("heading", {name: TEXTS.zh.empty.heading}).waitFor();
+    expect(asked(page).get("lang")).toBe("zh");
+    expect(await page.locator("html").getAttribute("lang")).toBe("zh-CN");
+    const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    const light = await ground();
+    await page.locator(".theme").click();
+    expect(await ground()).toBe(light);
+    await page.locator(".theme").click();
+    expect(await ground()).not.toBe(light);
+    await page.reload();
+
+    await page.getByRole("heading", {name: TEXTS.zh.empty.heading}).waitFor();
+    expect(await ground()).not.toBe(light);
+  });
+});
+
+describe("a window 360 pixels wide", () => {
+  it("needs no scrolling sideways", async () => {
+    await page.setViewportSize({width: 360, height: 740});
+    await searchFromStored(page);
+
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+  });
+});
