@@ -4,6 +4,7 @@ import gpuBinary from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url"
 import glue from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import binary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 
+import {floatDepthwise} from "./onnx/depthwise";
 import type {LocalBackend} from "./protocol";
 
 const MOST_THREADS = 4;
@@ -20,10 +21,14 @@ export interface Session {
 }
 
 /** Opens a model with ONNX Runtime; its parts come from the page's own server. */
-export async function openSession(model: Uint8Array, o: {backend: LocalBackend; side: number}): Promise<Session> {
+export async function openSession(
+  model: Uint8Array<ArrayBuffer>,
+  o: {backend: LocalBackend; side: number},
+): Promise<Session> {
   const ort = await runtime(o.backend);
-  const session = await ort.InferenceSession.create(model, {
-    executionProviders: [o.backend === "webgpu" ? "webgpu" : "wasm"],
+  const gpu = o.backend === "webgpu";
+  const session = await ort.InferenceSession.create(gpu ? model : floatDepthwise(model), {
+    executionProviders: [gpu ? "webgpu" : "wasm"],
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
   });

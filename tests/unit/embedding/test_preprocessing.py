@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from lookalike.embedding.onnx import OnnxEmbedder
+from tests.golden import depthwise
 from tests.golden.resizing import FILE, LARGE, SMALL, cases, noise, squeezed
 
 SIDE = 224
@@ -46,3 +48,9 @@ class _OfSide:
 
     class _card:  # noqa: N801
         input_side = SIDE
+
+
+def test_the_golden_model_is_what_the_package_writes() -> None:
+    kept = json.loads(depthwise.FILE.read_text())
+
+    assert base64.b64decode(kept["model"]) == depthwise.model()
