@@ -45,6 +45,7 @@ def serve_command(
 
     Ctrl-C or SIGTERM ends it once requests under way are answered, a second one at once.
     """
+    from lookalike.settings.processors import share_processors
     from lookalike.settings.service_reading import read_service_settings
 
     settings = read_service_settings(
@@ -60,6 +61,7 @@ def serve_command(
         tls_key=tls_key,
         rate_per_minute=rate,
     )
+    share_processors(settings.workers)  # before NumPy is imported
     if not settings.collections:
         session.say("No collection is there yet: `lookalike index` makes one, and so does the page.")
     return _serve(settings, ready=_teller(session, opens=opens), log_level=_level(session))

@@ -20,9 +20,11 @@ def worker_command(session: Session, *, home: str | None, concurrency: int) -> N
     The service does that itself, unless `run_worker` is off. Several workers may run. Ctrl-C or SIGTERM ends it once
     the jobs in hand are done.
     """
+    from lookalike.settings.processors import share_processors
     from lookalike.settings.service_reading import read_service_settings
 
     settings = read_service_settings(collection=session.collection, home=home)
+    share_processors(1)
     try:
         from lookalike.service.app import wire
         from lookalike.service.housework import Housework

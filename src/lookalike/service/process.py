@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import os
@@ -17,6 +18,7 @@ import uvicorn
 from starlette.types import Message, Receive, Scope, Send
 
 from lookalike.core.errors import BadInput, Interrupted, LookalikeError
+from lookalike.service.accepting import Acceptor
 from lookalike.service.edge import Edge
 from lookalike.service.http_protocol import bounded_http
 from lookalike.settings.service import ServiceSettings
@@ -133,9 +135,23 @@ class _Server(uvicorn.Server):
         self.is_one_of_many = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._tell_started()
+        await super().startup([] if self.is_one_of_many else sockets)
+        if not self.started:
+            return
+        if self.is_one_of_many:
+            self.servers += [self._acceptor(listener) for listener in sockets or []]  # type: ignore[misc]
+        self._tell_started()
+
+    def _acceptor(self, listener: socket.socket) -> Acceptor:
+        """See there why not uvicorn's own way."""
+
+        def protocol() -> asyncio.Protocol:
+            return self.config.http_protocol_class(  # type: ignore[call-arg]
+                config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+
+        connections = self.server_state.connections
+        return Acceptor(listener, protocol, tls=self.config.ssl, is_open=lambda: len(connections))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if self.is_one_of_many and (sig == signal.SIGINT or self._stop_at is not None):

@@ -72,8 +72,13 @@ class Field:
 
 
 def processors() -> int:
-    """How many there are to run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many to compute with: those there are to run on, or as many as `OMP_NUM_THREADS` says where those are fewer.
+
+    That variable is the one by which numerical libraries are told so, where several processes share a machine.
+    """
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return min(there, max(1, int(said))) if said.isascii() and said.isdigit() else there
 
 
 def at_once(k: int) -> int:
