@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lookalike.catalog.base import KeptPicture
 from lookalike.core.filters import Filter
@@ -22,6 +22,7 @@ def hits_of(
     where: Filter,
     *,
     pairs: Pairs | None = None,
+    pictures: Mapping[int, KeptPicture] | None = None,
 ) -> list[Hit]:
     """The pictures found that are still there, ranked from 1.
 
@@ -31,11 +32,13 @@ def hits_of(
         parts: the collection.
         where: what a picture had to be; of its files one that passes is shown.
         pairs: random ones of the collection, for the confidence of hits; None where that is not known.
+        pictures: what the catalog knows of them, by key; None to ask it.
     """
-    pictures = parts.catalog.pictures([one.key for one in candidates])
+    if pictures is None:
+        pictures = parts.catalog.pictures([one.key for one in candidates])
     others = [key for one in candidates for key in one.others]
     ids = parts.catalog.ids(others) if others else {}
-    shown = [picture.image.id for picture in pictures.values()]
+    shown = [pictures[one.key].image.id for one in candidates if one.key in pictures]
     fitting = parts.catalog.matching_paths(where, shown) if where else {}
     confidences = pairs.confidences([one.similarity for one in candidates]) if pairs is not None else None
     hits: list[Hit] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from lookalike.catalog.base import MAIN
+from lookalike.catalog.base import MAIN, KeptPicture
 from lookalike.core.errors import BadQuery, LookalikeError
 from lookalike.core.filters import Filter
 from lookalike.core.records import Neighbours
@@ -72,11 +72,13 @@ class Looked(NamedTuple):
         facts: of the index.
         allowed: keys of the pictures that pass the filter; None where there is none.
         found: the candidates.
+        pictures: what the catalog knows of the best of them, by key; None where it was not asked yet.
     """
 
     facts: IndexFacts
     allowed: Keys | None
     found: Found
+    pictures: Mapping[int, KeptPicture] | None = None
 
     @property
     def total(self) -> int:
@@ -154,7 +156,9 @@ def _searched(
             with timings.stage("opinion"):
                 found, opinions = _looked_at_again(query, parts, wanted.opinion, found)
         with timings.stage("fetch"):
-            hits = hits_of(found.candidates[: wanted.k], opinions, parts, wanted.where, pairs=pairs)
+            hits = hits_of(
+                found.candidates[: wanted.k], opinions, parts, wanted.where, pairs=pairs, pictures=looked.pictures
+            )
         if whole and len(hits) == due:
             return Reply(
                 hits=tuple(hits),

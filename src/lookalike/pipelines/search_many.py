@@ -78,7 +78,9 @@ class _Together:
         found = view.search(vectors, min(depth, max(total, 1)), allowed=allowed, recall=wanted.recall)
         if not found.exact or found.error > 0:
             return []
-        return [Looked(facts, allowed, _of_row(found, n, depth)) for n in range(len(vectors))]
+        best = np.unique(found.keys[:, : wanted.k])
+        pictures = self._parts.catalog.pictures(best[best >= 0].tolist())
+        return [Looked(facts, allowed, _of_row(found, n, depth), pictures) for n in range(len(vectors))]
 
 
 def _of_row(found: Neighbours, n: int, k: int) -> Found:
