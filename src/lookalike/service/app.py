@@ -53,10 +53,10 @@ SEARCH_THREADS = 8
 MOST_ATTEMPTS = 10  # over about an hour: so long may an indexing run hold a collection
 
 _ROUTERS = (
+    search.router,  # first, for it is asked for most
     operations.router,
     session.router,
     collections.router,
-    search.router,
     images.router,
     contents.router,
     uploads.router,
