@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from lookalike.catalog.base import Catalog
 from lookalike.core.vectors import Vectors
-from lookalike.index.groups import THRESHOLD
 from lookalike.pipelines.view import View
 
 LEAST = 32
@@ -63,6 +62,8 @@ def pairs_among(vectors: Vectors) -> Pairs | None:
     """
     similarities = vectors @ vectors.T
     # similarities[i, j]: picture i against picture j; of those alike the first stays
+    from lookalike.index.groups import THRESHOLD  # which most searches find out once, or never
+
     repeated = (np.triu(similarities, 1) >= THRESHOLD).any(axis=0)
     kept = np.flatnonzero(~repeated)
     if len(kept) < LEAST:
