@@ -24,6 +24,7 @@ QUESTIONS = (
     "retrieval_quality",
     "altered_copies",
     "second_opinion",
+    "tiered",
     "crash_safety",
     "snapshot_damage",
     "hostile_images",
