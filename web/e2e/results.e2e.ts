@@ -76,7 +76,7 @@ describe("a hit", () => {
     const below = await focused();
     expect(ids.indexOf(below!)).toBeGreaterThan(1);
     await page.keyboard.press("ArrowUp");
-    expect(await focused()).toBe(ids[1]);
+    expect(ids.indexOf((await focused())!)).toBeLessThan(ids.indexOf(below!));
     await page.keyboard.press("End");
     expect(ids.indexOf((await focused())!)).toBeGreaterThan(ids.indexOf(below!));
     await page.keyboard.press("Home");

@@ -93,15 +93,15 @@ async function firstPage(asked: Question, signal: AbortSignal): Promise<void> {
   if (tier === "looking") await lookCloser(asked, signal);
 }
 
-/** The finer model can be asked about a picture, not about a mixture of several. */
+/** Looking again is for one picture from outside: of a mixture there is no picture to look at. */
 function tierOf(asked: Question, reply: Reply): Tier {
-  if (!tiered.value || !finer.value || isMixture(asked)) return "off";
+  if (!tiered.value || !finer.value || !isOnePicture(asked)) return "off";
   if (reply.sure === null) return "unknown";
   return reply.sure ? "first" : "looking";
 }
 
-function isMixture({source, more, less}: Question): boolean {
-  return source.kind === "none" || more.length + less.length > 0;
+function isOnePicture({source, more, less}: Question): boolean {
+  return (source.kind === "picture" || source.kind === "url") && more.length + less.length === 0;
 }
 
 async function lookCloser(asked: Question, signal: AbortSignal): Promise<void> {
