@@ -1,6 +1,6 @@
 /** A Chromium of its own, and pages in it that watch for what must not happen. */
 
-import {mkdir} from "node:fs/promises";
+import {mkdir, readFile} from "node:fs/promises";
 import {createRequire} from "node:module";
 import {join} from "node:path";
 
@@ -94,7 +94,6 @@ type Finding = {id: string; impact: string | null; nodes: {target: unknown; fail
 export async function seriousFindings(page: Page): Promise<string[]> {
   await page.waitForFunction(() => document.getAnimations().every((one) => one.playState !== "running" || one.effect?.getTiming().iterations === Infinity));
   // By the debugger, since the page's policy lets no other script in.
-  const {readFile} = await import("node:fs/promises");
   await page.evaluate(await readFile(AXE, "utf8"));
   const found = (await page.evaluate("axe.run({resultTypes: ['violations']})")) as {violations: Finding[]};
   return found.violations
