@@ -18,6 +18,7 @@ ENGINES: dict[str, Callable[[Path], Embedder]] = {
     "fake": lambda cache: FakeEmbedder(),
     "onnx-int8": lambda cache: OnnxEmbedder(default_model("int8", cache_dir=cache)),
     "onnx-fp32": lambda cache: OnnxEmbedder(default_model("fp32", cache_dir=cache)),
+    "onnx-fine": lambda cache: OnnxEmbedder(default_model("fine", cache_dir=cache)),
 }
 
 

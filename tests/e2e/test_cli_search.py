@@ -39,13 +39,14 @@ def test_json_is_the_reply_with_the_query(command: Command, album: Album) -> Non
     query = str(album.photos / "1.jpg")
     reply = json.loads(command("search", query, "-c", album.collection, "-k", "2", "--json").stdout)
     assert set(reply) == {
-        "query", "hits", "plan", "exact", "scanned", "total_matching", "timings_ms", "model", "index", "cached"
+        "query", "hits", "plan", "exact", "scanned", "total_matching", "timings_ms", "model", "index", "cached",
+        "sure",
     }  # fmt: skip
     assert reply["query"] == query
     assert [hit["rank"] for hit in reply["hits"]] == [1, 2]
     assert set(reply["hits"][0]) == {
         "id", "rank", "similarity", "path", "copies", "metadata", "width", "height", "format", "size_bytes",
-        "taken_at", "camera", "group", "opinion", "reason",
+        "taken_at", "camera", "group", "opinion", "reason", "provisional", "confidence",
     }  # fmt: skip
     assert reply["timings_ms"]["total"] > 0
 
