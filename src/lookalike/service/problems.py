@@ -175,6 +175,6 @@ def errors_of(found: object) -> list[dict[str, str]]:
     """Pydantic's errors as `where` and `detail`, without the input that was wrong."""
     listed = found if isinstance(found, list | tuple) else []
     return [
-        {"where": ".".join(map(str, one.get("loc", ()))) or "body", "detail": str(one.get("msg", ""))[:300]}
+        {"where": ".".join(map(str, one.get("loc", ())))[:200] or "body", "detail": str(one.get("msg", ""))[:300]}
         for one in listed[:20]
     ]

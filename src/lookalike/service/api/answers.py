@@ -21,7 +21,10 @@ def answer(value: Any, *, status: int = 200, headers: dict[str, str] | None = No
 
 
 def json_bytes(value: Any) -> bytes:
-    """As JSON. What is no UTF-8, such as half of a surrogate pair in a metadata field, is replaced."""
+    """As JSON. What is no UTF-8, such as half of a surrogate pair in a metadata field, is replaced.
+
+    Numbers come as they are, however long.
+    """
     try:
         return orjson.dumps(value, option=_OPTIONS)
     except orjson.JSONEncodeError:
@@ -29,14 +32,16 @@ def json_bytes(value: Any) -> bytes:
 
 
 def _clean(value: Any) -> Any:
-    """The same with texts that UTF-8 can hold and numbers that JSON can hold."""
+    """The same with texts that UTF-8 can hold, and with numbers of more than 64 bits written out."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
         return {_clean(name): _clean(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(one) for one in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return orjson.Fragment(str(value))
+    return value
 
 
 def page(data: list[Any], *, next_cursor: str | None) -> dict[str, Any]:

@@ -1,62 +1,29 @@
-"""Reading what comes in: JSON and forms, checked and bounded."""
+"""Reading JSON and vectors that come in, checked and bounded."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from lookalike.core.errors import BadVectors, DimensionMismatch, WrongModel
 from lookalike.core.vectors import Vectors
+from lookalike.service.edge.json_depth import DEEPEST, is_too_deep
 from lookalike.service.problems import InvalidBody, Malformed, UnsupportedMediaType, errors_of
 
 B = TypeVar("B", bound=BaseModel)
 
-MOST_FILES = 100
-MOST_FIELDS = 20
-MOST_FIELD_BYTES = 1_000_000
+MOST_VALUES = 50_000
+"""In one JSON document, so that reading it takes little more memory than it has bytes; a vector has 16,384 at most."""
+
+MOST_ERRORS = 1_000
 LENGTH_TOLERANCE = 0.01
 """How far from 1 the length of a client's vector may be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A file of a form.
-
-    Attributes:
-        name: as the client said it; for people.
-        data: its bytes.
-    """
-
-    name: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A form that was read.
-
-    Attributes:
-        pictures: its parts named `image`.
-        fields: its other parts.
-        digest: SHA-256 of what was said, to tell a repeated request from another.
-    """
-
-    pictures: tuple[Picture, ...]
-    fields: dict[str, str]
-    digest: str
 
 
 def media_type(request: Request) -> str:
@@ -82,11 +49,44 @@ async def read_only_json(request: Request, kind: type[B]) -> B:
     return parse(await request.body(), kind)
 
 
-def parse(data: bytes | str, kind: type[B]) -> B:
+def parse_text(text: str, kind: type[B]) -> B:
+    """Read JSON from a field of a form, a parameter or a message: what the edge has not looked at.
+
+    Raises:
+        Malformed, InvalidBody: as `read_json`; also when it is nested too deeply.
+    """
+    data = text.encode("utf-8", "surrogatepass")
+    if is_too_deep(data):
+        raise Malformed(f"expected JSON of at most {DEEPEST} levels, got more")
+    return parse(data, kind)
+
+
+def parse_field(text: str, kind: type[B], *, where: str) -> B:
+    """The same, of a field or parameter that is named where it does not fit.
+
+    Raises:
+        InvalidBody: when it is no JSON, or does not fit.
+    """
+    try:
+        return parse_text(text, kind)
+    except Malformed as error:
+        raise InvalidBody([{"where": where, "detail": str(error)}]) from None
+    except InvalidBody as error:
+        places = [
+            {**one, "where": where if one["where"] == "body" else f"{where}.{one['where']}"} for one in error.errors
+        ]
+        raise InvalidBody(places) from None
+
+
+def parse(data: bytes, kind: type[B]) -> B:
     """Read JSON as one of the bodies. Raises as `read_json`."""
+    if data.count(b",") > MOST_VALUES:  # those in texts count, too; no text that is taken has so many
+        raise Malformed(f"expected JSON of at most {MOST_VALUES} values, got more")
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
+        if error.error_count() > MOST_ERRORS:  # to list them all takes long
+            raise InvalidBody([{"where": "body", "detail": f"{error.error_count()} places do not fit"}]) from None
         if any(one["type"] == "json_invalid" for one in error.errors(include_url=False, include_input=False)):
             raise Malformed("expected JSON in UTF-8, got something else") from None
         raise InvalidBody(errors_of(error.errors(include_url=False, include_input=False))) from None
@@ -94,91 +94,13 @@ def parse(data: bytes | str, kind: type[B]) -> B:
         raise Malformed("expected JSON in UTF-8, got something else") from None
 
 
-def parse_object(text: str, *, where: str) -> dict[str, Any]:
-    """Read a JSON object from a field or a parameter.
-
-    Raises:
-        InvalidBody: when it is none.
-    """
-    try:
-        value = json.loads(text, parse_constant=_refused)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise InvalidBody([{"where": where, "detail": "expected a JSON object"}])
-    return value
-
-
-def _refused(text: str) -> float:
-    raise ValueError(text)
-
-
-@asynccontextmanager
-async def _parsed(request: Request) -> AsyncIterator[FormData]:
-    if media_type(request) != "multipart/form-data":
-        raise UnsupportedMediaType(f"expected multipart/form-data, got {media_type(request)[:80] or 'nothing'!r}")
-    parser = MultiPartParser(
-        request.headers,
-        request.stream(),
-        max_files=MOST_FILES,
-        max_fields=MOST_FIELDS,
-        max_part_size=MOST_FIELD_BYTES,
-    )
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise Malformed(f"the form cannot be read: {error.message}") from None
-    except (HTTPException, ValueError, KeyError, UnicodeError) as error:
-        raise Malformed(f"the form cannot be read: {type(error).__name__}") from None
-    try:
-        yield form
-    finally:
-        await form.close()
-
-
-async def read_form(request: Request, *, fields: frozenset[str], max_image_bytes: int) -> Form:
-    """Read a form of pictures and a few fields.
-
-    Args:
-        request: whose body it is.
-        fields: that there may be beside `image`.
-        max_image_bytes: of one picture.
-    Raises:
-        UnsupportedMediaType, Malformed, InvalidBody: when it is none, or does not fit.
-    """
-    digest = hashlib.sha256()
-    pictures: list[Picture] = []
-    texts: dict[str, str] = {}
-    async with _parsed(request) as form:
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                if name != "image":
-                    raise InvalidBody([{"where": name[:80], "detail": "expected files to be named `image`"}])
-                if (value.size or 0) > max_image_bytes:
-                    raise InvalidBody([{"where": "image", "detail": f"expected at most {max_image_bytes} bytes"}])
-                pictures.append(Picture((value.filename or "")[:255], await value.read()))
-                _digest(digest, name, pictures[-1].name, pictures[-1].data)
-            else:
-                if name not in fields or name in texts:
-                    raise InvalidBody(
-                        [{"where": name[:80], "detail": f"expected each of {sorted(fields)} once at most"}]
-                    )
-                texts[name] = value
-                _digest(digest, name, value)
-    return Form(tuple(pictures), texts, digest.hexdigest())
-
-
-def _digest(digest: Any, *parts: str | bytes) -> None:
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "little") + data)
-
-
-def read_vector(value: list[float] | str, *, model: str | None, expected_model: str, dimension: int) -> Vectors:
+def read_vector(
+    value: list[float] | str | Vectors, *, model: str | None, expected_model: str, dimension: int
+) -> Vectors:
     """A client's vector, checked.
 
     Args:
-        value: D numbers, or base64 of D little-endian float32.
+        value: D numbers, as a list or an array, or base64 of D little-endian float32.
         model: id of the model that the client says made it.
         expected_model: id of the collection's.
         dimension: D.

@@ -15,8 +15,8 @@ from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer
-from lookalike.service.api.bodies import Picture, read_form
 from lookalike.service.api.describing import FILES, form_body
+from lookalike.service.api.forms import Form, Picture, form_of
 from lookalike.service.api.models import visible
 from lookalike.service.context import Service, deadline_of, service_of
 from lookalike.service.problems import InvalidBody
@@ -40,20 +40,36 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 async def embed(request: Request, principal: Reader) -> Response:
     """Of length 1, by one of the models of `GET /v1/models`. Each picture by itself."""
     service = service_of(request)
-    form = await read_form(request, fields=frozenset({"model"}), max_image_bytes=service.settings.upload_max_bytes)
-    if not form.pictures:
-        raise InvalidBody([{"where": "image", "detail": "expected at least one picture"}])
-    embedder = await service.threads.run(lambda: _embedder(form.fields.get("model"), principal, service))
-    deadline = deadline_of(request)
-    tasks = [_vector(one, embedder, service, deadline) for one in form.pictures]
-    results = await asyncio.gather(*tasks)
+    most = service.settings.upload_max_bytes
+    async with form_of(request, fields=frozenset({"model"}), max_image_bytes=most) as form:
+        if not form.pictures:
+            raise InvalidBody([{"where": "image", "detail": "expected at least one picture"}])
+        embedder = await service.threads.run(lambda: _embedder(form.fields.get("model"), principal, service))
+        results = await _vectors(form, embedder, service, deadline_of(request))
     service.metrics.embedded("server")
     return answer({"model": embedder.card.id, "dimension": embedder.card.dimension, "data": results})
 
 
+async def _vectors(form: Form, embedder: Embedder, service: Service, deadline: float | None) -> list[dict[str, Any]]:
+    """Of all pictures; no more of them wait at a time than may, so that one request alone is not turned away."""
+    settings = service.settings
+    places = asyncio.Semaphore(min(settings.embed_threads * settings.batch_size, settings.embed_waiting))
+
+    async def one(picture: Picture) -> dict[str, Any]:
+        async with places:
+            return await _vector(picture, embedder, service, deadline)
+
+    tasks = [asyncio.create_task(one(picture)) for picture in form.pictures]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:  # where one failed, nobody waits for the others
+            task.cancel()
+
+
 async def _vector(picture: Picture, embedder: Embedder, service: Service, deadline: float | None) -> dict[str, Any]:
     try:
-        embedded = await service.embedding.embed(picture.data, embedder, deadline=deadline)
+        embedded = await service.embedding.embed(await picture.data(), embedder, deadline=deadline)
     except BadInput as error:
         return {"name": picture.name, "code": error.code, "detail": str(error)}
     return {

@@ -16,12 +16,14 @@ from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer, cursor_of, page, read_cursor
-from lookalike.service.api.bodies import Form, Picture, media_type, parse_object, read_form, read_json
+from lookalike.service.api.bodies import media_type, parse_field, read_json
 from lookalike.service.api.describing import FILE, FILES, form_body, json_body
+from lookalike.service.api.forms import Form, Picture, form_of
 from lookalike.service.api.hits import picture_json
 from lookalike.service.api.idempotency import once
 from lookalike.service.api.queued import queue_picture
-from lookalike.service.api.schemas import DeleteBody, MetadataBody
+from lookalike.service.api.schemas import DeleteBody, FilterField, MetadataBody, MetadataField, checked_metadata
+from lookalike.service.api.spool import Spool
 from lookalike.service.context import Service, collection_of, deadline_of, service_of
 from lookalike.service.problems import InvalidBody, TooLarge, UnsupportedMediaType
 
@@ -47,7 +49,7 @@ async def list_images(
 ) -> Response:
     """In the order in which they came."""
     service = service_of(request)
-    where = parse_object(filter_, where="query.filter") if filter_ is not None else None
+    where = parse_field(filter_, FilterField, where="query.filter").root if filter_ is not None else None
     after = _number(read_cursor(cursor))
     held = await collection_of(service, collection, deadline=deadline_of(request))
     found = await service.threads.run(
@@ -76,19 +78,20 @@ async def add_images(
 ) -> Response:
     """Each by itself: one that is refused does not hold the others up."""
     service = service_of(request)
-    form = await read_form(request, fields=frozenset({"metadata"}), max_image_bytes=service.settings.upload_max_bytes)
-    if not form.pictures:
-        raise InvalidBody([{"where": "image", "detail": "expected at least one picture"}])
-    metadata = parse_object(form.fields["metadata"], where="metadata") if "metadata" in form.fields else {}
-    held = await collection_of(service, collection, deadline=deadline_of(request))
+    most = service.settings.upload_max_bytes
+    async with form_of(request, fields=frozenset({"metadata"}), max_image_bytes=most) as form:
+        if not form.pictures:
+            raise InvalidBody([{"where": "image", "detail": "expected at least one picture"}])
+        metadata = parse_field(form.fields.get("metadata", "{}"), MetadataField, where="metadata").root
+        held = await collection_of(service, collection, deadline=deadline_of(request))
 
-    async def act() -> Response:
-        if mode == "queued":
-            return await _queued(form, metadata, collection, principal, service)
-        results = [await service.threads.run(partial(_added, one, metadata, held)) for one in form.pictures]
-        return answer({"data": results})
+        async def act() -> Response:
+            if mode == "queued":
+                return await _queued(form, metadata, collection, principal, service)
+            results = [await service.threads.run(partial(_added, one, metadata, held)) for one in form.pictures]
+            return answer({"data": results})
 
-    return await once(request, principal, service, digest=form.digest, act=act)
+        return await once(request, principal, service, digest=form.digest, act=act)
 
 
 @router.post(
@@ -136,11 +139,10 @@ async def put_image(request: Request, collection: str, image_id: ImageId, princi
     service = service_of(request)
     if not media_type(request).startswith("image/"):
         raise UnsupportedMediaType(f"expected image/*, got {media_type(request)[:80] or 'nothing'!r}")
-    data = await _bounded(request, service.settings.upload_max_bytes)
-    if hashlib.sha256(data).hexdigest() != image_id:
-        raise UploadRefused("the SHA-256 of the bytes is not the id in the path", code="hash_mismatch")
-    held = await collection_of(service, collection, deadline=deadline_of(request))
-    result = await service.threads.run(partial(_added, Picture(image_id, data), {}, held))
+    with Spool() as spool:
+        picture = await _received(request, image_id, spool, max_bytes=service.settings.upload_max_bytes)
+        held = await collection_of(service, collection, deadline=deadline_of(request))
+        result = await service.threads.run(partial(_added, picture, {}, held))
     if result["status"] == "refused":
         raise UploadRefused(result["detail"], code=result["code"])
     stored = await service.threads.run(lambda: held.get(image_id))
@@ -161,7 +163,7 @@ async def patch_image(request: Request, collection: str, image_id: ImageId, prin
     service = service_of(request)
     body, _ = await read_json(request, MetadataBody)
     held = await collection_of(service, collection, deadline=deadline_of(request))
-    await service.threads.run(lambda: held.relabel(image_id, body.metadata))
+    await service.threads.run(lambda: _relabelled(image_id, body.metadata, held))
     stored = await service.threads.run(lambda: held.get(image_id))
     return answer(picture_json(stored, collection=collection, principal=principal))
 
@@ -185,13 +187,14 @@ async def delete_image(request: Request, collection: str, image_id: ImageId) -> 
 
 
 def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, Any]:
-    image_id = hashlib.sha256(picture.data).hexdigest()
-    was_there = image_id in held
+    was_there = picture.sha256 in held
     try:
-        held.add(picture.data, metadata=metadata)
+        if was_there:
+            _check_laid_over(picture.sha256, metadata, held)
+        held.add(picture.read(), metadata=metadata)
     except BadInput as error:
         return {"name": picture.name, "status": "refused", "code": error.code, "detail": str(error)}
-    return {"name": picture.name, "status": "unchanged" if was_there else "added", "id": image_id}
+    return {"name": picture.name, "status": "unchanged" if was_there else "added", "id": picture.sha256}
 
 
 async def _queued(form: Form, metadata: Metadata, collection: str, principal: Principal, service: Service) -> Response:
@@ -208,13 +211,33 @@ def _removed(ids: list[str], held: Collection) -> list[dict[str, Any]]:
     return [{"name": one, "id": one, "status": "removed" if one in there else "not_found"} for one in ids]
 
 
-async def _bounded(request: Request, max_bytes: int) -> bytes:
-    data = bytearray()
+def _relabelled(image_id: str, metadata: Metadata, held: Collection) -> None:
+    _check_laid_over(image_id, metadata, held)
+    held.relabel(image_id, metadata)
+
+
+def _check_laid_over(image_id: str, metadata: Metadata, held: Collection) -> None:
+    """However often fields are laid over, they do not grow beyond what may be said at once; deleting always helps."""
+    fields = {name: value for name, value in metadata.items() if value is not None}
+    if not fields:
+        return
+    try:
+        checked_metadata({**held.get(image_id).image.metadata, **fields})
+    except ValueError as error:
+        raise InvalidBody([{"where": "metadata", "detail": f"with the fields that are there: {error}"}]) from None
+
+
+async def _received(request: Request, image_id: str, spool: Spool, *, max_bytes: int) -> Picture:
+    digest = hashlib.sha256()
     async for chunk in request.stream():
-        data += chunk
-        if len(data) > max_bytes:
+        digest.update(chunk)
+        await spool.write(chunk)
+        if spool.size_bytes > max_bytes:
             raise TooLarge(f"expected at most {max_bytes} bytes")
-    return bytes(data)
+    await spool.flush()
+    if digest.hexdigest() != image_id:
+        raise UploadRefused("the SHA-256 of the bytes is not the id in the path", code="hash_mismatch")
+    return Picture(image_id, image_id, spool.size_bytes, spool, 0)
 
 
 def _number(text: str) -> int:

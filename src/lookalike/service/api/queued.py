@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from lookalike.core.errors import BadInput
 from lookalike.core.records import Metadata
 from lookalike.ledger.base import Upload, UploadState
-from lookalike.service.api.bodies import Picture
+from lookalike.service.api.forms import Picture
 from lookalike.service.context import Service
 from lookalike.worker.completing import complete
 
@@ -26,7 +25,7 @@ def queue_picture(
     upload = _upload(picture, collection=collection, owner=owner)
     uploads = service.collections.uploads(collection)
     try:
-        uploads.stage(upload.id, picture.data)
+        uploads.stage(upload.id, picture.read())
         service.ledger.add_upload(upload)
         done = complete(
             upload.id,
@@ -53,9 +52,9 @@ def _upload(picture: Picture, *, collection: str, owner: str) -> Upload:
         collection=collection,
         owner=owner,
         state=UploadState.WAITING,
-        size_bytes=len(picture.data),
+        size_bytes=picture.size_bytes,
         content_type="image/*",
-        sha256=hashlib.sha256(picture.data).hexdigest(),
+        sha256=picture.sha256,
         name=picture.name,
         created_at=now,
         expires_at=now + 3600,

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256, lower-case hexadecimal")]
 Share = Annotated[float, Field(ge=0, le=1)]
-Metadata = Annotated[dict[str, Any], Field(max_length=200, description="The user's own fields; null deletes one")]
+MOST_METADATA_BYTES = 64_000
+"""Of one picture, as JSON: a reply may hold those of a thousand."""
+
+LONGEST_FIELD_NAME = 200
+
+
+def checked_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """A user's fields, as they are.
+
+    Raises:
+        ValueError: when there are too many or too long ones, or a number is not finite.
+    """
+    if any(not 0 < len(name) <= LONGEST_FIELD_NAME for name in metadata):
+        raise ValueError(f"expected names of 1 to {LONGEST_FIELD_NAME} characters")
+    try:
+        size_bytes = len(json.dumps(metadata, allow_nan=False, ensure_ascii=False))
+    except ValueError:
+        raise ValueError("expected finite numbers") from None
+    if size_bytes > MOST_METADATA_BYTES:
+        raise ValueError(f"expected at most {MOST_METADATA_BYTES} characters of JSON, got {size_bytes}")
+    return metadata
+
+
+Metadata = Annotated[
+    dict[str, Any],
+    Field(max_length=200, description="The user's own fields; null deletes one"),
+    AfterValidator(checked_metadata),
+]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -53,6 +81,14 @@ class MetadataBody(Body):
     """Fields to lay over those that a picture has."""
 
     metadata: Metadata
+
+
+class MetadataField(RootModel[Metadata]):
+    """Metadata as a field of a form."""
+
+
+class FilterField(RootModel[dict[str, Any]]):
+    """A filter as a parameter."""
 
 
 class UploadBody(Body):

@@ -19,8 +19,9 @@ from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer
-from lookalike.service.api.bodies import media_type, parse, read_form, read_only_json, read_vector
+from lookalike.service.api.bodies import media_type, parse_text, read_only_json, read_vector
 from lookalike.service.api.describing import FILE, form_body
+from lookalike.service.api.forms import form_of
 from lookalike.service.api.hits import hit_json, index_json
 from lookalike.service.api.schemas import SearchBody
 from lookalike.service.context import Service, collection_of, deadline_of, service_of
@@ -81,10 +82,11 @@ def _count_tier(asked: SearchBody, reply: Reply, service: Service) -> None:
 async def _asked(request: Request, service: Service) -> tuple[SearchBody, bytes | None]:
     if media_type(request) != "multipart/form-data":
         return await read_only_json(request, SearchBody), None
-    form = await read_form(request, fields=frozenset({"query"}), max_image_bytes=service.settings.upload_max_bytes)
-    if len(form.pictures) != 1:
-        raise InvalidBody([{"where": "image", "detail": f"expected one picture, got {len(form.pictures)}"}])
-    return parse(form.fields.get("query") or "{}", SearchBody), form.pictures[0].data
+    most = service.settings.upload_max_bytes
+    async with form_of(request, fields=frozenset({"query"}), max_image_bytes=most) as form:
+        if len(form.pictures) != 1:
+            raise InvalidBody([{"where": "image", "detail": f"expected one picture, got {len(form.pictures)}"}])
+        return parse_text(form.fields.get("query") or "{}", SearchBody), await form.pictures[0].data()
 
 
 def _check_one_start(asked: SearchBody, image: bytes | None) -> None:

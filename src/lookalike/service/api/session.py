@@ -12,7 +12,7 @@ from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer, time_text
-from lookalike.service.api.bodies import MOST_FILES
+from lookalike.service.api.forms import MOST_FILES
 from lookalike.service.context import service_of
 
 router = APIRouter()

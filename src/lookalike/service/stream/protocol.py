@@ -18,7 +18,7 @@ from lookalike.core.vectors import Vectors
 from lookalike.models.card import ModelCard
 from lookalike.queue.base import Event
 from lookalike.service.api.answers import json_bytes
-from lookalike.service.api.bodies import parse, read_vector
+from lookalike.service.api.bodies import parse_text, read_vector
 from lookalike.service.api.schemas import Body, Sha256, Share
 from lookalike.service.problems import Malformed, told
 
@@ -88,7 +88,7 @@ def read_configure(text: str) -> Configured:
         InvalidBody: when it is no `configure`, or does not fit.
         BadFilter: when its filter cannot be understood.
     """
-    said = parse(text, _Configure)
+    said = parse_text(text, _Configure)
     return Configured(
         k=said.k,
         where=read_filter(said.filter),
@@ -124,8 +124,9 @@ def vector_of(payload: bytes, *, model: str | None, expected: ModelCard) -> Vect
     """
     if len(payload) % 4:
         raise BadVectors(f"expected a whole number of float32, got {len(payload)} bytes")
-    numbers = np.frombuffer(payload, "<f4").tolist()
-    return read_vector(numbers, model=model, expected_model=expected.id, dimension=expected.dimension)
+    return read_vector(
+        np.frombuffer(payload, "<f4"), model=model, expected_model=expected.id, dimension=expected.dimension
+    )
 
 
 def ready_message(collection: str, card: ModelCard) -> str:

@@ -1,0 +1,84 @@
+"""Bytes that come in: a few are kept in memory, many in a file without a name, which is gone when it is closed."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from threading import Lock
+
+from starlette.concurrency import run_in_threadpool
+
+from lookalike.objects.durable import translating
+
+IN_MEMORY_BYTES = 1_000_000
+"""Of one request: most pictures that are searched for are smaller."""
+
+
+class Spool:
+    """Written by one request, then read from any thread, until it is closed. A context manager that closes it.
+
+    Attributes:
+        size_bytes: that came.
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed in `close`
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._kept_bytes = 0
+        self._one_at_a_time = Lock()
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes came."""
+        return self._kept_bytes + self._pending_bytes
+
+    async def write(self, data: bytes) -> None:
+        """Take a piece.
+
+        Raises:
+            StorageFailed, ReadOnly: when it cannot be kept.
+        """
+        self._pending.append(data)
+        self._pending_bytes += len(data)
+        if self._pending_bytes >= IN_MEMORY_BYTES:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Make all that came readable. Raises as `write`."""
+        if self.size_bytes <= IN_MEMORY_BYTES:
+            self._keep()
+        else:
+            await run_in_threadpool(self._keep)
+
+    def read(self, start: int, size_bytes: int) -> bytes:
+        """A part of what was flushed. Takes a moment where it is on disk.
+
+        Raises:
+            StorageFailed, ReadOnly: when it cannot be read.
+        """
+        with self._one_at_a_time, translating(_place()):
+            self._file.seek(start)
+            return self._file.read(size_bytes)
+
+    def close(self) -> None:
+        """Let go of everything. Idempotent."""
+        with self._one_at_a_time:
+            self._file.close()
+
+    def _keep(self) -> None:
+        data, self._pending, self._pending_bytes = b"".join(self._pending), [], 0
+        with self._one_at_a_time, translating(_place()):
+            self._file.seek(self._kept_bytes)
+            self._file.write(data)
+            self._kept_bytes += len(data)
+
+
+def _place() -> Path:
+    return Path(tempfile.gettempdir())
