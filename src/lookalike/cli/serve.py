@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--tls-certificate", metavar="PATH", help="Answer https with this certificate (PEM).")
 @click.option("--tls-key", metavar="PATH", help="Its key (PEM).")
 @click.option("--rate", type=click.IntRange(min=0), metavar="N", help="Requests a minute that one caller may make.")
+@click.option("--finer", metavar="NAME", help="The further model that looks again where an answer is not sure.")
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 def serve_command(
     session: Session,
@@ -39,6 +40,7 @@ def serve_command(
     tls_certificate: str | None,
     tls_key: str | None,
     rate: int | None,
+    finer: str | None,
     opens: bool,
 ) -> int:
     """Serve collections, with a page to search on.
@@ -60,6 +62,7 @@ def serve_command(
         tls_certificate=tls_certificate,
         tls_key=tls_key,
         rate_per_minute=rate,
+        finer=finer,
     )
     share_processors(settings.workers)  # before NumPy is imported
     if not settings.collections:

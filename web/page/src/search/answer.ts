@@ -108,7 +108,7 @@ async function lookCloser(asked: Question, signal: AbortSignal): Promise<void> {
   const first = answer.value!;
   const begun = performance.now();
   try {
-    const {reply} = await askOnce(asked, {...means(signal), offset: 0, weigh: mixtureOf()});
+    const {reply} = await askOnce(asked, {...means(signal), offset: 0, opinion: finer.value!});
     if (signal.aborted) return;
     const finerMs = performance.now() - begun;
     show({...first, hits: reply.hits, reply, tier: "finer", finerMs, hasMore: reply.has_more});
@@ -124,8 +124,8 @@ export async function showMore(): Promise<void> {
   if (!current?.hasMore || lengthening.value || searching.value || !control) return;
   lengthening.value = true;
   try {
-    const weigh = current.tier === "finer" ? {weigh: mixtureOf()} : {};
-    const {reply} = await askOnce(current.question, {...means(control.signal), offset: current.hits.length, ...weigh});
+    const opinion = current.tier === "finer" ? {opinion: finer.value!} : {};
+    const {reply} = await askOnce(current.question, {...means(control.signal), offset: current.hits.length, ...opinion});
     if (control.signal.aborted) return;
     const shown = new Set(current.hits.map((hit) => hit.id));
     const added = reply.hits.filter((hit) => !shown.has(hit.id));
@@ -148,8 +148,4 @@ function show(shown: Answer): void {
 
 function means(signal: AbortSignal) {
   return {collection: collection.value!, model: model.value ?? "", where: where.value, signal};
-}
-
-function mixtureOf(): string {
-  return `main + ${finer.value}`;
 }

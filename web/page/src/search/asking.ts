@@ -33,14 +33,14 @@ type Means = {collection: CollectionClient; model: string; where: Where; signal:
  *   PictureLost: when the address names a picture that this browser does not have.
  *   Problem: what the service refuses.
  */
-export async function askOnce(question: Question, o: Means & {offset: number; weigh?: string}): Promise<Answered> {
-  const {query, ...how} = await queryOf(question, o.weigh ? {...o, where: "server"} : o);
+export async function askOnce(question: Question, o: Means & {offset: number; opinion?: string}): Promise<Answered> {
+  const {query, ...how} = await queryOf(question, o.opinion ? {...o, where: "server"} : o);
   const begun = performance.now();
   const reply = await o.collection.search(query, {
     ...optionsOf(question),
     offset: o.offset,
     signal: o.signal,
-    ...(o.weigh ? {weigh: o.weigh} : {}),
+    ...(o.opinion ? {opinion: o.opinion} : {}),
     ...(how.vector ? {} : cropOf(question)),
   });
   const tookMs = performance.now() - begun;
