@@ -5,6 +5,9 @@ import type {LocalBackend} from "./protocol";
 import type {Backend, Crop, Embedded} from "./types";
 import {WorkerEnd} from "./worker-end";
 
+/** A backend that is not ready by then is passed over. */
+const MOST_OPENING_MS = 30_000;
+
 export interface OpenOptions {
   client: Lookalike;
   modelId: string;
@@ -40,7 +43,8 @@ export class BrowserEmbedder {
     for (const backend of file ? candidates : []) {
       const worker = new WorkerEnd();
       try {
-        await worker.open({backend, model: file!.content, side: card.input_side});
+        const model = {backend, model: file!.content, side: card.input_side};
+        await worker.open(model, AbortSignal.timeout(MOST_OPENING_MS));
       } catch (error) {
         worker.close();
         passedOver.push(`${NAMES[backend]}: ${error instanceof Error ? error.message : String(error)}`);

@@ -20,8 +20,11 @@ export class WorkerEnd {
     this.#worker.onerror = (event) => this.#failAll(new Error(`the embedding worker failed: ${event.message || "it could not be loaded"}`));
   }
 
-  async open(o: {backend: LocalBackend; model: Uint8Array<ArrayBuffer>; side: number}): Promise<void> {
-    await this.#ask({type: "open", ...o});
+  async open(
+    o: {backend: LocalBackend; model: Uint8Array<ArrayBuffer>; side: number},
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#ask({type: "open", ...o}, signal);
   }
 
   async embed(picture: Blob | ImageBitmap, o: {crop?: Crop; signal?: AbortSignal}): Promise<Embedded> {
