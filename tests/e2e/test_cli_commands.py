@@ -131,7 +131,7 @@ def test_completion_prints_a_script(command: Command, shell: str) -> None:
 
 def test_a_shell_gets_its_words(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_LOOKALIKE_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", "lookalike se")
+    monkeypatch.setenv("COMP_WORDS", "lookalike sea")
     monkeypatch.setenv("COMP_CWORD", "1")
     assert command().text == "plain,search\n"
 
