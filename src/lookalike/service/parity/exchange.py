@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -92,10 +93,9 @@ def serving(exchange: Exchange) -> Iterator[str]:
         offered = exchange
 
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server = _Server(("127.0.0.1", 0), Handler)
     except OSError as error:
         raise ServiceDown(f"no port of this machine can be listened on: {error.strerror or error}") from error
-    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, name="parity", daemon=True)
     thread.start()
     try:
@@ -104,6 +104,15 @@ def serving(exchange: Exchange) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that is ended in the middle of a connection is no error; anything else is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
+import struct
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -89,3 +91,16 @@ def test_a_page_that_fails_says_why(exchange: Exchange, origin: str) -> None:
 
     assert exchange.finished.is_set()
     assert exchange.failure == "no WebAssembly"
+
+
+def test_a_browser_that_is_ended_in_the_middle_makes_no_noise(
+    exchange: Exchange, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving(exchange) as url:
+        port = int(url.split(":")[2].split("/")[0])
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"GET /parity.html HTTP/1.1\r\n")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing resets it
+        assert got(url)[0] == 200
+
+    assert capfd.readouterr().err == ""
