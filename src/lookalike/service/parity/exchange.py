@@ -96,7 +96,7 @@ def serving(exchange: Exchange) -> Iterator[str]:
         server = _Server(("127.0.0.1", 0), Handler)
     except OSError as error:
         raise ServiceDown(f"no port of this machine can be listened on: {error.strerror or error}") from error
-    thread = threading.Thread(target=server.serve_forever, name="parity", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="parity", daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}/parity.html?token={exchange.token}"
