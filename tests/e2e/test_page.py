@@ -38,14 +38,25 @@ def url(place: Path) -> Iterator[str]:
             pytest.skip(why)
     if not (shutil.which("chromium") and shutil.which("npm")):
         pytest.skip("needs Chromium and npm")
-    command = [sys.executable, "-m", "lookalike", "serve", "-c", place / "demo.lookalike", "--home", place / "home"]
+    command = [
+        sys.executable,
+        "-m",
+        "lookalike",
+        "serve",
+        "-q",
+        "-c",
+        place / "demo.lookalike",
+        "--home",
+        place / "home",
+    ]
     process = subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
-        yield next(word for line in process.stdout for word in line.split() if word.startswith("http://"))
+        yield process.stdout.readline().strip()
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
+        process.stdout.close()
 
 
 @pytest.mark.timeout(1_200)
