@@ -33,6 +33,7 @@ QUESTIONS = (
     "changing_index",
     "ten_million",
     "gpu_search",
+    "browser_embedding",
     "service_load",
 )
 

@@ -1,5 +1,7 @@
-import {existsSync} from "node:fs";
+import {existsSync, readdirSync, readFileSync, writeFileSync} from "node:fs";
+import {join} from "node:path";
 import {fileURLToPath} from "node:url";
+import {gzipSync} from "node:zlib";
 
 import preact from "@preact/preset-vite";
 import {defineConfig} from "vitest/config";
@@ -10,14 +12,29 @@ const service = process.env["LOOKALIKE_SERVICE"] ?? "http://127.0.0.1:8080";
 // The search page, and the page on which `lookalike parity` has a browser embed pictures.
 const pages = {index: here("page/index.html"), parity: here("page/parity.html")};
 
+const built = here("../src/lookalike/service/page");
+
+/** Puts a gzipped file beside each that is worth it, so that the service need not pack it at each request. */
+const packed = {
+  name: "packed",
+  apply: "build" as const,
+  closeBundle(): void {
+    const assets = join(built, "assets");
+    for (const name of readdirSync(assets).filter((one) => /\.(js|mjs|css|wasm)$/.test(one))) {
+      const content = readFileSync(join(assets, name));
+      if (content.length > 1024) writeFileSync(join(assets, `${name}.gz`), gzipSync(content, {level: 9}));
+    }
+  },
+};
+
 export default defineConfig({
   root: here("page"),
   base: "/",
-  plugins: [preact()],
+  plugins: [preact(), packed],
   resolve: {conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"]},
   worker: {format: "es"},
   build: {
-    outDir: here("../src/lookalike/service/page"),
+    outDir: built,
     emptyOutDir: true,
     target: "es2023",
     // What is inlined as data: would need a wider Content-Security-Policy.

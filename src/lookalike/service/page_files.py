@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import mimetypes
 from pathlib import Path
 
 from fastapi import FastAPI, Request
+from starlette.datastructures import Headers
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 BUILT = Path(__file__).with_name("page")
 """Where `make web` puts it."""
@@ -20,13 +23,28 @@ _NOT_BUILT = """<!doctype html>
 """
 
 
-class Immutable(StaticFiles):
-    """Files whose names hold their hashes."""
+class Packed(StaticFiles):
+    """Files of which the build has put a gzipped one beside: whoever takes that gets it.
 
-    def file_response(self, *arguments: object, **named: object) -> Response:
-        """As ever, and to be kept for ever."""
-        response = super().file_response(*arguments, **named)  # type: ignore[arg-type]
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    Args:
+        directory: of the files.
+        cache_control: said with each.
+    """
+
+    def __init__(self, *, directory: Path, cache_control: str) -> None:
+        super().__init__(directory=directory)
+        self._cache_control = cache_control
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """A file, or 404."""
+        accepted = Headers(scope=scope).get("accept-encoding", "")
+        packed = "gzip" in accepted and not path.endswith(".gz") and self.lookup_path(f"{path}.gz")[1] is not None
+        response = await super().get_response(f"{path}.gz" if packed else path, scope)
+        response.headers["Cache-Control"] = self._cache_control
+        response.headers["Vary"] = "Accept-Encoding"
+        if packed and response.status_code == 200:
+            response.headers["Content-Encoding"] = "gzip"
+            response.headers["Content-Type"] = mimetypes.guess_type(path)[0] or "application/octet-stream"
         return response
 
 
@@ -51,5 +69,6 @@ def add_page(app: FastAPI, folder: Path | None) -> None:
 
     app.add_route("/", page, include_in_schema=False)
     if (folder / "assets").is_dir():
-        app.mount("/assets", Immutable(directory=folder / "assets"))
-    app.mount("/", StaticFiles(directory=folder), name="page")
+        forever = "public, max-age=31536000, immutable"  # their names hold their hashes
+        app.mount("/assets", Packed(directory=folder / "assets", cache_control=forever))
+    app.mount("/", Packed(directory=folder, cache_control="no-cache"), name="page")
