@@ -1,4 +1,7 @@
-"""HTTP on a connection, with bounds on the head of a request: how large it may be, and how long it may take to come."""
+"""HTTP on a connection, with bounds on the head of a request: how large it may be, and how long it may take to come.
+
+A body that is still coming when its request has been answered is not waited for long either.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,8 @@ class _BoundedHttp(HttpToolsProtocol):
     _head_timer: TimerHandle | None = None
     _head_bytes = 0
     _is_in_head = True
+    _is_in_body = False
+    _linger_timer: TimerHandle | None = None
     _is_refused = False
     _problem = (400, "malformed", "Malformed", "expected a request of HTTP/1.1")
 
@@ -44,6 +49,7 @@ class _BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
+        self._end_body()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -69,6 +75,16 @@ class _BoundedHttp(HttpToolsProtocol):
             self._refuse_head()
             raise HeadTooLarge
         super().on_headers_complete()
+        self._is_in_body = True
+
+    def on_message_complete(self) -> None:
+        self._end_body()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_in_body and self.cycle.response_complete:  # of what still comes, nobody will ever read anything
+            self._linger_timer = self.loop.call_later(LINGER_S, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Tell what is wrong as a problem, where no reply has begun, and end the connection.
@@ -95,6 +111,12 @@ class _BoundedHttp(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _end_body(self) -> None:
+        self._is_in_body = False
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+            self._linger_timer = None
 
     def _refuse_head(self) -> None:
         detail = f"expected at most {MOST_HEADERS} headers and {MOST_HEAD_BYTES} bytes of them"

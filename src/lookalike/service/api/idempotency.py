@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import Request
 from starlette.responses import Response
 
+from lookalike.core.errors import LookalikeError
 from lookalike.ledger.base import KeptReply
 from lookalike.service.access.principal import Principal
 from lookalike.service.context import Service
@@ -18,6 +20,8 @@ from lookalike.service.problems import InvalidBody
 KEPT_S = 24 * 3600
 _KEY = re.compile(r"[!-~]{1,255}")
 _REPEATED = ("content-type", "location")
+
+_log = logging.getLogger(__name__)
 
 
 async def once(
@@ -30,7 +34,7 @@ async def once(
         principal: who asks: others' keys are others.
         service: the parts.
         digest: SHA-256 of the body.
-        act: does it. What it raises is not kept, so that it may be tried again.
+        act: does it. What it raises is not kept, so that it may be tried again; nor is a reply that cannot be kept.
     Raises:
         InvalidBody: when the key is none.
         Conflict: as `Ledger.begin`.
@@ -53,9 +57,24 @@ async def once(
     try:
         response = await act()
     except BaseException:
-        service.ledger.abandon(whole)
+        _abandon(whole, service)
         raise
     headers = {name: value for name, value in response.headers.items() if name in _REPEATED}
     reply = KeptReply(response.status_code, headers, bytes(response.body))
-    await service.threads.run(lambda: service.ledger.finish(whole, reply))
+    try:
+        await service.threads.run(lambda: service.ledger.finish(whole, reply))
+    except LookalikeError as error:  # it was done, which is what the client must hear
+        _log.warning("a reply is not kept for its idempotency key: %s", error)
+        _abandon(whole, service)
+    except BaseException:
+        _abandon(whole, service)
+        raise
     return response
+
+
+def _abandon(key: str, service: Service) -> None:
+    """So that it may be tried again at once; where that fails, too, in ten minutes."""
+    try:
+        service.ledger.abandon(key)
+    except LookalikeError as error:
+        _log.warning("an idempotency key is not let go of: %s", error)

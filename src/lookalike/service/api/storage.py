@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
@@ -35,13 +36,23 @@ Name = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")]
 async def put(request: Request, name: Name, upload_id: UploadId) -> Response:
     """Exactly as announced: length, type, SHA-256 and time are signed, and the bytes are hashed while they come."""
     query, headers = dict(request.query_params), dict(request.headers)
-    receiver = await run_in_threadpool(_begun, service_of(request), name, upload_id, query, headers)
+    begun: list[Receiver] = []
+    is_over = threading.Event()
+
+    def begin() -> None:
+        begun.append(_begun(service_of(request), name, upload_id, query, headers))
+        if is_over.is_set():  # the deadline passed meanwhile
+            begun[0].abort()
+
     try:
+        await run_in_threadpool(begin)
         async for chunk in request.stream():
-            await run_in_threadpool(receiver.write, chunk)
-        await run_in_threadpool(receiver.finish)
+            await run_in_threadpool(begun[0].write, chunk)
+        await run_in_threadpool(begun[0].finish)
     except BaseException:
-        await run_in_threadpool(receiver.abort)
+        is_over.set()
+        for receiver in begun:
+            await run_in_threadpool(receiver.abort)
         raise
     return Response(status_code=200)
 
