@@ -6,9 +6,10 @@ import secrets
 import time
 from typing import Any
 
-from lookalike.core.errors import BadInput
+from lookalike.core.errors import BadInput, LookalikeError
 from lookalike.core.records import Metadata
 from lookalike.ledger.base import Upload, UploadState
+from lookalike.objects.direct.base import DirectUploads
 from lookalike.service.api.forms import Picture
 from lookalike.service.context import Service
 from lookalike.worker.completing import complete
@@ -26,7 +27,7 @@ def queue_picture(
     uploads = service.collections.uploads(collection)
     try:
         uploads.stage(upload.id, picture.read())
-        service.ledger.add_upload(upload)
+        _note(upload, uploads, service)
         done = complete(
             upload.id,
             ledger=service.ledger,
@@ -43,6 +44,15 @@ def queue_picture(
         uploads.discard(upload.id)
         return {"name": picture.name, "status": "refused", "code": error.code, "detail": str(error)}
     return {"name": picture.name, "status": "queued", "id": done.image_id, "job_id": done.job_id}
+
+
+def _note(upload: Upload, uploads: DirectUploads, service: Service) -> None:
+    """Without a note of them nobody would ever look for the bytes."""
+    try:
+        service.ledger.add_upload(upload)
+    except LookalikeError:
+        uploads.discard(upload.id)
+        raise
 
 
 def _upload(picture: Picture, *, collection: str, owner: str) -> Upload:
