@@ -27,9 +27,8 @@ from lookalike.index.shortlist.values import ExactValues, floors
 
 _QUERIES_AT_ONCE = 256  # make the products fast, and what comes between fits a processor's cache
 _MOST_FIRST_PAIRS = 1 << 22
-_FIRST_ROWS = 4096
-_GROWTH = 2
-_FEW, _GROWTH_FOR_FEW = 16, 4  # of few queries a stretch costs more than the rows that it saves
+_FIRST_ROWS = 8192
+_GROWTH = 2  # more stretches raise the floors sooner, which spares more than a stretch costs, of one query as of many
 _SHORTLIST, _SHORTLIST_PER_ANSWER = 64, 4
 _WIDER = 16
 _MOST_PENDING = 1 << 18
@@ -160,7 +159,6 @@ class _Scan:
         if not Q:
             return
         start, end = 0, min(N, max(_FIRST_ROWS, _GROUP * k))
-        growth = _GROWTH_FOR_FEW if Q <= _FEW else _GROWTH
         least = np.maximum(self._floors(), self._kth_of_some(end))
         waiting = Pairs.none()
         while start < N:
@@ -176,7 +174,7 @@ class _Scan:
                 self._compare(waiting.askers, waiting.places)
                 waiting = Pairs.none()
             least = np.maximum(least, self._floors())
-            start, end = reaching.end, min(N, growth * reaching.end)
+            start, end = reaching.end, min(N, _GROWTH * reaching.end)
         self._compare(waiting.askers, waiting.places)
 
     def _kth_of_some(self, end: int) -> NDArray[np.float64]:
