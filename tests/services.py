@@ -21,6 +21,7 @@ from lookalike.collection import Collection
 from lookalike.service.app import application, wire
 from lookalike.service.context import Service
 from lookalike.service.edge import edge
+from lookalike.service.http_protocol import bounded_http
 from lookalike.settings.service import ServiceSettings
 from tests.collections import D, new_collection, png
 
@@ -66,7 +67,9 @@ def unit(seed: int) -> list[float]:
 def listening(folder: Path, **changed: Any) -> Iterator[tuple[str, Service, tuple[str, ...]]]:
     """The same behind a real socket: its address, its parts, and the ids of its pictures."""
     service, ids = _prepared(folder, changed)
-    server = uvicorn.Server(uvicorn.Config(_whole(service), port=0, log_level="critical", ws="websockets-sansio"))
+    http = bounded_http(head_timeout_s=20.0)
+    config = uvicorn.Config(_whole(service), port=0, http=http, log_level="critical", ws="websockets-sansio")
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="uvicorn")
     thread.start()
     try:

@@ -1,0 +1,262 @@
+"""Clients that come all at once, wait too briefly, vanish or send slowly: the others are answered, nothing is left."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from lookalike.service.context import Service
+from lookalike.service.http_protocol import LINGER_S
+from tests.collections import png
+from tests.services import FIRST, PICTURES, Running, listening, running, sha256
+from tests.unit.service.api.doors import COLLECTION, READER, WRITER
+from tests.unit.service.api.test_hostile_forms import END, FORM, MB, picture
+
+Address = tuple[str, int]
+
+
+class Gate:
+    """Holds up the embedding until it is opened."""
+
+    def __init__(self, service: Service) -> None:
+        self.entered, self.opened = threading.Semaphore(0), threading.Event()
+        service.collections.get(FIRST).embedder._before = self._pass  # type: ignore[attr-defined]
+
+    def _pass(self, _: int) -> None:
+        self.entered.release()
+        assert self.opened.wait(30)
+
+
+def test_who_comes_when_too_many_wait_is_told_when_to_come_again(tmp_path: Path) -> None:
+    with running(tmp_path, embed_threads=1, embed_waiting=1) as served, ThreadPoolExecutor(2) as others:
+        gate = Gate(served.service)
+        search = f"{COLLECTION}/search"
+
+        def ask(n: int):
+            return served.client.post(search, files={"image": png(n)}, headers=READER)
+
+        first = others.submit(ask, 0)
+        assert gate.entered.acquire(timeout=30)
+        second = others.submit(ask, 1)
+        while served.service.embedding.waiting < 1:
+            time.sleep(0.001)
+        turned_away = [
+            ask(2),
+            served.client.post("/v1/embeddings", files={"image": png(2)}, headers=READER),
+        ]
+        ready = served.client.get("/readyz")
+        by_id = served.client.post(search, json={"id": served.ids[0]}, headers=READER)
+        gate.opened.set()
+
+        for reply in turned_away:
+            assert (reply.status_code, reply.json()["code"]) == (503, "overloaded")
+            assert int(reply.headers["retry-after"]) >= 1
+        assert ready.json()["parts"]["embedding"] == "saturated"
+        assert by_id.status_code == 200
+        assert [one.result().json()["hits"][0]["id"] for one in (first, second)] == list(served.ids[:2])
+        assert ask(2).status_code == 200
+
+
+def test_a_stream_is_told_that_too_many_wait_and_goes_on(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, embed_threads=1, embed_waiting=1) as served,
+        ThreadPoolExecutor(2) as others,
+        served.client.websocket_connect(f"{COLLECTION}/stream", headers=READER) as stream,
+    ):
+        stream.receive_json()
+        gate, search = Gate(served.service), f"{COLLECTION}/search"
+        ask = [others.submit(served.client.post, search, files={"image": png(n)}, headers=READER) for n in range(2)]
+        assert gate.entered.acquire(timeout=30)
+        while served.service.embedding.waiting < 1:
+            time.sleep(0.001)
+        stream.send_bytes(b"\1\0\0\0\1\0\0\0" + png(3))
+        told = stream.receive_json()
+        gate.opened.set()
+        assert all(one.result().status_code == 200 for one in ask)
+        stream.send_bytes(b"\2\0\0\0\1\0\0\0" + png(3))
+        answered = stream.receive_json()
+
+    assert (told["type"], told["seq"], told["code"]) == ("problem", 1, "overloaded")
+    assert answered["hits"][0]["id"] == served.ids[3]
+
+
+@pytest.mark.parametrize("path", ["search", "images"])
+def test_who_does_not_wait_so_long_is_told_and_holds_nobody_up(served: Running, path: str) -> None:
+    gate = Gate(served.service)
+    headers = {**WRITER, "X-Timeout-Ms": "50", "Idempotency-Key": "k"}
+
+    late = served.client.post(f"{COLLECTION}/{path}", files={"image": png(500)}, headers=headers)
+    gate.opened.set()
+    del headers["X-Timeout-Ms"]
+    again = served.client.post(f"{COLLECTION}/{path}", files={"image": png(500)}, headers=headers)
+
+    assert (late.status_code, late.json()["code"]) == (504, "deadline_exceeded")
+    assert again.status_code == 200
+    assert served.service.embedding.waiting == served.service.threads.waiting == 0
+
+
+def test_a_millisecond_is_too_little_for_anything_and_breaks_nothing(served: Running) -> None:
+    headers = {**WRITER, "X-Timeout-Ms": "1"}
+    data = png(501)
+    body = {"size_bytes": len(data), "content_type": "image/png", "sha256": sha256(data)}
+    upload = served.client.post(f"{COLLECTION}/uploads", json=body, headers=WRITER).json()
+    target, one = upload["put"], f"{COLLECTION}/uploads/{upload['id']}"
+
+    for _ in range(20):
+        replies = [
+            served.client.post(f"{COLLECTION}/images", files={"image": data}, headers=headers),
+            served.client.post(f"{COLLECTION}/search", json={"id": served.ids[0]}, headers=headers),
+            served.client.put(target["url"], content=data, headers={**target["headers"], "X-Timeout-Ms": "1"}),
+            served.client.post(f"{one}/complete", json={"sha256": sha256(data)}, headers=headers),
+        ]
+        assert {reply.status_code for reply in replies} <= {200, 409, 422, 504}, [reply.text for reply in replies]
+    served.client.put(target["url"], content=data, headers=target["headers"])
+
+    assert served.client.post(f"{one}/complete", json={"sha256": sha256(data)}, headers=WRITER).status_code == 200
+    assert no_half_written(served.service)
+
+
+@contextmanager
+def on_a_socket(tmp_path: Path, **changed: object) -> Iterator[tuple[str, Address, Service]]:
+    with listening(tmp_path, **changed) as (url, service, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        yield url, (host, int(port)), service
+
+
+def begun(address: Address, method: str, path: str, headers: dict[str, str], body: bytes) -> socket.socket:
+    """A connection on which this much of a request was sent."""
+    connection = socket.create_connection(address, timeout=30)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "x", **headers}.items())
+    connection.sendall(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body)
+    return connection
+
+
+def no_half_written(service: Service) -> bool:
+    places = [*service.settings.collections.values(), service.settings.home]
+    return not [path for place in places for path in place.rglob("half-written/*")]
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    for _ in range(1_000):
+        if holds():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came to hold")
+
+
+def test_clients_that_vanish_while_they_send_leave_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = bytes(3 * MB)
+    body = {"size_bytes": len(data), "content_type": "image/png", "sha256": sha256(data)}
+    long = {"Content-Length": str(3 * MB)}
+    with on_a_socket(tmp_path) as (url, address, service):
+        target = httpx2.post(f"{url}{COLLECTION}/uploads", json=body, headers=WRITER).json()["put"]
+        for _ in range(5):
+            for method, path, headers, head in (
+                ("PUT", target["url"], target["headers"], b""),
+                ("PUT", f"{COLLECTION}/images/{sha256(data)}", {**WRITER, "Content-Type": "image/png", **long}, b""),
+                ("POST", f"{COLLECTION}/images", {**WRITER, **FORM, **long}, picture()[:-2]),
+                ("POST", f"{COLLECTION}/search", {**WRITER, **FORM, **long}, picture()[:-2]),
+                ("POST", f"{COLLECTION}/search", {**WRITER, "Content-Type": "application/json", **long}, b"{"),
+            ):
+                begun(address, method, path, headers, head + bytes(2 * MB)).close()
+        eventually(lambda: no_half_written(service))
+        found = httpx2.post(f"{url}{COLLECTION}/search", files={"image": png(0)}, headers=READER)
+
+    assert found.status_code == 200
+    assert len(found.json()["hits"]) == PICTURES
+    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+
+
+def test_clients_that_vanish_before_they_are_answered_leave_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with on_a_socket(tmp_path) as (url, address, service):
+        whole = picture(png(502) + bytes(2 * MB)) + END
+        headers = {**WRITER, **FORM, "Content-Length": str(len(whole))}
+        added = httpx2.post(f"{url}{COLLECTION}/images", content=whole, headers={**WRITER, **FORM}).json()["data"][0]
+        for _ in range(5):
+            begun(address, "POST", f"{COLLECTION}/search", headers, whole).close()
+            begun(address, "POST", f"{COLLECTION}/images", headers, whole).close()
+            reading = begun(address, "GET", f"{COLLECTION}/images/{added['id']}/file", WRITER, b"")
+            assert reading.recv(100)
+            reading.close()
+        eventually(lambda: service.embedding.waiting == service.threads.waiting == 0)
+        found = httpx2.post(f"{url}{COLLECTION}/search", files={"image": png(0)}, headers=READER)
+
+    assert found.status_code == 200
+    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "head"),
+    [
+        (f"{COLLECTION}/images", FORM["Content-Type"], picture()[:-2]),
+        (f"{COLLECTION}/search", FORM["Content-Type"], b"--x\r\n"),
+        (f"{COLLECTION}/search", "application/json", b'{"id": '),
+        (f"{COLLECTION}/images/{'0' * 64}", "image/png", b"\x89PNG"),
+    ],
+)
+def test_who_sends_too_slowly_is_not_waited_for(tmp_path: Path, path: str, kind: str, head: bytes) -> None:
+    headers = {**WRITER, "Content-Type": kind, "Content-Length": "100000"}
+    with on_a_socket(tmp_path, body_timeout_s=0.3) as (_, address, service):
+        method = "PUT" if kind == "image/png" else "POST"
+        with begun(address, method, path, headers, head) as connection:
+            reply = connection.recv(65_536)
+        assert reply.startswith(b"HTTP/1.1 408")
+        assert b'"too_slow"' in reply
+        assert no_half_written(service)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        (f"{COLLECTION}/images", FORM, b"401"),
+        ("/v1/nothing", WRITER, b"404"),
+        (f"{COLLECTION}/images", {**WRITER, "Content-Type": "text/plain"}, b"415"),
+        (f"{COLLECTION}/images", {**WRITER, **FORM, "X-Timeout-Ms": "1"}, b"504"),
+    ],
+)
+def test_who_keeps_sending_after_the_reply_is_let_go(
+    tmp_path: Path, path: str, headers: dict[str, str], status: bytes
+) -> None:
+    with on_a_socket(tmp_path) as (_, address, _):
+        for length in ({"Content-Length": str(100 * MB)}, {"Transfer-Encoding": "chunked"}):
+            with begun(address, "POST", path, {**headers, **length}, b"") as connection:
+                assert connection.recv(65_536).split(b" ")[1] == status
+                assert is_let_go(connection)
+
+
+def is_let_go(connection: socket.socket) -> bool:
+    """Whether the other side ends it although something comes all the time."""
+    connection.settimeout(0.05)
+    for _ in range(400):
+        try:
+            connection.sendall(b"1\r\nx\r\n")
+            if connection.recv(65_536) == b"":
+                return True
+        except TimeoutError:
+            continue
+        except OSError:
+            return True
+    return False
+
+
+def test_a_connection_whose_request_came_whole_is_kept(tmp_path: Path) -> None:
+    body = picture() + END
+    headers = {**FORM, "Content-Length": str(len(body))}
+    with (
+        on_a_socket(tmp_path) as (_, address, _),
+        begun(address, "POST", f"{COLLECTION}/images", headers, body) as connection,
+    ):
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 401")
+        time.sleep(LINGER_S + 0.2)
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
