@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,21 +35,26 @@ class Gate:
         assert self.opened.wait(30)
 
 
+def full(served: Running, others: ThreadPoolExecutor) -> tuple[Gate, list[Future]]:
+    """One picture is embedded, one waits, and no more may."""
+
+    def ask(n: int):
+        return served.client.post(f"{COLLECTION}/search", files={"image": png(n)}, headers=READER)
+
+    gate = Gate(served.service)
+    first = others.submit(ask, 0)
+    assert gate.entered.acquire(timeout=30)
+    second = others.submit(ask, 1)
+    eventually(lambda: served.service.embedding.waiting == 1)
+    return gate, [first, second]
+
+
 def test_who_comes_when_too_many_wait_is_told_when_to_come_again(tmp_path: Path) -> None:
     with running(tmp_path, embed_threads=1, embed_waiting=1) as served, ThreadPoolExecutor(2) as others:
-        gate = Gate(served.service)
+        gate, asked = full(served, others)
         search = f"{COLLECTION}/search"
-
-        def ask(n: int):
-            return served.client.post(search, files={"image": png(n)}, headers=READER)
-
-        first = others.submit(ask, 0)
-        assert gate.entered.acquire(timeout=30)
-        second = others.submit(ask, 1)
-        while served.service.embedding.waiting < 1:
-            time.sleep(0.001)
         turned_away = [
-            ask(2),
+            served.client.post(search, files={"image": png(2)}, headers=READER),
             served.client.post("/v1/embeddings", files={"image": png(2)}, headers=READER),
         ]
         ready = served.client.get("/readyz")
@@ -61,8 +66,8 @@ def test_who_comes_when_too_many_wait_is_told_when_to_come_again(tmp_path: Path)
             assert int(reply.headers["retry-after"]) >= 1
         assert ready.json()["parts"]["embedding"] == "saturated"
         assert by_id.status_code == 200
-        assert [one.result().json()["hits"][0]["id"] for one in (first, second)] == list(served.ids[:2])
-        assert ask(2).status_code == 200
+        assert [one.result().json()["hits"][0]["id"] for one in asked] == list(served.ids[:2])
+        assert served.client.post(search, files={"image": png(2)}, headers=READER).status_code == 200
 
 
 def test_a_stream_is_told_that_too_many_wait_and_goes_on(tmp_path: Path) -> None:
@@ -72,15 +77,11 @@ def test_a_stream_is_told_that_too_many_wait_and_goes_on(tmp_path: Path) -> None
         served.client.websocket_connect(f"{COLLECTION}/stream", headers=READER) as stream,
     ):
         stream.receive_json()
-        gate, search = Gate(served.service), f"{COLLECTION}/search"
-        ask = [others.submit(served.client.post, search, files={"image": png(n)}, headers=READER) for n in range(2)]
-        assert gate.entered.acquire(timeout=30)
-        while served.service.embedding.waiting < 1:
-            time.sleep(0.001)
+        gate, asked = full(served, others)
         stream.send_bytes(b"\1\0\0\0\1\0\0\0" + png(3))
         told = stream.receive_json()
         gate.opened.set()
-        assert all(one.result().status_code == 200 for one in ask)
+        assert all(one.result().status_code == 200 for one in asked)
         stream.send_bytes(b"\2\0\0\0\1\0\0\0" + png(3))
         answered = stream.receive_json()
 
