@@ -18,6 +18,9 @@ from lookalike.service.batching.line import Line
 from lookalike.service.threads import Threads
 
 BATCH_SIZE = 16
+PATIENCE_S = 0.003
+"""How long the first waits for as many others as there lately were. Clients that ask again once they are answered come
+one after the other, and eight of them together take two thirds of the work that they take in two halves."""
 MOST_K = 100
 """To look up more hits than this takes longer than to find them, and others would wait for it."""
 
@@ -44,9 +47,9 @@ class Searches:
     """Searches by vector. One for a process; every method belongs on its event loop.
 
     Where all pictures are compared, which takes every processor, one thread does it: while it compares, others gather,
-    and it goes on with as many of them as want the same of the same collection. Nobody waits for company. Where an
-    index knows shorter ways, and where much is asked for, each goes to the threads. All get the reply that they get
-    alone.
+    and it goes on with as many of them as want the same of the same collection. Where there was company lately, the
+    first waits for it a moment; who is alone waits for nobody. Where an index knows shorter ways, and where much is
+    asked for, each goes to the threads. All get the reply that they get alone.
 
     Args:
         threads: for those that gain nothing.
@@ -59,6 +62,7 @@ class Searches:
         self._batch_size = batch_size
         self._line = Line[_VectorAsk]("searches", most=waiting, most_bytes=_NO_BYTES, threads=1)
         self._crew = Crew("lookalike-search", 1, self._work)
+        self._company = 1  # how many went together lately
 
     @property
     def waiting(self) -> int:
@@ -111,6 +115,7 @@ class Searches:
         first = self._line.take()
         if first is None:
             return False
+        self._line.gather(self._company - 1, until=time.monotonic() + PATIENCE_S)
         taken, started = [first], time.perf_counter()
         while len(taken) < self._batch_size:
             ask = self._line.take_another(first.goes_with, own=len(taken), until=0.0)
@@ -124,6 +129,7 @@ class Searches:
                 self._line.pace.took(time.perf_counter() - started, count=len(wanted))
         finally:
             self._line.done(len(taken))
+        self._company = min(self._batch_size, max(len(taken) + self._line.waiting, self._company - 1))
         return True
 
 

@@ -169,3 +169,25 @@ def test_a_collection_says_whether_it_compares_all(collection: Collection) -> No
         assert not fresh.compares_all
     collection.search(png(1))
     assert collection.compares_all
+
+
+def test_who_lately_had_company_waits_a_moment_for_it_and_who_is_alone_for_nobody(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: Any = Watched(collection, held_up=True)
+    monkeypatch.setattr("lookalike.service.search_batching.PATIENCE_S", 20.0)
+
+    async def body(searches: Searches) -> None:
+        first = await held_up(searches, watched)
+        together = [asyncio.ensure_future(searches.search(watched, one, way=Way())) for one in vectors(3)]
+        await asyncio.sleep(0)
+        watched.gate.set()
+        await asyncio.gather(first, *together)
+        staggered = []
+        for one in vectors(3):
+            staggered.append(asyncio.ensure_future(searches.search(watched, one, way=Way())))
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*staggered)
+        assert watched.sizes == [1, 3, 3]
+
+    run(body)

@@ -69,7 +69,7 @@ async def _vectors(form: Form, embedder: Embedder, service: Service, deadline: f
 
 async def _vector(picture: Picture, embedder: Embedder, service: Service, deadline: float | None) -> dict[str, Any]:
     try:
-        embedded = await service.embedding.embed(await picture.data(), embedder, deadline=deadline)
+        embedded = await service.embedding.embed(await picture.data(service.threads), embedder, deadline=deadline)
     except BadInput as error:
         return {"name": picture.name, "code": error.code, "detail": str(error)}
     return {

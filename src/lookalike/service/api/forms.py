@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.concurrency import run_in_threadpool
 
 from lookalike.service.api.bodies import media_type
 from lookalike.service.api.spool import IN_MEMORY_BYTES, Spool
 from lookalike.service.problems import InvalidBody, Malformed, TooLarge, UnsupportedMediaType
+from lookalike.service.threads import Threads
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -51,9 +51,13 @@ class Picture:
         """
         return self.spool.read(self.start, self.size_bytes)
 
-    async def data(self) -> bytes:
-        """The same, for the event loop."""
-        return self.read() if self.spool.size_bytes <= IN_MEMORY_BYTES else await run_in_threadpool(self.read)
+    async def data(self, threads: Threads) -> bytes:
+        """The same, for the event loop; of those that lie on disk, no more are read at a time than there are threads.
+
+        Raises:
+            Overloaded: when too many wait for that.
+        """
+        return self.read() if self.spool.size_bytes <= IN_MEMORY_BYTES else await threads.run(self.read)
 
 
 @dataclass(frozen=True, slots=True)

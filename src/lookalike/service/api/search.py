@@ -86,7 +86,7 @@ async def _asked(request: Request, service: Service) -> tuple[SearchBody, bytes 
     async with form_of(request, fields=frozenset({"query"}), max_image_bytes=most) as form:
         if len(form.pictures) != 1:
             raise InvalidBody([{"where": "image", "detail": f"expected one picture, got {len(form.pictures)}"}])
-        return parse_text(form.fields.get("query") or "{}", SearchBody), await form.pictures[0].data()
+        return parse_text(form.fields.get("query") or "{}", SearchBody), await form.pictures[0].data(service.threads)
 
 
 def _check_one_start(asked: SearchBody, image: bytes | None) -> None:

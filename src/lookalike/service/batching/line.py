@@ -106,6 +106,17 @@ class Line(Generic[A]):
                 self._held_back -= own
             return None
 
+    def gather(self, count: int, *, until: float) -> None:
+        """Wait until so many wait, or a moment is over.
+
+        Args:
+            count: of those that wait.
+            until: `time.monotonic()` at which the moment is over.
+        """
+        with self._changed:
+            while not self._is_closed and len(self._waiting) < count and (left := until - time.monotonic()) > 0:
+                self._changed.wait(left)
+
     def done(self, count: int) -> None:
         """So many of those taken are done."""
         with self._changed:
