@@ -303,7 +303,8 @@ def _model_file(name: str, settings: Settings) -> ModelFile:
     path = Path(os.path.expanduser(name))
     if not path.is_file():
         raise ModelUnavailable(
-            f"expected auto, int8, fp32, fine or the path of an ONNX file as the model, got {name!r}: there is no such file"
+            f"expected auto, int8, fp32, fine or the path of an ONNX file as the model, got {name!r}: "
+            "there is no such file"
         )
     return load_model(path)
 
