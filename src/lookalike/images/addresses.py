@@ -49,9 +49,8 @@ def resolve(host: str, *, port: int, timeout_s: float, allow_private: bool) -> s
         FetchRefused: unknown, too slow, or any of its addresses is not public.
     """
     addresses = _look_up(host, port=port, timeout_s=timeout_s)
-    closed = [address for address in addresses if not is_public(address)]
-    if closed and not allow_private:
-        raise FetchRefused(f"the host {host} leads to {closed[0]}, which is not a public address")
+    if not allow_private and not all(map(is_public, addresses)):  # which one is told to nobody: it may be a stranger
+        raise FetchRefused(f"the host {host} leads to an address that is not public")
     return addresses[0]
 
 

@@ -195,7 +195,7 @@ def test_a_name_that_is_looked_up_forever_is_cut_off(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_private_hosts_are_refused_in_every_writing(host: str) -> None:
-    with pytest.raises(FetchRefused, match=r"not a public address|is not known"):
+    with pytest.raises(FetchRefused, match=r"not public|is not known"):
         fetch(f"http://{host}/", timeout_s=5)
 
 
@@ -219,7 +219,7 @@ def test_a_public_name_that_leads_home_is_refused(server: str, monkeypatch: pyte
     port = server.rsplit(":", 1)[1]
 
     for name in ("evil", "mixed"):
-        with pytest.raises(FetchRefused, match="not a public address"):
+        with pytest.raises(FetchRefused, match="not public"):
             fetch(f"http://{name}.example:{port}/ok", timeout_s=2)
     assert Hostile.asked == []
 
@@ -232,7 +232,7 @@ def test_a_redirect_home_is_refused_and_names_are_looked_up_once(server: str, mo
 
     assert fetch(f"http://site.example:{port}/ok", timeout_s=5) == BODY
     assert asked == ["site.example"]
-    with pytest.raises(FetchRefused, match=r"inner\.example leads to 10\.1\.2\.3"):
+    with pytest.raises(FetchRefused, match=r"inner\.example leads to an address that is not public"):
         fetch(f"http://site.example:{port}/to?http://inner.example/secret", timeout_s=5)
     assert [path for path, _ in Hostile.asked] == ["/ok", "/to?http://inner.example/secret"]
 
