@@ -73,7 +73,7 @@ def server(
 
 def ours(collection: Path, *, port: int, folder: Path, workers: int) -> list[str]:
     """The command that serves a collection."""
-    command = [sys.executable, "-m", "lookalike", "serve", "-c", str(collection), "--home", str(folder / "home")]
+    command = [sys.executable, "-m", "lookalike", "serve", "-q", "-c", str(collection), "--home", str(folder / "home")]
     return [*command, "--port", str(port), "--workers", str(workers)]
 
 
@@ -87,7 +87,7 @@ def flask(collection: Path, *, port: int, kind: str, workers: int) -> tuple[list
 def fastembed(vectors: Path, model: Path, *, port: int, workers: int) -> tuple[list[str], dict[str, str]]:
     """The command that runs a FastAPI endpoint around fastembed; and its environment."""
     command = [sys.executable, "-m", "uvicorn", "benchmarks.service_load.fastembed_peer:app", "--port", str(port)]
-    environment = {"PEER_VECTORS": str(vectors), "PEER_MODEL": str(model)}
+    environment = {"PEER_VECTORS": str(vectors), "PEER_MODEL": str(model.parent)}
     return [*command, "--workers", str(workers), "--no-access-log", "--log-level", "warning"], environment
 
 

@@ -74,3 +74,19 @@ def test_the_page_does_what_it_says_at_desktop_and_phone_width_in_both_languages
     done = subprocess.run(["npm", "run", "e2e"], cwd=WEB, env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-3_000:]
+
+
+def test_the_clients_example_finds_what_it_is_asked_for(url: str, place: Path) -> None:
+    picture = sorted((place / "pictures").rglob("*-01.jpg"))[0]
+
+    done = subprocess.run(
+        ["npm", "run", "--silent", "example", "--", "demo", str(picture)],
+        cwd=WEB,
+        env={**os.environ, "LOOKALIKE_SERVICE": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert done.stdout.splitlines()[0] == f"1.000 {picture.name}"
