@@ -12,7 +12,9 @@ from PIL import Image
 from lookalike.embedding.onnx import OnnxEmbedder
 from lookalike.models.fine import LARGE, SMALL, Regions
 from lookalike.models.store import default_model
-from tests.unit.models.reference import Reference
+
+pytest.importorskip("torch", reason="the independent implementation needs torch")
+from tests.unit.models.reference import Reference  # noqa: E402
 
 SIDE = LARGE.side
 
