@@ -14,7 +14,7 @@ from lookalike.models.fine import LARGE, SMALL, Regions
 from lookalike.models.store import default_model
 
 pytest.importorskip("torch", reason="the independent implementation needs torch")
-from tests.unit.models.reference import Reference  # noqa: E402
+from tests.unit.models.reference import Reference
 
 SIDE = LARGE.side
 
