@@ -20,6 +20,7 @@ from lookalike.core.errors import (
 from lookalike.embedding.lazy import LazyEmbedder
 from lookalike.models.store import MODEL_IDS, ModelFile, default_model, default_model_path, load_model
 from lookalike.settings import Settings, read_settings
+from lookalike.settings.served_collections import CATALOG
 
 if TYPE_CHECKING:
     from lookalike.catalog.base import Catalog
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from lookalike.pipelines.held import Wish
 
 IN_MEMORY = ":memory:"
-CATALOG, OBJECTS, SNAPSHOTS, MODELS = "catalog.sqlite", "objects", "snapshots", "models"
-"""What lies in the folder of a collection."""
+OBJECTS, SNAPSHOTS, MODELS = "objects", "snapshots", "models"
+"""What lies in the folder of a collection beside its catalog."""
 
 BUILDING = ("building", "building.lock")
 """What lies there while an index of millions is built, and after a kill."""

@@ -253,7 +253,7 @@ class Catalog(Protocol):
     def pictures(self, keys: Sequence[int]) -> dict[int, KeptPicture]:
         """Look pictures up by key, with their files; keys that are not there (any more) are left out.
 
-        What `ids`, `images` and `files_of` say together, of one moment and in half the time.
+        What `ids`, `images` and `files_of` say together, of one moment and at one go.
         """
         ...
 

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lookalike.assembly import CATALOG, open_collection
+from lookalike.assembly import open_collection
 from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, Conflict, NoCollection, StorageFailed
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.objects.direct.local import LocalUploads
+from lookalike.settings.served_collections import CATALOG
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 

@@ -126,7 +126,7 @@ class _Starting:
 def _spare_pauses() -> None:
     """Have the garbage collector leave alone what is there for good, and look through the rest less often.
 
-    Else it goes through some hundred thousand objects of libraries every few seconds, and everybody waits 50 ms.
+    Else it goes through some hundred thousand objects of libraries every few seconds, and everybody waits for it.
     """
     gc.collect()
     gc.freeze()

@@ -20,7 +20,7 @@ from lookalike.service.threads import Threads
 BATCH_SIZE = 16
 PATIENCE_S = 0.003
 """How long the first waits for as many others as there lately were. Clients that ask again once they are answered come
-one after the other, and eight of them together take two thirds of the work that they take in two halves."""
+one after the other, and all of them together take less work than in two halves."""
 MOST_K = 100
 """To look up more hits than this takes longer than to find them, and others would wait for it."""
 

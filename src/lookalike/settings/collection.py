@@ -26,6 +26,7 @@ from typing import Literal, cast, get_args
 import platformdirs
 
 from lookalike.core.errors import BadInput
+from lookalike.core.processors import available_processors
 from lookalike.core.sizes import parse_bytes
 from lookalike.settings.reading import Values, choice, folder, gather, text, whole
 
@@ -99,7 +100,7 @@ def _defaults() -> dict[str, object]:
         "engine": "auto",
         "recall": 0.99,
         "memory": None,
-        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "threads": available_processors(),
         "cache": platformdirs.user_cache_path("lookalike"),
     }
 

@@ -1,13 +1,14 @@
 """How many processors each process of a service computes with.
 
 Numerical libraries start as many threads as there are processors, in each process. Several processes that do so wait
-for each other: sixteen clients of two processes on two processors got a fifth of the answers. The libraries look into
-the environment when they are imported, so it must be said before.
+for each other. The libraries look into the environment when they are imported, so it must be said before.
 """
 
 from __future__ import annotations
 
 import os
+
+from lookalike.core.processors import available_processors
 
 SMALL_PRODUCTS = "OPENBLAS_NUM_THREADS"
 """NumPy's products are small here: sharing them out costs more than it gains, ever more so on busy processors."""
@@ -21,6 +22,5 @@ def share_processors(processes: int) -> None:
     Args:
         processes: among which the processors are shared.
     """
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     os.environ.setdefault(SMALL_PRODUCTS, "1")
-    os.environ.setdefault(LARGE_PRODUCTS, str(max(1, there // processes)))
+    os.environ.setdefault(LARGE_PRODUCTS, str(max(1, available_processors() // processes)))

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.metrics import Metric
+from lookalike.core.processors import available_processors
 from lookalike.core.vectors import Keys, Vectors, normalise
 from lookalike.index.shortlist.best import Best
 from lookalike.index.shortlist.bounds import Bounds
@@ -75,7 +76,7 @@ def processors() -> int:
 
     That variable is the one by which numerical libraries are told so, where several processes share a machine.
     """
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    there = available_processors()
     said = os.environ.get("OMP_NUM_THREADS", "")
     return min(there, max(1, int(said))) if said.isascii() and said.isdigit() else there
 

@@ -22,7 +22,7 @@ from lookalike.service.api.bodies import read_json, read_vector
 from lookalike.service.api.describing import json_body
 from lookalike.service.api.idempotency import once
 from lookalike.service.api.schemas import CompleteBody, UploadBody
-from lookalike.service.context import Service, service_of
+from lookalike.service.context import Service, collection_of, service_of
 from lookalike.service.problems import TooLarge
 from lookalike.worker.completing import complete
 
@@ -50,7 +50,7 @@ async def ask(request: Request, collection: str, principal: Writer) -> Response:
     body, digest = await read_json(request, UploadBody)
     if body.size_bytes > service.settings.upload_max_bytes:
         raise TooLarge(f"expected at most {service.settings.upload_max_bytes} bytes, got {body.size_bytes} announced")
-    await service.threads.run(lambda: service.collections.get(collection))
+    await collection_of(service, collection)
 
     async def act() -> Response:
         upload = _new(body, collection, principal, service, browser=browser_of(request))
@@ -142,7 +142,7 @@ def _owner(service: Service, upload_id: str, principal: Principal) -> str:
 
 async def _own(request: Request, collection: str, upload_id: str, principal: Principal) -> Upload:
     service = service_of(request)
-    await service.threads.run(lambda: service.collections.get(collection))
+    await collection_of(service, collection)
     upload = await service.threads.run(lambda: service.ledger.upload(upload_id))
     theirs = upload.owner != principal.name and not principal.may(Scope.ADMIN)
     if upload.collection != collection or theirs:

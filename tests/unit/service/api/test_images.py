@@ -189,7 +189,7 @@ def test_a_collection_is_made_and_removed_by_admin_and_one_that_was_there_stays(
     assert served.client.delete(f"/v1/collections/{FIRST}", headers=ADMIN).status_code == 409
 
 
-def test_pillow_can_open_what_thumbnails_are(served: Running, tmp_path: object) -> None:
+def test_pillow_can_open_what_thumbnails_are(served: Running) -> None:
     import io
 
     reply = served.client.get(f"{IMAGES}/{served.ids[2]}/thumbnail", headers=READER)
