@@ -52,6 +52,7 @@ from lookalike.results import SearchResult
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from lookalike.core.output_file import Precious
     from lookalike.embedding.base import Embedder
     from lookalike.models.card import ModelCard
     from lookalike.models.store import ModelFile
@@ -359,7 +360,13 @@ class Collection:
         reply = search(understood.query, self._parts, wanted=wanted, timings=timings)
         if not reply.cached:
             self._look_after_index()
-        return SearchResult(reply, query=understood.text, query_pixels=understood.pixels, load_pixels=self.thumbnail)
+        return SearchResult(
+            reply,
+            query=understood.text,
+            query_pixels=understood.pixels,
+            load_pixels=self.thumbnail,
+            precious=self.precious(query),
+        )
 
     @property
     def compares_all(self) -> bool:
@@ -405,7 +412,9 @@ class Collection:
         if not all(reply.cached for reply in replies):
             self._look_after_index()
         return [
-            SearchResult(reply, query=one.text, query_pixels=None, load_pixels=self.thumbnail)
+            SearchResult(
+                reply, query=one.text, query_pixels=None, load_pixels=self.thumbnail, precious=self.precious(None)
+            )
             for one, reply in zip(understood, replies, strict=True)
         ]
 
@@ -512,8 +521,23 @@ class Collection:
             progress=progress,
         )
 
+    def precious(self, query: Picture | None) -> Precious:
+        """What no output of ours may take the place of: the files of a query, and every picture of the collection.
+
+        Args:
+            query: as in `search`; None where there is none.
+        """
+        from lookalike.pipelines.precious import precious_files
+
+        return precious_files(self._parts.catalog, query)
+
     def export_to(
-        self, path: str | os.PathLike[str], *, where: Where = None, progress: Callable[[int, int], None] | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        where: Where = None,
+        progress: Callable[[int, int], None] | None = None,
+        force: bool = False,
     ) -> int:
         """Write pictures, files, metadata and vectors into a Parquet file. See `lookalike.pipelines.transfer`.
 
@@ -521,12 +545,22 @@ class Collection:
             path: of the file.
             where: a filter: only pictures that pass.
             progress: told how many of how many pictures are written.
+            force: replace whatever file is there; else only an earlier export.
         Returns:
             how many pictures were written.
+        Raises:
+            WouldOverwrite: when something else is there.
         """
         from lookalike.pipelines.transfer import export_collection
 
-        return export_collection(self._parts.catalog, path, where=read_filter(where), progress=progress)
+        return export_collection(
+            self._parts.catalog,
+            path,
+            where=read_filter(where),
+            progress=progress,
+            precious=self.precious(None),
+            force=force,
+        )
 
     def import_from(
         self, path: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from lookalike.core.errors import BadInput, LookalikeError, MissingExtra, StorageFailed
+from lookalike.core.errors import LookalikeError, MissingExtra
+from lookalike.core.output_file import Precious, nothing_precious, write_output
 from lookalike.core.records import Json
 from lookalike.core.vectors import Pixels
 from lookalike.pipelines.reply import Hit, IndexFacts, Reply
@@ -33,13 +34,23 @@ class SearchResult:
         query: what was asked, for people.
         query_pixels: the query picture, if it was one.
         load_pixels: brings the pictures of hits, when they are shown.
+        precious: what no contact sheet may replace, such as the query.
     """
 
-    def __init__(self, reply: Reply, *, query: str, query_pixels: Pixels | None, load_pixels: LoadPixels) -> None:
+    def __init__(
+        self,
+        reply: Reply,
+        *,
+        query: str,
+        query_pixels: Pixels | None,
+        load_pixels: LoadPixels,
+        precious: Precious = nothing_precious,
+    ) -> None:
         self.reply = reply
         self.query = query
         self._query_pixels = query_pixels
         self._load_pixels = load_pixels
+        self._precious = precious
 
     @property
     def hits(self) -> tuple[Hit, ...]:
@@ -126,33 +137,27 @@ class SearchResult:
             raise MissingExtra("pandas", extra="pandas", purpose="turning a result into a table") from error
         return pd.DataFrame([asdict(hit) for hit in self.hits], columns=list(Hit.__dataclass_fields__))
 
-    def sheet(self, path: str | os.PathLike[str]) -> Path:
-        """Write a contact sheet of the hits.
+    def sheet(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
+        """Write a contact sheet of the hits; it appears when it is whole, and replaces an earlier one of that name.
 
         Args:
             path: ends in `.jpg` or `.html`.
+            force: replace whatever file is there, also the query or a picture of the collection.
         Returns:
             the path.
         Raises:
             BadInput: when it ends in something else.
+            WouldOverwrite: when something else is there.
             StorageFailed: when it cannot be written.
         """
-        from lookalike.presentation.contact_sheet import contact_sheet_html, contact_sheet_jpeg
+        from lookalike.presentation.contact_sheet import CONTACT_SHEET, contact_sheet_html, contact_sheet_jpeg
 
         target = Path(absolute(path))
-        kind = target.suffix.lower()
-        if kind not in (".jpg", ".jpeg", ".html", ".htm"):
-            raise BadInput(f"expected a contact sheet to end in .jpg or .html, got {target.name!r}")
-        if kind in (".html", ".htm"):
+        if target.suffix.lower() in (".html", ".htm"):
             content = contact_sheet_html(self._cards(), title=self._title, query=self._query_card()).encode("utf-8")
         else:
             content = contact_sheet_jpeg(self._cards(), title=self._title, query=self._query_card())
-        try:
-            target.write_bytes(content)
-        except OSError as error:
-            raise StorageFailed(f"the contact sheet {target} cannot be written: {error.strerror or error}") from error
-        except ValueError as error:
-            raise BadInput(f"expected the path of a contact sheet, got {path!r}: {error}") from error
+        write_output(target, content, kind=CONTACT_SHEET, precious=self._precious, force=force)
         return target
 
     def picture(self) -> Pixels:

@@ -103,7 +103,7 @@ def test_more_neighbours_than_rows_are_said(command: Command, files: Path) -> No
         (["knn", "base.npy", "flat.npy"], 65, "reshape"),
         (["knn", "base.npy", "queries.npy", "--exclude-self"], 65, "the same base and queries"),
         (["knn", "base.npy", "queries.npy", "--memory", "10"], 65, "at least"),
-        (["knn", "base.npy", "queries.npy", "-o", "found.txt"], 65, "ends in .parquet or .csv"),
+        (["knn", "base.npy", "queries.npy", "-o", "found.txt"], 65, "end in .parquet or .csv"),
         (["knn", "base.npy", "queries.npy", "-o", "none/found.csv"], 74, "there is no folder"),
     ],
 )

@@ -187,7 +187,7 @@ def test_info_tells_recall_cache_and_engine(command: Command, detailed: Album) -
         (["--weigh", "main - main"], 65, "expected"),
         (["--opinion", "nobody.onnx"], 1, "nobody.onnx"),
         (["--opinion", "int8"], 65, "the collection's own model"),
-        (["--why", "why.pdf"], 65, "expected a drawing to end in .jpg, .jpeg, .png"),
+        (["--why", "why.pdf"], 65, "expected a drawing to end in .jpg, .jpeg or .png"),
         (["--where", "width < 0", "--why", "why.jpg"], 65, "nothing was found"),
     ],
 )

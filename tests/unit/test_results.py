@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from lookalike.collection import Collection
-from lookalike.core.errors import BadInput, MissingExtra, StorageFailed
+from lookalike.core.errors import BadInput, MissingExtra, StorageFailed, WouldOverwrite
 from lookalike.presentation.contact_sheet.card import GONE
 from lookalike.results import SearchResult
 from tests.collections import album, new_collection, png, write
@@ -165,9 +165,43 @@ def test_the_home_folder_is_known(result: SearchResult, tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("name", ["a.png", "a", "a.jpg.txt"])
 def test_a_sheet_of_another_kind_is_refused(result: SearchResult, tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadInput, match=r"end in \.jpg or \.html"):
+    with pytest.raises(BadInput, match=r"end in \.jpg, \.jpeg, \.html or \.htm"):
         result.sheet(tmp_path / name)
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.html"])
+def test_a_sheet_takes_the_place_of_a_sheet_only(result: SearchResult, tmp_path: Path, name: str) -> None:
+    result.sheet(tmp_path / name)
+    result.sheet(tmp_path / name)
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(WouldOverwrite, match=f"{name} is not a contact sheet made by Lookalike"):
+        result.sheet(tmp_path / name)
+    assert (tmp_path / name).read_bytes() == b"mine"
+    assert result.sheet(tmp_path / name, force=True).stat().st_size > 10
+
+
+def test_a_sheet_that_is_the_query_or_in_the_collection_stays(
+    result: SearchResult, collection: Collection, photos: Path, tmp_path: Path
+) -> None:
+    sheet = result.sheet(tmp_path / "earlier.jpg")
+    of_itself = collection.search(f"{sheet} + {photos / '1.png'}")
+    with pytest.raises(WouldOverwrite, match=r"earlier\.jpg is the query, and stays"):
+        of_itself.sheet(sheet)
+    collection.add(sheet)
+    os.link(sheet, tmp_path / "hard.jpg")
+    (tmp_path / "soft.jpg").symlink_to(sheet)
+    for name in ("earlier.jpg", "hard.jpg", "soft.jpg"):
+        with pytest.raises(WouldOverwrite, match=f"{name} is a picture of the collection, and stays"):
+            result.sheet(tmp_path / name)
+
+
+def test_a_closed_collection_is_no_leave_to_overwrite(tmp_path: Path) -> None:
+    with new_collection(tmp_path / "c") as collection:
+        result = collection.search(png(1))
+        result.sheet(tmp_path / "a.jpg")
+    with pytest.raises(WouldOverwrite, match="perhaps a picture of the collection"):
+        result.sheet(tmp_path / "a.jpg")
 
 
 def test_a_sheet_that_cannot_be_written_says_why(

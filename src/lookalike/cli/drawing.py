@@ -1,39 +1,69 @@
-"""The drawing that shows why two pictures match."""
+"""The files that a search writes beside its answer: the contact sheet, and the drawing of why two pictures match."""
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookalike.core.errors import BadInput, StorageFailed
+from lookalike.core.errors import BadInput
+from lookalike.core.output_file import OutputKind, check_output, write_output
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection
     from lookalike.results import SearchResult
 
-_KINDS = (".jpg", ".jpeg", ".png")
+_MARK = "Lookalike drawing"
+DRAWING = OutputKind(
+    "a drawing",
+    (".jpg", ".jpeg", ".png"),
+    (b"\xff\xfe\x00\x13" + _MARK.encode(), b"tEXtSoftware\0" + _MARK.encode()),
+)
+"""A JPEG's comment, a PNG's text."""
 
 
-def draw_why(collection: Collection, query: str | bytes, result: SearchResult, path: str) -> Path:
-    """Draw which points of a query agree with which of the first hit.
+def check_outputs(collection: Collection, query: str, *, why: str | None, sheet: str | None, force: bool) -> None:
+    """Refuse, before anything is searched, what must not be written in the end. Errors are those of `check_output`."""
+    from lookalike.presentation.contact_sheet import CONTACT_SHEET
 
+    precious = collection.precious(query)
+    for path, kind in ((why, DRAWING), (sheet, CONTACT_SHEET)):
+        if path is not None:
+            check_output(path, kind=kind, precious=precious, force=force)
+
+
+def draw_why(
+    collection: Collection, query: str, asked: str | bytes, result: SearchResult, path: str, *, force: bool
+) -> Path:
+    """Draw which points of the query agree with which of the first hit.
+
+    Args:
+        collection: that was searched.
+        query: as it was typed.
+        asked: the same, or what came on standard input.
+        result: the answer.
+        path: ends in .jpg or .png.
+        force: replace whatever file is there.
     Raises:
         BadInput: when nothing was found, the query is not one picture, or the file's name ends in something else.
+        WouldOverwrite: when something else than an earlier drawing is there.
         MissingExtra: when OpenCV is not installed.
         ImageRefused, NotIndexed, FetchRefused: when one of the two pictures cannot be used.
         StorageFailed: when the file cannot be written.
     """
-    target = Path(os.path.expanduser(path))
-    if target.suffix.lower() not in _KINDS:
-        raise BadInput(f"expected a drawing to end in {', '.join(_KINDS)}, got {target.name!r}")
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
     if not result.hits:
         raise BadInput("nothing was found that could be drawn beside the query")
-    from PIL import Image
-
-    drawing = collection.drawing_of(query, result.hits[0])
-    try:
-        Image.fromarray(drawing).save(target, quality=92)
-    except OSError as error:
-        raise StorageFailed(f"the drawing {target} cannot be written: {error.strerror or error}") from error
+    target = Path(os.path.expanduser(path))
+    drawing, buffer = Image.fromarray(collection.drawing_of(asked, result.hits[0])), io.BytesIO()
+    if target.suffix.lower() == ".png":
+        marked = PngInfo()
+        marked.add_text("Software", _MARK)
+        drawing.save(buffer, "PNG", pnginfo=marked)
+    else:
+        drawing.save(buffer, "JPEG", quality=92, comment=_MARK.encode())
+    write_output(target, buffer.getvalue(), kind=DRAWING, precious=collection.precious(query), force=force)
     return target

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from lookalike.cli.progress import counting
-from lookalike.cli.session import Session, command
+from lookalike.cli.session import Session, command, force_option
 from lookalike.presentation.text import human_count, human_duration, safe
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ MOST_ON_A_TERMINAL = 10
 )
 @click.option("--column", metavar="NAME", help="Of a Parquet file: the column of vectors.")
 @click.option("-o", "--output", metavar="FILE", help="Write all neighbours, .parquet or .csv.")
+@force_option()
 @click.option("--exclude-self", is_flag=True, help="Where both files are the same: a row is not its own neighbour.")
 @click.option("--compare", type=click.Choice(["sklearn"]), help="Let scikit-learn answer too, and compare.")
 def knn_command(
@@ -53,6 +53,7 @@ def knn_command(
     device: str,
     column: str | None,
     output: str | None,
+    force: bool,
     exclude_self: bool,
     compare: str | None,
 ) -> None:
@@ -62,11 +63,11 @@ def knn_command(
     answer is exact. No collection is needed.
     """
     from lookalike.pipelines.knn import knn
-    from lookalike.pipelines.knn_result import check_output
+    from lookalike.pipelines.knn_result import check_neighbours_file
     from lookalike.settings import read_settings
 
     if output is not None:
-        check_output(Path(output))
+        check_neighbours_file(output, searched=(base, queries), force=force)
     settings = read_settings(threads=session.threads, memory=session.memory)
     with counting(session, task="Comparing", things="rows") as compared:
         result = knn(
@@ -83,7 +84,7 @@ def knn_command(
             progress=compared,
         )
     if output is not None:
-        result.save(output)
+        result.save(output, force=force)
     if session.as_json:
         session.write_json(_as_json(result, output))
     elif output is None:

@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from lookalike.cli.hits import show_result
-from lookalike.cli.session import Session, command
+from lookalike.cli.session import Session, command, force_option
 from lookalike.presentation.text import safe
 
 
@@ -24,6 +24,7 @@ from lookalike.presentation.text import safe
 @click.option("--min-confidence", type=float, metavar="C", help="Leave out what more than 1 - C of random pairs reach.")
 @click.option("--why", metavar="FILE", help="Draw why the first hit matches, into a .jpg or .png.")
 @click.option("--sheet", metavar="FILE", help="Write a contact sheet, .jpg or .html.")
+@force_option()
 @click.option("--paths-only", is_flag=True, help="Print the files' exact names, one on a line.")
 @click.option("-0", "--null", is_flag=True, help="With --paths-only: end names with a zero byte.")
 @click.option("--pictures/--no-pictures", default=None, help="Show the pictures; default: where it can be.")
@@ -40,6 +41,7 @@ def search_command(
     min_confidence: float | None,
     why: str | None,
     sheet: str | None,
+    force: bool,
     paths_only: bool,
     null: bool,
     pictures: bool | None,
@@ -52,6 +54,10 @@ def search_command(
     if null and not paths_only:
         raise click.UsageError("-0 ends the names of --paths-only: say both")
     with session.open(model_soon=True) as collection:
+        if why is not None or sheet is not None:
+            from lookalike.cli.drawing import check_outputs
+
+            check_outputs(collection, query, why=why, sheet=sheet, force=force)
         asked = _standard_input() if query == "-" and why is not None else query
         result = collection.search(
             asked,
@@ -67,9 +73,9 @@ def search_command(
         if why is not None:
             from lookalike.cli.drawing import draw_why
 
-            session.say(f"The drawing is {safe(str(draw_why(collection, asked, result, why)))}")
+            session.say(f"The drawing is {safe(str(draw_why(collection, query, asked, result, why, force=force)))}")
         if sheet is not None:
-            session.say(f"The contact sheet is {result.sheet(sheet)}")
+            session.say(f"The contact sheet is {safe(str(result.sheet(sheet, force=force)))}")
         if session.as_json:
             session.write_json({"query": query, **result.to_dict()})
         elif paths_only:

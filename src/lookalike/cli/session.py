@@ -119,6 +119,11 @@ def common_options() -> list[click.Parameter]:
     ]
 
 
+def force_option() -> Callable[[Callback], Callback]:
+    """Of the commands that write a file where the user says."""
+    return click.option("--force", is_flag=True, help="Overwrite whatever file is there.")
+
+
 def _option(*names: str, **settings: Any) -> click.Option:
     return click.Option(names, expose_value=False, callback=_note, **settings)
 

@@ -8,20 +8,21 @@ import click
 
 from lookalike.cli.hits import short_path
 from lookalike.cli.progress import counting
-from lookalike.cli.session import Session, command
+from lookalike.cli.session import Session, command, force_option
 from lookalike.presentation.text import human_count, safe
 
 
 @command("export")
 @click.argument("file", metavar="FILE.parquet")
+@force_option()
 @click.option("--where", multiple=True, metavar="FILTER", help="Only such pictures; of several filters all must hold.")
-def export_command(session: Session, file: str, *, where: tuple[str, ...]) -> None:
+def export_command(session: Session, file: str, *, where: tuple[str, ...], force: bool) -> None:
     """Write a collection into a Parquet file.
 
     Ids, paths, metadata and vectors, so that `lookalike import` embeds nothing again.
     """
     with session.open() as collection, counting(session, task="Exporting") as done:
-        count = collection.export_to(file, where=where, progress=done)
+        count = collection.export_to(file, where=where, progress=done, force=force)
     session.say(f"Exported {human_count(count, 'picture')} to {safe(short_path(file))}.")
     if session.as_json:
         session.write_json({"exported": count, "path": file})

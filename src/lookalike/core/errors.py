@@ -9,7 +9,8 @@
     │   ├── BadVectors           not finite, not numeric, zero
     │   │   └── DimensionMismatch
     │   ├── FetchRefused         a URL: private address, too large, too slow
-    │   └── UploadRefused        bytes or a vector that are not what was announced
+    │   ├── UploadRefused        bytes or a vector that are not what was announced
+    │   └── WouldOverwrite       an output in the place of something that we did not make
     ├── CollectionError          the collection cannot do that                exit 1
     │   ├── NoCollection         nothing there
     │   ├── ReadOnly
@@ -127,6 +128,12 @@ class UploadRefused(BadInput):
 
 def _rebuild_upload_refused(reason: str, code: str) -> UploadRefused:
     return UploadRefused(reason, code=code)
+
+
+class WouldOverwrite(BadInput):
+    """An output that would take the place of something that we did not make."""
+
+    code = "would_overwrite"
 
 
 class CollectionError(LookalikeError):

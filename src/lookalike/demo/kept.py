@@ -1,4 +1,4 @@
-"""The demo's pictures, drawn once: a list beside them says what was made."""
+"""The demo's pictures, drawn once: a list beside them says what was made, and that the folder is ours to draw in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from lookalike.core.errors import StorageFailed
+from lookalike.core.errors import StorageFailed, WouldOverwrite
 from lookalike.demo.pictures import MadePicture, Variant, make_pictures
 
 LIST = "pictures.json"
@@ -22,10 +22,12 @@ def kept_pictures(folder: Path, *, count: int, drawn: Callable[[int, int], None]
         drawn: as in `make_pictures`.
     Raises:
         BadInput, StorageFailed: as `make_pictures`.
+        WouldOverwrite: when the folder holds something and no list: nothing is drawn over what is not ours.
     """
     kept = _listed(folder)
     if len(kept) == count and all(picture.path.is_file() for picture in kept):
         return kept
+    _begin(folder)
     made = make_pictures(folder, count=count, drawn=drawn)
     rows = [
         {
@@ -36,11 +38,27 @@ def kept_pictures(folder: Path, *, count: int, drawn: Callable[[int, int], None]
         }
         for picture in made
     ]
+    _write_list(folder, rows)
+    return made
+
+
+def _begin(folder: Path) -> None:
+    """Say that the folder is ours, before the first picture is drawn."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = {path.name for path in folder.iterdir()}
+    except OSError as error:
+        raise StorageFailed(f"could not draw into {folder}: {error.strerror or error}") from error
+    if there and LIST not in there:
+        raise WouldOverwrite(f"{folder} holds files that are not the demo's, and stays as it is: name another folder")
+    _write_list(folder, [])
+
+
+def _write_list(folder: Path, rows: list[dict[str, str | None]]) -> None:
     try:
         (folder / LIST).write_text(json.dumps({"version": _VERSION, "pictures": rows}, indent=1))
     except OSError as error:
         raise StorageFailed(f"could not write {folder / LIST}: {error.strerror or error}") from error
-    return made
 
 
 def _listed(folder: Path) -> list[MadePicture]:

@@ -10,8 +10,11 @@ import onnx
 from onnx import TensorProto, compose, version_converter
 
 from lookalike.core.errors import ModelUnavailable
-from lookalike.models.card import ModelCard
+from lookalike.core.output_file import OutputKind, check_output, inputs_are_precious, write_output
+from lookalike.models.card import PREFIX, ModelCard
 from lookalike.models.graph import OPSET, Graph
+
+MODEL = OutputKind("a model", (".onnx",), (f"{PREFIX}dimension".encode(),))
 
 _PREFIX = "brought/"
 """Before every name of the wrapped model, so that none meets ours."""
@@ -28,13 +31,14 @@ def adapt(
     scale: float = 1 / 255,
     version: str = "1",
     licence: str = "unknown",
+    force: bool = False,
 ) -> Path:
     """Write a model file that resizes, normalises, runs the model at `source` and scales its vectors to length 1.
 
     Args:
         source: an ONNX file with one input, float32 (N, 3, side, side), RGB, and one output, float32 (N, D) or (N, D,
             1, 1).
-        target: where to write the new file; what lies there is replaced.
+        target: where to write the new file, ends in `.onnx`; an earlier model of ours there is replaced.
         name: of the model, for people.
         input_side: in pixels: the square that pictures are squeezed to.
         mean: three numbers, R, G, B: a channel enters the model as (x * scale - mean) / std.
@@ -42,11 +46,15 @@ def adapt(
         scale: what pixels of 0..255 are multiplied by.
         version: for the card.
         licence: for the card, an SPDX identifier.
+        force: replace whatever file is at `target`.
     Returns:
         `target`; the id of the model is the file's SHA-256.
     Raises:
         ModelUnavailable: when the model cannot be read, brought to opset 18, or has other inputs and outputs.
+        BadInput, WouldOverwrite, StorageFailed: when `target` cannot or must not be written, see `check_output`.
     """
+    precious = inputs_are_precious([source], what="the model to wrap")
+    check_output(target, kind=MODEL, precious=precious, force=force)
     try:
         model = _prepared(source)
         card = ModelCard(
@@ -69,7 +77,7 @@ def adapt(
         raise
     except Exception as error:  # onnx raises nearly anything on files that are not what they say
         raise ModelUnavailable(f"the model {source} cannot be wrapped: {type(error).__name__}: {error}") from error
-    target.write_bytes(content)
+    write_output(target, content, kind=MODEL, precious=precious, force=force)
     return target
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -80,6 +81,9 @@ def knn(
         raise BadInput(
             f"{len(wanted):,} answers of {k:,} neighbours do not fit in the memory: ask for fewer at a time"
         ) from error
+    result = replace(
+        result, searched=tuple(os.fspath(one) for one in (base, queries) if isinstance(one, str | os.PathLike))
+    )
     if compare is None:
         return result
     return replace(

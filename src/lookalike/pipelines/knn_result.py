@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.core.errors import BadInput, MissingExtra, StorageFailed
+from lookalike.core.errors import MissingExtra
 from lookalike.core.metrics import Metric
+from lookalike.core.output_file import OutputKind, Precious, check_output, inputs_are_precious, replacing
 from lookalike.pipelines.knn_compare import Comparison
 from lookalike.pipelines.knn_parquet import parquet_library
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ENDINGS = (".parquet", ".csv")
+_MARK = "lookalike.neighbours"
+NEIGHBOURS = OutputKind("a table of neighbours", (".parquet", ".csv"), (_MARK.encode(), b"query,rank,row,"))
+"""Parquet carries the mark among the notes about the file, CSV begins with its columns."""
+
 _QUERIES_AT_ONCE = 65_536
 
 
@@ -39,6 +41,7 @@ class KnnResult:
         proven: share of the queries that the first shortlist was proven to answer; the others were looked at again.
         notes: what went otherwise than one might expect, a line each.
         comparison: with another library, where one was asked for.
+        searched: the files that were searched, which no table may replace.
     """
 
     rows: NDArray[np.int64]
@@ -49,6 +52,7 @@ class KnnResult:
     proven: float
     notes: tuple[str, ...] = ()
     comparison: Comparison | None = None
+    searched: tuple[str, ...] = ()
 
     @property
     def measure(self) -> str:
@@ -83,28 +87,31 @@ class KnnResult:
             raise MissingExtra("pandas", extra="pandas", purpose="turning neighbours into a table") from error
         return pd.DataFrame(self.columns())
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the table of `columns`; the file appears when it is whole, and replaces one of that name.
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
+        """Write the table of `columns`; it appears when it is whole, and replaces an earlier one of that name.
 
         Args:
             path: ends in `.parquet` or `.csv`.
+            force: replace whatever file is there, also one that was searched.
         Returns:
             the path.
         Raises:
             BadInput: when it ends in something else.
+            WouldOverwrite: when something else is there.
             MissingExtra: when it is Parquet and pyarrow is not installed.
             StorageFailed: when it cannot be written.
         """
         target = Path(path)
-        check_output(target)
-        with _replacing(target) as part:
+        check_neighbours_file(target, searched=self.searched, force=force)
+        with replacing(target, kind=NEIGHBOURS, precious=_searched(self.searched), force=force) as part:
             (self._write_parquet if target.suffix.lower() == ".parquet" else self._write_csv)(part)
         return target
 
-    def to_parquet(self, path: str | os.PathLike[str]) -> Path:
+    def to_parquet(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
         """As `save`, into Parquet whatever the path ends in."""
         parquet_library()
-        with _replacing(Path(path)) as part:
+        kind = replace(NEIGHBOURS, endings=(Path(path).suffix.lower(),))
+        with replacing(path, kind=kind, precious=_searched(self.searched), force=force) as part:
             self._write_parquet(part)
         return Path(path)
 
@@ -115,7 +122,7 @@ class KnnResult:
     def _write_parquet(self, path: Path) -> None:
         pa = parquet_library()
         fields = [("query", pa.int64()), ("rank", pa.int32()), ("row", pa.int64()), (self.measure, pa.float32())]
-        schema = pa.schema(fields, metadata={"metric": str(self.metric)})
+        schema = pa.schema(fields, metadata={_MARK: "1", "metric": str(self.metric)})
         with pa.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
             for part in self._parts():
                 writer.write_table(pa.table({name: part[name] for name in schema.names}).cast(schema))
@@ -128,32 +135,15 @@ class KnnResult:
                 file.writelines(f"{query},{rank},{row},{value:.9g}\n" for query, rank, row, value in lines)
 
 
-def check_output(path: Path) -> None:
-    """Refuse, before anything is computed, a file that could not be written in the end.
+def check_neighbours_file(path: str | os.PathLike[str], *, searched: Iterable[str] = (), force: bool = False) -> None:
+    """Refuse, before anything is computed, a file that could not or must not be written in the end.
 
     Raises:
-        BadInput, MissingExtra: as `KnnResult.save`.
-        StorageFailed: when its folder is not there.
+        BadInput, WouldOverwrite, MissingExtra, StorageFailed: as `KnnResult.save`.
     """
-    if path.suffix.lower() not in ENDINGS:
-        raise BadInput(f"expected a file that ends in {' or '.join(ENDINGS)}, got {path}")
-    if path.suffix.lower() == ".parquet":
+    if check_output(path, kind=NEIGHBOURS, precious=_searched(searched), force=force).suffix.lower() == ".parquet":
         parquet_library()
-    if not path.parent.is_dir():
-        raise StorageFailed(f"{path}: cannot be written: there is no folder {path.parent}")
-    if path.is_dir():
-        raise StorageFailed(f"{path}: cannot be written: it is a folder")
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A file beside `path` that takes its place when the block ends, and is deleted when it raises."""
-    part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
-    try:
-        yield part
-        part.replace(path)
-    except OSError as error:
-        raise StorageFailed(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):  # on a read-only disk, where it was never made
-            part.unlink(missing_ok=True)
+def _searched(paths: Iterable[str]) -> Precious:
+    return inputs_are_precious(paths, what="a file that is searched")

@@ -6,7 +6,6 @@ The format is specified in `lookalike.pipelines.transfer_format` and in `docs/re
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from lookalike.catalog.base import Catalog
-from lookalike.core.errors import BadInput, BadVectors, CollectionError, StorageFailed
+from lookalike.core.errors import BadInput, BadVectors, CollectionError
 from lookalike.core.filters import Filter
+from lookalike.core.output_file import OutputKind, Precious, nothing_precious, replacing
 from lookalike.core.records import FileRecord, ImageRecord
 from lookalike.core.vectors import Keys
 from lookalike.pipelines.transfer_format import (
@@ -30,6 +30,8 @@ from lookalike.pipelines.transfer_format import (
     schema,
     to_arrow,
 )
+
+EXPORT = OutputKind("an export", (".parquet",), (b"lookalike.format",))
 
 _ROWS_AT_ONCE = 1_024
 
@@ -60,20 +62,26 @@ def export_collection(
     *,
     where: Filter | None = None,
     progress: Progress | None = None,
+    precious: Precious = nothing_precious,
+    force: bool = False,
 ) -> int:
     """Write pictures with their files, metadata and vectors into one Parquet file, in batches.
 
-    The file appears when it is whole, and replaces one of that name.
+    The file appears when it is whole, and replaces an earlier export of that name.
 
     Args:
         catalog: what is exported.
-        path: of the file.
+        path: of the file; ends in `.parquet`.
         where: only pictures that pass, with all of their files; None: all.
         progress: called after each batch.
+        precious: what must not be replaced.
+        force: replace whatever file is there.
     Returns:
         how many pictures were written.
     Raises:
         CollectionError: when the collection is bound to no model yet.
+        BadInput: when `path` ends in something else.
+        WouldOverwrite: when something else is there.
         MissingExtra: when pyarrow is not installed.
         StorageFailed: when the file cannot be written; what was there before stays.
     """
@@ -85,7 +93,7 @@ def export_collection(
     total = catalog.facts().images if chosen is None else len(chosen)
     done = 0
     with (
-        _replacing(Path(path)) as part,
+        replacing(path, kind=EXPORT, precious=precious, force=force) as part,
         pa.parquet.ParquetWriter(part, columns, compression="zstd", write_page_checksum=True) as writer,
     ):
         for rows in _batches(catalog, chosen):
@@ -183,29 +191,6 @@ def _reading(path: Path) -> Iterator[Any]:
         raise BadInput(f"{path}: not a Parquet file, or a damaged one: {_first_line(error)}") from error
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A file beside `path` that takes its place when the block ends, and is deleted when it raises."""
-    part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
-    try:
-        yield part
-        _sync(part)
-        part.replace(path)
-        _sync(path.parent)
-    except OSError as error:
-        raise StorageFailed(f"{path}: the export cannot be written: {error.strerror or _first_line(error)}") from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _first_line(error: BaseException) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from lookalike.core.errors import WouldOverwrite
 from lookalike.demo.kept import LIST, kept_pictures
 
 COUNT = 6
@@ -25,3 +28,21 @@ def test_what_is_missing_or_not_ours_is_drawn_anew(tmp_path: Path) -> None:
     for content in ("", "[]", '{"version": 1, "pictures": [{}]}', '{"version": 0, "pictures": []}'):
         (tmp_path / LIST).write_text(content)
         assert kept_pictures(tmp_path, count=COUNT) == first
+
+
+def test_nothing_is_drawn_into_a_folder_of_others(tmp_path: Path) -> None:
+    (tmp_path / "beach").mkdir()
+    (tmp_path / "beach" / "beach-01.jpg").write_bytes(b"mine")
+    with pytest.raises(WouldOverwrite, match="holds files that are not the demo's"):
+        kept_pictures(tmp_path, count=COUNT)
+    assert [path.name for path in tmp_path.rglob("*")] == ["beach", "beach-01.jpg"]
+
+
+def test_a_drawing_that_was_stopped_can_begin_again(tmp_path: Path) -> None:
+    def stop(done: int, _total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        kept_pictures(tmp_path, count=COUNT, drawn=stop)
+    assert len(kept_pictures(tmp_path, count=COUNT)) == COUNT

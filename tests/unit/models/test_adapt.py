@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from lookalike.core.errors import ModelUnavailable
+from lookalike.core.errors import ModelUnavailable, WouldOverwrite
 from lookalike.embedding.onnx import OnnxEmbedder
 from lookalike.models.adapt import adapt
 from lookalike.models.store import load_model
@@ -64,3 +64,20 @@ def test_models_that_cannot_be_wrapped_are_refused_with_a_reason(tmp_path: Path)
         with pytest.raises(ModelUnavailable, match=reason):
             adapt(source, tmp_path / "ours.onnx", name="a", input_side=8, mean=MEAN, std=STD)
     assert not (tmp_path / "ours.onnx").exists()
+
+
+def test_a_model_takes_the_place_of_a_model_of_ours_only(tmp_path: Path) -> None:
+    source = write_mean_model(tmp_path / "theirs.onnx", opset=18, output=["n", 3, 1, 1])
+
+    def wrap(target: str, *, force: bool = False) -> Path:
+        return adapt(source, tmp_path / target, name="mean", input_side=8, mean=MEAN, std=STD, force=force)
+
+    wrap("ours.onnx")
+    wrap("ours.onnx")
+    theirs = source.read_bytes()
+    for target, said in (("theirs.onnx", "is the model to wrap"), ("another.onnx", "is not a model made by Lookalike")):
+        (tmp_path / target).write_bytes(theirs)
+        with pytest.raises(WouldOverwrite, match=said):
+            wrap(target)
+        assert (tmp_path / target).read_bytes() == theirs
+    assert wrap("another.onnx", force=True).read_bytes() != theirs

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lookalike.core.errors import BadInput, MissingExtra, StorageFailed
+from lookalike.core.errors import BadInput, MissingExtra, StorageFailed, WouldOverwrite
 from lookalike.core.metrics import Metric
 from lookalike.pipelines import knn_result
 from lookalike.pipelines.knn_result import KnnResult
@@ -48,7 +49,7 @@ def test_pandas_gets_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["found.xlsx", "found", "found.npy"])
 def test_an_ending_that_is_not_known_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadInput, match=r"ends in \.parquet or \.csv"):
+    with pytest.raises(BadInput, match=r"to end in \.parquet or \.csv"):
         result().save(tmp_path / name)
 
 
@@ -62,11 +63,12 @@ def test_a_folder_that_is_not_there_or_a_file_that_is_a_folder_is_refused(tmp_pa
 def test_a_folder_that_cannot_be_written_keeps_what_is_there(
     tmp_path: Path, read_only_folder: Callable[[Path], Path]
 ) -> None:
-    (tmp_path / "found.csv").write_text("old")
+    result().save(tmp_path / "found.csv")
+    old = (tmp_path / "found.csv").read_text()
     folder = read_only_folder(tmp_path)
     with pytest.raises(StorageFailed, match=r"found\.csv: cannot be written"):
         result().save(folder / "found.csv")
-    assert (folder / "found.csv").read_text() == "old"
+    assert (folder / "found.csv").read_text() == old
     assert [path.name for path in folder.iterdir()] == ["found.csv"]
 
 
@@ -77,3 +79,16 @@ def test_a_full_disk_leaves_nothing_behind(small_disk: Path) -> None:
     with pytest.raises(StorageFailed, match="No space left"):
         large.save(small_disk / "found.csv")
     assert list(small_disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["found.csv", "found.parquet"])
+def test_a_table_takes_the_place_of_a_table_only(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("pyarrow", reason="needs pyarrow, the extra parquet")
+    result().save(tmp_path / name)
+    result(Metric.L2).save(tmp_path / name)
+    for mine in (replace(result(), searched=(str(tmp_path / name),)), result()):
+        with pytest.raises(WouldOverwrite, match=r"is a file that is searched|is not a table of neighbours"):
+            mine.save(tmp_path / name)
+        (tmp_path / name).write_bytes(b"mine")
+    assert (tmp_path / name).read_bytes() == b"mine"
+    assert result().save(tmp_path / name, force=True).stat().st_size > 10

@@ -15,7 +15,15 @@ import pytest
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
-from lookalike.core.errors import BadInput, CollectionError, LookalikeError, MissingExtra, StorageFailed, WrongModel
+from lookalike.core.errors import (
+    BadInput,
+    CollectionError,
+    LookalikeError,
+    MissingExtra,
+    StorageFailed,
+    WouldOverwrite,
+    WrongModel,
+)
 from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord, RefusedFile
 from lookalike.pipelines import transfer
@@ -234,7 +242,8 @@ def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
 
 def test_a_failed_export_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.parquet"
-    path.write_bytes(b"before")
+    export_collection(filled(empty()), path)
+    before = path.read_bytes()
 
     def broken(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -243,9 +252,22 @@ def test_a_failed_export_leaves_what_was_there(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(StorageFailed, match="No space"):
         export_collection(filled(empty()), path)
     assert [one.name for one in tmp_path.iterdir()] == ["x.parquet"]
-    assert path.read_bytes() == b"before"
+    assert path.read_bytes() == before
     with pytest.raises(StorageFailed):
         export_collection(filled(empty()), tmp_path / "no folder" / "x.parquet")
+
+
+def test_an_export_takes_the_place_of_an_export_only(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    for _ in range(2):
+        assert export_collection(filled(empty()), path) > 0
+    parquet.write_table(parquet.read_table(path).replace_schema_metadata(None), path)  # anybody's
+    before = path.read_bytes()
+    with pytest.raises(WouldOverwrite, match="is not an export made by Lookalike"):
+        export_collection(filled(empty()), path)
+    assert path.read_bytes() == before
+    assert export_collection(filled(empty()), path, force=True) > 0
+    assert path.read_bytes() != before
 
 
 def test_a_missing_library_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lookalike.core.errors import BadInput
 from lookalike.core.vectors import Pixels
 from lookalike.presentation.contact_sheet.card import GONE, Card, thumbnail
+from lookalike.presentation.contact_sheet.kind import JPEG_COMMENT
 from lookalike.presentation.text import safe
 
 Colour: TypeAlias = tuple[int, int, int]
@@ -39,7 +40,7 @@ def contact_sheet_jpeg(
     """Draw a contact sheet and give it as a JPEG file; arguments and errors as for `contact_sheet`."""
     buffer = io.BytesIO()
     sheet = Image.fromarray(contact_sheet(cards, title=title, query=query, columns=columns))
-    sheet.save(buffer, "JPEG", quality=quality)
+    sheet.save(buffer, "JPEG", quality=quality, comment=JPEG_COMMENT)
     return buffer.getvalue()
 
 

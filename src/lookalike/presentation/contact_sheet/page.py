@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from html import escape
 
 from lookalike.presentation.contact_sheet.card import GONE, Card, thumbnail
+from lookalike.presentation.contact_sheet.kind import HTML_GENERATOR
 from lookalike.presentation.text import safe
 
 LINKED = re.compile(r"(https?://|file:///)[^\s\x00-\x20\x7f]+", re.IGNORECASE)
@@ -61,6 +62,7 @@ def contact_sheet_html(cards: Sequence[Card], *, title: str, query: Card | None 
     listed = f'<ol class="hits">\n{hits}\n</ol>' if cards else "<p>nothing found</p>"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"{HTML_GENERATOR}\n"
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'

@@ -1,0 +1,188 @@
+"""Files that we write where the user says: whole or not at all, and never in the place of what we did not make.
+
+One guard for all writers. A file that is there already is replaced only where it is empty or carries the mark of the
+same kind of output, so that the same command can be given twice. What may not be replaced whatever it carries (a
+picture of the collection, the query, an input) its owner names by a `Precious`. Links are followed, and files are
+compared by what they are, not by how they are spelled.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from lookalike.core.errors import BadInput, StorageFailed, WouldOverwrite
+
+_HEAD_BYTES = 4_096
+_TAIL_BYTES = 65_536  # Parquet and ONNX keep what was noted about a file at its end
+
+StrPath: TypeAlias = str | os.PathLike[str]
+
+Precious: TypeAlias = Callable[[Path], str | None]
+"""What a file that is there is, such as `the query`, where no output may take its place; None for any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputKind:
+    """A kind of file that we write.
+
+    Attributes:
+        what: for messages, with its article: `a contact sheet`.
+        endings: of such files' names, in small letters: `.jpg`.
+        marks: bytes of which each such file has one, in its first 4 KiB or its last 64 KiB, and no other file has.
+    """
+
+    what: str
+    endings: tuple[str, ...]
+    marks: tuple[bytes, ...]
+
+
+def nothing_precious(_path: Path) -> str | None:
+    """Where the mark alone decides."""
+    return None
+
+
+def inputs_are_precious(inputs: Iterable[StrPath], *, what: str) -> Precious:
+    """Files from which an output is made, by whatever name: links and hard links to them count.
+
+    Args:
+        inputs: their paths.
+        what: such as `the query`.
+    """
+    paths = [os.path.expanduser(os.fspath(path)) for path in inputs]
+    return lambda target: what if any(_same(path, target) for path in paths) else None
+
+
+def either(*some: Precious) -> Precious:
+    """The first that says something."""
+    return lambda target: next((what for one in some if (what := one(target)) is not None), None)
+
+
+def check_output(
+    path: StrPath, *, kind: OutputKind, precious: Precious = nothing_precious, force: bool = False
+) -> Path:
+    """Refuse an output that could not or must not be written, before anything is computed for it.
+
+    Args:
+        path: where it is to go; `~` is the home folder.
+        kind: what it is.
+        precious: what must not be replaced though it may carry the mark.
+        force: replace whatever file is there.
+    Returns:
+        the file that would be written: absolute, links followed.
+    Raises:
+        BadInput: when the name ends in something else, or can be none.
+        WouldOverwrite: when something else is there.
+        StorageFailed: when its folder is not there, it is a folder itself, or it cannot be looked at.
+    """
+    spelled = os.path.expanduser(os.fspath(path))
+    if os.path.splitext(spelled)[1].lower() not in kind.endings:
+        raise BadInput(f"expected {kind.what} to end in {_listed(kind.endings)}, got {os.path.basename(spelled)!r}")
+    try:
+        target = Path(os.path.realpath(spelled))
+        status = target.stat()
+    except FileNotFoundError:
+        if not target.parent.is_dir():
+            raise StorageFailed(f"{path}: cannot be written: there is no folder {target.parent}") from None
+        return target
+    except ValueError as error:
+        raise BadInput(f"expected the path of {kind.what}, got {path!r}: {error}") from error
+    except OSError as error:
+        raise _failed(path, error) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise StorageFailed(f"{path}: cannot be written: it is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        raise StorageFailed(f"{path}: cannot be written: it is no regular file")
+    if not force and (what := precious(target) or _something_else(target, kind, status.st_size)) is not None:
+        raise WouldOverwrite(f"{path} is {what}, and stays: choose another name, or overwrite it with force (--force)")
+    return target
+
+
+@contextmanager
+def replacing(
+    path: StrPath, *, kind: OutputKind, precious: Precious = nothing_precious, force: bool = False
+) -> Iterator[Path]:
+    """A file beside `path` to write to; it takes its place when the block ends, and is deleted when that raises.
+
+    Arguments and errors are those of `check_output`. What is there is looked at again at the end.
+
+    Raises:
+        StorageFailed: also for every OSError of the block.
+    """
+    target = check_output(path, kind=kind, precious=precious, force=force)
+    part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        check_output(target, kind=kind, precious=precious, force=force)
+        _keep_mode(target, part)
+        _sync(part)
+        part.replace(target)
+        _sync(target.parent)
+    except OSError as error:
+        raise _failed(path, error) from error
+    finally:
+        with suppress(OSError):  # on a read-only disk, where it was never made
+            part.unlink(missing_ok=True)
+
+
+def write_output(
+    path: StrPath,
+    content: bytes,
+    *,
+    kind: OutputKind,
+    precious: Precious = nothing_precious,
+    force: bool = False,
+) -> None:
+    """Write a file at once. Arguments and errors are those of `replacing`."""
+    with replacing(path, kind=kind, precious=precious, force=force) as part:
+        part.write_bytes(content)
+
+
+def _something_else(target: Path, kind: OutputKind, size_bytes: int) -> str | None:
+    """What a file is that is not of that kind and made by us; None where it is, or is empty."""
+    if not size_bytes:
+        return None
+    try:
+        with target.open("rb") as file:
+            looked_at = file.read(_HEAD_BYTES)
+            file.seek(max(0, size_bytes - _TAIL_BYTES))
+            looked_at += file.read(_TAIL_BYTES)
+    except OSError:
+        return "a file that cannot be read"
+    return None if any(mark in looked_at for mark in kind.marks) else f"not {kind.what} made by Lookalike"
+
+
+def _same(path: str, target: Path) -> bool:
+    try:
+        return os.path.samefile(path, target)
+    except (OSError, ValueError):  # not there, or no possible name
+        return False
+
+
+def _keep_mode(target: Path, part: Path) -> None:
+    """What only its owner could read stays so."""
+    with suppress(FileNotFoundError):
+        part.chmod(stat.S_IMODE(target.stat().st_mode))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _failed(path: StrPath, error: OSError) -> StorageFailed:
+    first_line = (str(error).splitlines() or [type(error).__name__])[0][:300]
+    return StorageFailed(f"{path}: cannot be written: {error.strerror or first_line}")
+
+
+def _listed(endings: tuple[str, ...]) -> str:
+    return " or ".join(endings) if len(endings) < 3 else f"{', '.join(endings[:-1])} or {endings[-1]}"

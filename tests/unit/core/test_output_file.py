@@ -1,0 +1,140 @@
+"""No output takes the place of what we did not make, and none is ever half there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lookalike.core.errors import BadInput, StorageFailed, WouldOverwrite
+from lookalike.core.output_file import (
+    OutputKind,
+    check_output,
+    either,
+    inputs_are_precious,
+    nothing_precious,
+    replacing,
+    write_output,
+)
+
+MARK = b"made by us"
+KIND = OutputKind("a list", (".txt", ".text"), (MARK,))
+OURS = b"# " + MARK + b"\n1\n"
+
+
+def test_a_new_file_an_empty_one_and_one_of_ours_are_written(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    for content in (OURS, OURS + b"2\n"):
+        write_output(target, content, kind=KIND)
+        assert target.read_bytes() == content
+    (tmp_path / "empty.TXT").touch()
+    write_output(tmp_path / "empty.TXT", OURS, kind=KIND)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "empty.TXT"]
+
+
+@pytest.mark.parametrize("there", [b"a diary", b"x" * 5_000 + MARK + b"x" * 70_000])
+def test_anything_else_stays_unless_it_is_forced(tmp_path: Path, there: bytes) -> None:
+    target = tmp_path / "a.txt"
+    target.write_bytes(there)
+    with pytest.raises(WouldOverwrite, match=r"a\.txt is not a list made by Lookalike, and stays: .*--force"):
+        write_output(target, OURS, kind=KIND)
+    assert target.read_bytes() == there
+    write_output(target, OURS, kind=KIND, force=True)
+    assert target.read_bytes() == OURS
+
+
+def test_a_mark_at_the_end_of_a_large_file_counts(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"x" * 200_000 + MARK)
+    assert check_output(tmp_path / "a.txt", kind=KIND) == tmp_path / "a.txt"
+
+
+@pytest.mark.parametrize("how", [os.symlink, os.link])
+def test_an_input_is_seen_through_links(
+    tmp_path: Path, how: Callable[[Path, Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "source.txt", tmp_path / "target.txt"
+    source.write_bytes(OURS)
+    how(source, target)
+    monkeypatch.chdir(tmp_path)
+    for path in (target, source, "target.txt", "./source.txt"):
+        with pytest.raises(WouldOverwrite, match="is the query"):
+            check_output(path, kind=KIND, precious=inputs_are_precious(["source.txt"], what="the query"))
+    assert check_output(target, kind=KIND, precious=inputs_are_precious(["elsewhere", "a\0b"], what="the query"))
+
+
+def test_the_first_reason_that_there_is_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(OURS)
+    precious = either(nothing_precious, lambda _: "sacred", lambda _: "never asked")
+    with pytest.raises(WouldOverwrite, match="is sacred, and stays"):
+        check_output(tmp_path / "a.txt", kind=KIND, precious=precious)
+
+
+def test_a_link_is_followed_and_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+    for _ in range(2):  # to nowhere, then to a file of ours
+        write_output(tmp_path / "link.txt", OURS, kind=KIND)
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_bytes() == OURS
+
+
+def test_what_only_its_owner_could_read_stays_so(tmp_path: Path) -> None:
+    write_output(tmp_path / "a.txt", OURS, kind=KIND)
+    (tmp_path / "a.txt").chmod(0o600)
+    write_output(tmp_path / "a.txt", OURS, kind=KIND)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_cannot_be_written_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    (tmp_path / "folder.txt").mkdir()
+    os.mkfifo(tmp_path / "pipe.txt")
+    for name, said in (("folder.txt", "it is a folder"), ("pipe.txt", "no regular file"), ("no/a.txt", "no folder")):
+        with pytest.raises(StorageFailed, match=said):
+            check_output(tmp_path / name, kind=KIND, force=True)
+    for name in ("a.jpg", "a", ".txt"):
+        with pytest.raises(BadInput, match=r"expected a list to end in \.txt or \.text"):
+            check_output(tmp_path / name, kind=KIND, force=True)
+    with pytest.raises(BadInput, match="expected the path of a list"):
+        check_output("a\0.txt", kind=KIND)
+
+
+def _fail_half_way(target: Path, error: Exception) -> None:
+    with replacing(target, kind=KIND) as part:
+        part.write_bytes(b"half")
+        raise error
+
+
+def test_a_failure_half_way_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    write_output(target, OURS, kind=KIND)
+    with pytest.raises(RuntimeError):
+        _fail_half_way(target, RuntimeError())
+    with pytest.raises(StorageFailed, match=r"a\.txt: cannot be written: No space left"):
+        _fail_half_way(target, OSError(28, "No space left on device"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert target.read_bytes() == OURS
+
+
+def test_what_came_there_in_the_meantime_stays(tmp_path: Path) -> None:
+    def write() -> None:
+        with replacing(tmp_path / "a.txt", kind=KIND) as part:
+            part.write_bytes(OURS)
+            (tmp_path / "a.txt").write_bytes(b"somebody was faster")
+
+    with pytest.raises(WouldOverwrite):
+        write()
+    assert (tmp_path / "a.txt").read_bytes() == b"somebody was faster"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_full_disk_leaves_nothing_behind(small_disk: Path) -> None:
+    with pytest.raises(StorageFailed, match="No space left"):
+        write_output(small_disk / "a.txt", bytes(4_000_000), kind=KIND)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, read_only_folder: Callable[[Path], Path]) -> None:
+    write_output(tmp_path / "a.txt", OURS, kind=KIND)
+    with pytest.raises(StorageFailed, match=r"a\.txt: cannot be written"):
+        write_output(read_only_folder(tmp_path) / "a.txt", b"", kind=KIND)
