@@ -13,6 +13,7 @@ import pytest
 
 from lookalike.cli import search
 from lookalike.cli.session import Session
+from lookalike.core.installing import upgrade_advice
 from tests.e2e.conftest import Album, Command
 
 
@@ -92,7 +93,7 @@ def test_a_collection_of_a_newer_version_is_bad_data(command: Command, album: Al
     connection.close()
     outcome = command("info", "-c", album.collection)
     assert outcome.code == 65
-    assert "pip install -U lookalike" in outcome.stderr
+    assert upgrade_advice() in outcome.stderr
 
 
 def test_a_file_that_is_no_collection_is_refused(command: Command, tmp_path: Path) -> None:

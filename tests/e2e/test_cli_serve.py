@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from lookalike.core.installing import install_line
 from tests.e2e.conftest import Album, Command
 
 
@@ -101,4 +102,4 @@ def test_without_its_libraries_it_says_what_to_install(
     code, _, err = process("serve", "--home", tmp_path / "home")
 
     assert code == 1
-    assert "the service needs uvicorn, which is not installed: pip install 'lookalike[serve]'" in err
+    assert f"the service needs uvicorn, which is not installed: {install_line('serve')}" in err

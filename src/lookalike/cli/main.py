@@ -15,7 +15,7 @@ from click.shell_completion import shell_complete
 
 from lookalike import __version__
 from lookalike.cli.session import Session, common_options
-from lookalike.core.errors import Interrupted, LookalikeError, StorageFailed
+from lookalike.core.errors import Interrupted, LookalikeError, StorageFailed, missing_extra
 from lookalike.presentation.text import safe
 
 PROGRAM = "lookalike"
@@ -107,11 +107,16 @@ def run(arguments: Sequence[str]) -> int:
     except LookalikeError as error:
         return _failed(error, session)
     except Exception as error:
-        advice = "" if session.debug else "; --debug shows where"
-        return _failed(
-            LookalikeError(f"an error that should not be ({type(error).__name__}: {error}){advice}"), session
-        )
+        return _failed(_unforeseen(error, session), session)
     return code
+
+
+def _unforeseen(error: Exception, session: Session) -> LookalikeError:
+    """What is told of an error of others: which extra is missing, where it is that."""
+    if isinstance(error, ImportError) and (missing := missing_extra(error)) is not None:
+        return missing
+    advice = "" if session.debug else "; --debug shows where"
+    return LookalikeError(f"an error that should not be ({type(error).__name__}: {error}){advice}")
 
 
 def _writable(stream: TextIO | None) -> TextIO:

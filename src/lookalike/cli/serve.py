@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lookalike.cli.session import Session, command
-from lookalike.core.errors import MissingExtra
+from lookalike.core.errors import missing_extra
 
 if TYPE_CHECKING:
     from lookalike.settings.service import ServiceSettings
@@ -74,10 +74,7 @@ def _serve(settings: ServiceSettings, *, ready: Callable[[str], None], log_level
     try:
         from lookalike.service.server import serve
     except ImportError as error:
-        library = (error.name or "").partition(".")[0]
-        if library in ("", "lookalike"):
-            raise
-        raise MissingExtra(library, extra="serve", purpose="the service") from error
+        raise missing_extra(error, purpose="the service") or error from error
     return serve(settings, ready=ready, log_level=log_level)
 
 

@@ -8,7 +8,7 @@ import threading
 import click
 
 from lookalike.cli.session import Session, command
-from lookalike.core.errors import MissingExtra
+from lookalike.core.errors import missing_extra
 
 
 @command("worker")
@@ -29,7 +29,7 @@ def worker_command(session: Session, *, home: str | None, concurrency: int) -> N
         from lookalike.service.app import wire
         from lookalike.service.housework import Housework
     except ImportError as error:
-        raise MissingExtra(str(error.name), extra="serve", purpose="the service's worker") from error
+        raise missing_extra(error, purpose="the service's worker") or error from error
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -39,12 +39,19 @@ Every error has a `code` (a stable snake_case word for programs) and an `exit_co
 
 from __future__ import annotations
 
+from lookalike.core.installing import MODULES, install_line
+
 
 class LookalikeError(Exception):
     """Base of all errors raised on purpose; `str()` is one line for a person."""
 
     code = "error"
     exit_code = 1
+
+    @property
+    def public(self) -> str:
+        """What those who ask a service are told: of what is not installed there, without paths of its machine."""
+        return self.__cause__.public if isinstance(self.__cause__, MissingExtra) else str(self)
 
 
 class BadInput(LookalikeError):
@@ -287,7 +294,7 @@ class Interrupted(LookalikeError):
 
 
 class MissingExtra(LookalikeError):
-    """An optional library is not installed.
+    """An optional library is not installed; the message has the line that installs it.
 
     Args:
         library: what could not be imported.
@@ -298,8 +305,17 @@ class MissingExtra(LookalikeError):
     code = "missing_extra"
 
     def __init__(self, library: str, *, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs {library}, which is not installed: pip install 'lookalike[{extra}]'")
         self.library, self.extra, self.purpose = library, extra, purpose
+        super().__init__(f"{self._lack}: {install_line(extra)}")
+
+    @property
+    def public(self) -> str:
+        """The same for those who ask a service: whose affair it is, and no path of its machine."""
+        return f"{self._lack} here; whoever runs the service can: {install_line(self.extra, public=True)}"
+
+    @property
+    def _lack(self) -> str:
+        return f"{self.purpose} needs {self.library}, which is not installed"
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild_missing_extra, (self.library, self.extra, self.purpose)
@@ -307,3 +323,10 @@ class MissingExtra(LookalikeError):
 
 def _rebuild_missing_extra(library: str, extra: str, purpose: str) -> MissingExtra:
     return MissingExtra(library, extra=extra, purpose=purpose)
+
+
+def missing_extra(error: ImportError, *, purpose: str = "this") -> MissingExtra | None:
+    """The extra that brings what could not be imported; None where no extra does."""
+    module = (error.name or "").partition(".")[0]
+    extra = MODULES.get(module)
+    return None if extra is None else MissingExtra(module, extra=extra, purpose=purpose)

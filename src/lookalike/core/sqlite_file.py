@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from lookalike.core.errors import FormatTooNew, ReadOnly, StorageFailed
+from lookalike.core.installing import upgrade_advice
 from lookalike.core.sqlite_errors import translating
 
 _MOST_IDLE = 8
@@ -129,7 +130,7 @@ class SqliteFile:
         if found > len(self._migrations):
             raise FormatTooNew(
                 f"{self.path}: written by a newer Lookalike (format {found}; this one knows up to "
-                f"{len(self._migrations)}): upgrade with pip install -U lookalike"
+                f"{len(self._migrations)}): {upgrade_advice()}"
             )
         return int(found)
 

@@ -71,9 +71,9 @@ def _open_tiff(data: bytes) -> Image.Image:
 def _open_heic(data: bytes) -> Image.Image:
     try:
         from pillow_heif import HeifImageFile
-    except ImportError as error:
+    except ImportError:
         missing = MissingExtra("pillow-heif", extra="heic", purpose="reading HEIC")
-        raise refusal(RefusalCode.NEEDS_EXTRA, str(missing)) from error
+        raise refusal(RefusalCode.NEEDS_EXTRA, str(missing)) from missing
     image: Image.Image = HeifImageFile(io.BytesIO(data))
     return image
 

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from lookalike.core.errors import BadInput, MissingExtra
+from lookalike.core.installing import upgrade_advice
 from lookalike.core.records import FileRecord, ImageRecord, Json, Metadata
 from lookalike.core.vectors import HalfVectors
 
@@ -127,9 +128,7 @@ def origin_of(found: Any) -> Origin:
     if not version:
         raise BadInput("expected a file that `lookalike export` has written; this Parquet file is of another origin")
     if version != FORMAT:
-        raise BadInput(
-            f"expected an export of format {FORMAT}, got {version[:20]!r}: upgrade with pip install -U lookalike"
-        )
+        raise BadInput(f"expected an export of format {FORMAT}, got {version[:20]!r}: {upgrade_advice()}")
     if not model_id or not (dimension.isascii() and dimension.isdigit() and 0 < int(dimension[:6]) < 100_000):
         raise BadInput(f"expected the model's id and dimension in the file's metadata, got {model_id!r}, {dimension!r}")
     _check_columns(found, int(dimension))

@@ -20,6 +20,7 @@ from lookalike.core.errors import (
     DeadlineExceeded,
     Locked,
     LookalikeError,
+    MissingExtra,
     ModelUnavailable,
     NoCollection,
     NotAllowed,
@@ -52,6 +53,7 @@ STATUS: tuple[tuple[type[LookalikeError], int, str], ...] = (
     (ServiceDown, 503, "A part is down"),
     (ModelUnavailable, 503, "A part is down"),
     (CollectionError, 422, "Cannot be used"),
+    (MissingExtra, 501, "Not installed here"),
     (LookalikeError, 500, "Failed"),
 )
 """The first class that fits gives status and title."""
@@ -106,7 +108,9 @@ def problem(error: LookalikeError) -> Response:
     status, title = next((status, title) for kind, status, title in (*_OWN, *STATUS) if isinstance(error, kind))
     if isinstance(error, Conflict) and error.code == "idempotency_mismatch":
         status, title = 422, "Cannot be used"
-    if status >= 500 and not isinstance(error, Busy | Locked | DeadlineExceeded):
+    if isinstance(error, MissingExtra):
+        _log.warning("a request needs what is not installed: %s", error)
+    elif status >= 500 and not isinstance(error, Busy | Locked | DeadlineExceeded):
         _log.error("a request failed: %s", error, exc_info=error)
     return problem_response(
         status,
@@ -127,7 +131,7 @@ def told(error: LookalikeError) -> str:
 def _shown(error: LookalikeError, status: int) -> str:
     """What the caller is told: of failures on our side no paths and no inner words."""
     told = {500: "an error that should not be; the log has it under the request's id", 503: "try again in a moment"}
-    return told[status] if status in told and not isinstance(error, Busy) else str(error)
+    return told[status] if status in told and not isinstance(error, Busy) else error.public
 
 
 def _headers(error: LookalikeError, status: int) -> Mapping[str, str]:

@@ -163,7 +163,7 @@ def _checked(
             data, size_bytes=upload.size_bytes, sha256=upload.sha256, vector=said.vector, model=said.model
         )
     except ImageRefused as error:  # the bytes will never be others
-        failed = replace(upload, state=UploadState.FAILED, completion=digest, code=error.code, detail=str(error))
+        failed = replace(upload, state=UploadState.FAILED, completion=digest, code=error.code, detail=error.public)
         ledger.advance_upload(failed, only_from=(UploadState.WAITING, UploadState.FAILED))
         uploads.discard(upload.id)
         raise

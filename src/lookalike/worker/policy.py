@@ -58,8 +58,8 @@ def error_policy(error: Exception, *, attempts: int, random: Callable[[], float]
     if not isinstance(error, LookalikeError):  # its message may hold what is nobody's business; the log has it
         return Verdict("unexpected", f"an unexpected error ({type(error).__name__})", wait_s, expected=False)
     if isinstance(error, Busy):
-        return Verdict(error.code, str(error), max(wait_s, error.retry_after_s), expected=True)
-    return Verdict(error.code, str(error), wait_s if isinstance(error, _PASSES) else None, expected=True)
+        return Verdict(error.code, error.public, max(wait_s, error.retry_after_s), expected=True)
+    return Verdict(error.code, error.public, wait_s if isinstance(error, _PASSES) else None, expected=True)
 
 
 def backoff_s(attempts: int, *, random: Callable[[], float] = random.random) -> float:

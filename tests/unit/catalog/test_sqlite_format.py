@@ -79,7 +79,7 @@ def test_a_newer_format_is_refused_with_both_numbers_and_left_alone(tmp_path: Pa
     made(path, count=1).close()
     change(path, "UPDATE alembic_version SET version_num = '0099'")
     before = path.read_bytes()
-    with pytest.raises(FormatTooNew, match=rf"format 99.* up to {FORMAT}\b.*pip install -U"):
+    with pytest.raises(FormatTooNew, match=rf"format 99.* up to {FORMAT}\b.*pip install -U "):
         SqliteCatalog.open(path, read_only=read_only)
     assert path.read_bytes() == before
 

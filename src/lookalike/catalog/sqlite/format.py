@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lookalike.catalog.sqlite.errors import decoding, translating
 from lookalike.core.errors import CatalogDamaged, CollectionError, FormatTooNew
+from lookalike.core.installing import upgrade_advice
 
 FORMAT = 3
 """The number of the newest migration."""
@@ -44,8 +45,7 @@ def check_not_newer(found: int, path: Path) -> None:
     """
     if found > FORMAT:
         raise FormatTooNew(
-            f"{path}: written by a newer Lookalike (format {found}; this one knows up to {FORMAT}): "
-            "upgrade with pip install -U lookalike"
+            f"{path}: written by a newer Lookalike (format {found}; this one knows up to {FORMAT}): {upgrade_advice()}"
         )
 
 

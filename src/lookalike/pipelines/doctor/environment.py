@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from lookalike.core.installing import install_line, reinstall_line
 from lookalike.pipelines.doctor.finding import Finding, fine, problem, warning
 from lookalike.pipelines.doctor.patient import Patient
 
@@ -33,7 +34,7 @@ def environment(_: Patient) -> Iterator[Finding]:
     found = {name: _version(name) for name in _REQUIRED}
     missing = [name for name, installed in found.items() if installed is None]
     if missing:
-        yield problem(check, f"not installed: {', '.join(missing)}", "pip install --force-reinstall lookalike")
+        yield problem(check, f"not installed: {', '.join(missing)}", reinstall_line())
     yield fine(check, ", ".join(f"{name} {installed}" for name, installed in found.items() if installed is not None))
     if sqlite3.sqlite_version_info < _LEAST_SQLITE:
         least = ".".join(map(str, _LEAST_SQLITE))
@@ -45,7 +46,7 @@ def environment(_: Patient) -> Iterator[Finding]:
     for extra, (library, purpose) in _EXTRAS.items():
         installed = _version(library)
         if installed is None:
-            yield fine(check, f"{purpose}: {library} is not installed", f"pip install 'lookalike[{extra}]' if needed")
+            yield fine(check, f"{purpose}: {library} is not installed", f"{install_line(extra)} if needed")
         else:
             yield fine(check, f"{purpose}: {library} {installed}")
     yield from _processor(check)

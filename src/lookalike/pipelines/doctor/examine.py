@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from lookalike.core.errors import LookalikeError
+from lookalike.core.errors import FormatTooNew, LookalikeError
+from lookalike.core.installing import upgrade_advice
 from lookalike.pipelines.doctor import contents, environment, model, snapshot
 from lookalike.pipelines.doctor.finding import Finding, problem
 from lookalike.pipelines.doctor.patient import Patient
@@ -47,12 +48,13 @@ def examine(patient: Patient, *, progress: Callable[[str], None] | None = None) 
 def _advice(name: str, error: LookalikeError) -> str:
     if name != "catalog" and error.code == "catalog_damaged":
         return _AFTER_THE_CATALOG
+    if isinstance(error, FormatTooNew):
+        return upgrade_advice()
     return _BY_CODE.get(error.code, "mend what the message says, then run this again")
 
 
 _BY_CODE = {
     "no_collection": "make one with `lookalike index FOLDER`",
-    "format_too_new": "pip install -U lookalike",
     "locked": "wait until the other process is done, then run this again",
     "storage_failed": "look at the disk and the permissions of the collection's folder",
     "wrong_model": "name the collection's own model with --model",

@@ -11,7 +11,7 @@ from limits.errors import ConfigurationError, StorageError
 from limits.storage import MemoryStorage, Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from lookalike.core.errors import BadInput, RateLimited
+from lookalike.core.errors import BadInput, MissingExtra, RateLimited
 
 _SCHEMES = ("memory", "redis", "rediss", "redis+unix")
 _SHORTEST_WAIT_S = 0.1
@@ -71,6 +71,7 @@ def open_rates(per_minute: int, storage: str) -> Rates:
         storage: `memory://` or `redis://HOST:PORT/DB`, which may hold a password and is never shown.
     Raises:
         BadInput: when that cannot be.
+        MissingExtra: when the library of Redis is not installed.
     """
     if per_minute < 0:
         raise BadInput(f"expected 0 or more requests in a minute, got {per_minute}")
@@ -79,9 +80,7 @@ def open_rates(per_minute: int, storage: str) -> Rates:
     try:
         opened = storage_from_string(storage, wrap_exceptions=True, **_options(storage))
     except ConfigurationError:
-        raise BadInput(
-            "rate_storage redis:// needs the library redis, which is not installed: pip install 'lookalike[redis]'"
-        ) from None
+        raise MissingExtra("redis", extra="redis", purpose="rate_storage redis://") from None
     except Exception as error:
         _log.debug("the storage that counts requests was refused: %s", type(error).__name__)
         raise BadInput("rate_storage cannot be understood; expected memory:// or redis://HOST:PORT/DB") from None

@@ -71,7 +71,7 @@ async def _vector(picture: Picture, embedder: Embedder, service: Service, deadli
     try:
         embedded = await service.embedding.embed(await picture.data(service.threads), embedder, deadline=deadline)
     except BadInput as error:
-        return {"name": picture.name, "code": error.code, "detail": str(error)}
+        return {"name": picture.name, "code": error.code, "detail": error.public}
     return {
         "name": picture.name,
         "vector": embedded.vector,

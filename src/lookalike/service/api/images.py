@@ -193,7 +193,7 @@ def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, 
             _check_laid_over(picture.sha256, metadata, held)
         held.add(picture.read(), metadata=metadata)
     except BadInput as error:
-        return {"name": picture.name, "status": "refused", "code": error.code, "detail": str(error)}
+        return {"name": picture.name, "status": "refused", "code": error.code, "detail": error.public}
     return {"name": picture.name, "status": "unchanged" if was_there else "added", "id": picture.sha256}
 
 

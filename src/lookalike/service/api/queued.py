@@ -42,7 +42,7 @@ def queue_picture(
         )
     except BadInput as error:
         uploads.discard(upload.id)
-        return {"name": picture.name, "status": "refused", "code": error.code, "detail": str(error)}
+        return {"name": picture.name, "status": "refused", "code": error.code, "detail": error.public}
     return {"name": picture.name, "status": "queued", "id": done.image_id, "job_id": done.job_id}
 
 

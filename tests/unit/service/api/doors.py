@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
+
 from lookalike.service.housework import Housework
 from tests.services import FIRST, Running, sha256, token, unit
 
@@ -57,6 +59,7 @@ def search(served: Running) -> Iterator[Send]:
 
 @contextlib.contextmanager
 def search_with_opinion(served: Running) -> Iterator[Send]:
+    pytest.importorskip("cv2", reason="needs OpenCV, the extra 'features'")
     query = {"query": json.dumps({"opinion": "local", "crop": [0, 0, 1, 1]})}
     yield lambda data: refused(
         served.client.post(f"{COLLECTION}/search", files={"image": data}, data=query, headers=READER)
