@@ -15,12 +15,13 @@ from operator import and_
 from pathlib import Path
 from threading import Event, Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.catalog.base import MAIN, FurtherModel
+from lookalike.core.counts import as_count
 from lookalike.core.errors import (
     BadFilter,
     BadQuery,
@@ -41,16 +42,17 @@ from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import Picture, bytes_of_picture, pixels_of_picture
 from lookalike.pipelines.query import LEAST_OF_AN_ID, Crop, SourceKind, Term
 from lookalike.pipelines.query_vector import mixed_vector
-from lookalike.pipelines.reply import Hit, IndexFacts
+from lookalike.pipelines.reply import Hit, IndexFacts, Reply
 from lookalike.pipelines.search import Wanted, search
 from lookalike.pipelines.second_opinion import SecondOpinion
 from lookalike.pipelines.timings import Timings
-from lookalike.pipelines.understand import understand, whole_picture
+from lookalike.pipelines.understand import Understood, queries_of, understand, understand_all, whole_picture
 from lookalike.pipelines.walk import absolute
 from lookalike.results import SearchResult
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+    from PIL import Image
 
     from lookalike.core.output_file import Precious
     from lookalike.embedding.base import Embedder
@@ -297,9 +299,10 @@ class Collection:
         self._has_written = True  # without keeping other processes out all the while it embeds
         return verify_upload(picture, self._parts, tolerance=tolerance)
 
+    @overload
     def search(
         self,
-        query: Picture,
+        query: str | os.PathLike[str] | bytes | Image.Image,
         *,
         k: int = 10,
         where: Where = None,
@@ -309,12 +312,41 @@ class Collection:
         model: str | None = None,
         opinion: str | None = None,
         min_confidence: float | None = None,
-    ) -> SearchResult:
-        """Find the k pictures that look most like a query.
+    ) -> SearchResult: ...
+    @overload
+    def search(
+        self,
+        query: NDArray[Any] | Sequence[Any],
+        *,
+        k: int = 10,
+        where: Where = None,
+        crop: str | Crop | None = None,
+        recall: float | None = None,
+        collapse: Collapse = "none",
+        model: str | None = None,
+        opinion: str | None = None,
+        min_confidence: float | None = None,
+    ) -> Any: ...
+    def search(
+        self,
+        query: object,
+        *,
+        k: int = 10,
+        where: Where = None,
+        crop: str | Crop | None = None,
+        recall: float | None = None,
+        collapse: Collapse = "none",
+        model: str | None = None,
+        opinion: str | None = None,
+        min_confidence: float | None = None,
+    ) -> SearchResult | list[SearchResult]:
+        """Find the k pictures that look most like a query, or like each of several.
 
         Args:
-            query: a picture; an id; an http(s) URL; an expression such as `"2*a.jpg + b.jpg - c.jpg"`; or a raw vector,
-                shape (D,), of the collection's model.
+            query: a picture (path, bytes, Pillow image, array); an id; an http(s) URL; an expression such as
+                `"2*a.jpg + b.jpg - c.jpg"`; a raw vector of the collection's model, shape (D,) or (1, D), or a list of
+                D numbers; or several: a list of any of these, or vectors of shape (N, D). Which array is a picture and
+                which are vectors says `lookalike.pipelines.query_forms`; what could be either is refused.
             k: at least 1.
             where: a filter.
             crop: a part of the query picture: `x,y,width,height` in pixels, or in shares with a point.
@@ -328,45 +360,85 @@ class Collection:
                 pictures, where nothing is known of that.
         Returns:
             exactly k hits if k pictures (or groups) pass the filter, else all that do; fewer with a least confidence.
+            For several queries a list of such results, in their order: their pictures are embedded together, and where
+            all vectors are compared, one product of matrices takes the place of many of a vector. The list is empty
+            where there are no queries; shape (1, D) is one query, a list of one thing is several.
         Raises:
-            BadQuery: when the query, the filter or the crop cannot be understood, or a share is none.
+            BadQuery: when the query, the filter or the crop cannot be understood, or a share is none. What is wrong
+                with one of several says which one, from 0; nothing is searched then.
+            BadVectors: when a vector is of length 0, not finite or no numbers; DimensionMismatch: of another width.
             ImageRefused: when the query picture cannot be used.
         """
         timings = Timings()
-        if collapse not in ("none", "group"):
-            raise BadQuery(f"expected 'none' or 'group' to collapse, got {collapse!r}")
-        mixture = self._mixture(model)
-        wanted = Wanted(
-            k=k,
-            where=read_filter(where),
-            recall=recall,
-            grouped=collapse == "group",
-            mixture=mixture,
-            opinion=self._second_opinion(opinion) if opinion is not None else None,
-            min_confidence=min_confidence,
-        )
+        wanted = self._wanted(k, where, recall, collapse, model, opinion, min_confidence)
         if not self._parts.view.loaded:
             with timings.stage("refresh"):  # while the model may still be opening
                 self._parts.view.refresh()
         with timings.stage("embed"):
-            understood = understand(
-                query,
+            queries = queries_of(query, self._parts)
+            understood = understand_all(
+                queries,
                 self._parts,
-                models=[one.name for one in mixture] or [MAIN],
+                models=[one.name for one in wanted.mixture] or [MAIN],
                 crop=Crop.parse(crop) if isinstance(crop, str) else crop,
                 for_opinion=wanted.opinion is not None,
                 stored=self._bytes_of,
             )
-        reply = search(understood.query, self._parts, wanted=wanted, timings=timings)
-        if not reply.cached:
-            self._look_after_index()
-        return SearchResult(
-            reply,
-            query=understood.text,
-            query_pixels=understood.pixels,
-            load_pixels=self.thumbnail,
-            precious=self.precious(query),
+        if not queries.several:
+            reply = search(understood[0].query, self._parts, wanted=wanted, timings=timings)
+            return self._results(queries.each, understood, [reply])[0]
+        return self._searched_together(queries.each, understood, wanted, before_ms=timings.by_stage)
+
+    def _wanted(
+        self,
+        k: int,
+        where: Where,
+        recall: float | None,
+        collapse: Collapse = "none",
+        model: str | None = None,
+        opinion: str | None = None,
+        min_confidence: float | None = None,
+    ) -> Wanted:
+        if collapse not in ("none", "group"):
+            raise BadQuery(f"expected 'none' or 'group' to collapse, got {collapse!r}")
+        return Wanted(
+            k=as_count(k, name="k"),
+            where=read_filter(where),
+            recall=recall,
+            grouped=collapse == "group",
+            mixture=self._mixture(model),
+            opinion=self._second_opinion(opinion) if opinion is not None else None,
+            min_confidence=min_confidence,
         )
+
+    def _searched_together(
+        self,
+        asked: Sequence[Picture],
+        understood: Sequence[Understood],
+        wanted: Wanted,
+        *,
+        before_ms: dict[str, float] | None = None,
+    ) -> list[SearchResult]:
+        from lookalike.pipelines.search_many import search_many
+
+        replies = search_many([one.query for one in understood], self._parts, wanted, before_ms=before_ms)
+        return self._results(asked, understood, replies)
+
+    def _results(
+        self, asked: Sequence[Picture], understood: Sequence[Understood], replies: Sequence[Reply]
+    ) -> list[SearchResult]:
+        if not all(reply.cached for reply in replies):
+            self._look_after_index()
+        return [
+            SearchResult(
+                reply,
+                query=one.text,
+                query_pixels=one.pixels,
+                load_pixels=self.thumbnail,
+                precious=self.precious(query),
+            )
+            for query, one, reply in zip(asked, understood, replies, strict=True)
+        ]
 
     @property
     def compares_all(self) -> bool:
@@ -401,22 +473,12 @@ class Collection:
             DimensionMismatch: when they have another width.
             BadQuery: when the filter cannot be understood, or a share is none.
         """
-        from lookalike.pipelines.search_many import search_many
-
+        given = list(as_vectors(vectors, dimension=self._parts.catalog.dimension))
         understood = [
             understand(one, self._parts, models=[MAIN], crop=None, for_opinion=False, stored=self._bytes_of)
-            for one in as_vectors(vectors, dimension=self._parts.catalog.dimension)
+            for one in given
         ]
-        wanted = Wanted(k=k, where=read_filter(where), recall=recall, min_confidence=min_confidence)
-        replies = search_many([one.query for one in understood], self._parts, wanted)
-        if not all(reply.cached for reply in replies):
-            self._look_after_index()
-        return [
-            SearchResult(
-                reply, query=one.text, query_pixels=None, load_pixels=self.thumbnail, precious=self.precious(None)
-            )
-            for one, reply in zip(understood, replies, strict=True)
-        ]
+        return self._searched_together(given, understood, self._wanted(k, where, recall, min_confidence=min_confidence))
 
     def add_model(
         self,

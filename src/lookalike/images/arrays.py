@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageOps
 
+from lookalike.core.arrays import is_grey
 from lookalike.core.errors import BadInput
 from lookalike.core.vectors import Pixels
 from lookalike.images.edge import silence_pillow
@@ -18,14 +19,20 @@ def from_array(array: ArrayLike) -> Pixels:
     """Bring an array into the one form that is embedded.
 
     Args:
-        array: shape (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA, laid on white. uint8; uint16
-            (scaled); bool; other integers from 0 to 255; floats from 0 to 1.
+        array: shape (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA, laid on white. uint8; uint16 (scaled); bool; other
+            integers from 0 to 255; floats from 0 to 1. Or (H, W) grey of uint8, uint16 or bool; two axes of other
+            types are not taken, for they could as well be vectors.
     Returns:
         shape (H, W, 3), uint8 RGB, C-contiguous; a view where `array` already was that, else a new array.
     Raises:
         BadInput: another shape or dtype, an empty array, values out of range.
     """
     given = np.asarray(array)
+    if given.ndim == 2 and not is_grey(given):
+        raise BadInput(
+            f"expected a picture, got {given.dtype} of shape {given.shape}, which could as well be vectors: a grey "
+            "picture of two axes has uint8, uint16 or bool, and one of other types a third axis: array[:, :, None]"
+        )
     channels = given[:, :, None] if given.ndim == 2 else given
     if channels.ndim != 3 or channels.shape[2] not in (1, 3, 4):
         hint = "; channels come last" if given.ndim == 3 and given.shape[0] in (1, 3, 4) else ""

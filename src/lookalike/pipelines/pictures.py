@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.core.arrays import as_array, is_array_like
 from lookalike.core.errors import BadInput, ImageRefused
 from lookalike.core.vectors import Pixels
 from lookalike.images.decode import decode
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Picture: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]"
-"""A path, the bytes of a file, a Pillow image, or an array: (H, W, 3), (H, W, 4) or (H, W)."""
+"""A path, the bytes of a file, a Pillow image, or an array: (H, W, 3), (H, W, 4), (H, W, 1), or (H, W) of uint8,
+uint16 or bool."""
 
 
 def pixels_of_picture(picture: Picture, *, min_side: int | None, limits: ImageLimits) -> Pixels:
@@ -43,8 +45,8 @@ def pixels_of_picture(picture: Picture, *, min_side: int | None, limits: ImageLi
         return decode(bytes(picture), min_side=min_side, limits=limits).pixels
     if isinstance(picture, Image.Image):
         return from_pil(picture)
-    if isinstance(picture, np.ndarray):
-        return from_array(picture)
+    if is_array_like(picture):
+        return from_array(as_array(picture))
     raise BadInput(
         f"expected a picture as a path, bytes, a Pillow image or an array of pixels, got {type(picture).__name__}"
     )

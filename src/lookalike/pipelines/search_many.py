@@ -19,7 +19,9 @@ MOST_AT_ONCE = 32
 """More gain little, and would be projected in another way than one."""
 
 
-def search_many(queries: Sequence[Query], parts: Parts, wanted: Wanted) -> list[Reply]:
+def search_many(
+    queries: Sequence[Query], parts: Parts, wanted: Wanted, *, before_ms: dict[str, float] | None = None
+) -> list[Reply]:
     """Answer several queries that want the same.
 
     Where all vectors are compared, one product of matrices takes the place of many of a vector. An approximate index,
@@ -29,6 +31,7 @@ def search_many(queries: Sequence[Query], parts: Parts, wanted: Wanted) -> list[
         queries: of which none needs another.
         parts: the collection.
         wanted: how many of what.
+        before_ms: by stage, what was done for all of them before, in milliseconds; told with each, not in its total.
     Returns:
         for each query the reply that `search` gives, but for the timings, whose `search` is that of all together where
         it was first needed.
@@ -38,7 +41,7 @@ def search_many(queries: Sequence[Query], parts: Parts, wanted: Wanted) -> list[
     replies: list[Reply] = []
     for start in range(0, len(queries), MOST_AT_ONCE):
         some = queries[start : start + MOST_AT_ONCE]
-        timings = [Timings() for _ in some]
+        timings = [Timings(before_ms) for _ in some]
         together = _Together(some, parts, wanted)
         replies += [
             search(query, parts, wanted=wanted, timings=timings[n], ahead=partial(together.looked, n))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 
 class Timings:
-    """Milliseconds by stage."""
+    """Milliseconds by stage.
 
-    def __init__(self) -> None:
+    Args:
+        before_ms: stages that are over already, for several searches together; no part of the total.
+    """
+
+    def __init__(self, before_ms: Mapping[str, float] | None = None) -> None:
         self.started = time.perf_counter()
-        self.by_stage: dict[str, float] = {}
+        self.by_stage: dict[str, float] = dict(before_ms or {})
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

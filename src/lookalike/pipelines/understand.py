@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.catalog.base import MAIN
-from lookalike.core.errors import BadQuery, BadVectors
+from lookalike.core.errors import BadQuery, BadVectors, LookalikeError
 from lookalike.core.vectors import Pixels, Vectors, as_vectors, normalise
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import Picture, pixels_of_picture
 from lookalike.pipelines.query import Crop, SourceKind, Term, parse_query
+from lookalike.pipelines.query_forms import Queries, as_queries
 from lookalike.pipelines.query_vector import Fetch, indexed_id, query_vector
 from lookalike.pipelines.search import Query
 from lookalike.pipelines.standard_input import read_standard_input
@@ -35,6 +36,13 @@ class Understood(NamedTuple):
     pixels: Pixels | None
 
 
+class _Seen(NamedTuple):
+    """A query that is one picture, decoded but not embedded yet."""
+
+    pixels: Pixels
+    text: str
+
+
 def understand(
     asked: Picture, parts: Parts, *, models: Sequence[str], crop: Crop | None, for_opinion: bool, stored: Fetch
 ) -> Understood:
@@ -51,15 +59,48 @@ def understand(
         BadQuery: when it cannot be understood, or asks for what it does not hold.
         ImageRefused, FetchRefused, BadVectors, NotIndexed: when it cannot be used.
     """
+    seen = _seen(asked, parts, models, crop=crop, for_opinion=for_opinion, stored=stored)
+    return seen if isinstance(seen, Understood) else _embedded([seen], parts, models)[0]
+
+
+def understand_all(
+    asked: Queries, parts: Parts, *, models: Sequence[str], crop: Crop | None, for_opinion: bool, stored: Fetch
+) -> list[Understood]:
+    """Compute the vectors of queries; all that are pictures are embedded together.
+
+    Args, Raises: as `understand`; what is wrong with one of several says which one it is, counted from 0.
+    """
+    seen: list[Understood | _Seen] = []
+    for n, one in enumerate(asked.each):
+        try:
+            seen.append(_seen(one, parts, models, crop=crop, for_opinion=for_opinion, stored=stored))
+        except LookalikeError as error:
+            if asked.several:
+                error.args = (f"query {n}: {error}",)
+            raise
+    embedded = iter(_embedded([one for one in seen if isinstance(one, _Seen)], parts, models))
+    return [one if isinstance(one, Understood) else next(embedded) for one in seen]
+
+
+def queries_of(asked: object, parts: Parts) -> Queries:
+    """One query or several, see `lookalike.pipelines.query_forms`."""
+    return as_queries(asked, dimension=parts.catalog.dimension or parts.embedder.card.dimension)
+
+
+def _seen(
+    asked: Picture, parts: Parts, models: Sequence[str], *, crop: Crop | None, for_opinion: bool, stored: Fetch
+) -> Understood | _Seen:
+    """What a query is, as far as no model has to look at a picture of it."""
     if isinstance(asked, np.ndarray) and asked.ndim == 1:
         return _of_vector(asked, parts, models=models, crop=crop)
     if isinstance(asked, str):
         terms = parse_query(asked)
         if len(terms) > 1 or terms[0].kind is SourceKind.ID or terms[0].weight != 1:
             return _of_terms(asked, terms, parts, models=models, crop=crop, for_opinion=for_opinion, stored=stored)
-        return _of_picture(*_one_picture(asked, terms[0], parts), parts, models, crop=crop, whole=for_opinion)
-    text = os.path.basename(asked) if isinstance(asked, os.PathLike) else "the picture given"
-    return _of_picture(asked, text, parts, models, crop=crop, whole=for_opinion)
+        picture, text = _one_picture(asked, terms[0], parts)
+    else:
+        picture, text = asked, os.path.basename(asked) if isinstance(asked, os.PathLike) else "the picture given"
+    return _Seen(_pixels(picture, parts, models, crop=crop, whole=for_opinion), os.fsdecode(text))
 
 
 def whole_picture(asked: Picture, parts: Parts, *, stored: Fetch) -> Pixels:
@@ -123,15 +164,20 @@ def _one_picture(asked: str, term: Term, parts: Parts) -> tuple[Picture, str]:
     return _fetched(term.text, parts), term.text if term.kind is SourceKind.URL else "standard input"
 
 
-def _of_picture(
-    picture: Picture, text: str, parts: Parts, models: Sequence[str], *, crop: Crop | None, whole: bool
-) -> Understood:
-    embedders = {name: parts.models.embedder(name) for name in models}
-    side = max(embedder.card.input_side for embedder in embedders.values())
+def _pixels(picture: Picture, parts: Parts, models: Sequence[str], *, crop: Crop | None, whole: bool) -> Pixels:
+    side = max(parts.models.embedder(name).card.input_side for name in models)
     pixels = pixels_of_picture(picture, min_side=None if crop is not None or whole else side, limits=parts.limits)
-    pixels = crop.cut(pixels) if crop is not None else pixels
-    vectors = {name: embedder.embed([pixels]) for name, embedder in embedders.items()}
-    return Understood(Query(vectors, pixels), text, pixels)
+    return crop.cut(pixels) if crop is not None else pixels
+
+
+def _embedded(seen: Sequence[_Seen], parts: Parts, models: Sequence[str]) -> list[Understood]:
+    if not seen:
+        return []
+    vectors = {name: parts.models.embedder(name).embed([one.pixels for one in seen]) for name in models}
+    return [
+        Understood(Query({name: rows[n : n + 1] for name, rows in vectors.items()}, one.pixels), one.text, one.pixels)
+        for n, one in enumerate(seen)
+    ]
 
 
 def _fetched(source: str, parts: Parts) -> bytes:

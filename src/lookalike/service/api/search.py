@@ -171,7 +171,7 @@ def _searched(asked: SearchBody, start: _Start, held: Collection) -> SearchResul
     else:
         more = [*asked.more, *([asked.id] if asked.id is not None and start.vector is None else [])]
         query = held.mixed(start.vector, more=more, less=asked.less)
-    return held.search(
+    found: SearchResult = held.search(
         query,
         k=asked.k + asked.offset,
         where=asked.filter,
@@ -182,6 +182,7 @@ def _searched(asked: SearchBody, start: _Start, held: Collection) -> SearchResul
         opinion=asked.opinion,
         min_confidence=asked.min_confidence,
     )
+    return found
 
 
 def _reply(
