@@ -18,6 +18,8 @@ from lookalike.images.sniff import ImageFormat
 _SCALES = (8, 4, 2)
 # Warnings about bytes that do no harm to the pixels; real cameras and editors leave them.
 _HARMLESS = ("extraneous bytes", "unknown jfif revision", "unknown adobe", "invalid sos parameters")
+# TurboJPEG has names for the common sampling factors alone; libjpeg, which lies below it, reads all.
+_UNUSUAL_SAMPLING = "subsampling level"
 
 
 def best_scale(header: Header, *, min_side: int | None) -> int:
@@ -51,7 +53,7 @@ def decode_jpeg(data: bytes, *, header: Header, scale: int) -> Pixels:
             min_width=-(-header.width // scale) if scale > 1 else 0,
         )
     except ValueError as error:
-        if any(sign in str(error).lower() for sign in _HARMLESS):
+        if any(sign in str(error).lower() for sign in (*_HARMLESS, _UNUSUAL_SAMPLING)):
             return _with_pillow(data, header=header, scale=scale)
         with refusals(ImageFormat.JPEG):
             raise
@@ -59,7 +61,7 @@ def decode_jpeg(data: bytes, *, header: Header, scale: int) -> Pixels:
 
 
 def _with_pillow(data: bytes, *, header: Header, scale: int) -> Pixels:
-    """The slower way, for inks instead of light, and for files with harmless rubbish between their parts."""
+    """The slower way: inks instead of light, unusual sampling factors, harmless rubbish between the parts of a file."""
     silence_pillow()
     with refusals(ImageFormat.JPEG):
         image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))

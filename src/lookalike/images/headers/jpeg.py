@@ -1,6 +1,8 @@
-"""The header of a JPEG: its markers up to the first scan (ITU-T T.81, annex B)."""
+"""The header of a JPEG: its markers up to the first scan, and how many scans follow (ITU-T T.81, annex B)."""
 
 from __future__ import annotations
+
+import re
 
 from lookalike.images.headers.base import Header, cut_short
 from lookalike.images.refusals import RefusalCode, refusal
@@ -9,6 +11,8 @@ _START_OF_SCAN, _END_OF_IMAGE, _APP1 = 0xDA, 0xD9, 0xE1
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
+# What ends coded data: a marker that is neither a stuffed byte, nor one that only restarts the decoder, nor padding.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
 
 def read_header(data: bytes) -> Header:
@@ -42,9 +46,24 @@ def read_header(data: bytes) -> Header:
         raise refusal(RefusalCode.DAMAGED, "the JPEG holds no picture: no frame before its first scan")
     components_in_scan = data[at + 3] if at + 3 < len(data) else 0
     in_passes = frame_marker in _PROGRESSIVE_FRAMES or components_in_scan < _components(frame)
-    # Coded data never holds the bytes of this marker; an embedded thumbnail adds one or two.
-    scans = max(1, data.count(b"\xff\xda", at - 1)) if in_passes else 1
+    scans = _scans(data, at=at - 1) if in_passes else 1
     return _of_frame(frame, exif=exif, scans=scans, in_passes=in_passes)
+
+
+def _scans(data: bytes, *, at: int) -> int:
+    """How many scans the picture has, counted as a decoder meets them.
+
+    What lies behind the end of the picture is not looked at, and neither is what a segment holds: a film, a second
+    picture or a thumbnail has scans of its own.
+    """
+    count = 0
+    while (found := _MARKER.search(data, at)) is not None:
+        marker, at = data[found.start() + 1], found.end()
+        if marker == _END_OF_IMAGE:
+            break
+        count += marker == _START_OF_SCAN
+        at += max(2, int.from_bytes(data[at : at + 2], "big"))
+    return max(1, count)
 
 
 def _components(frame: bytes) -> int:
@@ -58,6 +77,7 @@ def _of_frame(frame: bytes, *, exif: bytes | None, scans: int, in_passes: bool) 
     if bits != 8 or components not in (1, 3, 4):
         had = f"{bits} bits and {components} components"
         raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"expected a JPEG of 8 bits and 1, 3 or 4 components, got {had}")
+    _check_factors(_factors(frame))
     height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
     return Header(
         width=width,
@@ -72,7 +92,25 @@ def _of_frame(frame: bytes, *, exif: bytes | None, scans: int, in_passes: bool) 
 
 def _coefficient_bytes(width: int, height: int, frame: bytes) -> int:
     """What a decoder keeps between passes: two bytes a sample, components counted with their subsampling."""
-    factors = [(frame[7 + 3 * c] >> 4, frame[7 + 3 * c] & 15) for c in range(frame[5])]
+    factors = _factors(frame)
     whole = max(across for across, _ in factors) * max(down for _, down in factors)
     shares = sum(across * down for across, down in factors)
     return 2 * width * height * shares // max(1, whole)
+
+
+def _factors(frame: bytes) -> list[tuple[int, int]]:
+    """How often each component is sampled, across and down, in relation to the others."""
+    return [(frame[7 + 3 * c] >> 4, frame[7 + 3 * c] & 15) for c in range(frame[5])]
+
+
+def _check_factors(factors: list[tuple[int, int]]) -> None:
+    for each in zip(*factors, strict=True):
+        if not all(1 <= factor <= 4 for factor in each):
+            raise refusal(
+                RefusalCode.DAMAGED, f"the JPEG has sampling factors of {min(each)} to {max(each)}, not 1 to 4"
+            )
+        if any(max(each) % factor for factor in each):
+            had = ", ".join(f"{across}x{down}" for across, down in factors)
+            raise refusal(
+                RefusalCode.UNSUPPORTED_FORMAT, f"the JPEG is sampled in fractions ({had}): no decoder reads it"
+            )
