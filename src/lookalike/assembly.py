@@ -142,7 +142,6 @@ def _wired(
         embedder.prepare()
     # Imported here, so that this goes on beside the opening of the model: together they are most of a short command.
     from lookalike.collection import Collection
-    from lookalike.images.limits import DEFAULT_LIMITS
     from lookalike.objects.local import LocalObjects
     from lookalike.objects.memory import MemoryObjects
     from lookalike.pipelines.answer_cache import AnswerCache
@@ -165,7 +164,7 @@ def _wired(
         ),
         answers=AnswerCache(ANSWERS_BYTES),
         view=View(catalog, folder / SNAPSHOTS if folder else None, wish=_wish(settings)),
-        limits=DEFAULT_LIMITS,
+        limits=settings.limits,
         folder=folder,
     )
     return Collection(parts, threads=settings.threads, read_only=read_only, upkeep=upkeep)

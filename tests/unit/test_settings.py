@@ -11,6 +11,7 @@ import platformdirs
 import pytest
 
 from lookalike.core.errors import BadInput
+from lookalike.images.limits import DEFAULT_LIMITS
 from lookalike.settings import Settings, read_settings
 
 
@@ -161,3 +162,16 @@ def test_memory_that_is_no_size_is_refused_with_where_it_came_from(given: str) -
 def test_a_recall_that_is_no_share_is_refused(given: Any) -> None:
     with pytest.raises(BadInput, match="expected a recall above 0 and at most 1"):
         read({}, recall=given)
+
+
+def test_what_a_picture_may_cost_is_set_like_everything_else(file: Path) -> None:
+    file.write_text('max_pixels = 400_000_000\nmax_bytes = "500M"\n')
+
+    limits = read({"LOOKALIKE_MAX_DECODE_BYTES": "4G", "LOOKALIKE_MAX_EXPANSION": "9000"}).limits
+
+    assert (limits.max_pixels, limits.max_bytes, limits.max_side) == (400_000_000, 500 * 2**20, 65_535)
+    assert (limits.max_decode_bytes, limits.max_expansion) == (4 * 2**30, 9_000)
+    assert read().limits.max_decode_bytes == DEFAULT_LIMITS.max_decode_bytes
+    for name, value in (("MAX_PIXELS", "many"), ("MAX_BYTES", "0"), ("MAX_SIDE", "-1")):
+        with pytest.raises(BadInput, match=f"LOOKALIKE_{name}"):
+            read({f"LOOKALIKE_{name}": value})

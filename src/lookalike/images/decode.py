@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lookalike.core.vectors import Pixels
+from lookalike.images.cost import check_cost, planned
 from lookalike.images.exif import ExifFacts, read_exif
-from lookalike.images.guard import Inspected, check_cost, decode_bytes, inspect
-from lookalike.images.jpeg import best_scale, decode_jpeg
+from lookalike.images.guard import Inspected, inspect
+from lookalike.images.jpeg import decode_jpeg
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.images.orientation import upright, upright_size
 from lookalike.images.sniff import ImageFormat
@@ -61,12 +62,11 @@ def decode(data: bytes, *, min_side: int | None = 224, limits: ImageLimits = DEF
         ImageRefused: the only error, whatever the bytes are.
     """
     inspected = inspect(data, limits=limits)
-    scale = best_scale(inspected.header, min_side=min_side) if inspected.format is ImageFormat.JPEG else 1
-    cost_bytes = decode_bytes(inspected.header, scale=scale)
-    check_cost(cost_bytes, size_bytes=len(data), limits=limits)
-    with _room_for(cost_bytes, limits=limits):
+    plan = planned(inspected, min_side=min_side)
+    check_cost(plan.cost_bytes, size_bytes=len(data), limits=limits)
+    with _room_for(plan.cost_bytes, limits=limits):
         if inspected.format is ImageFormat.JPEG:
-            return _decode_jpeg(data, inspected, scale=scale)
+            return _decode_jpeg(data, inspected, scale=plan.scale)
         return _decode_other(data, inspected, min_side=min_side, limits=limits)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from lookalike.images.guard import too_large
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.images.refusals import RefusalCode, refusal
 
@@ -91,7 +92,7 @@ def _read_open(descriptor: int, *, limits: ImageLimits) -> FileBytes:
     if not stat.S_ISREG(before.st_mode):
         raise refusal(RefusalCode.NOT_A_FILE, f"expected a file, got a {_kind(before.st_mode)}")
     if before.st_size > limits.max_bytes:
-        raise refusal(RefusalCode.TOO_LARGE, f"expected at most {limits.max_bytes} bytes, got {before.st_size}")
+        raise too_large(before.st_size, limits=limits)
     if before.st_size == 0:
         raise refusal(RefusalCode.EMPTY, "the file is empty")
     data = _read_up_to(descriptor, size_bytes=before.st_size + 1)

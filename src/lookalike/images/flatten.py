@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from lookalike.core.vectors import Pixels
+from lookalike.images.cost import BAND_PIXELS
 
 # Entry i is round(i * 255 / 65535): sixteen bits scaled to eight, not clipped.
 SIXTEEN_TO_EIGHT: NDArray[np.uint8] = ((np.arange(65_536, dtype=np.uint32) + 128) // 257).astype(np.uint8)
 
 _WITH_ALPHA = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 _READY = frozenset({"L", "RGB", "CMYK", "YCbCr", "HSV", "RGBX"})
+
+_ToEightBits = Callable[[Image.Image], Image.Image]
 
 
 def flatten(image: Image.Image, *, shrink: int = 1) -> Pixels:
@@ -27,34 +32,56 @@ def flatten(image: Image.Image, *, shrink: int = 1) -> Pixels:
         ValueError: for a mode that Pillow cannot bring to RGB, such as LAB; any error of loading.
     """
     image.load()
-    ready = _with_plain_channels(_with_eight_bits(image))
-    if shrink > 1:
-        ready = ready.reduce(shrink)
-    return np.ascontiguousarray(np.asarray(_on_white(ready), dtype=np.uint8))
+    pixels = np.empty((-(-image.height // shrink), -(-image.width // shrink), 3), dtype=np.uint8)
+    to_eight_bits = _to_eight_bits(image)
+    rows = max(1, BAND_PIXELS // (image.width * shrink))
+    for top, band in _bands(image, rows=rows * shrink):
+        ready = _with_plain_channels(to_eight_bits(band))
+        at = top // shrink
+        pixels[at : at + rows] = _on_white(ready.reduce(shrink) if shrink > 1 else ready)
+    return pixels
 
 
-def _with_eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 or 32 bits as grey of 8; anything else as it is."""
+def _bands(image: Image.Image, *, rows: int) -> Iterator[tuple[int, Image.Image]]:
+    """The image in horizontal bands, each with its first row."""
+    if rows >= image.height:
+        yield 0, image
+        return
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(image.height, top + rows)))
+
+
+def _to_eight_bits(image: Image.Image) -> _ToEightBits:
+    """How any part of this image becomes grey of 8 bits; what has no more stays as it is."""
     if image.mode.startswith("I;16"):
-        return Image.fromarray(SIXTEEN_TO_EIGHT[np.asarray(image).astype(np.uint16, copy=False)])
+        return lambda band: Image.fromarray(SIXTEEN_TO_EIGHT[np.asarray(band).astype(np.uint16, copy=False)])
     if image.mode not in ("I", "F"):
-        return image
-    values = np.asarray(image)
-    if image.mode == "I" and values.min() >= 0 and 255 < values.max() <= 65_535:
-        return Image.fromarray(SIXTEEN_TO_EIGHT[values])
-    return Image.fromarray(_stretched(values))
+        return lambda band: band
+    low, high = _range(image)
+    if image.mode == "I" and low >= 0 and 255 < high <= 65_535:
+        return lambda band: Image.fromarray(SIXTEEN_TO_EIGHT[np.asarray(band)])
+    return lambda band: Image.fromarray(_stretched(np.asarray(band), low=low, high=high))
 
 
-def _stretched(values: NDArray[np.float32] | NDArray[np.int32]) -> NDArray[np.uint8]:
+def _range(image: Image.Image) -> tuple[float, float]:
+    """The smallest and the largest value that is finite."""
+    low, high = np.inf, -np.inf
+    for _, band in _bands(image, rows=max(1, BAND_PIXELS // image.width)):
+        values = np.asarray(band)
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    return (low, high) if low <= high else (0.0, 0.0)
+
+
+def _stretched(values: NDArray[np.float32] | NDArray[np.int32], *, low: float, high: float) -> NDArray[np.uint8]:
     """Values without a known range, spread from their smallest to their largest; NaN and infinities are black."""
-    finite = np.isfinite(values)
-    low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)
     if low >= 0 and high <= 1:
         low, high = 0.0, 1.0
     elif low >= 0 and high <= 255:
         low, high = 0.0, 255.0
     steps = 255 / ((high - low) or 1.0)
-    scaled = np.where(finite, values, low).astype(np.float32)
+    scaled = np.where(np.isfinite(values), values, low).astype(np.float32)
     scaled *= steps
     scaled -= low * steps
     return np.rint(scaled.clip(0, 255, out=scaled), out=scaled).astype(np.uint8)
@@ -69,10 +96,10 @@ def _with_plain_channels(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _on_white(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode not in _WITH_ALPHA:
-        return image.convert("RGB")
+        return np.asarray(image.convert("RGB"), dtype=np.uint8)
     image = image.convert("RGBA")
     canvas = Image.new("RGB", image.size, "white")
     canvas.paste(image, mask=image)
-    return canvas
+    return np.asarray(canvas, dtype=np.uint8)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lookalike.images.cost import check_cost, planned
 from lookalike.images.exif import read_exif
-from lookalike.images.guard import check_cost, decode_bytes, inspect
-from lookalike.images.jpeg import best_scale
+from lookalike.images.guard import inspect
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.images.orientation import upright_size
-from lookalike.images.sniff import ImageFormat
 
 
 class Glance(NamedTuple):
@@ -40,9 +39,8 @@ def glance(data: bytes, *, min_side: int | None = 224, limits: ImageLimits = DEF
     Raises:
         ImageRefused: the only error, whatever the bytes are.
     """
-    image_format, header = inspect(data, limits=limits)
-    scale = best_scale(header, min_side=min_side) if image_format is ImageFormat.JPEG else 1
-    check_cost(decode_bytes(header, scale=scale), size_bytes=len(data), limits=limits)
+    image_format, header = inspected = inspect(data, limits=limits)
+    check_cost(planned(inspected, min_side=min_side).cost_bytes, size_bytes=len(data), limits=limits)
     facts = read_exif(header.exif)
     width, height = upright_size(header.width, header.height, orientation=facts.orientation)
     return Glance(width, height, image_format.value, facts.taken_at, facts.camera)

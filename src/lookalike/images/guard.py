@@ -6,10 +6,11 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
+from lookalike.core.errors import ImageRefused
 from lookalike.images.headers import avif, bmff, bmp, gif, jpeg, png, tiff, webp
 from lookalike.images.headers.base import Header, cut_short
 from lookalike.images.limits import ImageLimits
-from lookalike.images.refusals import RefusalCode, refusal
+from lookalike.images.refusals import RefusalCode, refusal, to_raise
 from lookalike.images.sniff import ImageFormat, format_of
 
 _READERS: dict[ImageFormat, Callable[[bytes], Header]] = {
@@ -38,7 +39,7 @@ def inspect(data: bytes, *, limits: ImageLimits) -> Inspected:
         ImageRefused: with any code that a header can earn.
     """
     if len(data) > limits.max_bytes:
-        raise refusal(RefusalCode.TOO_LARGE, f"expected at most {limits.max_bytes} bytes, got {len(data)}")
+        raise too_large(len(data), limits=limits)
     image_format = format_of(data)
     try:
         header = _READERS[image_format](data)
@@ -51,6 +52,12 @@ def inspect(data: bytes, *, limits: ImageLimits) -> Inspected:
     return Inspected(image_format, header)
 
 
+def too_large(size_bytes: int, *, limits: ImageLimits) -> ImageRefused:
+    """The refusal of a file of too many bytes."""
+    most = f"expected at most {limits.max_bytes:,} bytes, got {size_bytes:,}"
+    return refusal(RefusalCode.TOO_LARGE, f"{most}: {to_raise('max_bytes')}")
+
+
 def check_size(width: int, height: int, *, limits: ImageLimits) -> None:
     """Check what a header claims, or what a decoder is about to make.
 
@@ -60,31 +67,7 @@ def check_size(width: int, height: int, *, limits: ImageLimits) -> None:
     if width <= 0 or height <= 0:
         raise refusal(RefusalCode.ZERO_SIZE, f"a picture of {width} x {height} pixels holds nothing")
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
-        most = f"at most {limits.max_pixels} pixels and {limits.max_side} on a side"
-        raise refusal(RefusalCode.TOO_MANY_PIXELS, f"the header claims {width} x {height} pixels; {most}")
-
-
-def decode_bytes(header: Header, *, scale: int) -> int:
-    """Estimate the memory that decoding takes at its peak.
-
-    Args:
-        header: of the picture.
-        scale: by how much each side is divided while decoding; 1 where a format cannot.
-    Returns:
-        bytes.
-    """
-    return header.fixed_bytes + round(header.width * header.height * header.pixel_bytes / scale**2)
-
-
-def check_cost(cost_bytes: int, *, size_bytes: int, limits: ImageLimits) -> None:
-    """Check the memory that decoding will take, by itself and against the size of the file.
-
-    Raises:
-        ImageRefused: `too_costly`.
-    """
-    if cost_bytes > limits.max_decode_bytes:
-        most = f"at most {limits.max_decode_bytes / 1e6:.0f} MB"
-        raise refusal(RefusalCode.TOO_COSTLY, f"decoding would take {cost_bytes / 1e6:.0f} MB of memory; {most}")
-    if cost_bytes > max(limits.free_decode_bytes, limits.max_expansion * size_bytes):
-        what = f"{size_bytes} bytes would become {cost_bytes / 1e6:.0f} MB of memory"
-        raise refusal(RefusalCode.TOO_COSTLY, f"{what}: a decompression bomb")
+        claimed = f"the header claims {width} x {height} pixels"
+        most = f"at most {limits.max_pixels:,} pixels and {limits.max_side:,} on a side"
+        name = "max_side" if max(width, height) > limits.max_side else "max_pixels"
+        raise refusal(RefusalCode.TOO_MANY_PIXELS, f"{claimed}; {most}: {to_raise(name)}")

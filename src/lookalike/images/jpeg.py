@@ -14,20 +14,10 @@ from lookalike.images.flatten import flatten
 from lookalike.images.headers.base import Header
 from lookalike.images.sniff import ImageFormat
 
-# libjpeg-turbo has fast code for these alone: on a photo of 348 x 348 pixels, 6/8 takes longer than the whole.
-_SCALES = (8, 4, 2)
 # Warnings about bytes that do no harm to the pixels; real cameras and editors leave them.
 _HARMLESS = ("extraneous bytes", "unknown jfif revision", "unknown adobe", "invalid sos parameters")
 # TurboJPEG has names for the common sampling factors alone; libjpeg, which lies below it, reads all.
 _UNUSUAL_SAMPLING = "subsampling level"
-
-
-def best_scale(header: Header, *, min_side: int | None) -> int:
-    """By how much each side can be divided while no side falls below `min_side` (or below what it was)."""
-    if min_side is None:
-        return 1
-    shorter = min(header.width, header.height)
-    return next((scale for scale in _SCALES if shorter >= scale * min_side), 1)
 
 
 def decode_jpeg(data: bytes, *, header: Header, scale: int) -> Pixels:

@@ -26,6 +26,11 @@ class RefusalCode(StrEnum):
     CHANGED = "changed"
 
 
+def to_raise(limit: str) -> str:
+    """How a limit is raised, for the end of a reason."""
+    return f"to take it in, raise {limit} in lookalike.toml or LOOKALIKE_{limit.upper()} and use --retry-refused"
+
+
 def refusal(code: RefusalCode, reason: str) -> ImageRefused:
     """Make the error of one refused picture, ready to be raised.
 

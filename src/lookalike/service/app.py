@@ -14,7 +14,6 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from lookalike.core.errors import StorageFailed
-from lookalike.images.limits import DEFAULT_LIMITS
 from lookalike.ledger.sqlite import SqliteLedger
 from lookalike.queue.sqlite import SqliteQueue
 from lookalike.service.access.access import check_binding, open_access
@@ -46,6 +45,7 @@ from lookalike.service.search_batching import Searches
 from lookalike.service.stream.routes import stream_router
 from lookalike.service.threads import WAITING, Threads
 from lookalike.service.thumbnails import Thumbnails
+from lookalike.settings import read_settings
 from lookalike.settings.service import ServiceSettings
 
 SIGNING_KEY = "signing.key"
@@ -126,7 +126,7 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
             waiting=settings.embed_waiting,
             batch_size=settings.batch_size,
             window_ms=settings.batch_window_ms,
-            limits=DEFAULT_LIMITS,
+            limits=read_settings().limits,
             observe=metrics,
         ),
         threads=threads,

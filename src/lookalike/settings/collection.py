@@ -10,16 +10,22 @@ The file is `lookalike.toml` in the user's configuration folder, or the one that
     memory = "4G"              # that building an index may take
     threads = 2
     cache = "~/.cache/lookalike"
+    max_pixels = 400_000_000   # of one picture, and on a side: max_side
+    max_bytes = "500M"         # of one file
+    max_decode_bytes = "4G"    # memory that decoding one picture may take
+    max_expansion = 2_000      # and that, beyond 256 MB, divided by the size of the file
 
 Each name has an environment variable: `LOOKALIKE_COLLECTION`, `LOOKALIKE_MODEL`, `LOOKALIKE_PROJECTION`,
-`LOOKALIKE_ENGINE`, `LOOKALIKE_RECALL`, `LOOKALIKE_MEMORY`, `LOOKALIKE_THREADS`, `LOOKALIKE_CACHE`.
+`LOOKALIKE_ENGINE`, `LOOKALIKE_RECALL`, `LOOKALIKE_MEMORY`, `LOOKALIKE_THREADS`, `LOOKALIKE_CACHE`,
+`LOOKALIKE_MAX_PIXELS`, `LOOKALIKE_MAX_SIDE`, `LOOKALIKE_MAX_BYTES`, `LOOKALIKE_MAX_DECODE_BYTES`,
+`LOOKALIKE_MAX_EXPANSION`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -28,10 +34,15 @@ import platformdirs
 from lookalike.core.errors import BadInput
 from lookalike.core.processors import available_processors
 from lookalike.core.sizes import parse_bytes
+from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.settings.reading import Values, choice, folder, gather, text, whole
 
 SERVE = "serve"
 """The table of the file that is about the service: see `lookalike.settings.service_reading`."""
+
+_COUNTS = ("max_pixels", "max_side", "max_expansion")
+_SIZES = ("max_bytes", "max_decode_bytes")
+"""Limits of one picture that can be set."""
 
 Projecting = Literal["auto", "off"]
 
@@ -50,6 +61,7 @@ class Settings:
         memory: bytes that building an index may take; None for as much as is convenient.
         threads: that read, decode and embed at once.
         cache: folder in which models are kept.
+        limits: what one picture may cost.
     """
 
     collection: Path
@@ -60,6 +72,7 @@ class Settings:
     memory: int | None
     threads: int
     cache: Path
+    limits: ImageLimits = DEFAULT_LIMITS
 
 
 def read_settings(
@@ -89,6 +102,7 @@ def read_settings(
         memory=_memory(values),
         threads=whole("threads", values, least=1, most=1024, expected="1 to 1024 threads"),
         cache=folder("cache", values),
+        limits=_limits(values),
     )
 
 
@@ -102,6 +116,7 @@ def _defaults() -> dict[str, object]:
         "memory": None,
         "threads": available_processors(),
         "cache": platformdirs.user_cache_path("lookalike"),
+        **{name: getattr(DEFAULT_LIMITS, name) for name in (*_COUNTS, *_SIZES)},
     }
 
 
@@ -117,9 +132,17 @@ def _recall(values: Values) -> float:
 
 
 def _memory(values: Values) -> int | None:
-    value, source = values["memory"]
-    if value is None:
-        return None
+    return None if values["memory"].value is None else _bytes("memory", values)
+
+
+def _limits(values: Values) -> ImageLimits:
+    counts = {name: whole(name, values, least=1, most=10**15) for name in _COUNTS}
+    sizes = {name: _bytes(name, values) for name in _SIZES}
+    return replace(DEFAULT_LIMITS, **counts, **sizes)
+
+
+def _bytes(name: str, values: Values) -> int:
+    value, source = values[name]
     try:
         return parse_bytes(str(value))
     except BadInput as error:

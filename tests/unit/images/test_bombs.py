@@ -173,7 +173,7 @@ def test_limits_can_be_raised_and_lowered() -> None:
         (ImageLimits(max_side=299), "too_many_pixels"),
         (ImageLimits(max_bytes=len(data) - 1), "too_large"),
         (ImageLimits(max_decode_bytes=100_000), "too_costly"),
-        (ImageLimits(free_decode_bytes=0, max_expansion=1), "too_costly"),
+        (ImageLimits(trusted_decode_bytes=0, max_expansion=1), "too_costly"),
     ):
         with pytest.raises(ImageRefused) as refused:
             decode(data, limits=limits)

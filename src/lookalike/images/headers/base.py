@@ -15,7 +15,8 @@ class Header:
     Attributes:
         width: in pixels, as stored: the largest that any part of the header claims.
         height: likewise.
-        pixel_bytes: memory that decoding takes for each pixel that comes out, at its peak.
+        pixel_bytes: memory that the decoder takes for each pixel that comes out, the decoded picture included.
+        kept_bytes: memory of each pixel of the decoded picture, from which the result is made.
         fixed_bytes: memory that decoding takes besides, whatever the scale.
         exif: the EXIF block where the reader can find it, else None.
         components: colour components of a JPEG; 0 where the decoder does not ask.
@@ -25,6 +26,7 @@ class Header:
     width: int
     height: int
     pixel_bytes: float
+    kept_bytes: float
     fixed_bytes: int = 0
     exif: bytes | None = None
     components: int = 0

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from lookalike.images.headers.base import Header, cut_short
 from lookalike.images.refusals import RefusalCode, refusal
 
-_PIXEL_BYTES = 16  # planes of the codec with up to 16 bits a sample, RGBA, the copy for Python, the image
+# Planes of the codec with up to 16 bits a sample, RGBA, the copy for Python, the image; of these the image is kept.
+_PIXEL_BYTES, _KEPT_BYTES = 16, 4
 _PLAIN_CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"iprp", b"ipco"})
 _META = b"meta"  # a container with four bytes of version and flags before its boxes
 _MUST_BE_WHOLE = frozenset({b"ftyp", b"mdat", b"moov", _META})
@@ -32,7 +33,10 @@ def read_header(data: bytes) -> Header:
     if not sizes:
         raise refusal(RefusalCode.DAMAGED, "no box of the file tells the size of a picture")
     return Header(
-        width=max(width for width, _ in sizes), height=max(height for _, height in sizes), pixel_bytes=_PIXEL_BYTES
+        width=max(width for width, _ in sizes),
+        height=max(height for _, height in sizes),
+        pixel_bytes=_PIXEL_BYTES,
+        kept_bytes=_KEPT_BYTES,
     )
 
 

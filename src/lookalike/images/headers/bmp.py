@@ -5,8 +5,8 @@ from __future__ import annotations
 from lookalike.images.headers.base import Header, cut_short
 from lookalike.images.refusals import RefusalCode, refusal
 
-_PIXEL_BYTES = 12
 _UNCOMPRESSED, _BITFIELDS, _RLE8, _RLE4 = 0, 3, 1, 2
+_PALETTE_BITS = 8
 _DEPTHS = frozenset({1, 4, 8, 16, 24, 32})
 
 
@@ -31,7 +31,9 @@ def read_header(data: bytes) -> Header:
         raise refusal(
             RefusalCode.TRUNCATED, f"a bitmap of {width} x {height} pixels takes {needed} bytes, got {len(data)}"
         )
-    return Header(width=width, height=height, pixel_bytes=_PIXEL_BYTES)
+    kept_bytes = 1 if bits <= _PALETTE_BITS else 4
+    run_lengths = compression in (_RLE8, _RLE4)  # resolved into a row of bytes before they become the picture
+    return Header(width=width, height=height, pixel_bytes=kept_bytes + 2 * run_lengths, kept_bytes=kept_bytes)
 
 
 def _sizes(data: bytes, *, old: bool) -> tuple[int, int]:

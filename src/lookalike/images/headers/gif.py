@@ -5,7 +5,7 @@ from __future__ import annotations
 from lookalike.images.headers.base import Header, cut_short
 from lookalike.images.refusals import RefusalCode, refusal
 
-_PIXEL_BYTES = 13  # palette, then RGBA, then RGB on white
+_PIXEL_BYTES = 1  # numbers of colours
 _IMAGE, _EXTENSION = 0x2C, 0x21
 
 
@@ -25,6 +25,7 @@ def read_header(data: bytes) -> Header:
         width=max(int.from_bytes(data[6:8], "little"), left + width),
         height=max(int.from_bytes(data[8:10], "little"), top + height),
         pixel_bytes=_PIXEL_BYTES,
+        kept_bytes=_PIXEL_BYTES,
     )
 
 

@@ -10,6 +10,7 @@ from lookalike.images.refusals import RefusalCode, refusal
 _START_OF_SCAN, _END_OF_IMAGE, _APP1 = 0xDA, 0xD9, 0xE1
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_COMMON_LUMA = frozenset({(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 4)})
 _WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 # What ends coded data: a marker that is neither a stuffed byte, nor one that only restarts the decoder, nor padding.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
@@ -79,10 +80,12 @@ def _of_frame(frame: bytes, *, exif: bytes | None, scans: int, in_passes: bool) 
         raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"expected a JPEG of 8 bits and 1, 3 or 4 components, got {had}")
     _check_factors(_factors(frame))
     height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+    by_pillow = components == 4 or not _is_common(_factors(frame))  # else what is decoded is the result
     return Header(
         width=width,
         height=height,
-        pixel_bytes=3 if components < 4 else 11,
+        pixel_bytes=4 if by_pillow else 0,
+        kept_bytes=4 if by_pillow else 0,
         fixed_bytes=_coefficient_bytes(width, height, frame) if in_passes else 0,
         exif=exif,
         components=components,
@@ -101,6 +104,11 @@ def _coefficient_bytes(width: int, height: int, frame: bytes) -> int:
 def _factors(frame: bytes) -> list[tuple[int, int]]:
     """How often each component is sampled, across and down, in relation to the others."""
     return [(frame[7 + 3 * c] >> 4, frame[7 + 3 * c] & 15) for c in range(frame[5])]
+
+
+def _is_common(factors: list[tuple[int, int]]) -> bool:
+    """Whether the fast decoder has a name for these factors; a single component may have any."""
+    return len(factors) == 1 or (factors[0] in _COMMON_LUMA and set(factors[1:]) == {(1, 1)})
 
 
 def _check_factors(factors: list[tuple[int, int]]) -> None:

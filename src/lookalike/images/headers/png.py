@@ -12,10 +12,8 @@ from lookalike.images.refusals import RefusalCode, refusal
 _SIGNATURE_BYTES = 8
 _NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _LONGEST_EXIF = 65_536
-# Colour type: memory of one pixel in Pillow, with the copies on the way to RGB on white.
-_PIXEL_BYTES = {0: 5, 2: 8, 3: 13, 4: 12, 6: 12}
-_KEYED_PIXEL_BYTES = 16
-_DEEP_GREY_PIXEL_BYTES = 9
+# What Pillow keeps of a pixel: a byte of grey or of a palette, two of deep grey, four of anything else.
+_ONE_BYTE_TYPES = frozenset({0, 3})
 
 
 class _Chunk(NamedTuple):
@@ -35,15 +33,17 @@ def read_header(data: bytes) -> Header:
         raise cut_short("the PNG header")
     if data[12:16] != b"IHDR":
         raise refusal(RefusalCode.DAMAGED, "the PNG does not begin with its header")
-    names, exif = set(), None
+    exif = None
     for chunk in _chunks(data):
-        names.add(chunk.name)
         if chunk.name == b"eXIf" and chunk.end - chunk.body <= _LONGEST_EXIF:
             exif = data[chunk.body : chunk.end - 4]
+    kept_bytes = _kept_bytes(bits=data[24], colour_type=data[25])
     return Header(
         width=int.from_bytes(data[16:20], "big"),
         height=int.from_bytes(data[20:24], "big"),
-        pixel_bytes=_pixel_bytes(bits=data[24], colour_type=data[25], keyed=b"tRNS" in names),
+        pixel_bytes=kept_bytes,
+        kept_bytes=kept_bytes,
+        fixed_bytes=len(data),  # the copy of its essentials
         exif=exif,
     )
 
@@ -81,9 +81,7 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
     raise cut_short("a PNG chunk")
 
 
-def _pixel_bytes(*, bits: int, colour_type: int, keyed: bool) -> int:
-    if colour_type in (0, 2) and keyed:
-        return _KEYED_PIXEL_BYTES
-    if colour_type == 0 and bits == 16:
-        return _DEEP_GREY_PIXEL_BYTES
-    return _PIXEL_BYTES.get(colour_type, _KEYED_PIXEL_BYTES)
+def _kept_bytes(*, bits: int, colour_type: int) -> int:
+    if colour_type not in _ONE_BYTE_TYPES:
+        return 4
+    return 2 if colour_type == 0 and bits == 16 else 1

@@ -9,7 +9,10 @@ from lookalike.images.headers.base import Header, cut_short
 from lookalike.images.refusals import RefusalCode, refusal
 
 _WIDTH, _HEIGHT, _BITS, _SAMPLES, _ORIENTATION = 256, 257, 258, 277, 274
-_TILE_WIDTH, _TILE_HEIGHT = 322, 323
+_TILE_WIDTH, _TILE_HEIGHT, _ROWS_PER_STRIP = 322, 323, 278
+_PHOTOMETRIC, _YCBCR = 262, 6
+_COMPRESSION, _UNCOMPRESSED = 259, frozenset({0, 1})  # 0: the tag is missing
+_GREY_BITS, _DEEP_GREY_BITS = 8, 16
 _UNIT_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _MOST_NUMBERS = 1_000_000  # of one tag: decoders turn each into a Python object
 _MOST_SAMPLES, _MOST_BITS = 6, 64
@@ -33,12 +36,16 @@ def read_header(data: bytes) -> Header:
     _check_tables(tags, data)
     width, height = _number(tags.get(_WIDTH), data), _number(tags.get(_HEIGHT), data)
     tile_width, tile_height = _number(tags.get(_TILE_WIDTH), data), _number(tags.get(_TILE_HEIGHT), data)
-    sample_bytes = _sample_bytes(tags, data)
+    bits = _pixel_bits(tags, data)
+    kept_bytes = 1 if bits <= _GREY_BITS else 2 if bits <= _DEEP_GREY_BITS and _samples(tags, data) == 1 else 4
+    rows = min(_number(tags.get(_ROWS_PER_STRIP), data) or height, height)
+    unpacked_pixels = max(width * rows, tile_width * tile_height)
     return Header(
         width=width,
         height=height,
-        pixel_bytes=12 + sample_bytes,
-        fixed_bytes=tile_width * tile_height * sample_bytes,
+        pixel_bytes=kept_bytes,
+        kept_bytes=kept_bytes,
+        fixed_bytes=round(unpacked_pixels * _unpacked_bytes(tags, data)) + 2 * len(data) * (_ORIENTATION in tags),
         exif=data,
     )
 
@@ -107,10 +114,21 @@ def _number(tag: _Tag | None, data: bytes) -> int:
     return next(iter(_numbers(tag, data)), 0)
 
 
-def _sample_bytes(tags: dict[int, _Tag], data: bytes) -> int:
+def _samples(tags: dict[int, _Tag], data: bytes) -> int:
+    return _number(tags.get(_SAMPLES), data) or 1
+
+
+def _unpacked_bytes(tags: dict[int, _Tag], data: bytes) -> float:
+    """What a decoder takes for each pixel of the strip or tile that it unpacks; some colour spaces become RGBA."""
+    if _number(tags.get(_COMPRESSION), data) in _UNCOMPRESSED and not tags.keys() & {_TILE_WIDTH, _TILE_HEIGHT}:
+        return 0
+    return max(_pixel_bits(tags, data) / 8, 4 if _number(tags.get(_PHOTOMETRIC), data) == _YCBCR else 0)
+
+
+def _pixel_bits(tags: dict[int, _Tag], data: bytes) -> int:
     bits = max(_numbers(tags.get(_BITS), data), default=1)
-    samples = _number(tags.get(_SAMPLES), data) or 1
+    samples = _samples(tags, data)
     if bits > _MOST_BITS or samples > _MOST_SAMPLES:
         expected = f"at most {_MOST_SAMPLES} samples of {_MOST_BITS} bits a pixel"
         raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"expected {expected}, got a TIFF of {samples} of {bits}")
-    return (bits * samples + 7) // 8
+    return bits * samples

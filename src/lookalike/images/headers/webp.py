@@ -8,8 +8,8 @@ from lookalike.images.headers.base import Header, cut_short
 from lookalike.images.refusals import RefusalCode, refusal
 
 # libwebp's animation decoder, which Pillow uses for every WebP, keeps two canvases of four bytes a pixel, and a
-# third for lossless data; one copy goes to Python and one becomes the image.
-_PIXEL_BYTES = 20
+# third for lossless data; one copy goes to Python and one becomes the image, which is kept.
+_PIXEL_BYTES, _KEPT_BYTES = 18, 4
 _PICTURES = (b"VP8 ", b"VP8L")
 _ANIMATION_HEADER_BYTES = 16
 
@@ -41,6 +41,7 @@ def read_header(data: bytes) -> Header:
         width=max(width for width, _ in sizes),
         height=max(height for _, height in sizes),
         pixel_bytes=_PIXEL_BYTES,
+        kept_bytes=_KEPT_BYTES,
         exif=exif,
     )
 
