@@ -109,7 +109,7 @@ def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
 def test_an_unknown_name_lists_the_known_ones(file: Path) -> None:
     with pytest.raises(
         BadInput,
-        match="'colection'; the settings are cache, collection, engine, memory, model, projection, recall, threads",
+        match="'colection'; the settings are cache, collection, engine, max_bytes, max_decode_bytes, max_expansion",
     ):
         read(colection="x")
     file.write_text("colour = 1")

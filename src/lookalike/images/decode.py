@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lookalike.core.vectors import Pixels
 from lookalike.images.cost import check_cost, planned
-from lookalike.images.exif import ExifFacts, read_exif
+from lookalike.images.exif import ExifFacts
+from lookalike.images.facts import picture_facts
 from lookalike.images.guard import Inspected, inspect
 from lookalike.images.jpeg import decode_jpeg
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
@@ -82,7 +83,7 @@ def _room_for(cost_bytes: int, *, limits: ImageLimits) -> Iterator[None]:
 def _decode_jpeg(data: bytes, inspected: Inspected, *, scale: int) -> DecodedImage:
     header = inspected.header
     pixels = decode_jpeg(data, header=header, scale=scale)
-    facts = read_exif(header.exif)
+    facts = picture_facts(header)
     return _assembled(pixels, inspected.format, size=(header.width, header.height), facts=facts)
 
 
@@ -98,12 +99,12 @@ def _decode_other(data: bytes, inspected: Inspected, *, min_side: int | None, li
 
 def _facts(image: Image.Image, inspected: Inspected) -> ExifFacts:
     if inspected.format not in _IN_CONTAINER:
-        return read_exif(inspected.header.exif)
+        return picture_facts(inspected.header)
     from lookalike.images.pillow import container_orientation
 
-    exif = image.info.get("exif")
+    exif, xmp = (note if isinstance(note := image.info.get(name), bytes) else None for name in ("exif", "xmp"))
     orientation = container_orientation(image, image_format=inspected.format)
-    return read_exif(exif if isinstance(exif, bytes) else None)._replace(orientation=orientation)
+    return picture_facts(replace(inspected.header, exif=exif, xmp=xmp))._replace(orientation=orientation)
 
 
 def _assembled(pixels: Pixels, image_format: ImageFormat, *, size: tuple[int, int], facts: ExifFacts) -> DecodedImage:

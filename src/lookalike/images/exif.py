@@ -1,4 +1,4 @@
-"""The three facts of EXIF that Lookalike uses, read without trusting a single byte of it.
+"""The facts of EXIF that Lookalike uses, read without trusting a single byte of it.
 
 EXIF 2.32, section 4.6: a TIFF structure of directories with entries of twelve bytes.
 """
@@ -6,11 +6,14 @@ EXIF 2.32, section 4.6: a TIFF structure of directories with entries of twelve b
 from __future__ import annotations
 
 import struct
-from datetime import datetime
 from typing import NamedTuple
 
-_ORIENTATION, _MAKE, _MODEL, _EXIF_DIRECTORY, _DATE_TIME_ORIGINAL = 0x0112, 0x010F, 0x0110, 0x8769, 0x9003
-_ASCII, _SHORT, _LONG = 2, 3, 4
+from lookalike.images.dates import read_date
+
+_ORIENTATION, _MAKE, _MODEL, _EXIF_DIRECTORY, _GPS_DIRECTORY = 0x0112, 0x010F, 0x0110, 0x8769, 0x8825
+_DATE_TIME, _DATE_TIME_ORIGINAL, _DATE_TIME_DIGITIZED, _GPS_DATE = 0x0132, 0x9003, 0x9004, 0x001D
+_BYTES, _ASCII, _SHORT, _LONG, _UNDEFINED, _UTF_8 = 1, 2, 3, 4, 7, 129
+_TEXTS = frozenset({_BYTES, _ASCII, _UNDEFINED, _UTF_8})  # only the second is right, and the others occur
 _MOST_ENTRIES = 512
 _LONGEST_TEXT = 64
 
@@ -20,13 +23,15 @@ class ExifFacts(NamedTuple):
 
     Attributes:
         orientation: 1 to 8; 1 where it is missing or nonsense.
-        taken_at: `YYYY-MM-DDTHH:MM:SS` in the camera's own time, or None.
+        taken_at: `YYYY-MM-DDTHH:MM:SS` in the camera's own time, or None: of the original, else of its digital form.
+        changed_at: likewise, of the last change of the file or, in UTC, of the last fix by satellite.
         camera: maker and model, or None.
     """
 
     orientation: int = 1
     taken_at: str | None = None
     camera: str | None = None
+    changed_at: str | None = None
 
 
 NO_EXIF = ExifFacts()
@@ -54,10 +59,17 @@ def read_exif(exif: bytes | None) -> ExifFacts:
         return NO_EXIF
     main = _directory(tiff, at=_unsigned(tiff[4:8], order), order=order)
     details = _directory(tiff, at=_number(main.get(_EXIF_DIRECTORY), order), order=order)
+    gps = _directory(tiff, at=_number(main.get(_GPS_DIRECTORY), order), order=order)
+
+    def date(tag: int, *directories: dict[int, _Entry]) -> str | None:
+        found = (read_date(_text(directory.get(tag), tiff, order)) for directory in directories)
+        return next((one for one in found if one is not None), None)
+
     orientation = _number(main.get(_ORIENTATION), order)
     return ExifFacts(
         orientation=orientation if 1 <= orientation <= 8 else 1,
-        taken_at=_date(_text(details.get(_DATE_TIME_ORIGINAL), tiff, order)),
+        taken_at=date(_DATE_TIME_ORIGINAL, details, main) or date(_DATE_TIME_DIGITIZED, details, main),
+        changed_at=date(_DATE_TIME, main, details) or date(_GPS_DATE, gps),
         camera=_camera(_text(main.get(_MAKE), tiff, order), _text(main.get(_MODEL), tiff, order)),
     )
 
@@ -85,7 +97,7 @@ def _number(entry: _Entry | None, order: str) -> int:
 
 
 def _text(entry: _Entry | None, tiff: bytes, order: str) -> str:
-    if entry is None or entry.kind != _ASCII:
+    if entry is None or entry.kind not in _TEXTS:
         return ""
     length = min(entry.length, _LONGEST_TEXT)
     at = _unsigned(entry.value, order)
@@ -93,13 +105,6 @@ def _text(entry: _Entry | None, tiff: bytes, order: str) -> str:
     letters = field.split(b"\x00", 1)[0].decode("utf-8", "replace")
     printable = (letter if letter.isprintable() and letter != "\ufffd" else " " for letter in letters)
     return " ".join("".join(printable).split())
-
-
-def _date(text: str) -> str | None:
-    try:
-        return datetime.strptime(text, "%Y:%m:%d %H:%M:%S").isoformat()
-    except ValueError:
-        return None
 
 
 def _camera(make: str, model: str) -> str | None:

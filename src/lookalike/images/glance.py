@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lookalike.images.cost import check_cost, planned
-from lookalike.images.exif import read_exif
+from lookalike.images.facts import picture_facts
 from lookalike.images.guard import inspect
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.images.orientation import upright_size
@@ -41,6 +41,6 @@ def glance(data: bytes, *, min_side: int | None = 224, limits: ImageLimits = DEF
     """
     image_format, header = inspected = inspect(data, limits=limits)
     check_cost(planned(inspected, min_side=min_side).cost_bytes, size_bytes=len(data), limits=limits)
-    facts = read_exif(header.exif)
+    facts = picture_facts(header)
     width, height = upright_size(header.width, header.height, orientation=facts.orientation)
     return Glance(width, height, image_format.value, facts.taken_at, facts.camera)

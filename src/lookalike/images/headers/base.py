@@ -19,6 +19,9 @@ class Header:
         kept_bytes: memory of each pixel of the decoded picture, from which the result is made.
         fixed_bytes: memory that decoding takes besides, whatever the scale.
         exif: the EXIF block where the reader can find it, else None.
+        xmp: the XMP packet, likewise.
+        iptc: what holds the IPTC records, likewise.
+        written_at: what a text of a PNG says of its creation.
         components: colour components of a JPEG; 0 where the decoder does not ask.
         passes: how often a decoder goes over the whole picture: the scans of a progressive JPEG, else 1.
     """
@@ -29,6 +32,9 @@ class Header:
     kept_bytes: float
     fixed_bytes: int = 0
     exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    written_at: str = ""
     components: int = 0
     passes: int = 1
 

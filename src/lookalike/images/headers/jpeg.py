@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from lookalike.images.headers.base import Header, cut_short
 from lookalike.images.refusals import RefusalCode, refusal
 
-_START_OF_SCAN, _END_OF_IMAGE, _APP1 = 0xDA, 0xD9, 0xE1
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_EXIF, _XMP, _PHOTOSHOP = b"Exif\x00\x00", b"http://ns.adobe.com/xap/1.0/\x00", b"Photoshop 3.0\x00"
+_NOTES = {0xE1: (_EXIF, _XMP), 0xED: (_PHOTOSHOP,)}
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _COMMON_LUMA = frozenset({(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 4)})
@@ -23,7 +26,8 @@ def read_header(data: bytes) -> Header:
         ImageRefused: `truncated` when the file ends before a scan, `damaged` without a frame,
             `unsupported_format` for other depths than 8 bits or for 2 components.
     """
-    frame, frame_marker, exif = b"", 0, None
+    frame, frame_marker = b"", 0
+    segments: dict[bytes, bytes] = {}
     at = 2
     while True:
         at = data.find(b"\xff", at) + 1
@@ -40,15 +44,15 @@ def read_header(data: bytes) -> Header:
         length = max(2, int.from_bytes(data[at + 1 : at + 3], "big"))
         if marker in _FRAMES and not frame_marker:
             frame, frame_marker = data[at + 3 : at + 1 + length], marker
-        elif marker == _APP1 and exif is None and data.startswith(b"Exif\x00\x00", at + 3):
-            exif = data[at + 3 : at + 1 + length]
+        elif marker in _NOTES and (name := next((one for one in _NOTES[marker] if data.startswith(one, at + 3)), b"")):
+            segments.setdefault(name, data[at + 3 : at + 1 + length])
         at += 1 + length
     if not frame_marker or marker == _END_OF_IMAGE:
         raise refusal(RefusalCode.DAMAGED, "the JPEG holds no picture: no frame before its first scan")
     components_in_scan = data[at + 3] if at + 3 < len(data) else 0
     in_passes = frame_marker in _PROGRESSIVE_FRAMES or components_in_scan < _components(frame)
     scans = _scans(data, at=at - 1) if in_passes else 1
-    return _of_frame(frame, exif=exif, scans=scans, in_passes=in_passes)
+    return _of_frame(frame, segments, scans=scans, in_passes=in_passes)
 
 
 def _scans(data: bytes, *, at: int) -> int:
@@ -73,7 +77,7 @@ def _components(frame: bytes) -> int:
     return frame[5]
 
 
-def _of_frame(frame: bytes, *, exif: bytes | None, scans: int, in_passes: bool) -> Header:
+def _of_frame(frame: bytes, segments: Mapping[bytes, bytes], *, scans: int, in_passes: bool) -> Header:
     bits, components = frame[0], _components(frame)
     if bits != 8 or components not in (1, 3, 4):
         had = f"{bits} bits and {components} components"
@@ -87,7 +91,9 @@ def _of_frame(frame: bytes, *, exif: bytes | None, scans: int, in_passes: bool) 
         pixel_bytes=4 if by_pillow else 0,
         kept_bytes=4 if by_pillow else 0,
         fixed_bytes=_coefficient_bytes(width, height, frame) if in_passes else 0,
-        exif=exif,
+        exif=segments.get(_EXIF),
+        xmp=segments.get(_XMP),
+        iptc=segments.get(_PHOTOSHOP),
         components=components,
         passes=scans,
     )

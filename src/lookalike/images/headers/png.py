@@ -11,7 +11,8 @@ from lookalike.images.refusals import RefusalCode, refusal
 
 _SIGNATURE_BYTES = 8
 _NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-_LONGEST_EXIF = 65_536
+_TEXTS = frozenset({b"tEXt", b"iTXt"})
+_LONGEST_EXIF, _LONGEST_TEXT = 65_536, 262_144
 # What Pillow keeps of a pixel: a byte of grey or of a palette, two of deep grey, four of anything else.
 _ONE_BYTE_TYPES = frozenset({0, 3})
 
@@ -33,10 +34,13 @@ def read_header(data: bytes) -> Header:
         raise cut_short("the PNG header")
     if data[12:16] != b"IHDR":
         raise refusal(RefusalCode.DAMAGED, "the PNG does not begin with its header")
-    exif = None
+    exif, texts = None, dict[bytes, bytes]()
     for chunk in _chunks(data):
         if chunk.name == b"eXIf" and chunk.end - chunk.body <= _LONGEST_EXIF:
             exif = data[chunk.body : chunk.end - 4]
+        elif chunk.name in _TEXTS:
+            name, _, text = data[chunk.body : min(chunk.end - 4, chunk.body + _LONGEST_TEXT)].partition(b"\0")
+            texts.setdefault(name.lower(), text)
     kept_bytes = _kept_bytes(bits=data[24], colour_type=data[25])
     return Header(
         width=int.from_bytes(data[16:20], "big"),
@@ -45,6 +49,8 @@ def read_header(data: bytes) -> Header:
         kept_bytes=kept_bytes,
         fixed_bytes=len(data),  # the copy of its essentials
         exif=exif,
+        xmp=texts.get(b"xml:com.adobe.xmp"),
+        written_at=texts.get(b"creation time", b"").strip(b"\0").decode("latin-1"),
     )
 
 

@@ -10,6 +10,7 @@ from lookalike.images.refusals import RefusalCode, refusal
 
 _WIDTH, _HEIGHT, _BITS, _SAMPLES, _ORIENTATION = 256, 257, 258, 277, 274
 _TILE_WIDTH, _TILE_HEIGHT, _ROWS_PER_STRIP = 322, 323, 278
+_XMP, _IPTC = 700, 33_723
 _PHOTOMETRIC, _YCBCR = 262, 6
 _COMPRESSION, _UNCOMPRESSED = 259, frozenset({0, 1})  # 0: the tag is missing
 _GREY_BITS, _DEEP_GREY_BITS = 8, 16
@@ -47,6 +48,8 @@ def read_header(data: bytes) -> Header:
         kept_bytes=kept_bytes,
         fixed_bytes=round(unpacked_pixels * _unpacked_bytes(tags, data)) + 2 * len(data) * (_ORIENTATION in tags),
         exif=data,
+        xmp=_content(tags.get(_XMP), data),
+        iptc=_content(tags.get(_IPTC), data),
     )
 
 
@@ -108,6 +111,14 @@ def _numbers(tag: _Tag | None, data: bytes) -> tuple[int, ...]:
         return struct.unpack_from(f"{order}{count}{letter}", tag.field)
     (at,) = struct.unpack(f"{order}I", tag.field)
     return struct.unpack_from(f"{order}{count}{letter}", data, at)
+
+
+def _content(tag: _Tag | None, data: bytes) -> bytes | None:
+    """The bytes that a tag points to."""
+    if tag is None or (size := _UNIT_BYTES.get(tag.kind, 0) * tag.length) <= 4:
+        return None
+    (at,) = struct.unpack(f"{_order(data)}I", tag.field)
+    return data[at : at + size]
 
 
 def _number(tag: _Tag | None, data: bytes) -> int:

@@ -25,9 +25,12 @@ def read_header(data: bytes) -> Header:
         raise cut_short("the WebP")
     sizes: list[tuple[int, int]] = []
     exif: bytes | None = None
+    xmp: bytes | None = None
     for name, body, after in _chunks(data, start=12, end=end):
         if name == b"EXIF":
             exif = data[body:after]
+        elif name == b"XMP ":
+            xmp = data[body:after]
         elif name == b"ANMF":
             sizes.append(_canvas(data, body + 6))
             sizes += _inner_sizes(data, body + _ANIMATION_HEADER_BYTES, after)
@@ -43,6 +46,7 @@ def read_header(data: bytes) -> Header:
         pixel_bytes=_PIXEL_BYTES,
         kept_bytes=_KEPT_BYTES,
         exif=exif,
+        xmp=xmp,
     )
 
 
