@@ -23,6 +23,7 @@ QUESTIONS = (
     "memory",
     "retrieval_quality",
     "altered_copies",
+    "foreign_queries",
     "second_opinion",
     "tiered",
     "crash_safety",

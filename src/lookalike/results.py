@@ -102,6 +102,11 @@ class SearchResult:
         """Whether the first hits stand clear of the rest; None where that is not known."""
         return self.reply.sure
 
+    @property
+    def nothing_like_it(self) -> bool | None:
+        """Whether even the best is farther than pictures here are from their nearest; None where that is not known."""
+        return self.reply.nothing_like_it
+
     def __len__(self) -> int:
         return len(self.hits)
 
@@ -169,10 +174,12 @@ class SearchResult:
     def _repr_html_(self) -> str:
         from lookalike.presentation.contact_sheet import notebook_grid
 
-        return notebook_grid(self._cards())
+        return notebook_grid(self._cards(), title=self._title if self.nothing_like_it else "")
 
     @property
     def _title(self) -> str:
+        if self.nothing_like_it:
+            return f"Nothing like {self.query} here; these are the nearest"
         return f"Pictures that look like {self.query}"
 
     def _query_card(self) -> Card | None:

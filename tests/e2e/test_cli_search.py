@@ -41,6 +41,7 @@ def test_json_is_the_reply_with_the_query(command: Command, album: Album) -> Non
     assert set(reply) == {
         "query", "hits", "plan", "exact", "scanned", "total_matching", "timings_ms", "model", "index", "cached",
         "sure",
+        "nothing_like_it",
     }  # fmt: skip
     assert reply["query"] == query
     assert [hit["rank"] for hit in reply["hits"]] == [1, 2]

@@ -82,6 +82,7 @@ def test_as_plain_data_it_is_json_with_the_names_of_the_reply(collection: Collec
         "index",
         "cached",
         "sure",
+        "nothing_like_it",
     }
     assert [hit["path"] for hit in told["hits"]] == [hit.path for hit in result]
 

@@ -111,6 +111,8 @@ export interface Reply {
   cached: boolean;
   /** Whether the first hits stand clear of the rest; null where that is not known. */
   sure: boolean | null;
+  /** Whether even the best is farther than the collection's pictures are from their nearest; null where that is not known. */
+  nothing_like_it: boolean | null;
   index: IndexFacts;
   has_more: boolean;
   explanation?: string | null;
@@ -237,6 +239,7 @@ export interface StreamHits {
   hits: Hit[];
   plan: string;
   exact: boolean;
+  nothing_like_it: boolean | null;
   timings_ms: TimingsMs;
   dropped: number;
 }

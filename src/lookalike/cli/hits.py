@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from lookalike.pipelines.reply import Hit
     from lookalike.results import SearchResult
 
+NOTHING_LIKE_IT = (
+    "Nothing like it here: even the best is farther from it than 96 in 100 pictures of this collection are from "
+    "their nearest."
+)
+"""What is said of an answer that is as good as chance; the share is `lookalike.pipelines.nearness.SHARE`."""
+
 _STAGES = ("embed", "refresh", "filter", "search", "opinion", "fetch")
 
 
@@ -33,6 +39,8 @@ def show_result(result: SearchResult, session: Session, *, pictures: bool | None
         _show_pictures(result, session, width=width, forced=bool(pictures))
     table = hits_table([_line(hit) for hit in result.hits[:most]], terminal=terminal, color=session.color, width=width)
     session.write(table)
+    if result.nothing_like_it:
+        session.say(NOTHING_LIKE_IT)
     session.say(_account(result))
 
 

@@ -31,6 +31,8 @@ class Manifest:
         parameters: how the engine was made and which operating points it has, for people to read; the engine reads its
             own file.
         files: SHA-256 of each file, by name.
+        nearness: how near its pictures are to their nearest, see `lookalike.pipelines.nearness`; None where that is
+            not known.
     """
 
     version: int
@@ -46,6 +48,7 @@ class Manifest:
     wanted: str
     parameters: dict[str, Json]
     files: dict[str, str]
+    nearness: dict[str, float] | None = None
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:

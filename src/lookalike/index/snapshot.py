@@ -63,6 +63,7 @@ def write_snapshot(
     lineage: str,
     projected: str,
     wanted: str = "auto",
+    nearness: dict[str, float] | None = None,
 ) -> Manifest:
     """Write a snapshot and make it the current one; older ones are deleted afterwards.
 
@@ -91,6 +92,7 @@ def write_snapshot(
                 wanted=wanted,
                 parameters=index.parameters,
                 files=files,
+                nearness=nearness,
             )
             (folder / name / _MANIFEST).write_bytes(manifest_bytes(manifest))
             pointer = _write_pointer(folder, name)

@@ -93,6 +93,8 @@ class Reply:
         cached: True where the same question had just been answered; timings are then those of looking it up.
         sure: whether the first hits stand clear of the rest, so that a finer look would hardly change them; None where
             that is not known, see `lookalike.pipelines.sureness`.
+        nothing_like_it: whether the query is farther from all that passes the filter than nearly all pictures of the
+            collection are from their nearest; None where that is not known, see `lookalike.pipelines.nearness`.
     """
 
     hits: tuple[Hit, ...]
@@ -105,6 +107,7 @@ class Reply:
     index: IndexFacts
     cached: bool = False
     sure: bool | None = None
+    nothing_like_it: bool | None = None
 
 
 _values = attrgetter(*(field.name for field in fields(Hit)))

@@ -17,6 +17,8 @@ from lookalike.pipelines.answer_cache import Question
 from lookalike.pipelines.candidates import Found, grouped_candidates, single_candidates
 from lookalike.pipelines.confidence import Pairs
 from lookalike.pipelines.hits import hits_of
+from lookalike.pipelines.nearness import DEPTH as NEARNESS_DEPTH
+from lookalike.pipelines.nearness import has_nothing_like_it
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.reply import IndexFacts, Reply, with_own_metadata
 from lookalike.pipelines.second_opinion import Opinion, SecondOpinion, reordered
@@ -149,6 +151,8 @@ def _searched(
             pairs = None if wanted.mixture else parts.confidences.pairs(parts.catalog, parts.view, count=facts.count)
         whole = wanted.grouped or len(found.candidates) >= min(wanted.k, total)
         sure = _sure(found, wanted, facts)
+        with timings.stage("search"):
+            nothing_like_it = _nothing_like_it(query, found, parts, wanted)
         found = _confident(found, pairs, wanted.min_confidence)
         due = min(wanted.k, len(found.candidates))
         opinions: list[Opinion] = []
@@ -170,6 +174,7 @@ def _searched(
                 model=_mixture_text(wanted) or parts.catalog.model_id,
                 index=facts,
                 sure=sure,
+                nothing_like_it=nothing_like_it,
             )
         with timings.stage("refresh"):
             parts.view.refresh()
@@ -200,20 +205,27 @@ def _question(query: Query, parts: Parts, wanted: Wanted) -> Question:
 
 
 def depth_of(wanted: Wanted, facts: IndexFacts) -> int:
-    """How many candidates to look for: k, or as many as a second opinion looks at or a word on sureness takes.
+    """How many candidates to look for: k, or as many as a second opinion looks at or a word on the answer takes.
 
-    For the latter an approximate index would have to work more, and be held to the recall of more than are asked for.
+    For a word on sureness an approximate index would have to work more, and be held to the recall of more
+    than are asked for.
     """
     if wanted.opinion is not None:
         return max(wanted.k, wanted.opinion.depth)
     is_cheap = facts.recall == 1 and facts.projection_learnt_from and not wanted.mixture and not wanted.grouped
-    return max(wanted.k, SURE_DEPTH) if is_cheap else wanted.k
+    return max(wanted.k, SURE_DEPTH if is_cheap else NEARNESS_DEPTH)
 
 
 def _sure(found: Found, wanted: Wanted, facts: IndexFacts) -> bool | None:
     if wanted.opinion is not None or wanted.mixture:
         return None
     return is_sure([one.similarity for one in found.candidates], projected=facts.projection_learnt_from > 0)
+
+
+def _nothing_like_it(query: Query, found: Found, parts: Parts, wanted: Wanted) -> bool | None:
+    if wanted.mixture:
+        return None
+    return has_nothing_like_it(query.vectors[MAIN], found.candidates, parts.view.nearness(), parts.catalog)
 
 
 def _found(query: Query, parts: Parts, wanted: Wanted, *, allowed: Keys | None, total: int, depth: int) -> Found:

@@ -22,6 +22,7 @@ from lookalike.index.snapshot import Snapshot, discard_snapshots, read_snapshot,
 from lookalike.pipelines.building import build, discard_workplace, vectors_of_catalog
 from lookalike.pipelines.groups_in_step import GroupsInStep
 from lookalike.pipelines.held import Held, Projecting, Wish, as_float32, projected
+from lookalike.pipelines.nearness import Nearness, NearnessInStep, read_nearness
 from lookalike.pipelines.recall_gauge import RecallGauge
 from lookalike.pipelines.reply import IndexFacts
 from lookalike.pipelines.rescore import Stored, rescored
@@ -66,6 +67,7 @@ class View:
         self._closed = False
         self._gauge = RecallGauge(wish.recall)
         self._groups = GroupsInStep()
+        self._nearness = NearnessInStep()
         self._best_ways: tuple[Index | None, float | None] = (None, None)  # the recall of an index's dearest point
         self.generation = 0
         self.rebuilt_because: str | None = None
@@ -206,6 +208,7 @@ class View:
             held = self._held
             if held is None or self._folder is None or held.seq == held.saved_seq:
                 return None
+            nearness = self._nearness.in_step(self._catalog, held, generation=self.generation)
             manifest = write_snapshot(
                 self._folder,
                 held.index,
@@ -215,6 +218,7 @@ class View:
                 lineage=self._catalog.lineage(held.seq),
                 projected=self._wish.projecting,
                 wanted=self._wish.engine,
+                nearness=nearness and nearness._asdict(),
             )
             self._held = replace(held, saved_seq=held.seq)
         if self._workplace is not None and self._has_built:
@@ -238,6 +242,10 @@ class View:
         """Near-identical pictures, in step with the index; the first call looks through all vectors."""
         held = self._current()
         return self._groups.in_step(self._catalog, held)
+
+    def nearness(self) -> Nearness | None:
+        """How near the collection's pictures are to their nearest; measured where no snapshot says it."""
+        return self._nearness.in_step(self._catalog, self._current(), generation=self.generation)
 
     def _recall_to_ask(self, index: Index) -> float | None:
         """What the owner wants, as far as the index has a way to it; more while the gauge tells that it is not kept.
@@ -289,6 +297,8 @@ class View:
                 _log.info("the index is made anew: %s", error)
             return None
         seq = snapshot.manifest.seq
+        if snapshot.manifest.nearness is not None:
+            self._nearness.put(read_nearness(snapshot.manifest.nearness), generation=self.generation)
         return Held(
             index=snapshot.index,
             projection=snapshot.projection,

@@ -71,16 +71,18 @@ def contact_sheet_html(cards: Sequence[Card], *, title: str, query: Card | None 
     )
 
 
-def notebook_grid(cards: Sequence[Card]) -> str:
+def notebook_grid(cards: Sequence[Card], *, title: str = "") -> str:
     """Write cards as an HTML fragment for `_repr_html_`: no script, styles inline, at home in light and dark.
 
     Args:
         cards: best first; may be empty.
+        title: stands above them.
     """
     if not cards:
         return "<p>nothing found</p>"
+    above = f"<p>{_escaped(title)}</p>\n" if title else ""
     cells = "\n".join(_cell(card) for card in cards)
-    return f'<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start">\n{cells}\n</div>'
+    return f'{above}<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start">\n{cells}\n</div>'
 
 
 def _figure(card: Card) -> str:

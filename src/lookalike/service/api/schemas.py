@@ -173,6 +173,7 @@ class SearchReply(BaseModel):
     model: str
     cached: bool
     sure: bool | None
+    nothing_like_it: bool | None
     index: IndexFacts
     has_more: bool
     explanation: str | None = None

@@ -201,6 +201,7 @@ def _reply(
         "model": reply.model,
         "cached": reply.cached,
         "sure": reply.sure,
+        "nothing_like_it": reply.nothing_like_it,
         "index": index_json(reply.index),
         "has_more": len(reply.hits) == asked.k + asked.offset < reply.total_matching,
     }

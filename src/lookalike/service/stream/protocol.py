@@ -141,13 +141,14 @@ def hits_message(
     *,
     plan: str,
     exact: bool,
+    nothing_like_it: bool | None,
     timings_ms: Mapping[str, float],
     dropped: int,
 ) -> str:
     """The answer to a query; `dropped` counts all that were passed over since the connection began."""
     timings = {name: round(value, 3) for name, value in timings_ms.items()}
-    facts = {"seq": seq, "hits": hits, "plan": plan, "exact": exact, "timings_ms": timings, "dropped": dropped}
-    return _text({"type": "hits", **facts})
+    how = {"plan": plan, "exact": exact, "nothing_like_it": nothing_like_it}
+    return _text({"type": "hits", "seq": seq, "hits": hits, **how, "timings_ms": timings, "dropped": dropped})
 
 
 def problem_message(seq: int | None, error: LookalikeError, *, code: str | None = None) -> str:

@@ -160,6 +160,7 @@ class SearchStream:
             hits,
             plan=result.plan,
             exact=result.exact,
+            nothing_like_it=result.nothing_like_it,
             timings_ms=timings_ms,
             dropped=self._newest.dropped,
         )
