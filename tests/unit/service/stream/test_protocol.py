@@ -133,13 +133,22 @@ def test_messages_are_as_the_contract_says() -> None:
         "max_bytes": 8_000_000,
     }
     assert json.loads(
-        hits_message(7, [{"id": "x"}], plan="exact", exact=True, timings_ms={"search": 1.23456}, dropped=2)
+        hits_message(
+            7,
+            [{"id": "x"}],
+            plan="exact",
+            exact=True,
+            nothing_like_it=False,
+            timings_ms={"search": 1.23456},
+            dropped=2,
+        )
     ) == {
         "type": "hits",
         "seq": 7,
         "hits": [{"id": "x"}],
         "plan": "exact",
         "exact": True,
+        "nothing_like_it": False,
         "timings_ms": {"search": 1.235},
         "dropped": 2,
     }
