@@ -172,6 +172,6 @@ def test_a_failure_of_ours_is_not_told_in_its_own_words() -> None:
 
 
 def test_half_a_surrogate_in_metadata_is_sent_as_something_that_utf_8_can_hold() -> None:
-    text = hits_message(1, [{"name": "\ud800"}], plan="", exact=True, timings_ms={}, dropped=0)
+    text = hits_message(1, [{"name": "\ud800"}], plan="", exact=True, nothing_like_it=None, timings_ms={}, dropped=0)
 
     assert json.loads(text)["hits"] == [{"name": "?"}]
