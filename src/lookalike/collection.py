@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
 from pathlib import Path
@@ -33,7 +33,7 @@ from lookalike.core.errors import (
 )
 from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
-from lookalike.core.vectors import Pixels, Vectors, as_vectors
+from lookalike.core.vectors import Keys, Pixels, Vectors, as_vectors
 from lookalike.images.decode import decode
 from lookalike.images.files import content_id, read_file
 from lookalike.images.refusals import RefusalCode, refusal
@@ -312,6 +312,7 @@ class Collection:
         model: str | None = None,
         opinion: str | None = None,
         min_confidence: float | None = None,
+        without: str | None = None,
     ) -> SearchResult: ...
     @overload
     def search(
@@ -326,6 +327,7 @@ class Collection:
         model: str | None = None,
         opinion: str | None = None,
         min_confidence: float | None = None,
+        without: str | None = None,
     ) -> Any: ...
     def search(
         self,
@@ -339,6 +341,7 @@ class Collection:
         model: str | None = None,
         opinion: str | None = None,
         min_confidence: float | None = None,
+        without: str | None = None,
     ) -> SearchResult | list[SearchResult]:
         """Find the k pictures that look most like a query, or like each of several.
 
@@ -358,6 +361,7 @@ class Collection:
                 name, `int8`, `fp32`, `fine` or a model's path compares by that model.
             min_confidence: 0 to 1: hits of less are left out (see `Hit.confidence`); none are in a collection of few
                 pictures, where nothing is known of that.
+            without: id of a picture that is passed over, such as that of the query itself; unknown ones are no matter.
         Returns:
             exactly k hits if k pictures (or groups) pass the filter, else all that do; fewer with a least confidence.
             For several queries a list of such results, in their order: their pictures are embedded together, and where
@@ -371,6 +375,8 @@ class Collection:
         """
         timings = Timings()
         wanted = self._wanted(k, where, recall, collapse, model, opinion, min_confidence)
+        if without is not None:
+            wanted = replace(wanted, without=self._parts.catalog.keys([without]).get(without))
         if not self._parts.view.loaded:
             with timings.stage("refresh"):  # while the model may still be opening
                 self._parts.view.refresh()
@@ -672,9 +678,29 @@ class Collection:
         Returns:
             pictures with their numbers, which only grow.
         """
+        keys = self._parts.catalog.select(read_filter(where))
+        return self._stored(keys[np.searchsorted(keys, after, side="right") :][:limit])
+
+    def spread(self, count: int, *, where: Where = None) -> list[tuple[int, StoredPicture]]:
+        """Pictures from all over the collection, evenly spaced in the order in which they came.
+
+        The same ones as long as the collection does not change. Nothing but their numbers is looked at, so that it
+        costs what a page of the list costs.
+
+        Args:
+            count: how many, at least 1; fewer come where there are fewer.
+            where: a filter: only pictures that pass.
+        Returns:
+            pictures with their numbers, as `page` gives them.
+        """
+        keys = self._parts.catalog.select(read_filter(where))
+        count = min(count, len(keys))
+        places = (np.arange(count) * 2 + 1) * len(keys) // (2 * count) if count else np.empty(0, np.int64)
+        return self._stored(keys[places])
+
+    def _stored(self, keys: Keys) -> list[tuple[int, StoredPicture]]:
         catalog = self._parts.catalog
-        keys = catalog.select(read_filter(where))
-        ids = catalog.ids(keys[np.searchsorted(keys, after, side="right") :][:limit].tolist())
+        ids = catalog.ids(keys.tolist())
         images, files = catalog.images(list(ids.values())), catalog.files_of(list(ids.values()))
         return [
             (key, StoredPicture(images[one], tuple(files.get(one, ())))) for key, one in ids.items() if one in images

@@ -18,6 +18,8 @@ export interface ImagesOptions extends Cancel {
   filter?: Filter;
   cursor?: string;
   limit?: number;
+  /** Pictures from all over the collection in place of its first. */
+  spread?: boolean;
 }
 
 export interface AddOptions extends Cancel {
@@ -47,7 +49,7 @@ export class CollectionClient {
   }
 
   images(o: ImagesOptions = {}): Promise<Page<ImageFacts>> {
-    const query = {filter: o.filter && JSON.stringify(o.filter), cursor: o.cursor, limit: o.limit};
+    const query = {filter: o.filter && JSON.stringify(o.filter), cursor: o.cursor, limit: o.limit, spread: o.spread};
     return this.transport.json("GET", `${this.#path}/images`, {query, signal: o.signal});
   }
 

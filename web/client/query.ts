@@ -35,6 +35,8 @@ export interface SearchOptions {
   recall?: number;
   weigh?: string;
   opinion?: string;
+  /** Leave the picture that is searched with out of the hits; it is known by its bytes or its id, not by a vector. */
+  excludeQuery?: boolean;
   explain?: boolean;
   /** How long the caller waits, in milliseconds. */
   timeoutMs?: number;
@@ -72,6 +74,7 @@ function settings(o: SearchOptions): object {
     recall: o.recall,
     weigh: o.weigh,
     opinion: o.opinion,
+    exclude_query: o.excludeQuery,
     explain: o.explain,
   };
 }

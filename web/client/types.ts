@@ -115,6 +115,8 @@ export interface Reply {
   nothing_like_it: boolean | null;
   index: IndexFacts;
   has_more: boolean;
+  /** Id of the picture that is searched with, where it is in the collection; null where it is not, or not known. */
+  query_id: string | null;
   explanation?: string | null;
 }
 

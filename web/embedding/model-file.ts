@@ -28,6 +28,16 @@ export async function modelFile(
   return {content, fromCache: false};
 }
 
+/** Whether the model's file lies in this browser already. */
+export async function hasModelFile(client: Lookalike, modelId: string): Promise<boolean> {
+  if (!("caches" in globalThis)) return false;
+  try {
+    return (await (await caches.open(CACHE)).match(client.modelUrl(modelId))) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 async function received(
   response: Response,
   onProgress?: (loaded: number, total: number) => void,

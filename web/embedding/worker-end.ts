@@ -9,15 +9,25 @@ interface Promised {
   reject(error: Error): void;
 }
 
+/** Thrown where the worker is gone, or as good as gone. */
+export class WorkerLost extends Error {
+  override readonly name = "WorkerLost";
+}
+
+/** A worker that has not answered by then will not: a browser that runs out of memory may end it without a word. */
+const MOST_EMBEDDING_MS = 60_000;
+
 /** This side of the worker: questions become promises. */
 export class WorkerEnd {
   readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), {type: "module", name: "lookalike-embedding"});
   readonly #promised = new Map<number, Promised>();
   #asked = 0;
+  #lost: Error | null = null;
 
   constructor() {
     this.#worker.onmessage = ({data}: MessageEvent<Answer>) => this.#answered(data);
-    this.#worker.onerror = (event) => this.#failAll(new Error(`the embedding worker failed: ${event.message || "it could not be loaded"}`));
+    this.#worker.onerror = (event) => this.#lose(`the embedding worker failed: ${event.message || "it could not be loaded"}`);
+    this.#worker.onmessageerror = () => this.#lose("the embedding worker failed: its answer could not be read");
   }
 
   async open(
@@ -28,18 +38,21 @@ export class WorkerEnd {
   }
 
   async embed(picture: Blob | ImageBitmap, o: {crop?: Crop; signal?: AbortSignal}): Promise<Embedded> {
-    const answer = await this.#ask({type: "embed", picture, crop: o.crop}, o.signal);
+    const patience = setTimeout(() => this.#lose("the embedding worker does not answer any more"), MOST_EMBEDDING_MS);
+    const answer = await this.#ask({type: "embed", picture, crop: o.crop}, o.signal).finally(() => clearTimeout(patience));
     if (answer.type !== "embedded") throw new Error(`expected a vector of the worker, got ${answer.type}`);
     return answer.embedded;
   }
 
   close(): void {
     this.#worker.terminate();
-    this.#failAll(new DOMException("the embedder was closed", "AbortError"));
+    this.#lost ??= new WorkerLost("the embedder was closed");
+    this.#failAll(this.#lost);
   }
 
   async #ask(question: Asked, signal?: AbortSignal): Promise<Answer> {
     signal?.throwIfAborted();
+    if (this.#lost) throw this.#lost;
     const id = ++this.#asked;
     const stop = (): void => this.#promised.get(id)?.reject(signal?.reason as Error);
     signal?.addEventListener("abort", stop, {once: true});
@@ -58,6 +71,12 @@ export class WorkerEnd {
     const promised = this.#promised.get(answer.id);
     if (answer.type === "failed") promised?.reject(errorOf(answer.failure));
     else promised?.resolve(answer);
+  }
+
+  /** Whoever waits, and whoever asks from now on, is told. */
+  #lose(reason: string): void {
+    this.#lost = new WorkerLost(reason);
+    this.#failAll(this.#lost);
   }
 
   #failAll(error: Error): void {

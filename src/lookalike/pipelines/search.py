@@ -56,6 +56,7 @@ class Wanted:
         mixture: models and their weights; empty for the collection's own model alone.
         opinion: looks at the best again; None for none.
         min_confidence: hits of less are left out, 0 to 1; None for none. Where confidence is not known, none are.
+        without: key of a picture that is passed over, such as that of the query itself; None for none.
     """
 
     k: int = 10
@@ -65,6 +66,7 @@ class Wanted:
     mixture: tuple[Weight, ...] = ()
     opinion: SecondOpinion | None = None
     min_confidence: float | None = None
+    without: int | None = None
 
 
 class Looked(NamedTuple):
@@ -75,17 +77,19 @@ class Looked(NamedTuple):
         allowed: keys of the pictures that pass the filter; None where there is none.
         found: the candidates.
         pictures: what the catalog knows of the best of them, by key; None where it was not asked yet.
+        passed_over: how many pictures of the index count as not there.
     """
 
     facts: IndexFacts
     allowed: Keys | None
     found: Found
     pictures: Mapping[int, KeptPicture] | None = None
+    passed_over: int = 0
 
     @property
     def total(self) -> int:
         """How many pictures pass the filter."""
-        return self.facts.count if self.allowed is None else len(self.allowed)
+        return self.facts.count - self.passed_over if self.allowed is None else len(self.allowed)
 
 
 Ahead = Callable[[tuple[int, ...]], Looked | None]
@@ -185,10 +189,13 @@ def _looked(query: Query, parts: Parts, wanted: Wanted, timings: Timings) -> Loo
     facts = parts.view.facts()
     with timings.stage("filter"):
         allowed = parts.catalog.select(wanted.where) if wanted.where else None
-    total = facts.count if allowed is None else len(allowed)
+    if allowed is not None and wanted.without is not None:
+        allowed = allowed[allowed != wanted.without]
+    passed_over = int(allowed is None and wanted.without is not None)
+    total = facts.count - passed_over if allowed is None else len(allowed)
     with timings.stage("search"):
         found = _found(query, parts, wanted, allowed=allowed, total=total, depth=depth_of(wanted, facts))
-        return Looked(facts, allowed, found)
+        return Looked(facts, allowed, found, passed_over=passed_over)
 
 
 def _question(query: Query, parts: Parts, wanted: Wanted) -> Question:
@@ -200,7 +207,7 @@ def _question(query: Query, parts: Parts, wanted: Wanted) -> Question:
         k=wanted.k,
         recall=wanted.recall,
         collapse="group" if wanted.grouped else "none",
-        others=() if wanted.min_confidence is None else (wanted.min_confidence,),
+        others=(wanted.min_confidence, wanted.without),
     )
 
 
@@ -232,7 +239,10 @@ def _found(query: Query, parts: Parts, wanted: Wanted, *, allowed: Keys | None, 
     """The candidates, as many as `depth` says where there are so many."""
 
     def nearest(k: int) -> Neighbours:
-        return _nearest(query, parts, wanted, min(k, max(total, 1)), allowed=allowed)
+        due = min(k, max(total, 1))
+        if wanted.without is None or allowed is not None:
+            return _nearest(query, parts, wanted, due, allowed=allowed)
+        return _without(wanted.without, _nearest(query, parts, wanted, due + 1, allowed=None), k=due)
 
     if not wanted.grouped:
         return single_candidates(depth, search=nearest)
@@ -249,6 +259,12 @@ def _nearest(query: Query, parts: Parts, wanted: Wanted, k: int, *, allowed: Key
     by_model = sources(parts.catalog, parts.view, query.vectors, recall=wanted.recall)
     exact_up_to = EXACT_UP_TO if wanted.recall != 1 else parts.catalog.facts().images
     return fused(by_model, wanted.mixture, parts.catalog, k=k, allowed=allowed, exact_up_to=exact_up_to)
+
+
+def _without(key: int, found: Neighbours, *, k: int) -> Neighbours:
+    """The best k of an answer to one query, but for one key."""
+    kept = found.keys[0] != key
+    return found._replace(keys=found.keys[:, kept][:, :k], similarities=found.similarities[:, kept][:, :k])
 
 
 def _check_confidence(wanted: Wanted) -> None:

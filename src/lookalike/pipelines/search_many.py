@@ -72,7 +72,8 @@ class _Together:
     def _look(self) -> list[Looked]:
         view, wanted = self._parts.view, self._wanted
         facts = view.facts()
-        if len(self._queries) == 1 or wanted.grouped or wanted.mixture or wanted.opinion or facts.recall < 1:
+        is_plain = not (wanted.grouped or wanted.mixture or wanted.opinion or wanted.without is not None)
+        if len(self._queries) == 1 or not is_plain or facts.recall < 1:
             return []
         allowed = self._parts.catalog.select(wanted.where) if wanted.where else None
         total = facts.count if allowed is None else len(allowed)

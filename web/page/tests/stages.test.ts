@@ -13,6 +13,8 @@ it("lists the stages in the order in which they happened, without the total", ()
       timings: {decode_ms: 3, resize_ms: 2, run_ms: 40, total_ms: 45},
     },
     fellBack: "",
+    meanwhile: false,
+    sentPicture: false,
     networkMs: 7,
   };
   const timingsMs = {search: 1.5, fetch: 0.5, total: 2};

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from lookalike.collection import Collection
-from lookalike.core.errors import BadInput, NotIndexed, UploadRefused
+from lookalike.core.errors import BadInput, BadQuery, NotIndexed, UploadRefused
 from lookalike.core.records import Metadata
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
@@ -46,12 +46,19 @@ async def list_images(
     filter_: Annotated[str | None, Query(alias="filter", max_length=2_000, description="As JSON")] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    spread: Annotated[bool, Query(description="From all over the collection, not its first; without a cursor")] = False,
 ) -> Response:
-    """In the order in which they came."""
+    """In the order in which they came: the next ones, or, with `spread`, some from all over, always the same ones."""
     service = service_of(request)
     where = parse_field(filter_, FilterField, where="query.filter").root if filter_ is not None else None
     after = _number(read_cursor(cursor))
+    if spread and cursor is not None:
+        raise BadQuery("`spread` gives pictures from all over at once: leave the cursor or it away")
     held = await collection_of(service, collection, deadline=deadline_of(request))
+    if spread:
+        some = await service.threads.run(lambda: held.spread(limit, where=where), deadline=deadline_of(request))
+        data = [picture_json(one, collection=collection, principal=principal) for _, one in some]
+        return answer(page(data, next_cursor=None))
     found = await service.threads.run(
         lambda: held.page(where=where, after=after, limit=limit + 1), deadline=deadline_of(request)
     )

@@ -68,6 +68,7 @@ class SearchBody(Body):
     recall: Annotated[float, Field(gt=0, le=1)] | None = None
     weigh: Annotated[str, Field(min_length=1, max_length=1_000)] | None = None
     opinion: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    exclude_query: bool = False
     explain: bool = False
 
 
@@ -176,6 +177,7 @@ class SearchReply(BaseModel):
     nothing_like_it: bool | None
     index: IndexFacts
     has_more: bool
+    query_id: str | None
     explanation: str | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -35,11 +36,15 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """What a search starts from: a vector, or the bytes of a picture that has to be looked at whole."""
+    """What a search starts from: a vector, or the bytes of a picture that has to be looked at whole.
+
+    `query_id` is that of the picture, where the collection holds it.
+    """
 
     vector: Vectors | None = None
     data: bytes | None = None
     timings: tuple[tuple[str, float], ...] = ()
+    query_id: str | None = None
 
 
 @router.post(
@@ -68,7 +73,9 @@ async def search(request: Request, collection: str, principal: Reader) -> Respon
         service.metrics.stage(name, milliseconds / 1000)
     _count_tier(asked, result.reply, service)
     timings = {**result.timings_ms, **dict(start.timings), "total": (time.perf_counter() - began) * 1000}
-    return answer(_reply(result.reply, asked, timings=timings, collection=collection, principal=principal))
+    return answer(
+        _reply(result.reply, asked, start.query_id, timings=timings, collection=collection, principal=principal)
+    )
 
 
 def _count_tier(asked: SearchBody, reply: Reply, service: Service) -> None:
@@ -124,13 +131,19 @@ async def _start(
     if asked.id is not None and (looks_at_pixels or asked.crop is not None):
         image = await service.threads.run(lambda: held.bytes_of(str(asked.id)), deadline=deadline)
     if image is None:
-        return _Start()
+        return _Start(query_id=asked.id)
+    query_id = asked.id or await service.threads.run(lambda: _known_id(image, held), deadline=deadline)
     if looks_at_pixels:
-        return _Start(data=image)
+        return _Start(data=image, query_id=query_id)
     embedded = await service.embedding.embed(image, held.embedder, crop=_crop(asked), deadline=deadline)
     service.metrics.embedded("server")
     timings = (("decode", embedded.decode_ms), ("wait", embedded.wait_ms), ("embed", embedded.embed_ms))
-    return _Start(embedded.vector, timings=timings)
+    return _Start(embedded.vector, timings=timings, query_id=query_id)
+
+
+def _known_id(image: bytes, held: Collection) -> str | None:
+    image_id = hashlib.sha256(image).hexdigest()
+    return image_id if image_id in held else None
 
 
 def _fetched(url: str, service: Service) -> bytes:
@@ -150,7 +163,8 @@ async def _result(
     asked: SearchBody, start: _Start, held: Collection, service: Service, deadline: float | None
 ) -> SearchResult:
     """A plain search by vector goes with others of its kind, everything else to a thread of its own."""
-    if start.vector is None or asked.more or asked.less or asked.collapse != "none":
+    leaves_out = asked.exclude_query and start.query_id is not None
+    if start.vector is None or asked.more or asked.less or asked.collapse != "none" or leaves_out:
         return await service.threads.run(lambda: _searched(asked, start, held), deadline=deadline)
     way = Way(
         k=asked.k + asked.offset,
@@ -181,12 +195,19 @@ def _searched(asked: SearchBody, start: _Start, held: Collection) -> SearchResul
         model=asked.weigh,
         opinion=asked.opinion,
         min_confidence=asked.min_confidence,
+        without=start.query_id if asked.exclude_query else None,
     )
     return found
 
 
 def _reply(
-    reply: Reply, asked: SearchBody, *, timings: dict[str, float], collection: str, principal: Principal
+    reply: Reply,
+    asked: SearchBody,
+    query_id: str | None,
+    *,
+    timings: dict[str, float],
+    collection: str,
+    principal: Principal,
 ) -> dict[str, Any]:
     hits = reply.hits[asked.offset :]
     if not asked.explain:
@@ -203,6 +224,7 @@ def _reply(
         "sure": reply.sure,
         "nothing_like_it": reply.nothing_like_it,
         "index": index_json(reply.index),
+        "query_id": query_id,
         "has_more": len(reply.hits) == asked.k + asked.offset < reply.total_matching,
     }
     return {**found, "explanation": _explanation(reply)} if asked.explain else found

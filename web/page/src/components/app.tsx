@@ -1,7 +1,5 @@
 /** The page: bar, question, results, and whichever dialog is open. */
 
-import {useEffect} from "preact/hooks";
-
 import {Camera} from "./camera";
 import {Compare} from "./compare";
 import {CompareTray} from "./compare_tray";
@@ -12,18 +10,17 @@ import {Live} from "../live/live";
 import {Problem} from "./problem";
 import {QueryPanel} from "./query_panel";
 import {Results} from "./results";
+import {UnknownCollection} from "./unknown_collection";
 import {TopBar} from "./top_bar";
 import {UploadPanel} from "../upload/upload_panel";
 import {UrlDialog} from "./url_dialog";
 import {texts} from "../i18n/language";
 import {comparing} from "../state/comparison";
-import {announcement, panel} from "../state/panels";
+import {announcement, notice, panel} from "../state/panels";
 import {credentialWanted} from "../state/credential";
 import {isAsking} from "../search/answer";
-import {warmUp} from "../search/warming";
 
 export function App() {
-  useEffect(warmUp, []);
   return (
     <>
       <a class="skip" href="#results">
@@ -32,6 +29,7 @@ export function App() {
       <TopBar />
       <main class={isAsking.value ? "workspace" : "welcome"}>
         <Problem />
+        <UnknownCollection />
         {isAsking.value ? (
           <>
             <QueryPanel />
@@ -49,6 +47,9 @@ export function App() {
       {panel.value === "url" && <UrlDialog />}
       {comparing.value && <Compare />}
       {credentialWanted.value && <Credential />}
+      <div class="notices" role="status">
+        {notice.value && <p class="notice">{notice.value}</p>}
+      </div>
       <p class="unseen" role="status" aria-live="polite">
         {announcement.value}
       </p>

@@ -5,6 +5,7 @@ import {useEffect, useRef, useState} from "preact/hooks";
 import {texts} from "../i18n/language";
 import {type CameraTrouble, openCamera, shoot, stopCamera} from "../live/camera";
 import {takeFiles} from "../search/taking";
+import {expectPicture} from "../search/warming";
 import {panel} from "../state/panels";
 import {Dialog} from "./dialog";
 import {FileButton} from "./file_button";
@@ -18,6 +19,7 @@ export function Camera() {
   useEffect(() => {
     const shown = video.current!;
     const control = new AbortController();
+    expectPicture();
     openCamera(shown, control.signal).then(() => setReady(true), setTrouble);
     return () => {
       control.abort();

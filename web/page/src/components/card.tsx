@@ -1,27 +1,28 @@
 /** One hit: the picture, how alike it is, and what can be done with it. */
 
-import type {Hit} from "../../../client";
+import type {CollectionClient, Hit} from "../../../client";
 import {formatNumber, formatShare, texts} from "../i18n/language";
 import {choose, isChosen} from "../state/comparison";
 import {NOTHING_ASKED} from "../state/question";
 import {addressOf, askFor, question} from "../state/route";
+import {collectionName} from "../state/service";
 import {Icon} from "./icons";
 import {mix, type Side} from "./mixture";
 import {Thumbnail} from "./thumbnail";
 
-type Props = {hit: Hit; reachable: boolean};
+type Props = {hit: Hit; from: CollectionClient; reachable: boolean};
 
-/** `reachable`: whether Tab leads to it; the arrow keys lead to the others. */
-export function Card({hit, reachable}: Props) {
+/** `from`: the collection it was found in. `reachable`: whether Tab leads to it; the arrow keys lead to the others. */
+export function Card({hit, from, reachable}: Props) {
   const t = texts.value.card;
   const name = hit.name || t.unnamed;
   const similarity = formatNumber(hit.similarity, 3);
   const tabIndex = reachable ? 0 : -1;
   return (
-    <li class="card" style={{"--ratio": ratioOf(hit)}} data-id={hit.id} onKeyDown={(event) => keys(event, hit)}>
+    <li class="card" style={{"--ratio": ratioOf(hit)}} data-id={hit.id} onKeyDown={(event) => from.name === collectionName.value && keys(event, hit)}>
       <a
         class="picture"
-        href={addressOf({...NOTHING_ASKED, ...kept(), source: {kind: "id", id: hit.id}})}
+        href={addressOf({...NOTHING_ASKED, ...kept(from), source: {kind: "id", id: hit.id}})}
         tabIndex={tabIndex}
         aria-label={t.searchFrom(name, similarity)}
         title={name}
@@ -29,10 +30,11 @@ export function Card({hit, reachable}: Props) {
         onClick={(event) => {
           if (event.ctrlKey || event.metaKey || event.shiftKey) return;
           event.preventDefault();
-          askFor({kind: "id", id: hit.id});
+          if (from.name === collectionName.value) askFor({kind: "id", id: hit.id});
+          else askFor({kind: "id", id: hit.id}, from.name);
         }}
       >
-        <Thumbnail id={hit.id} alt="" />
+        <Thumbnail id={hit.id} alt="" from={from} />
       </a>
       <Badges hit={hit} />
       <div class="card-line">
@@ -50,7 +52,7 @@ export function Card({hit, reachable}: Props) {
         )}
       </div>
       <p class="card-name">{name}</p>
-      <Actions hit={hit} tabIndex={tabIndex} />
+      {from.name === collectionName.value && <Actions hit={hit} tabIndex={tabIndex} />}
     </li>
   );
 }
@@ -105,9 +107,9 @@ function MixButton({side, hit, tabIndex, label}: {side: Side; hit: Hit; tabIndex
 }
 
 /** What stays when another picture is searched with. */
-function kept() {
+function kept(from: CollectionClient) {
   const {collection, filter, collapse, k} = question.value;
-  return {collection, filter, collapse, k};
+  return from.name === collectionName.value ? {collection, filter, collapse, k} : {collection: from.name, collapse, k};
 }
 
 /** Shortcuts on a card, so that not every button need be walked to. */

@@ -4,6 +4,7 @@ import {useEffect, useState} from "preact/hooks";
 
 import {texts} from "../i18n/language";
 import {takeTransfer} from "../search/taking";
+import {expectPicture} from "../search/warming";
 import {panel} from "../state/panels";
 import {Icon} from "./icons";
 
@@ -23,6 +24,7 @@ export function DropAnywhere() {
       addEventListener(type, handle, {signal});
     on("dragenter", (event) => {
       if (!brings(event)) return;
+      if (depth === 0) expectPicture();
       depth += 1;
       setOver(true);
     });

@@ -4,10 +4,12 @@ import {useEffect, useState} from "preact/hooks";
 
 import type {ImageFacts} from "../../../client";
 import {texts} from "../i18n/language";
+import {whileWanted} from "../search/latest";
 import {askFor} from "../state/route";
 import {collection, collections, connected, facts} from "../state/service";
 import {explain} from "../state/trouble";
 import {Thumbnail} from "./thumbnail";
+import {PlaceSwitch} from "./settings";
 import {WaysIn} from "./ways_in";
 
 const SHOWN = 12;
@@ -25,7 +27,7 @@ export function EmptyState() {
         <h1 id="invitation">{empty.heading}</h1>
         <p>{empty.invitation}</p>
         <WaysIn />
-        <p class="hint">{empty.stays}</p>
+        <PlaceSwitch name="where-first" />
       </div>
       <Beginnings />
     </section>
@@ -62,8 +64,7 @@ function useSomePictures(): readonly ImageFacts[] {
     setPictures([]);
     if (!current || count === 0) return;
     const control = new AbortController();
-    current
-      .images({limit: SHOWN, signal: control.signal})
+    whileWanted(current.images({limit: SHOWN, spread: true, signal: control.signal}), control.signal)
       .then(({data}) => setPictures(data))
       .catch((error: unknown) => explain(error));
     return () => control.abort();

@@ -3,6 +3,8 @@
 import type {ComponentChildren} from "preact";
 import {useRef} from "preact/hooks";
 
+import {expectPicture} from "../search/warming";
+
 type Props = {
   onFiles: (files: File[]) => void;
   children: ComponentChildren;
@@ -13,9 +15,13 @@ type Props = {
 
 export function FileButton({onFiles, children, class: name = "", several = false, label}: Props) {
   const input = useRef<HTMLInputElement>(null);
+  const open = () => {
+    expectPicture();
+    input.current?.click();
+  };
   return (
     <>
-      <button type="button" class={name} onClick={() => input.current?.click()}>
+      <button type="button" class={name} onClick={open}>
         {children}
       </button>
       <input

@@ -2,13 +2,14 @@
 
 import {useRef, useState} from "preact/hooks";
 
-import type {Hit} from "../../../client";
 import {texts} from "../i18n/language";
+import type {Answer} from "../search/answer";
 import {Card} from "./card";
 
-type Props = {hits: readonly Hit[]; stale: boolean};
+type Props = {shown: Answer; stale: boolean};
 
-export function Grid({hits, stale}: Props) {
+export function Grid({shown, stale}: Props) {
+  const {hits} = shown;
   const list = useRef<HTMLUListElement>(null);
   const [reached, setReached] = useState("");
   const current = hits.some((hit) => hit.id === reached) ? reached : hits[0]?.id;
@@ -32,7 +33,7 @@ export function Grid({hits, stale}: Props) {
       }}
     >
       {hits.map((hit) => (
-        <Card key={hit.id} hit={hit} reachable={hit.id === current} />
+        <Card key={hit.id} hit={hit} from={shown.means.collection} reachable={hit.id === current} />
       ))}
     </ul>
   );

@@ -1,6 +1,8 @@
 /** What is mixed in: more like these, less like those, each removable. */
 
 import {texts} from "../i18n/language";
+import {notify} from "../state/panels";
+import {MOST_MIXED_IN} from "../state/question";
 import {ask, question} from "../state/route";
 import {Icon} from "./icons";
 import {Thumbnail} from "./thumbnail";
@@ -12,6 +14,7 @@ export function mix(side: Side, id: string): void {
   const {more, less} = question.value;
   const without = {more: more.filter((one) => one !== id), less: less.filter((one) => one !== id)};
   const isIn = question.value[side].includes(id);
+  if (!isIn && without[side].length >= MOST_MIXED_IN) return notify(texts.value.mix.most);
   ask(isIn ? without : {...without, [side]: [...without[side], id]});
 }
 

@@ -4,18 +4,25 @@ import {useEffect, useState} from "preact/hooks";
 
 import type {Texts} from "../i18n/en";
 import {texts} from "../i18n/language";
-import {type Trouble, trouble} from "../state/trouble";
+import {type Trouble as What, trouble} from "../state/trouble";
 import {Icon} from "./icons";
 
 export function Problem() {
-  const shown = trouble.value;
+  const {heading} = texts.value.problem;
+  if (!trouble.value) return null;
+  return <Trouble shown={trouble.value} heading={heading} onClose={() => (trouble.value = null)} />;
+}
+
+type Props = {shown: What; heading: string; onClose: () => void};
+
+/** One thing that went wrong; where it stands, its `onClose` takes it away. */
+export function Trouble({shown, heading, onClose}: Props) {
   const t = texts.value;
-  if (!shown) return null;
   return (
     <section class="problem" role="alert">
       <Icon name="alert" />
       <div>
-        <h2>{t.problem.heading}</h2>
+        <h2>{heading}</h2>
         {shown.code !== "unreachable" && <p>{shown.detail}</p>}
         {shown.errors.length > 0 && (
           <ul>
@@ -33,8 +40,8 @@ export function Problem() {
           </p>
         )}
         <div class="row">
-          {shown.retry && <Retry trouble={shown} retry={shown.retry} />}
-          <button type="button" class="quiet" onClick={() => (trouble.value = null)}>
+          {shown.retry && <Retry trouble={shown} retry={shown.retry} onClose={onClose} />}
+          <button type="button" class="quiet" onClick={onClose}>
             {t.problem.dismiss}
           </button>
         </div>
@@ -44,7 +51,7 @@ export function Problem() {
 }
 
 /** Can be pressed once the pause that the service asked for is over. */
-function Retry({trouble: shown, retry}: {trouble: Trouble; retry: () => void}) {
+function Retry({trouble: shown, retry, onClose}: {trouble: What; retry: () => void; onClose: () => void}) {
   const {problem} = texts.value;
   const [left, setLeft] = useState(Math.ceil(shown.retryAfterS ?? 0));
   useEffect(() => {
@@ -53,7 +60,7 @@ function Retry({trouble: shown, retry}: {trouble: Trouble; retry: () => void}) {
     return () => clearInterval(timer);
   }, [shown]);
   const again = () => {
-    trouble.value = null;
+    onClose();
     retry();
   };
   return (
@@ -63,7 +70,7 @@ function Retry({trouble: shown, retry}: {trouble: Trouble; retry: () => void}) {
   );
 }
 
-function adviceFor({code, retry}: Trouble, t: Texts): string {
+function adviceFor({code, retry}: What, t: Texts): string {
   const {advice, offline} = t.problem;
   if (code === "unreachable") return offline;
   if (code === "no_picture") return "";

@@ -3,11 +3,12 @@
 import {useEffect, useState} from "preact/hooks";
 
 import {texts} from "../i18n/language";
-import {pictureLost} from "../search/answer";
+import {answer, isOld, pictureLost} from "../search/answer";
 import {collection} from "../state/service";
 import type {CollectionClient} from "../../../client";
 import {findPicture} from "../state/pictures";
 import type {Source} from "../state/question";
+import {where} from "../state/preferences";
 import {question} from "../state/route";
 import {CropBox} from "./crop_box";
 import {Icon} from "./icons";
@@ -51,10 +52,18 @@ function QueryPicture() {
   return (
     <>
       {url ? <CropBox url={url} /> : <div class="query-waiting" />}
-      {source.kind === "picture" && <p class="hint">{t.onlyHere}</p>}
+      {source.kind === "picture" && <p class="hint">{wordsOnSending()}</p>}
       {source.kind === "id" && <p class="hint">{t.ofCollection}</p>}
     </>
   );
+}
+
+/** Whether this picture was sent for the answer that is shown; before there is one, what is done with it. */
+function wordsOnSending(): string {
+  const {source: t, settings} = texts.value;
+  const shown = answer.value;
+  if (!shown || isOld.value) return settings.means[where.value];
+  return shown.sentPicture ? t.wasSent : t.stayedHere;
 }
 
 /** An object URL of the picture that is searched with; null until it is there. */

@@ -3,13 +3,15 @@
 import {useEffect, useRef, useState} from "preact/hooks";
 
 import {texts} from "../i18n/language";
-import {answer, lengthening, pictureLost, searching, showMore} from "../search/answer";
+import {type Answer, answer, furtherTrouble, isOld, lengthening, pictureLost, searching} from "../search/answer";
+import {canLengthen, showMore} from "../search/lengthening";
 import {announce} from "../state/panels";
 import {ask, question} from "../state/route";
-import {trouble} from "../state/trouble";
 import {FilterPanel} from "./filter_panel";
 import {Grid} from "./grid";
 import {Icon} from "./icons";
+import {FinerOffer, VectorOffer} from "./offer";
+import {Trouble} from "./problem";
 
 const AT_A_TIME = [12, 24, 48, 96];
 
@@ -21,7 +23,11 @@ export function Results() {
   return (
     <section class="results" id="results" aria-labelledby="results-heading" aria-busy={busy} tabIndex={-1}>
       <Toolbar />
-      {shown && <Grid hits={shown.hits} stale={searching.value} />}
+      <VectorOffer />
+      <FinerOffer />
+      {shown && isOld.value && !searching.value && <OldNote shown={shown} />}
+      {shown && !isOld.value && <OwnNote shown={shown} />}
+      {shown && <Grid shown={shown} stale={searching.value} />}
       {!shown && searching.value && <Skeleton />}
       {shown && shown.hits.length === 0 && !searching.value && <NothingFound />}
       {shown && shown.hits.length > 0 && <More />}
@@ -36,7 +42,7 @@ function Toolbar() {
   const shown = answer.value;
   const {filter, collapse, k} = question.value;
   const choices = AT_A_TIME.includes(k) ? AT_A_TIME : [...AT_A_TIME, k].sort((one, other) => one - other);
-  const count = searching.value ? t.searching : shown ? t.found(shown.hits.length, shown.reply.total_matching) : "";
+  const count = searching.value ? t.searching : shown ? t.found(shown.hits.length, shown.total) : "";
   return (
     <>
       <header class="toolbar">
@@ -72,6 +78,30 @@ function Toolbar() {
   );
 }
 
+/** The search of now has no hits: those of the one before stay. */
+function OldNote({shown}: {shown: Answer}) {
+  return (
+    <p class="note old">
+      {texts.value.results.old(shown.means.collection.name)}
+    </p>
+  );
+}
+
+/** The very picture that is searched with is in the collection: said, and shown where it is wanted. */
+function OwnNote({shown}: {shown: Answer}) {
+  const {own: t} = texts.value;
+  if (!shown.self) return null;
+  const {withOwn} = shown.question;
+  return (
+    <p class="own row">
+      <span class="hint">{shown.question.source.kind === "id" ? t.ofCollection(withOwn) : t.isThere(withOwn)}</span>
+      <button type="button" class="small quiet" onClick={() => ask({withOwn: !withOwn})}>
+        {withOwn ? t.leaveOut : t.show}
+      </button>
+    </p>
+  );
+}
+
 function NothingFound() {
   const {results: t} = texts.value;
   const filtered = question.value.filter !== null;
@@ -92,20 +122,23 @@ function More() {
   const {results: t} = texts.value;
   const end = useRef<HTMLDivElement>(null);
   const shown = answer.value!;
-  const stopped = trouble.value !== null;
+  const stopped = furtherTrouble.value !== null;
+  const possible = canLengthen(shown);
   useEffect(() => {
-    if (!shown.hasMore || stopped || lengthening.value) return;
+    if (stopped || !possible) return;
     const watcher = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && void showMore(), {
       rootMargin: "500px",
     });
     watcher.observe(end.current!);
     return () => watcher.disconnect();
-  }, [shown.hits.length, shown.hasMore, stopped, lengthening.value]);
+  }, [shown.hits.length, stopped, possible]);
   return (
     <div class="further" ref={end}>
-      {shown.hasMore ? (
-        <button type="button" disabled={lengthening.value} onClick={() => void showMore()}>
-          {lengthening.value ? t.searching : t.loadMore}
+      {furtherTrouble.value ? (
+        <Trouble shown={furtherTrouble.value} heading={t.furtherFailed} onClose={() => (furtherTrouble.value = null)} />
+      ) : shown.hasMore ? (
+        <button type="button" disabled={!possible} onClick={() => void showMore()}>
+          {lengthening.value ? t.searching : shown.tier === "looking" ? texts.value.status.tierLooking : t.loadMore}
         </button>
       ) : (
         <p class="hint">{t.end}</p>

@@ -1,8 +1,13 @@
 /** Where the vector is computed, and whether a finer model looks again. */
 
 import {texts} from "../i18n/language";
-import {fetched} from "../search/browser";
+import {fetched, forgetVectors} from "../search/browser";
+import {forgetAnswers} from "../search/known";
+import {expectPicture} from "../search/warming";
 import {type Where, where, tiered} from "../state/preferences";
+import {notify} from "../state/panels";
+import {forgetPictures} from "../state/pictures";
+import {startAgain} from "../state/route";
 import {finer} from "../state/service";
 
 const PLACES: readonly Where[] = ["auto", "browser", "server"];
@@ -22,28 +27,60 @@ export function Settings() {
         </label>
       )}
       <Fetching />
+      <Forget />
     </section>
   );
 }
 
-export function PlaceSwitch({name}: {name: string}) {
+/** `intro`: before the words on what the choice means. */
+export function PlaceSwitch({name, intro = ""}: {name: string; intro?: string}) {
   const {settings: t} = texts.value;
   return (
-    <fieldset class="segments">
-      <legend>{t.where}</legend>
-      {PLACES.map((place) => (
-        <label key={place} title={place === "auto" ? t.autoHint : undefined}>
-          <input
-            type="radio"
-            name={name}
-            value={place}
-            checked={where.value === place}
-            onChange={() => (where.value = place)}
-          />
-          <span>{place === "auto" ? t.autoShort : place === "browser" ? t.browserShort : t.serverShort}</span>
-        </label>
-      ))}
-    </fieldset>
+    <div class="place">
+      <fieldset class="segments" aria-describedby={`${name}-means`}>
+        <legend>{t.where}</legend>
+        {PLACES.map((place) => (
+          <label key={place}>
+            <input
+              type="radio"
+              name={name}
+              value={place}
+              checked={where.value === place}
+              onChange={() => choosePlace(place)}
+            />
+            <span>{place === "auto" ? t.autoShort : place === "browser" ? t.browserShort : t.serverShort}</span>
+          </label>
+        ))}
+      </fieldset>
+      <p class="hint" id={`${name}-means`}>
+        {intro} {t.means[where.value]}
+      </p>
+    </div>
+  );
+}
+
+function choosePlace(place: Where): void {
+  where.value = place;
+  if (place === "browser") expectPicture();
+}
+
+/** What is kept of the person's pictures, and how it goes. */
+function Forget() {
+  const {settings: t} = texts.value;
+  const forget = async () => {
+    forgetAnswers();
+    forgetVectors();
+    await forgetPictures();
+    notify(t.forgotten);
+    startAgain({replace: true});
+  };
+  return (
+    <p class="hint forget">
+      {t.kept}{" "}
+      <button type="button" class="small quiet" onClick={() => void forget()}>
+        {t.forget}
+      </button>
+    </p>
   );
 }
 

@@ -52,6 +52,7 @@ function Fact({name, value, title, mark}: {name: string; value: string; title?: 
 function whereOf({how}: Answer): string {
   const {status: t, settings} = texts.value;
   if (how.where === "stored") return t.whereStored;
+  if (how.meanwhile) return `${t.whereServer}. ${settings.meanwhile}`;
   if (how.where === "server") return how.fellBack ? `${t.whereServer}. ${settings.fellBack} ${how.fellBack}` : t.whereServer;
   const {backend, why} = how.vector!;
   return `${t.whereBrowser}, ${backend}. ${why}`;
@@ -62,6 +63,7 @@ function tierOf(tier: Exclude<Answer["tier"], "off">): string {
   const words = {
     first: t.tierFirst,
     finer: t.tierFiner,
+    offered: t.tierOffered,
     looking: t.tierLooking,
     failed: t.tierFailed,
     unknown: t.tierUnknown,

@@ -3,16 +3,18 @@
 import {useEffect, useRef, useState} from "preact/hooks";
 
 import {knownThumbnail, thumbnailUrl} from "../search/thumbnails";
+import type {CollectionClient} from "../../../client";
 import {collection} from "../state/service";
 import {texts} from "../i18n/language";
 
 const NEAR = "400px";
 
-type Props = {id: string; alt: string; side?: number};
+type Props = {id: string; alt: string; side?: number; from?: CollectionClient};
 
-export function Thumbnail({id, alt, side = 320}: Props) {
+/** `from`: the collection that it is a picture of; the one of now where it is not said. */
+export function Thumbnail({id, alt, side = 320, from}: Props) {
   const place = useRef<HTMLSpanElement>(null);
-  const source = collection.value;
+  const source = from ?? collection.value;
   const [url, setUrl] = useState(source ? knownThumbnail(source.name, id, side) : undefined);
   const [failed, setFailed] = useState(false);
   useEffect(() => {
@@ -23,7 +25,7 @@ export function Thumbnail({id, alt, side = 320}: Props) {
     const control = new AbortController();
     const fetchIt = () =>
       thumbnailUrl(source, id, side, control.signal)
-        .then(setUrl)
+        .then((found) => control.signal.aborted || setUrl(found))
         .catch(() => control.signal.aborted || setFailed(true));
     const watcher = new IntersectionObserver(
       (entries) => {

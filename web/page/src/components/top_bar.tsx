@@ -2,9 +2,10 @@ import {type Language, language, LANGUAGES, texts} from "../i18n/language";
 import {credential, keepCredential} from "../state/credential";
 import {panel} from "../state/panels";
 import {type Theme, theme} from "../state/preferences";
-import {ask, speak, startAgain} from "../state/route";
-import {collectionName, collections, connect, mayWrite} from "../state/service";
+import {speak, startAgain} from "../state/route";
+import {collectionName, collections, connect, facts, mayWrite} from "../state/service";
 import {Icon, type IconName, Logo} from "./icons";
+import {changeCollection} from "./unknown_collection";
 
 const THEME_ICONS: {[one in Theme]: IconName} = {auto: "system", light: "sun", dark: "moon"};
 const NEXT_THEME: {[one in Theme]: Theme} = {auto: "light", light: "dark", dark: "auto"};
@@ -13,7 +14,7 @@ export function TopBar() {
   const t = texts.value;
   return (
     <header class="bar">
-      <button type="button" class="brand" onClick={startAgain} title={t.bar.home}>
+      <button type="button" class="brand" onClick={() => startAgain()} title={t.bar.home}>
         <Logo />
         <span>{t.name}</span>
       </button>
@@ -49,6 +50,7 @@ function CollectionChooser() {
     <label class="chooser">
       <span class="unseen">{texts.value.bar.collection}</span>
       <select value={collectionName.value} onChange={(event) => changeCollection(event.currentTarget.value)}>
+        {!facts.value && collectionName.value && <option value={collectionName.value}>{collectionName.value}</option>}
         {collections.value.map(({name}) => (
           <option key={name} value={name}>
             {name}
@@ -57,11 +59,6 @@ function CollectionChooser() {
       </select>
     </label>
   );
-}
-
-/** Ids belong to a collection; a picture or an address can be searched for in another one, too. */
-function changeCollection(collection: string): void {
-  ask({collection, more: [], less: [], filter: null});
 }
 
 function LanguageChooser() {

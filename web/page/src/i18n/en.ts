@@ -26,7 +26,6 @@ export const en = {
     camera: "Take a photo",
     url: "From an address",
     live: "Live camera",
-    stays: "Your browser can work out the vector itself: then the picture does not leave this computer.",
     orStart: "Or start from a picture of the collection",
     noPictures: "This collection is empty. Add pictures to have something to find.",
     noCollections: "There is no collection that you may see.",
@@ -42,7 +41,8 @@ export const en = {
     urlHint: "The service fetches it; it must be a public address.",
     fromUrl: "Fetched by the service from",
     ofCollection: "A picture of the collection",
-    onlyHere: "This picture is kept in this browser alone; a link to this page does not carry it along.",
+    stayedHere: "For this answer the picture stayed in this browser; only its vector was sent. A link to this page does not carry it along.",
+    wasSent: "For this answer the picture was sent to the service. A link to this page does not carry it along.",
     lost: "The picture of this link lies only in the browser where it was chosen. Choose it again to search.",
     altQuery: "The picture that is searched with",
     mixture: "No picture of your own: searching by the ones mixed in below.",
@@ -78,6 +78,8 @@ export const en = {
     announce: (shown: number) => (shown === 0 ? "Nothing found." : `${count(shown, "picture", "pictures")} found.`),
     announceMore: (added: number, shown: number) => `${added} more; ${shown} in all.`,
     searching: "Searching…",
+    old: (collection: string) => `These are the results of the search before, in “${collection}”.`,
+    furtherFailed: "The next pictures did not come",
     loadMore: "Show more",
     end: "That is all.",
     none: "No picture fits.",
@@ -154,6 +156,7 @@ export const en = {
     tier: "Tier",
     tierFirst: "The first answer stands clear; no finer look was needed.",
     tierFiner: "The first answer was close; the finer model looked again.",
+    tierOffered: "The first answer is close; a finer look would need the picture itself.",
     tierLooking: "The first answer is close; the finer model is looking again…",
     tierFailed: "The finer model could not look again; this is the first answer.",
     tierUnknown: "Whether a finer look would change the answer is not known.",
@@ -179,10 +182,44 @@ export const en = {
     autoShort: "Auto",
     browserShort: "Browser",
     serverShort: "Service",
-    autoHint: "In the browser where it can, else by the service.",
+    means: {
+      auto: "Until this browser has the model, your picture is sent to the service. From then on its vector is worked out here, and the picture is sent only where this browser cannot do it, or for a finer look.",
+      browser: "Your picture stays in this browser; its vector, a list of numbers, is sent. What needs the picture itself is offered, and it is sent only if you say so.",
+      server: "Your picture is sent to the service, which works out its vector.",
+    },
+    meanwhile: "This browser did not have the model yet.",
+    forget: "Forget the pictures kept in this browser",
+    kept: "The last 40 pictures that you searched with are kept in this browser, so that going back finds them.",
+    forgotten: "This browser has forgotten the pictures that you searched with.",
     tiered: "Finer look where the answer is close",
     tieredHint: (model: string) => `The model “${model}” looks again, only when the first answer is not sure.`,
     fellBack: "The browser could not compute it; the service did.",
+  },
+
+  offer: {
+    vectorHeading: "This browser could not work out the vector",
+    vectorStayed: "Your picture has stayed here, and nothing was searched.",
+    reason: "The reason:",
+    means: "Sent, it goes over the network to whoever runs the service. This holds for this picture alone, until you leave the page.",
+    vectorSend: "Send this picture to the service to search with it",
+    tryHere: "Try again here",
+    finerHeading: "A finer look could put these in a better order",
+    finerStayed: (model: string) => `The first answer is close. The model “${model}” would need the picture itself, which has stayed here.`,
+    finerSend: "Send this picture to the service for a finer look",
+  },
+
+  own: {
+    isThere: (shown: boolean): string =>
+      shown ? "This very picture is in the collection." : "This very picture is in the collection; it is left out of the results.",
+    ofCollection: (shown: boolean): string =>
+      shown ? "The picture that you search with is among the results." : "The picture that you search with is left out of the results.",
+    show: "Show it",
+    leaveOut: "Leave it out",
+  },
+
+  noCollection: {
+    heading: (name: string) => `There is no collection “${name}” here`,
+    choose: "Choose one of these:",
   },
 
   compare: {
@@ -243,6 +280,9 @@ export const en = {
     video: "Picture of your camera",
     hits: "What looks like it now",
     freeze: "Search with this frame",
+    frames: "A frame of the camera is a picture, too:",
+    stayed: "This browser could not work out vectors; no frame has left it.",
+    send: "Send the frames to the service while this is open",
     states: {connecting: "Connecting", open: "Connected", waiting: "Reconnecting", closed: "Stopped"},
   },
 

@@ -24,7 +24,8 @@ export function Live() {
   const video = useRef<HTMLVideoElement>(null);
   const [running, setRunning] = useState(true);
   const [fps, setFps] = useState(USUAL_RATE);
-  const {session, trouble} = useLiveSession(video, running, fps);
+  const [maySend, setMaySend] = useState(false);
+  const {session, trouble} = useLiveSession(video, running, fps, maySend);
   const freeze = async () => {
     const frame = await shoot(video.current!, FROZEN);
     panel.value = null;
@@ -33,15 +34,16 @@ export function Live() {
   return (
     <Dialog heading={t.heading} onClose={() => (panel.value = null)} kind="wide">
       <div class="live">
-        <div class="live-left">
-          <div class="viewfinder">
-            <video ref={video} playsInline muted aria-label={t.video} />
-            {trouble && (
-              <p class="over" role="alert">
-                {t[trouble]}
-              </p>
-            )}
-          </div>
+        <div class="viewfinder">
+          <video ref={video} playsInline muted aria-label={t.video} />
+          {trouble && (
+            <p class="over" role="alert">
+              {t[trouble]}
+            </p>
+          )}
+        </div>
+        <LiveHits hits={session?.hits.value ?? []} />
+        <div class="live-controls">
           <div class="row">
             <button type="button" class={running ? "" : "primary"} onClick={() => setRunning(!running)}>
               {running ? t.stop : t.start}
@@ -60,17 +62,19 @@ export function Live() {
               </select>
             </label>
           </div>
-          <PlaceSwitch name="where-live" />
+          {session && session.framesNeeded.value !== null && (
+            <FramesOffer reason={session.framesNeeded.value} onSend={() => setMaySend(true)} />
+          )}
+          <PlaceSwitch name="where-live" intro={t.frames} />
           {session && <Figures session={session} />}
         </div>
-        <LiveHits hits={session?.hits.value ?? []} />
       </div>
     </Dialog>
   );
 }
 
 /** The camera and its stream, for as long as it runs; begun anew where the place of the vector changes. */
-function useLiveSession(video: {current: HTMLVideoElement | null}, running: boolean, fps: number) {
+function useLiveSession(video: {current: HTMLVideoElement | null}, running: boolean, fps: number, maySend: boolean) {
   const [session, setSession] = useState<LiveSession | null>(null);
   const [trouble, setTrouble] = useState<CameraTrouble | null>(null);
   const from = collection.value;
@@ -83,7 +87,7 @@ function useLiveSession(video: {current: HTMLVideoElement | null}, running: bool
     setTrouble(null);
     openCamera(shown, control.signal).then(() => {
       if (control.signal.aborted) return;
-      begun = new LiveSession({collection: from, model: facts.value?.model ?? "", where: place, fps, video: shown});
+      begun = new LiveSession({collection: from, model: facts.value?.model ?? "", where: place, maySend, fps, video: shown});
       setSession(begun);
     }, setTrouble);
     return () => {
@@ -92,9 +96,29 @@ function useLiveSession(video: {current: HTMLVideoElement | null}, running: bool
       stopCamera(shown);
       setSession(null);
     };
-  }, [running, from?.name, place]);
+  }, [running, from?.name, place, maySend]);
   useEffect(() => session?.setFps(fps), [fps]);
   return {session, trouble};
+}
+
+/** No vectors here, and the frames were to stay: sending them is offered, for as long as the panel is open. */
+function FramesOffer({reason, onSend}: {reason: string; onSend: () => void}) {
+  const {live: t, offer} = texts.value;
+  return (
+    <section class="offer" role="alert">
+      <div>
+        <p>{t.stayed}</p>
+        {reason && (
+          <p class="hint">
+            {offer.reason} <span lang="en">{reason}</span>
+          </p>
+        )}
+        <button type="button" onClick={onSend}>
+          {t.send}
+        </button>
+      </div>
+    </section>
+  );
 }
 
 function Figures({session}: {session: LiveSession}) {

@@ -16,6 +16,8 @@ type Options = {
   collection: CollectionClient;
   model: string;
   where: Where;
+  /** Whether the person has said that the frames of this camera may be sent, although vectors are computed here. */
+  maySend: boolean;
   fps: number;
   video: HTMLVideoElement;
 };
@@ -31,6 +33,8 @@ export class LiveSession {
   /** Where vectors are computed, in words for the panel. */
   readonly place = signal<"browser" | "server" | "opening">("opening");
   readonly why = signal("");
+  /** Whether frames would have to be sent, and may not be; '' or the reason. */
+  readonly framesNeeded = signal<string | null>(null);
 
   readonly #o: Options;
   readonly #stream: SearchStream;
@@ -40,9 +44,12 @@ export class LiveSession {
   #passedOver = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
   #closed = false;
+  #fps: number;
+  #shown = 0;
 
   constructor(o: Options) {
     this.#o = o;
+    this.#fps = o.fps;
     this.#stream = o.collection.stream({
       k: HITS,
       ...(o.model ? {model: o.model} : {}),
@@ -54,8 +61,9 @@ export class LiveSession {
   }
 
   setFps(fps: number): void {
+    this.#fps = fps;
     clearInterval(this.#timer);
-    if (!this.#closed) this.#timer = setInterval(() => void this.#frame(), 1000 / fps);
+    if (!this.#closed && this.place.value !== "opening") this.#timer = setInterval(() => void this.#frame(), 1000 / fps);
   }
 
   close(): void {
@@ -64,25 +72,34 @@ export class LiveSession {
     this.#stream.close();
   }
 
+  /** In "Auto" the service looks at the frames until the model is here; where vectors are computed here it never does, unless it may. */
   async #open(): Promise<void> {
-    const {where, model, fps} = this.#o;
+    const {where, model} = this.#o;
+    if (where === "auto") this.#begin("server");
     try {
-      if (where !== "server" && model) {
-        const embedder = await embedderOf(model);
-        this.why.value = embedder.why;
-        if (embedder.backend !== "server") this.#embedder = embedder;
-        else if (where === "browser") throw new Error(embedder.why);
-      }
+      if (where === "server" || !model) return this.#withoutModel("the collection has no model yet");
+      const embedder = await embedderOf(model);
+      if (this.#closed) return;
+      this.why.value = embedder.why;
+      if (embedder.backend === "server") return this.#withoutModel(embedder.why);
+      this.#embedder = embedder;
+      this.#begin("browser");
     } catch (error) {
-      this.why.value = error instanceof Error ? error.message : String(error);
-      // Frames are not sent to the service where they were to stay here.
-      if (where === "browser") {
-        this.problem.value = error instanceof Error ? error : new Error(String(error));
-        return this.close();
-      }
+      if (!this.#closed) this.#withoutModel(error instanceof Error ? error.message : String(error));
     }
-    this.place.value = this.#embedder ? "browser" : "server";
-    this.setFps(fps);
+  }
+
+  #withoutModel(reason: string): void {
+    const {where, maySend} = this.#o;
+    if (where !== "server") this.why.value = reason;
+    if (where !== "browser" || maySend) return this.#begin("server");
+    this.framesNeeded.value = reason;
+    this.close();
+  }
+
+  #begin(place: "browser" | "server"): void {
+    this.place.value = place;
+    this.setFps(this.#fps);
   }
 
   async #frame(): Promise<void> {
@@ -95,19 +112,35 @@ export class LiveSession {
     this.#busy = true;
     try {
       const begun = performance.now();
-      const query = this.#embedder ? await vectorOf(video, this.#embedder) : await shoot(video, {most: MOST_SIDE, quality: QUALITY});
+      const query = await this.#queryOf(video);
       if (this.#closed) return;
       this.#sentAt.set(this.#stream.send(query), begun);
       this.sent.value += 1;
     } catch (error) {
-      this.problem.value = error instanceof Error ? error : new Error(String(error));
+      if (this.#embedder) this.#withoutEmbedder(error);
+      else this.problem.value = error instanceof Error ? error : new Error(String(error));
     } finally {
       this.#busy = false;
       this.#count();
     }
   }
 
+  async #queryOf(video: HTMLVideoElement): Promise<Float32Array | Blob> {
+    if (this.#embedder) return await vectorOf(video, this.#embedder);
+    const {where, maySend} = this.#o;
+    if (where === "browser" && !maySend) throw new Error("a frame may not be sent");
+    return await shoot(video, {most: MOST_SIDE, quality: QUALITY});
+  }
+
+  #withoutEmbedder(error: unknown): void {
+    this.#embedder = null;
+    this.#withoutModel(error instanceof Error ? error.message : String(error));
+  }
+
+  /** What comes late, behind a newer answer or after the end, changes nothing. */
   #arrived(seq: number, hits: readonly Hit[]): void {
+    if (this.#closed || seq <= this.#shown) return;
+    this.#shown = seq;
     const begun = this.#sentAt.get(seq);
     if (begun !== undefined) this.roundTripMs.value = performance.now() - begun;
     for (const older of this.#sentAt.keys()) if (older <= seq) this.#sentAt.delete(older);

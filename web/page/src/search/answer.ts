@@ -1,44 +1,73 @@
-/** The answer on the page: asked for whenever the question changes, lengthened page by page. */
+/** The answer on the page: asked for whenever the question changes. */
 
 import {batch, computed, effect, signal, untracked} from "@preact/signals";
 
 import type {Hit, Reply, TimingsMs} from "../../../client";
-import {keepAnswer, knownAnswer} from "./known";
-import {askOnce, type How, PictureLost} from "./asking";
 import {tiered, where} from "../state/preferences";
 import {asksSomething, type Question} from "../state/question";
 import {cameBy, question} from "../state/route";
-import {collection, collectionName, facts, finer} from "../state/service";
-import {explain, isStopped, trouble} from "../state/trouble";
+import {collection, collectionName, facts} from "../state/service";
+import {explain, type Trouble, trouble} from "../state/trouble";
+import {askOnce, type How, type Means, PictureLost} from "./asking";
+import {lookCloser, tierOf} from "./finer_look";
+import {keepAnswer, knownAnswer} from "./known";
+import {Latest} from "./latest";
+import {PictureNeeded} from "./sending";
+import {warmUpAfterwards} from "./warming";
 
-/** What the tiered mode did: `first` kept the first answer, `finer` took the finer model's. */
-export type Tier = "off" | "first" | "unknown" | "looking" | "finer" | "failed";
+/**
+ * What the tiered mode did: `first` kept the first answer, `finer` took the finer model's, `offered` would have to send
+ * the picture, which the person has not said.
+ */
+export type Tier = "off" | "first" | "unknown" | "offered" | "looking" | "finer" | "failed";
 
 export type Answer = {
   question: Question;
+  /** Of whom it was asked, and where the vector was to be computed. */
+  means: Omit<Means, "signal">;
   hits: readonly Hit[];
+  /** Where the next page begins. */
+  next: number;
+  hasMore: boolean;
+  /** How many pictures could be shown in all. */
+  total: number;
+  /** Id of the picture that is searched with, where it is in the collection; else ''. */
+  self: string;
   /** The reply to the first page: the finer model's where it looked again. */
   reply: Reply;
   /** What the service took for the first answer, by stage. */
   timingsMs: TimingsMs;
   how: How;
+  /** Whether the picture itself was sent for any of it. */
+  sentPicture: boolean;
   tier: Tier;
   /** Milliseconds that the finer look took; null where there was none. */
   finerMs: number | null;
-  hasMore: boolean;
 };
 
 export const answer = signal<Answer | null>(null);
 export const searching = signal(false);
 export const lengthening = signal(false);
+/** What was wrong with the next page. */
+export const furtherTrouble = signal<Trouble | null>(null);
 export const pictureLost = signal(false);
+/** What the picture itself would be needed for, so that there is an answer at all. */
+export const pictureNeeded = signal<PictureNeeded | null>(null);
 
 /** Asked again where nothing of the question changed, such as after signing in. */
 const again = signal(0);
 const model = computed(() => facts.value?.model);
-let running: AbortController | null = null;
+/** Everything that is asked for one question ends with it; its next page ends where the hits before it change, too. */
+export const questions = new Latest();
+export const pages = new Latest();
 
 export const isAsking = computed(() => asksSomething(question.value));
+
+/** Whether the hits that are shown are those of a question before: the one of now has none, or none yet. */
+export const isOld = computed(() => {
+  const shown = answer.value;
+  return shown !== null && (shown.question !== question.value || shown.means.collection.name !== collectionName.value);
+});
 
 /** Answer every question from now on. */
 export function answerQuestions(): void {
@@ -48,104 +77,76 @@ export function answerQuestions(): void {
     tiered.value;
     const asked = question.value;
     const name = collectionName.value;
-    if (!name || model.value === undefined) return;
+    if (!name || model.value === undefined) return untracked(stop);
     void untracked(() => answerTo(asked));
   });
 }
 
 export function askAgain(): void {
+  cameBy.value = "asking";
   again.value += 1;
 }
 
+/** There is nobody to ask: what was asked of others is not waited for. */
+function stop(): void {
+  questions.stop();
+  pages.stop();
+  batch(() => {
+    searching.value = false;
+    lengthening.value = false;
+  });
+}
+
 async function answerTo(asked: Question): Promise<void> {
-  running?.abort();
-  const control = new AbortController();
-  running = control;
-  const known = cameBy.value === "history" ? knownAnswer(asked, where.value) : undefined;
+  const signal = questions.begin();
+  const means = {collection: collection.value!, model: model.value ?? "", where: where.value};
+  const known = cameBy.value === "history" ? knownAnswer(asked, means, tiered.value) : undefined;
+  const isAsked = asksSomething(asked);
+  pages.stop();
   batch(() => {
     pictureLost.value = false;
+    pictureNeeded.value = null;
     trouble.value = null;
+    furtherTrouble.value = null;
     lengthening.value = false;
-    searching.value = asksSomething(asked) && !known;
-    if (known || !asksSomething(asked)) answer.value = known ?? null;
+    searching.value = isAsked && !known;
+    if (!isAsked) answer.value = null;
+    if (known) answer.value = {...known, question: asked};
   });
-  if (known || !asksSomething(asked)) return;
+  if (!isAsked) return;
   try {
-    await firstPage(asked, control.signal);
+    if (!known) await firstPage(asked, {...means, signal});
+    if (answer.value!.tier === "looking") await lookCloser();
   } catch (error) {
-    if (control.signal.aborted || isStopped(error)) return;
-    batch(() => {
-      answer.value = null;
-      if (error instanceof PictureLost) pictureLost.value = true;
-      else explain(error, askAgain);
-    });
+    if (!signal.aborted) batch(() => failed(error));
   } finally {
-    if (running === control) searching.value = false;
+    if (!signal.aborted) searching.value = false;
   }
 }
 
-async function firstPage(asked: Question, signal: AbortSignal): Promise<void> {
-  const {reply, how} = await askOnce(asked, {...means(signal), offset: 0});
-  if (signal.aborted) return;
+/** The hits that there were stay. */
+function failed(error: unknown): void {
+  if (error instanceof PictureLost) pictureLost.value = true;
+  else if (error instanceof PictureNeeded) pictureNeeded.value = error;
+  else explain(error, askAgain);
+}
+
+async function firstPage(asked: Question, {signal, ...means}: Means): Promise<void> {
+  const {page, reply, how} = await askOnce(asked, {...means, signal, offset: 0});
+  const {sentPicture} = how;
   const tier = tierOf(asked, reply);
-  const {hits, timings_ms: timingsMs, has_more: hasMore} = reply;
-  show({question: asked, hits, reply, timingsMs, how, tier, finerMs: null, hasMore});
-  if (tier === "looking") await lookCloser(asked, signal);
+  show({question: asked, means, ...page, reply, timingsMs: reply.timings_ms, how, sentPicture, tier, finerMs: null});
+  if (how.meanwhile) warmUpAfterwards(means.model);
 }
 
-/** Looking again is for one picture from outside: of a mixture there is no picture to look at. */
-function tierOf(asked: Question, reply: Reply): Tier {
-  if (!tiered.value || !finer.value || !isOnePicture(asked)) return "off";
-  if (reply.sure === null) return "unknown";
-  return reply.sure ? "first" : "looking";
-}
-
-function isOnePicture({source, more, less}: Question): boolean {
-  return (source.kind === "picture" || source.kind === "url") && more.length + less.length === 0;
-}
-
-async function lookCloser(asked: Question, signal: AbortSignal): Promise<void> {
-  const first = answer.value!;
-  const begun = performance.now();
-  try {
-    const {reply} = await askOnce(asked, {...means(signal), offset: 0, opinion: finer.value!});
-    if (signal.aborted) return;
-    const finerMs = performance.now() - begun;
-    show({...first, hits: reply.hits, reply, tier: "finer", finerMs, hasMore: reply.has_more});
-  } catch (error) {
-    if (!signal.aborted && !isStopped(error)) show({...first, tier: "failed"});
-  }
-}
-
-/** Add the next page to the hits. One at a time; a failure is shown and can be tried again. */
-export async function showMore(): Promise<void> {
-  const current = answer.value;
-  const control = running;
-  if (!current?.hasMore || lengthening.value || searching.value || !control) return;
-  lengthening.value = true;
-  try {
-    const opinion = current.tier === "finer" ? {opinion: finer.value!} : {};
-    const {reply} = await askOnce(current.question, {...means(control.signal), offset: current.hits.length, ...opinion});
-    if (control.signal.aborted) return;
-    const shown = new Set(current.hits.map((hit) => hit.id));
-    const added = reply.hits.filter((hit) => !shown.has(hit.id));
-    const hasMore = reply.has_more && added.length > 0;
-    show({...answer.value!, hits: [...current.hits, ...added], hasMore});
-  } catch (error) {
-    explain(error, () => void showMore());
-  } finally {
-    if (running === control) lengthening.value = false;
-  }
-}
-
-function show(shown: Answer): void {
+/** Show an answer in the place of another; a page that was to follow the other one is not waited for. */
+export function show(shown: Answer): void {
+  pages.stop();
   batch(() => {
     answer.value = shown;
     searching.value = false;
+    lengthening.value = false;
   });
-  keepAnswer(shown, where.value);
+  keepAnswer(shown, tiered.value);
 }
 
-function means(signal: AbortSignal) {
-  return {collection: collection.value!, model: model.value ?? "", where: where.value, signal};
-}

@@ -1,11 +1,13 @@
-/** One search: from the question to the service's reply, and how it was come by. */
+/** One page of hits: from the question to the service's reply, and how it was come by. */
 
 import type {CollectionClient, Filter, Query, Reply, SearchOptions} from "../../../client";
-import {isStopped} from "../state/trouble";
-import {findPicture} from "../state/pictures";
+import {findPicture, type OwnPicture} from "../state/pictures";
 import type {Where} from "../state/preferences";
 import type {Question} from "../state/question";
-import {type BrowserVector, embedHere} from "./browser";
+import {type BrowserVector, embedHere, isOpen} from "./browser";
+import {whileWanted} from "./latest";
+import {type HitPage, pageOf} from "./paging";
+import {maySend, type Need, PictureNeeded} from "./sending";
 
 /** The picture of the address is not in this browser. */
 export class PictureLost extends Error {
@@ -18,71 +20,99 @@ export type How = {
   vector: BrowserVector | null;
   /** Why the browser did not, though it was to; '' where it did or was not asked. */
   fellBack: string;
+  /** Whether the service answered because the model was not here yet. */
+  meanwhile: boolean;
+  /** Whether the picture itself was sent. */
+  sentPicture: boolean;
   /** What the reply took beyond the time that the service says it took, ms. */
   networkMs: number;
 };
 
-export type Answered = {reply: Reply; how: How};
+/** Of whom is asked, for whom, and for how long. */
+export type Means = {collection: CollectionClient; model: string; where: Where; signal: AbortSignal};
 
-type Means = {collection: CollectionClient; model: string; where: Where; signal: AbortSignal};
+export type Answered = {page: HitPage; reply: Reply; how: How};
 
 /**
  * Ask for one page of hits.
  *
+ * `offset`: how many of the service's hits came before. `opinion`: the further model that is to look again.
+ *
  * Raises:
  *   PictureLost: when the address names a picture that this browser does not have.
+ *   PictureNeeded: when the picture would have to be sent and may not be.
  *   Problem: what the service refuses.
+ *   the signal's reason, once it is aborted.
  */
 export async function askOnce(question: Question, o: Means & {offset: number; opinion?: string}): Promise<Answered> {
-  const {query, ...how} = await queryOf(question, o.opinion ? {...o, where: "server"} : o);
+  const {query, own, ...how} = await whileWanted(queryOf(question, o), o.signal);
+  // The service leaves out a picture that it sees; of a vector it does not know whose it is.
+  const isUnknown = how.vector !== null && own !== "" && !question.withOwn;
   const begun = performance.now();
-  const reply = await o.collection.search(query, {
+  const search = o.collection.search(query, {
     ...optionsOf(question),
+    k: question.k + (isUnknown ? 1 : 0),
     offset: o.offset,
     signal: o.signal,
     ...(o.opinion ? {opinion: o.opinion} : {}),
-    ...(how.vector ? {} : cropOf(question)),
+    ...(how.vector ? {} : {...cropOf(question), excludeQuery: !question.withOwn && question.source.kind !== "none"}),
   });
+  const reply = await whileWanted(search, o.signal);
   const tookMs = performance.now() - begun;
-  return {reply, how: {...how, networkMs: Math.max(0, tookMs - (reply.timings_ms["total"] ?? 0))}};
+  const page = pageOf(reply, {k: question.k, offset: o.offset, own, withOwn: question.withOwn});
+  return {page, reply, how: {...how, networkMs: Math.max(0, tookMs - (reply.timings_ms["total"] ?? 0))}};
 }
 
-type Asked = {query: Query} & Omit<How, "networkMs">;
+/** `own`: id of the picture that is searched with; '' where it is not known or there is none. */
+type Asked = {query: Query; own: string} & Omit<How, "networkMs">;
 
-async function queryOf(question: Question, o: Means): Promise<Asked> {
+const PLAIN = {vector: null, fellBack: "", meanwhile: false, sentPicture: false} as const;
+
+async function queryOf(question: Question, o: Means & {opinion?: string}): Promise<Asked> {
   const {source} = question;
   const mixed = {more: [...question.more], less: [...question.less]};
   switch (source.kind) {
     case "none":
-      return {query: mixed, where: "stored", vector: null, fellBack: ""};
+      return {query: mixed, own: "", where: "stored", ...PLAIN};
     case "id":
-      return {query: {id: source.id, ...mixed}, where: question.crop ? "server" : "stored", vector: null, fellBack: ""};
+      return {query: {id: source.id, ...mixed}, own: source.id, where: question.crop ? "server" : "stored", ...PLAIN};
     case "url":
-      return {query: {imageUrl: source.url, ...mixed}, where: "server", vector: null, fellBack: ""};
+      return {query: {imageUrl: source.url, ...mixed}, own: "", where: "server", ...PLAIN};
     case "picture":
-      return withPicture(question, source.key, o);
+      return await withPicture(question, source.key, o);
   }
 }
 
-async function withPicture(question: Question, key: string, o: Means): Promise<Asked> {
+/** The one place at which a picture to be searched with becomes part of a request. */
+async function withPicture(question: Question, key: string, o: Means & {opinion?: string}): Promise<Asked> {
   const picture = await findPicture(key);
   if (!picture) throw new PictureLost();
-  const mixed = {more: [...question.more], less: [...question.less]};
-  const sent: Asked = {query: {image: picture.blob, ...mixed}, where: "server", vector: null, fellBack: ""};
-  if (o.where === "server" || !o.model) return sent;
+  const itself = (fellBack = "", o_: {meanwhile?: boolean; need?: Need} = {}): Asked => {
+    if (!maySend(key)) throw new PictureNeeded(o_.need ?? "vector", fellBack);
+    const query = {image: picture.blob, more: [...question.more], less: [...question.less]};
+    return {...PLAIN, query, own: picture.id, where: "server", fellBack, meanwhile: o_.meanwhile ?? false, sentPicture: true};
+  };
+  if (o.opinion) return itself("", {need: "finer"});
+  if (o.where === "server") return itself();
+  if (!o.model) return itself("the collection has no model yet");
+  if (o.where === "auto" && !isOpen(o.model)) return itself("", {meanwhile: true});
   try {
-    const {signal, model} = o;
-    const vector = await embedHere(picture.blob, {key, crop: question.crop, model, signal});
-    return {query: {vector: vector.vector, model, ...mixed}, where: "browser", vector, fellBack: ""};
+    return await withVector(question, key, picture, o);
   } catch (error) {
-    if (o.where === "browser" || isStopped(error)) throw error;
-    return {...sent, fellBack: error instanceof Error ? error.message : String(error)};
+    if (o.signal.aborted) throw error;
+    return itself(error instanceof Error ? error.message : String(error));
   }
+}
+
+async function withVector(question: Question, key: string, picture: OwnPicture, o: Means): Promise<Asked> {
+  const {model, signal} = o;
+  const vector = await embedHere(picture.blob, {key, crop: question.crop, model, signal});
+  const query = {vector: vector.vector, model, more: [...question.more], less: [...question.less]};
+  return {query, own: picture.id, where: "browser", ...PLAIN, vector};
 }
 
 function optionsOf(question: Question): SearchOptions {
   return {
-    k: question.k,
     collapse: question.collapse,
     ...(question.filter ? {filter: question.filter as Filter} : {}),
   };

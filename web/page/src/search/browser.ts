@@ -25,6 +25,7 @@ export const fetched = signal<number | null>(null);
 
 const VECTORS_KEPT = 100;
 const embedders = new Map<string, Promise<BrowserEmbedder>>();
+const opened = new Map<string, BrowserEmbedder>();
 const vectors = new Map<string, BrowserVector>();
 
 /** The embedder of a model. A failed opening is tried again the next time. */
@@ -41,8 +42,33 @@ export function embedderOf(model: string): Promise<BrowserEmbedder> {
     fetched.value = null;
   });
   embedders.set(model, opening);
-  opening.catch(() => embedders.delete(model));
+  opening.then(
+    (embedder) => embedders.get(model) === opening && opened.set(model, embedder),
+    () => embedders.delete(model),
+  );
   return opening;
+}
+
+export function forgetVectors(): void {
+  vectors.clear();
+}
+
+/** Whether it is known already what this browser can do with a model, so that nobody has to wait for it. */
+export function isOpen(model: string): boolean {
+  return opened.has(model);
+}
+
+/** An embedder that failed for another reason than the picture is not asked again: the next search opens another. */
+function giveUp(model: string, embedder: BrowserEmbedder): void {
+  embedder.close();
+  if (opened.get(model) !== embedder) return;
+  opened.delete(model);
+  embedders.delete(model);
+}
+
+/** What browsers say of a picture that they cannot decode or whose part is none. */
+function isOfThePicture(error: unknown): boolean {
+  return error instanceof Error && /^(InvalidStateError|EncodingError|NotReadableError|NotFoundError|RangeError)$/.test(error.name);
 }
 
 /**
@@ -60,10 +86,12 @@ export async function embedHere(
   if (known) return {...known, timings: null};
   const embedder = await embedderOf(o.model);
   if (embedder.backend === "server") throw new BrowserCannot(embedder.why);
-  const {vector, timings} = await embedder.embed(picture, {
-    ...(o.crop ? {crop: o.crop} : {}),
-    ...(o.signal ? {signal: o.signal} : {}),
-  });
+  const {vector, timings} = await embedder
+    .embed(picture, {...(o.crop ? {crop: o.crop} : {}), ...(o.signal ? {signal: o.signal} : {})})
+    .catch((error: unknown) => {
+      if (!o.signal?.aborted && !isOfThePicture(error)) giveUp(o.model, embedder);
+      throw error;
+    });
   const made = {vector, model: o.model, backend: embedder.backend, why: embedder.why, timings};
   vectors.set(name, made);
   if (vectors.size > VECTORS_KEPT) vectors.delete(vectors.keys().next().value!);

@@ -6,17 +6,22 @@ import type {Answer} from "./answer";
 const KEPT = 30;
 const known = new Map<string, Answer>();
 
-export function knownAnswer(question: Question, where: string): Answer | undefined {
-  return known.get(nameOf(question, where));
+export function knownAnswer(question: Question, means: Answer["means"], tiered: boolean): Answer | undefined {
+  return known.get(nameOf(question, means, tiered));
 }
 
-export function keepAnswer(answer: Answer, where: string): void {
-  const name = nameOf(answer.question, where);
+export function keepAnswer(answer: Answer, tiered: boolean): void {
+  const name = nameOf(answer.question, answer.means, tiered);
   known.delete(name);
   known.set(name, answer);
   if (known.size > KEPT) known.delete(known.keys().next().value!);
 }
 
-function nameOf(question: Question, where: string): string {
-  return `${where} ${toParams(question)}`;
+export function forgetAnswers(): void {
+  known.clear();
+}
+
+/** All that an answer depends on; an address without a collection means the first that there is. */
+function nameOf(question: Question, {collection, model, where}: Answer["means"], tiered: boolean): string {
+  return [collection.name, model, where, tiered, toParams({...question, collection: ""})].join(" ");
 }

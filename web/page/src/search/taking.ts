@@ -1,22 +1,31 @@
 /** Ways in for a picture: dropped, pasted, chosen or photographed; and addresses. */
 
 import {texts} from "../i18n/language";
+import {Latest} from "./latest";
 import {keepPicture} from "../state/pictures";
-import {askFor} from "../state/route";
+import {askFor, question} from "../state/route";
 import {trouble, troubleOf} from "../state/trouble";
+
+const takings = new Latest();
 
 /** Search with the first picture among some files; says so where there is none. */
 export async function takeFiles(files: Iterable<Blob>): Promise<void> {
+  const signal = takings.begin();
   const picture = [...files].find(isPicture);
   if (!picture) return refuse(texts.value.source.notAPicture);
+  const before = question.value;
   const key = await keepPicture(picture, picture instanceof File ? picture.name : "");
-  askFor({kind: "picture", key});
+  // A large picture takes its time; what was asked for meanwhile is what is wanted now.
+  if (!signal.aborted && question.value === before) askFor({kind: "picture", key});
 }
 
 /** Search with the picture at an address, which the service fetches. False where it is no web address. */
 export function takeUrl(text: string): boolean {
   const url = webAddress(text);
-  if (url) askFor({kind: "url", url});
+  if (url) {
+    takings.stop();
+    askFor({kind: "url", url});
+  }
   return url !== null;
 }
 

@@ -4,12 +4,16 @@ import type {CollectionClient} from "../../../client";
 
 const AT_ONCE = 4;
 const KEPT = 500;
+/** By then the cards of an answer have asked for their pictures. */
+const FIRST_ASKED_MS = 300;
+const PATIENCE_MS = 15_000;
 
 type Waiting = {run: () => void};
 
 const urls = new Map<string, string>();
 const waiting: Waiting[] = [];
 let running = 0;
+let idle: (() => void)[] = [];
 
 /** An object URL of the thumbnail, for as long as it is among the last 500. */
 export async function thumbnailUrl(
@@ -23,18 +27,35 @@ export async function thumbnailUrl(
   if (known) return known;
   await turn();
   try {
+    signal.throwIfAborted();
     const url = URL.createObjectURL(await collection.thumbnail(id, side, {signal}));
     keep(name, url);
     return url;
   } finally {
     running -= 1;
     next();
+    if (running === 0) leaveIdle();
   }
 }
 
 /** A thumbnail that is there already. */
 export function knownThumbnail(collection: string, id: string, side: number): string | undefined {
   return urls.get(`${collection}/${id}/${side}`);
+}
+
+/** Settles when those that are asked for have come, and in any case soon. */
+export async function thumbnailsAreThere(): Promise<void> {
+  await pause(FIRST_ASKED_MS);
+  if (running > 0) await Promise.race([new Promise<void>((resolve) => idle.push(resolve)), pause(PATIENCE_MS)]);
+}
+
+function leaveIdle(): void {
+  for (const resolve of idle) resolve();
+  idle = [];
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function turn(): Promise<void> {

@@ -6,6 +6,18 @@ export type Panel = "upload" | "live" | "camera" | "url" | null;
 
 export const panel = signal<Panel>(null);
 
+/** A word on what was just done, shown over the page for a while; null for none. */
+export const notice = signal<string | null>(null);
+
+const NOTICE_MS = 6_000;
+let fading: ReturnType<typeof setTimeout> | undefined;
+
+export function notify(text: string): void {
+  clearTimeout(fading);
+  notice.value = text;
+  fading = setTimeout(() => (notice.value = null), NOTICE_MS);
+}
+
 /** Read out by screen readers when it changes. */
 export const announcement = signal("");
 

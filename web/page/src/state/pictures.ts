@@ -5,17 +5,25 @@
  * browser forbids IndexedDB, pictures last as long as the page.
  */
 
+import {sha256} from "../../../client/sha256";
+
 const DATABASE = "lookalike-pictures";
 const STORE = "pictures";
 const KEPT = 40;
 
 type Kept = {key: string; blob: Blob; name: string; at: number};
 
+/** `id`: what its id would be in a collection, the SHA-256 of its bytes. */
+export type OwnPicture = {id: string; blob: Blob; name: string};
+
 const inMemory = new Map<string, Kept>();
+const ids = new Map<string, string>();
 
 /** Keep a picture; its key. Keeping it twice is keeping it once. */
 export async function keepPicture(blob: Blob, name: string): Promise<string> {
-  const key = (await sha256(blob)).slice(0, 16);
+  const id = await idOf(blob);
+  const key = id.slice(0, 16);
+  ids.set(key, id);
   const kept: Kept = {key, blob, name, at: Date.now()};
   inMemory.set(key, kept);
   await quietly(async () => {
@@ -28,35 +36,34 @@ export async function keepPicture(blob: Blob, name: string): Promise<string> {
 }
 
 /** A picture by its key; null where this browser does not have it (any more). */
-export async function findPicture(key: string): Promise<{blob: Blob; name: string} | null> {
-  const here = inMemory.get(key);
-  if (here) return here;
-  const found = await quietly(async () => {
+export async function findPicture(key: string): Promise<OwnPicture | null> {
+  const kept = inMemory.get(key) ?? (await quietly(() => fromDatabase(key)));
+  if (!kept) return null;
+  inMemory.set(key, kept);
+  const id = ids.get(key) ?? (await idOf(kept.blob));
+  ids.set(key, id);
+  return {id, blob: kept.blob, name: kept.name};
+}
+
+/** Forget all pictures that were kept, here and in the database. */
+export async function forgetPictures(): Promise<void> {
+  inMemory.clear();
+  await quietly(async () => {
     const database = await open();
-    const kept = await done<Kept | undefined>(database.transaction(STORE).objectStore(STORE).get(key));
+    await done(database.transaction(STORE, "readwrite").objectStore(STORE).clear());
     database.close();
-    return kept;
   });
-  if (found) inMemory.set(key, found);
-  return found ?? null;
 }
 
-async function sha256(blob: Blob): Promise<string> {
-  const bytes = await blob.arrayBuffer();
-  if (!crypto.subtle) return unsafeDigest(new Uint8Array(bytes));
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+async function fromDatabase(key: string): Promise<Kept | undefined> {
+  const database = await open();
+  const kept = await done<Kept | undefined>(database.transaction(STORE).objectStore(STORE).get(key));
+  database.close();
+  return kept;
 }
 
-/** FNV-1a twice, for pages served without TLS from another machine, where `crypto.subtle` is missing: a key, no proof. */
-function unsafeDigest(bytes: Uint8Array): string {
-  let one = 0x811c9dc5;
-  let other = 0x01000193;
-  for (const byte of bytes) {
-    one = Math.imul(one ^ byte, 0x01000193) >>> 0;
-    other = Math.imul(other ^ byte, 0x85ebca6b) >>> 0;
-  }
-  return one.toString(16).padStart(8, "0") + other.toString(16).padStart(8, "0");
+async function idOf(blob: Blob): Promise<string> {
+  return await sha256(new Uint8Array(await blob.arrayBuffer()));
 }
 
 function open(): Promise<IDBDatabase> {

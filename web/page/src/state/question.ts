@@ -20,6 +20,8 @@ export type Question = {
   readonly more: readonly string[];
   readonly less: readonly string[];
   readonly collapse: Collapse;
+  /** Whether the picture that is searched with is shown among the hits. */
+  readonly withOwn: boolean;
 };
 
 export type FilterJson = {[field: string]: unknown};
@@ -33,6 +35,7 @@ export const NOTHING_ASKED: Question = {
   more: [],
   less: [],
   collapse: "none",
+  withOwn: false,
 };
 
 export const MOST_PER_PAGE = 200;
@@ -52,6 +55,7 @@ export function toParams(question: Question): URLSearchParams {
   if (question.more.length) params.set("more", question.more.join(","));
   if (question.less.length) params.set("less", question.less.join(","));
   if (question.collapse !== "none") params.set("collapse", question.collapse);
+  if (question.withOwn) params.set("own", "shown");
   return params;
 }
 
@@ -66,6 +70,7 @@ export function fromParams(params: URLSearchParams): Question {
     more: idsOf(params.get("more")),
     less: idsOf(params.get("less")),
     collapse: params.get("collapse") === "group" ? "group" : "none",
+    withOwn: params.get("own") === "shown",
   };
 }
 

@@ -36,13 +36,14 @@ export function ask(change: Partial<Question>, o: {replace?: boolean} = {}): voi
 }
 
 /** Search with another picture: what belonged to the one before is forgotten, the collection and the filter stay. */
-export function askFor(source: Source): void {
-  ask({source, crop: null, more: [], less: []});
+export function askFor(source: Source, collection = question.value.collection): void {
+  const filter = collection === question.value.collection ? question.value.filter : null;
+  ask({source, crop: null, more: [], less: [], withOwn: false, collection, filter});
   scrollTo({top: 0});
 }
 
-export function startAgain(): void {
-  ask({...NOTHING_ASKED, collection: question.value.collection});
+export function startAgain(o: {replace?: boolean} = {}): void {
+  ask({...NOTHING_ASKED, collection: question.value.collection}, o);
   scrollTo({top: 0});
 }
 

@@ -5,6 +5,7 @@ import {batch, computed, signal} from "@preact/signals";
 import {type CollectionClient, type CollectionFacts, Lookalike, type ModelCard, type Session} from "../../../client";
 import {credential} from "./credential";
 import {question} from "./route";
+import {Latest, whileWanted} from "../search/latest";
 import {explain} from "./trouble";
 
 export const client = new Lookalike({credential: () => credential.value});
@@ -33,18 +34,23 @@ export const modelName = (id: string): string => {
   return card ? [card.name, card.precision].filter(Boolean).join(" · ") : /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id;
 };
 
+const connecting = new Latest();
+const refreshing = new Latest();
+
 /** Ask who we are and what there is. What goes wrong is shown. */
 export async function connect(): Promise<void> {
+  const signal = connecting.begin();
+  refreshing.stop();
   try {
-    const [who, found] = await Promise.all([client.session(), client.collections()]);
+    const [who, found] = await whileWanted(Promise.all([client.session({signal}), client.collections({signal})]), signal);
     batch(() => {
       session.value = who;
       collections.value = found;
       connected.value = true;
     });
-    models.value = await client.models();
+    models.value = await whileWanted(client.models({signal}), signal);
   } catch (error) {
-    explain(error, () => void connect());
+    if (!signal.aborted) explain(error, () => void connect());
   }
 }
 
@@ -52,6 +58,7 @@ export async function connect(): Promise<void> {
 export async function refreshFacts(): Promise<void> {
   const current = collection.value;
   if (!current) return;
-  const fresh = await current.facts().catch(() => null);
+  const signal = refreshing.begin();
+  const fresh = await whileWanted(current.facts({signal}), signal).catch(() => null);
   if (fresh) collections.value = collections.value.map((one) => (one.name === fresh.name ? fresh : one));
 }

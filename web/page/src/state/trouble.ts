@@ -23,13 +23,18 @@ export const credentialRefused = signal(false);
 /** Show an error. One about a missing credential asks for it; one about a stopped request is passed over. */
 export function explain(error: unknown, retry: (() => void) | null = null): void {
   if (isStopped(error)) return;
-  if (error instanceof Problem && error.status === 401) {
+  if (needsCredential(error)) {
     credentialRefused.value = credential.value !== null;
     afterSigningIn.value = retry;
     credentialWanted.value = true;
     return;
   }
   trouble.value = troubleOf(error, retry);
+}
+
+/** Whether the service wants to know who asks, or did not accept what it was told. */
+export function needsCredential(error: unknown): boolean {
+  return error instanceof Problem && error.status === 401;
 }
 
 export function troubleOf(error: unknown, retry: (() => void) | null = null): Trouble {

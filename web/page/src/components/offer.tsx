@@ -1,0 +1,66 @@
+/** What would need the picture itself: offered, with what it means, and done only when the person says so. */
+
+import {texts} from "../i18n/language";
+import {answer, askAgain, pictureNeeded} from "../search/answer";
+import {sendForFinerLook} from "../search/finer_look";
+import {allowSending} from "../search/sending";
+import {question} from "../state/route";
+import {finer} from "../state/service";
+import {Icon} from "./icons";
+
+/** There is no answer without the picture: this browser could not work out its vector. */
+export function VectorOffer() {
+  const t = texts.value.offer;
+  const needed = pictureNeeded.value;
+  const {source} = question.value;
+  if (!needed || source.kind !== "picture") return null;
+  const send = () => {
+    allowSending(source.key);
+    askAgain();
+  };
+  return (
+    <section class="offer" role="alert">
+      <Icon name="alert" />
+      <div>
+        <h2>{t.vectorHeading}</h2>
+        <p>{t.vectorStayed}</p>
+        {needed.reason && (
+          <p class="hint">
+            {t.reason} <span lang="en">{needed.reason}</span>
+          </p>
+        )}
+        <p>{t.means}</p>
+        <div class="row">
+          <button type="button" class="primary" onClick={send}>
+            {t.vectorSend}
+          </button>
+          <button type="button" onClick={askAgain}>
+            {t.tryHere}
+          </button>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+/** The first answer is close, and the finer model would have to see the picture. */
+export function FinerOffer() {
+  const t = texts.value.offer;
+  if (answer.value?.tier !== "offered" || !finer.value) return null;
+  return (
+    <section class="offer quiet-offer" aria-labelledby="finer-offer">
+      <Icon name="alert" />
+      <div>
+        <h2 id="finer-offer">{t.finerHeading}</h2>
+        <p>
+          {t.finerStayed(finer.value)} {t.means}
+        </p>
+        <div class="row">
+          <button type="button" onClick={sendForFinerLook}>
+            {t.finerSend}
+          </button>
+        </div>
+      </div>
+    </section>
+  );
+}
