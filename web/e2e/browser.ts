@@ -51,7 +51,7 @@ export function startBrowser(): Promise<Browser> {
 export type Visit = {page: Page; context: BrowserContext; faults: string[]};
 
 /** Open the page as somebody with this window and language. `faults` gathers script errors, broken policies, requests elsewhere. */
-export async function visit(browser: Browser, setting: Setting, address = "/"): Promise<Visit> {
+export async function visit(browser: Browser, setting: Setting, address = "/", service = SERVICE): Promise<Visit> {
   const phone = setting.size === "phone";
   const context = await browser.newContext({
     viewport: SIZES[setting.size],
@@ -73,9 +73,9 @@ export async function visit(browser: Browser, setting: Setting, address = "/"): 
   });
   page.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(SERVICE) && !/^(blob|data):/.test(url)) faults.push(`request elsewhere: ${url}`);
+    if (!url.startsWith(service) && !/^(blob|data):/.test(url)) faults.push(`request elsewhere: ${url}`);
   });
-  await page.goto(SERVICE + address);
+  await page.goto(service + address);
   return {page, context, faults};
 }
 

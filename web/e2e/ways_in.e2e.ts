@@ -192,7 +192,7 @@ describe("the address", () => {
     expect(await idsOf(page)).toEqual(first);
     await page.goForward();
     await expectSoon(() => asked(page).get("picture"), (now) => expect(now).not.toBe(key));
-    await page.getByText(t.source.stayedHere).waitFor();
+    await page.getByText("does not carry it along").waitFor();
   });
 
   it("says of a picture of another browser that it lies there", async () => {
