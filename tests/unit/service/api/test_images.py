@@ -196,3 +196,28 @@ def test_pillow_can_open_what_thumbnails_are(served: Running) -> None:
 
     with Image.open(io.BytesIO(reply.content)) as image:
         assert max(image.size) <= 320
+
+
+def test_a_spread_comes_from_all_over_the_collection_and_is_always_the_same(served: Running) -> None:
+    everything = [one["id"] for one in served.client.get(IMAGES, params={"limit": 200}, headers=READER).json()["data"]]
+    assert len(everything) == PICTURES
+
+    def spread(count: int) -> list[str]:
+        reply = served.client.get(IMAGES, params={"spread": True, "limit": count}, headers=READER).json()
+        assert reply["has_more"] is False
+        return [one["id"] for one in reply["data"]]
+
+    assert spread(1) == [everything[PICTURES // 2]]
+    assert spread(3) == spread(3) == [everything[1], everything[3], everything[5]]
+    assert spread(50) == everything
+    refused = served.client.get(IMAGES, params={"spread": True, "cursor": "MQ"}, headers=READER)
+    assert refused.status_code in (400, 422)
+
+
+def test_a_spread_of_an_empty_selection_is_empty_and_of_a_filtered_one_passes_it(served: Running) -> None:
+    def spread(where: object) -> list[object]:
+        params = {"spread": True, "limit": 12, "filter": json.dumps(where)}
+        return list(served.client.get(IMAGES, params=params, headers=READER).json()["data"])
+
+    assert spread({"width": {"gt": 1_000_000}}) == []
+    assert len(spread({"width": {"gt": 0}})) == PICTURES

@@ -194,3 +194,56 @@ def test_another_collections_pictures_are_not_seen(served: Running) -> None:
 
     assert hidden.status_code == missing.status_code == 404
     assert hidden.json()["code"] == missing.json()["code"]
+
+
+def test_the_query_is_left_out_of_its_hits_however_it_is_said_and_k_stay_k(served: Running) -> None:
+    own = served.ids[3]
+    others = [hit["id"] for hit in ask(served, {"id": own, "k": PICTURES})["hits"] if hit["id"] != own]
+    body = {"k": PICTURES - 1, "exclude_query": True}
+
+    by_id = ask(served, {"id": own, **body})
+    form = {"image": ("a.png", png(3), "image/png"), "query": (None, json.dumps(body))}
+    by_picture = served.client.post(SEARCH, files=form, headers=READER).json()
+
+    for found in (by_id, by_picture):
+        assert [hit["id"] for hit in found["hits"]] == others
+        assert [hit["rank"] for hit in found["hits"]] == list(range(1, PICTURES))
+        assert found["total_matching"] == PICTURES - 1
+        assert found["query_id"] == own
+        assert not found["has_more"]
+
+
+def test_without_the_query_pages_still_join_and_groups_and_filters_hold(served: Running) -> None:
+    own, body = served.ids[3], {"id": served.ids[3], "exclude_query": True}
+    whole = [hit["id"] for hit in ask(served, {**body, "k": PICTURES})["hits"]]
+
+    pages = [hit["id"] for at in range(PICTURES) for hit in ask(served, {**body, "k": 1, "offset": at})["hits"]]
+    grouped = ask(served, {**body, "k": PICTURES, "collapse": "group"})["hits"]
+    filtered = ask(served, {**body, "k": PICTURES, "filter": {"width": {"gt": 0}}})
+
+    assert pages == whole
+    assert own not in whole
+    assert own not in [hit["id"] for hit in grouped]
+    assert [hit["id"] for hit in filtered["hits"]] == whole
+    assert filtered["total_matching"] == PICTURES - 1
+
+
+def test_a_picture_that_is_not_there_has_no_id_and_leaves_nothing_out(served: Running) -> None:
+    form = {
+        "image": ("a.png", png(991), "image/png"),
+        "query": (None, json.dumps({"k": PICTURES, "exclude_query": True})),
+    }
+
+    found = served.client.post(SEARCH, files=form, headers=READER).json()
+
+    assert found["query_id"] is None
+    assert len(found["hits"]) == PICTURES
+
+
+def test_of_a_vector_nobody_knows_whose_it_is(served: Running) -> None:
+    vector = served.service.collections.get(FIRST).embed(png(3))[0].tolist()
+
+    found = ask(served, {"vector": vector, "model": served.model, "k": PICTURES, "exclude_query": True})
+
+    assert found["query_id"] is None
+    assert len(found["hits"]) == PICTURES
