@@ -34,14 +34,14 @@ class Nearest:
 
     Attributes:
         rows: shape (Q, k), int64, best first, ties to the smaller row, padded with -1.
-        values: shape (Q, k), float32: similarities, padded with -inf, or L2 distances, padded with +inf; computed in
-            float64 from the vectors as float32.
+        values: shape (Q, k), float32 or float64: similarities, padded with -inf, or L2 distances, padded with +inf;
+            computed in float64.
         proven: share of the queries of which the first shortlist was proven to hold the answer; 1 without queries.
         widened: how many queries needed a wider one.
     """
 
     rows: NDArray[np.int64]
-    values: NDArray[np.float32]
+    values: NDArray[np.floating]
     proven: float
     widened: int
 
@@ -55,6 +55,7 @@ def nearest(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     memory_bytes: int | None = None,
+    dtype: type[np.floating] = np.float32,
 ) -> Nearest:
     """Find the k nearest rows of each query, without fail.
 
@@ -69,6 +70,7 @@ def nearest(
         progress: is told the rows of the base that have been compared, and N, after every piece.
         memory_bytes: how much to take at most, beside the arguments and the answer; None for 1 GiB, or what the queries
             need at least.
+        dtype: of the values; what it cannot tell apart are ties.
     Returns:
         what comparing everything in float64 would give.
     Raises:
@@ -82,7 +84,7 @@ def nearest(
     base, wanted = checked(base, queries, k=k)
     threads = threads or processors()
     piece_rows = _piece_rows(*wanted.shape, threads=threads, memory_bytes=memory_bytes)
-    best = Best.nothing(len(wanted), k, metric)
+    best = Best.nothing(len(wanted), k, metric, dtype)
     peak = _peak(wanted)
     with ThreadPoolExecutor(threads) as pool:
         for piece in _pieces(base, piece_rows):

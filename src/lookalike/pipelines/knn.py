@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.core.errors import BadInput, BadQuery, BadVectors, DimensionMismatch
+from lookalike.core.counts import as_count
+from lookalike.core.errors import BadInput, BadVectors, DimensionMismatch
 from lookalike.core.metrics import Metric
 from lookalike.core.sizes import parse_bytes
 from lookalike.pipelines.knn_arrays import VectorSource, is_same, open_vectors
@@ -37,7 +38,8 @@ def knn(
 
     Args:
         base: shape (N, D): an array, a `.npy` file (memory-mapped, so that it may be larger than the memory) or Parquet
-            (read into memory as float32). Any real dtype; compared as float32.
+            (read into memory). Any real dtype, compared as it is: float32 and narrower types by their float32 values,
+            all others in float64.
         queries: likewise, of the same width; may be the same file or array.
         k: at least 1; where it is larger than N the answer is padded.
         metric: `cosine`, `inner-product` or `l2`.
@@ -51,19 +53,21 @@ def knn(
         progress: is told how far the search is, of how much.
     Returns:
         rows and values of shape (Q, k), best first, ties to the smaller row, padded with -1; as float64 gives them.
+        Where all vectors are of float32 or narrower types, values are rounded to float32, and ties are what is equal
+        then.
     Raises:
         BadInput: when a file, a name, a size or a combination cannot be used; when what is asked for does not fit in
             the memory.
         BadQuery: when k is less than 1.
-        BadVectors: when values are not finite real numbers; names the row.
+        BadVectors: when values are not finite real numbers, or whole numbers or long doubles that float64 does not hold
+            exactly; names the row.
         DimensionMismatch: when an array is not of shape (N, D), or the widths differ.
         MissingExtra: when a library is needed that is not installed.
         StorageFailed: when a file cannot be read.
     """
     wanted_metric = Metric.parse(metric)
     memory_bytes = parse_bytes(memory) if isinstance(memory, str) else memory
-    if k < 1:
-        raise BadQuery(f"expected k of at least 1, got {k}")
+    k = as_count(k, name="k")
     if exclude_self and not is_same(base, queries):
         raise BadInput(
             "expected the same base and queries where a row is no neighbour of itself, got two: leave it out"
@@ -146,8 +150,8 @@ def _neighbours(
 
 
 def _without_self(
-    rows: NDArray[np.int64], values: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    rows: NDArray[np.int64], values: NDArray[np.floating]
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
     """Of k + 1 answers of each row, k without itself; of many equal rows it may not be there: then the last goes."""
     itself = rows == np.arange(len(rows))[:, None]
     itself[~itself.any(axis=1), -1] = True
@@ -156,11 +160,11 @@ def _without_self(
 
 
 def _padded(
-    rows: NDArray[np.int64], values: NDArray[np.float32], k: int, metric: Metric
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    rows: NDArray[np.int64], values: NDArray[np.floating], k: int, metric: Metric
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
     if rows.shape[1] == k:
         return rows, values
     worst = -np.inf if metric.higher_is_closer else np.inf
-    all_rows, all_values = np.full((len(rows), k), -1, np.int64), np.full((len(rows), k), worst, np.float32)
+    all_rows, all_values = np.full((len(rows), k), -1, np.int64), np.full((len(rows), k), worst, values.dtype)
     all_rows[:, : rows.shape[1]], all_values[:, : rows.shape[1]] = rows, values
     return all_rows, all_values

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from lookalike.core.errors import BadInput, MissingExtra
 from lookalike.core.metrics import Metric
-from lookalike.core.vectors import Vectors
 
 PEERS = ("sklearn",)
 TOLERANCE = 1e-5
@@ -62,7 +61,7 @@ def check_peer(peer: str, metric: Metric) -> None:
 def compared_with_sklearn(
     base: NDArray[np.generic],
     queries: NDArray[np.generic],
-    values: NDArray[np.float32],
+    values: NDArray[np.floating],
     *,
     metric: Metric,
     seconds: float,
@@ -70,7 +69,7 @@ def compared_with_sklearn(
 ) -> Comparison:
     """Let `sklearn.neighbors.NearestNeighbors(algorithm="brute")` answer too.
 
-    It gets the arrays in memory and as float32; bringing them there is not counted.
+    It gets the arrays in memory, of the type that our values have; bringing them there is not counted.
 
     Args:
         base: shape (N, D).
@@ -86,7 +85,7 @@ def compared_with_sklearn(
     import sklearn
     from sklearn.neighbors import NearestNeighbors
 
-    rows, wanted = _in_memory(base), _in_memory(queries)
+    rows, wanted = (np.array(one, dtype=values.dtype, order="C") for one in (base, queries))
     k = int(np.isfinite(values).sum(axis=1).max(initial=0))
     if k == 0:
         raise BadInput("expected at least one query with a neighbour to compare, got none")
@@ -105,7 +104,7 @@ def compared_with_sklearn(
 
 
 def largest_difference(
-    ours: NDArray[np.floating], their_distances: NDArray[np.floating], queries: Vectors, metric: Metric
+    ours: NDArray[np.floating], their_distances: NDArray[np.floating], queries: NDArray[np.floating], metric: Metric
 ) -> float:
     """How far two answers are apart at most, rank by rank, as `TOLERANCE` measures it.
 
@@ -121,7 +120,3 @@ def largest_difference(
     lengths = np.linalg.norm(queries.astype(np.float64), axis=1)[:, None]
     scale = lengths**2 + (lengths + one) ** 2  # |x| is at most |q| + |q - x|
     return float((np.abs(one**2 - other**2) / np.where(scale > 0, scale, 1)).max(initial=0))
-
-
-def _in_memory(array: NDArray[np.generic]) -> Vectors:
-    return np.array(array, dtype=np.float32, order="C")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from lookalike.core.errors import BadInput, BadVectors
 from lookalike.core.metrics import Metric
 from lookalike.core.vectors import Vectors
 from lookalike.index.brute_force import Nearest, nearest
+from lookalike.index.float64.reading import fits_float32, is_wide
+from lookalike.index.float64.search import nearest_in_float64
 
 Progress = Callable[[int, int], None]
 
@@ -21,6 +24,8 @@ _CARD_FILES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 _WORTH_A_CARD = 2e11
 """Multiplications that a processor of some cores does in the seconds that torch and the card take to start."""
 _BATCH_BYTES = 1 << 30
+_ROWS_AT_ONCE = 4096
+_LEAST = float(np.finfo(np.float32).tiny)
 
 
 def chosen(device: str, *, multiplications: float) -> str:
@@ -79,27 +84,91 @@ def searched(
         progress: is told how far the search is, of how much.
         tell: is told, in a line for people, what went otherwise than planned.
     Raises:
-        BadVectors: when a value is not finite in float32; names the row.
+        BadVectors: when a value is not finite, or not held by float64; names the row.
         DimensionMismatch: when base and queries are not of one width.
         BadInput: when the memory budget is too small; names the least.
     """
     Q, D = queries.shape
-    batch = max(1, min(_BATCH_BYTES, (memory_bytes or 2 * _BATCH_BYTES) // 2) // (8 * D + 24 * k))
+    batch = max(1, min(_BATCH_BYTES, (memory_bytes or 2 * _BATCH_BYTES) // 2) // (16 * D + 48 * k))
     starts = range(0, max(1, Q), batch)
+    wide = is_wide(base) or is_wide(queries)
+    narrow_is_exact = fits_float32(base) and fits_float32(queries)
+    way = _Way(base, k, metric, device, threads, memory_bytes, tell)
     parts = []
     for n, start in enumerate(starts):
-        some = _finite(queries[start : start + batch], start)
-        step = _step(progress, n, len(starts))
-        if device == "cuda":
-            from lookalike.index.gpu.nearest import nearest_on_torch
-
-            part = nearest_on_torch(
-                base, some, k, metric=metric, device=device, progress=step, memory_bytes=memory_bytes, tell=tell
-            )
-        else:
-            part = nearest(base, some, k, metric=metric, threads=threads, progress=step, memory_bytes=memory_bytes)
-        parts.append(part)
+        some, step = queries[start : start + batch], _step(progress, n, len(starts))
+        if wide and (device != "cpu" or not narrow_is_exact):
+            parts.append(way.in_float64(some, start, step))
+            continue
+        part = way.in_float32(_finite(some, start), step, dtype=np.float64 if wide else np.float32)
+        parts.append(way.in_float64(some, start, step) if way.has_lost(part, some) else part)
     return _joined(parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Way:
+    """How a base is searched; see `searched`."""
+
+    base: NDArray[np.generic]
+    k: int
+    metric: Metric
+    device: str
+    threads: int | None
+    memory_bytes: int | None
+    tell: Callable[[str], None]
+
+    def in_float32(self, queries: Vectors, step: Progress | None, *, dtype: type[np.floating]) -> Nearest:
+        return self._among(self.base, queries, self.k, step, self.memory_bytes, dtype)
+
+    def in_float64(self, queries: NDArray[np.generic], start: int, step: Progress | None) -> Nearest:
+        half = None if self.memory_bytes is None else self.memory_bytes // 2
+        return nearest_in_float64(
+            self.base,
+            queries,
+            self.k,
+            metric=self.metric,
+            search=lambda rows, asked, k: self._among(rows, asked, k, None, half, np.float32),
+            start=start,
+            memory_bytes=half,
+            progress=step,
+        )
+
+    def has_lost(self, found: Nearest, queries: NDArray[np.generic]) -> bool:
+        """Whether values of real rows are too large or too small for float32, so that their order is lost."""
+        sizes = np.abs(found.values[found.rows >= 0])
+        if np.isinf(sizes).any() or ((sizes > 0) & (sizes < _LEAST)).any():
+            return True
+        may_vanish = self.metric is Metric.INNER_PRODUCT and bool((sizes == 0).any())
+        return may_vanish and _smallest(self.base) * _smallest(queries) < _LEAST
+
+    def _among(
+        self,
+        base: NDArray[np.generic],
+        queries: Vectors,
+        k: int,
+        step: Progress | None,
+        memory_bytes: int | None,
+        dtype: type[np.floating],
+    ) -> Nearest:
+        if self.device != "cuda":
+            return nearest(
+                base, queries, k, metric=self.metric, threads=self.threads, progress=step,
+                memory_bytes=memory_bytes, dtype=dtype,
+            )  # fmt: skip
+        from lookalike.index.gpu.nearest import nearest_on_torch
+
+        return nearest_on_torch(
+            base, queries, k, metric=self.metric, device=self.device, progress=step, memory_bytes=memory_bytes,
+            tell=self.tell,
+        )  # fmt: skip
+
+
+def _smallest(array: NDArray[np.generic]) -> float:
+    """The size of the smallest number that is not 0; 1 for whole numbers."""
+    if array.dtype.kind != "f":
+        return 1.0
+    parts = (np.abs(array[start : start + _ROWS_AT_ONCE]) for start in range(0, len(array), _ROWS_AT_ONCE))
+    return float(min((part.min(initial=1, where=part > 0) for part in parts), default=1))
 
 
 def _finite(queries: NDArray[np.generic], start: int) -> Vectors:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike.core.errors import BadInput, BadVectors, DimensionMismatch, MissingExtra, StorageFailed
-from lookalike.core.vectors import Vectors
 
 USUAL_COLUMN = "vector"
 _ROWS_AT_ONCE = 4096
@@ -29,7 +29,7 @@ def parquet_library() -> Any:
     return pyarrow
 
 
-def read_parquet(path: Path, *, column: str | None = None, memory_bytes: int | None = None) -> Vectors:
+def read_parquet(path: Path, *, column: str | None = None, memory_bytes: int | None = None) -> NDArray[np.generic]:
     """Read the vectors of a Parquet file.
 
     Args:
@@ -37,7 +37,7 @@ def read_parquet(path: Path, *, column: str | None = None, memory_bytes: int | N
         column: of lists of numbers, of fixed size or not; None for `vector`, else for the only one of lists.
         memory_bytes: what the array may take; None for any amount.
     Returns:
-        shape (N, D), float32; values that are too large for it are infinite.
+        shape (N, D), of the column's type.
     Raises:
         BadInput: when the file is damaged, has no such column, or the budget is too small.
         BadVectors: when a list or a number is missing; names the row.
@@ -79,29 +79,29 @@ def _is_list_of_numbers(kind: Any, pa: Any) -> bool:
     return bool(is_list and (types.is_integer(kind.value_type) or types.is_floating(kind.value_type)))
 
 
-def _read(path: Path, file: Any, column: str, memory_bytes: int | None, pa: Any) -> Vectors:
+def _read(path: Path, file: Any, column: str, memory_bytes: int | None, pa: Any) -> NDArray[np.generic]:
     N, at = file.metadata.num_rows, file.schema_arrow.get_field_index(column)
-    vectors = None
+    kind = file.schema_arrow.field(at).type
+    dtype = np.dtype(kind.value_type.to_pandas_dtype())
+    vectors: NDArray[np.generic] | None = None
     start = 0
     for batch in file.iter_batches(_ROWS_AT_ONCE, columns=[column]):
         lists = batch.column(0)
         lengths = _lengths(path, lists, start)
         if vectors is None:
-            vectors = _room_for(path, N, int(lengths[0]) if len(lengths) else 0, memory_bytes)
+            vectors = _room_for(path, N, int(lengths[0]) if len(lengths) else 0, dtype, memory_bytes)
         D = vectors.shape[1]
         if (lengths != D).any():
             row = int(np.flatnonzero(lengths != D)[0])
             raise DimensionMismatch(
                 f"{path}: expected lists of {D} numbers as in row 0, but row {start + row} has {lengths[row]}"
             )
-        with np.errstate(over="ignore"):
-            values = lists.flatten().to_numpy(zero_copy_only=False)
-            np.copyto(vectors[start : start + len(lists)], values.reshape(-1, D), casting="unsafe")
+        values = lists.flatten().to_numpy(zero_copy_only=False)
+        vectors[start : start + len(lists)] = values.reshape(-1, D)
         start += len(lists)
     if vectors is not None:
         return vectors
-    kind = file.schema_arrow.field(at).type
-    return np.empty((0, kind.list_size if pa.types.is_fixed_size_list(kind) else 1), np.float32)
+    return np.empty((0, kind.list_size if pa.types.is_fixed_size_list(kind) else 1), dtype)
 
 
 def _lengths(path: Path, lists: Any, start: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -120,13 +120,13 @@ def _lengths(path: Path, lists: Any, start: int) -> np.ndarray[tuple[int], np.dt
     return lengths
 
 
-def _room_for(path: Path, N: int, D: int, memory_bytes: int | None) -> Vectors:
+def _room_for(path: Path, N: int, D: int, dtype: np.dtype[Any], memory_bytes: int | None) -> NDArray[np.generic]:
     if D == 0:
         raise DimensionMismatch(f"{path}: expected vectors of at least one number, but row 0 has none")
-    needed = 4 * N * D
+    needed = dtype.itemsize * N * D
     if memory_bytes is not None and needed > memory_bytes:
         raise BadInput(
             f"{path}: expected a memory budget of at least {needed} bytes, got {memory_bytes}: give more, "
             "or save the vectors as .npy, which is read where it lies"
         )
-    return np.empty((N, D), np.float32)
+    return np.empty((N, D), dtype)

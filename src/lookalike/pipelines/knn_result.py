@@ -33,8 +33,8 @@ class KnnResult:
 
     Attributes:
         rows: shape (Q, k), int64: numbers of rows of the base, best first, ties to the smaller; padded with -1.
-        values: shape (Q, k), float32: similarities, padded with -inf, or L2 distances, padded with +inf; computed in
-            float64.
+        values: shape (Q, k): similarities, padded with -inf, or L2 distances, padded with +inf; computed in float64,
+            and rounded to float32 where all vectors are of float32 or narrower types.
         metric: how near two vectors are.
         device: what compared them, `cpu` or `cuda`.
         seconds: that the search took, reading memory-mapped files included, Parquet not.
@@ -45,7 +45,7 @@ class KnnResult:
     """
 
     rows: NDArray[np.int64]
-    values: NDArray[np.float32]
+    values: NDArray[np.floating]
     metric: Metric
     device: str
     seconds: float
@@ -121,7 +121,12 @@ class KnnResult:
 
     def _write_parquet(self, path: Path) -> None:
         pa = parquet_library()
-        fields = [("query", pa.int64()), ("rank", pa.int32()), ("row", pa.int64()), (self.measure, pa.float32())]
+        fields = [
+            ("query", pa.int64()),
+            ("rank", pa.int32()),
+            ("row", pa.int64()),
+            (self.measure, pa.from_numpy_dtype(self.values.dtype)),
+        ]
         schema = pa.schema(fields, metadata={_MARK: "1", "metric": str(self.metric)})
         with pa.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
             for part in self._parts():
@@ -130,9 +135,10 @@ class KnnResult:
     def _write_csv(self, path: Path) -> None:
         with path.open("w", encoding="ascii", newline="") as file:
             file.write(f"query,rank,row,{self.measure}\n")
+            digits = 9 if self.values.dtype == np.float32 else 17
             for part in self._parts():
                 lines: Any = zip(*(column.tolist() for column in part.values()), strict=True)
-                file.writelines(f"{query},{rank},{row},{value:.9g}\n" for query, rank, row, value in lines)
+                file.writelines(f"{query},{rank},{row},{value:.{digits}g}\n" for query, rank, row, value in lines)
 
 
 def check_neighbours_file(path: str | os.PathLike[str], *, searched: Iterable[str] = (), force: bool = False) -> None:

@@ -43,7 +43,8 @@ def test_lists_of_numbers_of_any_kind_are_vectors(tmp_path: Path, kind: str) -> 
     rows = numbers.astype(np.float16) if "half" in kind else numbers.tolist()
     path = written(tmp_path / "base", {"id": list(range(N)), "vector": lists(rows, kinds[kind])})
     opened = open_vectors(path, name="base")
-    assert opened.dtype == np.float32
+    types = {"float": np.float32, "double": np.float64, "int16": np.int16, "half": np.float16, "uint8": np.uint8}
+    assert opened.dtype == types[kind.rsplit(" ", 1)[1]]
     np.testing.assert_array_equal(opened, numbers)
 
 

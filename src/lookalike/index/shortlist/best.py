@@ -18,27 +18,27 @@ class Best:
 
     Attributes:
         labels: shape (Q, k), int64, padded with -1.
-        values: shape (Q, k), float32, padded with what is worst.
+        values: shape (Q, k), float32 or float64, padded with what is worst.
         widened: shape (Q,), bool: whether a first shortlist was too short.
         metric: what the values are.
     """
 
     labels: Keys
-    values: NDArray[np.float32]
+    values: NDArray[np.floating]
     widened: NDArray[np.bool_]
     metric: Metric
 
     @classmethod
-    def nothing(cls, Q: int, k: int, metric: Metric) -> Best:
-        """Of Q queries, before any row is compared."""
-        values = np.full((Q, k), worst(metric), np.float32)
+    def nothing(cls, Q: int, k: int, metric: Metric, dtype: type[np.floating] = np.float32) -> Best:
+        """Of Q queries, before any row is compared. What `dtype` cannot tell apart are ties."""
+        values = np.full((Q, k), worst(metric), dtype)
         return cls(np.full((Q, k), -1, np.int64), values, np.zeros(Q, bool), metric)
 
     def part(self, part: slice) -> Best:
         """Some of the queries: views."""
         return Best(self.labels[part], self.values[part], self.widened[part], self.metric)
 
-    def take(self, askers: NDArray[np.intp], labels: Keys, values: NDArray[np.float32]) -> None:
+    def take(self, askers: NDArray[np.intp], labels: Keys, values: NDArray[np.floating]) -> None:
         """Put answers in their places.
 
         Args:

@@ -212,7 +212,8 @@ class _Scan:
 
     def _compare(self, askers: NDArray[np.intp], places: NDArray[np.intp]) -> None:
         if len(askers):
-            values = self.exact.of(self._rows(places), askers)
+            with np.errstate(over="ignore"):  # an inner product may be too large for float32
+                values = self.exact.of(self._rows(places), askers).astype(self.best.values.dtype)
             self.best.take(askers, self.field.labels[places], values)
 
     def _rows(self, places: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""What is answered: similarities and distances in float64, each from its two vectors alone, rounded to float32 once."""
+"""What is answered: similarities and distances in float64, each from its two vectors alone."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class ExactValues:
         self._taken = np.empty((self._at_once, D), np.float32)
         self._wide = np.empty((2, self._at_once, D))
 
-    def of(self, places: NDArray[np.intp], askers: NDArray[np.intp]) -> NDArray[np.float32]:
+    def of(self, places: NDArray[np.intp], askers: NDArray[np.intp]) -> NDArray[np.float64]:
         """The values of some pairs.
 
         Args:
             places: shape (P,): of the rows.
             askers: shape (P,): of the queries.
         Returns:
-            shape (P,), float32, a new array.
+            shape (P,), float64, a new array.
         """
-        values = np.empty(len(places), np.float32)
+        values = np.empty(len(places))
         for start in range(0, len(places), self._at_once):
             part = slice(start, start + self._at_once)
             count = len(values[part])
@@ -48,8 +48,7 @@ class ExactValues:
             # "clip" writes into `out` directly; places are never outside
             rows[...] = np.take(self._rows, places[part], axis=0, out=self._taken[:count], mode="clip")
             np.take(self._queries, askers[part], axis=0, out=queries, mode="clip")
-            with np.errstate(over="ignore"):  # an inner product may be too large for float32
-                values[part] = _VALUES[self._metric](rows, queries)
+            values[part] = _VALUES[self._metric](rows, queries)
         return values
 
 
@@ -58,11 +57,11 @@ def worst(metric: Metric) -> float:
     return -np.inf if metric.higher_is_closer else np.inf
 
 
-def floors(values: NDArray[np.float32], queries: NDArray[np.floating], metric: Metric) -> NDArray[np.float64]:
+def floors(values: NDArray[np.floating], queries: NDArray[np.floating], metric: Metric) -> NDArray[np.float64]:
     """How near a row must be to have one of these values or a better one, for `Bounds`.
 
     Args:
-        values: shape (Q,), float32.
+        values: shape (Q,).
         queries: shape (Q, D), less the centre from which nearness is measured; used for L2 only.
         metric: what the values are.
     Returns:
