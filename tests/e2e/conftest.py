@@ -87,6 +87,16 @@ def indexed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture(scope="session")
+def demo_made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
+    """A folder with `demo`, as `make demo` makes it, not to be changed; and what that printed."""
+    place = tmp_path_factory.mktemp("demonstrated")
+    done = subprocess.run(
+        [sys.executable, "-m", "lookalike", "demo", "demo"], cwd=place, capture_output=True, check=False
+    )
+    return place, Outcome(done.returncode, done.stdout, done.stderr.decode())
+
+
 class Album(NamedTuple):
     """Pictures and their collection.
 

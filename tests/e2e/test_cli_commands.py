@@ -119,7 +119,7 @@ def test_the_demo_runs_from_nothing_and_again_quickly(command: Command, tmp_path
     assert len(told["searches"]) == 3
     assert Path(told["sheet"]).is_file()
     assert "29 unchanged" in second.stderr
-    assert second.text.count("What looks like") == 3
+    assert second.text.count("What looks like") == len({one["variant"] for one in told["asked"]}) == 3
     assert f"{tmp_path / 'demo' / 'contact-sheet.jpg'}" in second.text
     assert "index ~/Pictures" in second.text
 

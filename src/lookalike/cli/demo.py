@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +19,9 @@ from lookalike.cli.stopping import stopping_cleanly
 from lookalike.presentation.text import safe
 
 if TYPE_CHECKING:
-    from lookalike.collection import Collection
-    from lookalike.demo.pictures import MadePicture
-    from lookalike.results import SearchResult
+    from lookalike.cli.demo_searches import Question
 
 K = 5
-ON_THE_SHEET = 20
 
 
 @command("demo")
@@ -36,6 +33,7 @@ def demo_command(session: Session, folder: str, *, count: int) -> None:
     They go into FOLDER, ./lookalike-demo if it is not named. A second run takes what the first has made. To be
     rid of it all, delete FOLDER.
     """
+    from lookalike.cli.demo_searches import asked, introduced, shown, summed_up
     from lookalike.demo.kept import kept_pictures
 
     place = Path(folder).absolute()
@@ -46,32 +44,36 @@ def demo_command(session: Session, folder: str, *, count: int) -> None:
             with progress_of(session, task="Indexing") as progress:
                 report = collection.index(place / "pictures", prune=True, progress=progress)
             tell_report(report, session)
-            searches = list(_searches(collection, pictures, session))
-            sheet = searches[0][1].sheet(place / "contact-sheet.jpg")
+            questions = list(asked(collection, pictures))
+            sheet = shown(questions)[0].result.sheet(place / "contact-sheet.jpg")
             home = str(collection.path)
     if session.as_json:
-        answers = [{"query": query, **asdict(result.reply)} for query, result in searches]
-        session.write_json({"index": report_as_json(report, None), "searches": answers, "sheet": str(sheet)})
+        session.write_json(_as_json(questions, report=report_as_json(report, None), sheet=sheet))
         return
-    session.write(_how_to_go_on(sheet, searches[0][0], home=home))
+    for question in shown(questions):
+        session.write(f"\n{introduced(question)}\n")
+        show_result(question.result, session, most=K, pictures=False)
+    session.write(f"\n{summed_up(questions)}{_how_to_go_on(sheet, str(questions[0].query), home=home)}")
 
 
-def _searches(
-    collection: Collection, pictures: Sequence[MadePicture], session: Session
-) -> Iterator[tuple[str, SearchResult]]:
-    """Look for the originals of three altered pictures; the altered one itself does not count."""
-    from lookalike.demo.pictures import Variant
+def _as_json(questions: Sequence[Question], *, report: object, sheet: Path) -> dict[str, object]:
+    from lookalike.cli.demo_searches import shown
 
-    for number, variant in enumerate((Variant.CROP, Variant.ROTATION, Variant.SCREENSHOT)):
-        some = [picture for picture in pictures if picture.variant is variant and picture.of is not None]
-        query = some[(number + 1) * len(some) // 4]
-        itself = str(query.path).replace('"', '""')
-        result = collection.search(query.path, k=ON_THE_SHEET, where=f'path != "{itself}"')
-        yield str(query.path), result
-        if not session.as_json:
-            original = query.of.name if query.of is not None else ""
-            session.write(f"\nWhat looks like {safe(query.path.name)}, a {variant} of {safe(original)}?\n\n")
-            show_result(result, session, most=K, pictures=False)
+    answers = [
+        {
+            "query": str(question.query),
+            "original": str(question.original),
+            "crop": question.crop,
+            "rank_of_original": question.rank,
+            **asdict(question.result.reply),
+        }
+        for question in shown(questions)
+    ]
+    asked = [
+        {"query": str(question.query), "variant": str(question.variant), "rank_of_original": question.rank}
+        for question in questions
+    ]
+    return {"index": report, "searches": answers, "asked": asked, "sheet": str(sheet)}
 
 
 def _how_to_go_on(sheet: Path, query: str, *, home: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from PIL import Image
 
@@ -9,6 +11,9 @@ from lookalike.demo.brush import Canvas, blend, hsv, oval
 
 SCREEN = (640, 460)
 TITLE_BAR = 0.075
+
+Part: TypeAlias = tuple[float, float, float, float]
+"""Left, top, width and height of a part of a picture, as shares of it."""
 
 
 def crop(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -25,8 +30,8 @@ def rotate(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     return picture.transpose(turns[int(rng.integers(len(turns)))])
 
 
-def screenshot(picture: Image.Image, rng: np.random.Generator, *, title: str) -> Image.Image:
-    """Show the picture in a window with a title bar, on a desktop."""
+def screenshot(picture: Image.Image, rng: np.random.Generator, *, title: str) -> tuple[Image.Image, Part]:
+    """Show the picture in a window with a title bar, on a desktop; and tell where in it the picture is."""
     canvas = Canvas(*SCREEN)
     hue, dark = rng.random(), rng.random() < 0.5
     canvas.gradient(hsv(hue, 0.5, 0.75), hsv(hue + 0.12, 0.6, 0.45))
@@ -44,7 +49,7 @@ def screenshot(picture: Image.Image, rng: np.random.Generator, *, title: str) ->
     canvas.text((left + right) / 2 + 0.04, top + TITLE_BAR / 2, title, size=0.034, colour=ink, anchor="mm")
     shown = picture.resize((round(wide * canvas.unit), round(high * canvas.unit)), Image.Resampling.BILINEAR)
     canvas.image.paste(shown, (round(left * canvas.unit), round((top + TITLE_BAR) * canvas.unit)))
-    return canvas.finished()
+    return canvas.finished(), (left / canvas.w, top + TITLE_BAR, wide / canvas.w, high)
 
 
 def _window_of(canvas: Canvas, picture: Image.Image, rng: np.random.Generator) -> tuple[float, float, float, float]:

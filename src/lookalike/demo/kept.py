@@ -10,7 +10,7 @@ from lookalike.core.errors import StorageFailed, WouldOverwrite
 from lookalike.demo.pictures import MadePicture, Variant, make_pictures
 
 LIST = "pictures.json"
-_VERSION = 1  # of what is drawn: another one is drawn anew
+_VERSION = 2  # of what is drawn: another one is drawn anew
 
 
 def kept_pictures(folder: Path, *, count: int, drawn: Callable[[int, int], None] | None = None) -> list[MadePicture]:
@@ -29,12 +29,13 @@ def kept_pictures(folder: Path, *, count: int, drawn: Callable[[int, int], None]
         return kept
     _begin(folder)
     made = make_pictures(folder, count=count, drawn=drawn)
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "path": str(picture.path.relative_to(folder)),
             "family": picture.family,
             "variant": picture.variant.value,
             "of": str(picture.of.relative_to(folder)) if picture.of is not None else None,
+            "shown_at": picture.shown_at,
         }
         for picture in made
     ]
@@ -54,7 +55,7 @@ def _begin(folder: Path) -> None:
     _write_list(folder, [])
 
 
-def _write_list(folder: Path, rows: list[dict[str, str | None]]) -> None:
+def _write_list(folder: Path, rows: list[dict[str, object]]) -> None:
     try:
         (folder / LIST).write_text(json.dumps({"version": _VERSION, "pictures": rows}, indent=1))
     except OSError as error:
@@ -67,7 +68,11 @@ def _listed(folder: Path) -> list[MadePicture]:
         rows = content["pictures"] if content["version"] == _VERSION else []
         return [
             MadePicture(
-                folder / row["path"], row["family"], Variant(row["variant"]), folder / row["of"] if row["of"] else None
+                folder / row["path"],
+                row["family"],
+                Variant(row["variant"]),
+                folder / row["of"] if row["of"] else None,
+                tuple(row["shown_at"]) if row["shown_at"] else None,
             )
             for row in rows
         ]

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from lookalike.core.errors import BadInput, StorageFailed
-from lookalike.demo.alterations import crop, rotate, screenshot
+from lookalike.demo.alterations import Part, crop, rotate, screenshot
 from lookalike.demo.brush import Canvas
 from lookalike.demo.families import FAMILIES
 
@@ -39,12 +39,14 @@ class MadePicture:
         family: what it shows, a name of `FAMILIES`.
         variant: an original, or what was done to one.
         of: the original that it was made of; None for originals.
+        shown_at: in a screenshot, where the original is.
     """
 
     path: Path
     family: str
     variant: Variant
     of: Path | None = None
+    shown_at: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +132,17 @@ def _original(family: str, rng: np.random.Generator) -> Image.Image:
 
 def _altered(picture: Image.Image, path: Path, family: str, i: int, rng: np.random.Generator) -> MadePicture:
     variant = (Variant.CROP, Variant.ROTATION, Variant.SCREENSHOT)[i % 3]
+    shown_at = None
     match variant:
         case Variant.CROP:
             changed = crop(picture, rng)
         case Variant.ROTATION:
             changed = rotate(picture, rng)
         case _:
-            changed = screenshot(picture, rng, title=path.name)
+            changed, shown_at = screenshot(picture, rng, title=path.name)
     suffix = ".png" if variant is Variant.SCREENSHOT and i % 2 else ".jpg"
     altered = path.with_name(f"{path.stem}-{variant}{suffix}")
-    return _made(MadePicture(altered, family, variant, path), _encoded(changed, suffix, rng))
+    return _made(MadePicture(altered, family, variant, path, shown_at), _encoded(changed, suffix, rng))
 
 
 def _made(picture: MadePicture, content: bytes) -> MadePicture:

@@ -25,7 +25,7 @@ def test_what_is_missing_or_not_ours_is_drawn_anew(tmp_path: Path) -> None:
     first[3].path.unlink()
     assert kept_pictures(tmp_path, count=COUNT) == first
     assert first[3].path.is_file()
-    for content in ("", "[]", '{"version": 1, "pictures": [{}]}', '{"version": 0, "pictures": []}'):
+    for content in ("", "[]", '{"version": 2, "pictures": [{}]}', '{"version": 0, "pictures": []}'):
         (tmp_path / LIST).write_text(content)
         assert kept_pictures(tmp_path, count=COUNT) == first
 
