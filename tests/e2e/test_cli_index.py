@@ -12,7 +12,8 @@ import lookalike
 from tests.e2e.conftest import PICTURES, Album, Command
 
 KEYS = {
-    "added", "recognised", "unchanged", "updated", "removed", "failed", "seconds", "photos_per_second", "dry_run"
+    "added", "recognised", "unchanged", "updated", "removed", "failed", "seconds", "photos_per_second", "dry_run",
+    "passed_over", "unmatched_patterns"
 }  # fmt: skip
 
 
@@ -125,3 +126,49 @@ def test_names_that_are_not_utf_8_survive_json(command: Command, album: Album, t
     (folder / name).write_text("no picture")
     report = json.loads(command("index", folder, "-c", tmp_path / "new", "--json").stdout)
     assert [one["path"] for one in report["failed"]] == [str(folder / name)]
+
+
+def test_what_is_passed_over_is_told_to_people_and_to_programs(command: Command, photos: Path, tmp_path: Path) -> None:
+    for name in ("a.NEF", "b.CR2", "c.jxl", "notes.txt"):
+        (photos / name).write_text("x")
+    (photos / "d.jpg_large").write_bytes((photos / "2.jpg").read_bytes())
+    arguments = ["index", photos, "-c", str(tmp_path / "new"), "--exclude", "copy*", "--exclude", "tumbs/"]
+    outcome = command(*arguments, "--json")
+    report = json.loads(outcome.stdout)
+    assert (report["added"], report["recognised"]) == (3, 1)
+    assert report["passed_over"]["total"] == 5
+    assert report["passed_over"]["by_reason"] == {"camera_raw": 2, "jpeg_xl": 1, "other": 1, "excluded": 1}
+    assert report["passed_over"]["examples"]["jpeg_xl"] == [str(photos / "c.jxl")]
+    assert report["unmatched_patterns"] == ["tumbs/"]
+    assert "Passed over 5: 2 camera raw (a.NEF, b.CR2)" in outcome.stderr
+    assert "Nothing matched --exclude tumbs/" in outcome.stderr
+
+
+def test_a_folder_of_pictures_that_cannot_be_used_is_no_success(command: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    (folder / "a.NEF").write_text("x")
+    outcome = command("index", folder, "-c", tmp_path / "new", "--dry-run")
+    assert outcome.code == 3
+    assert "None of the pictures there can be used" in outcome.stderr
+    (folder / "a.NEF").rename(folder / "a.txt")
+    assert command("index", folder, "-c", tmp_path / "new", "--dry-run").code == 0
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["new pictures", "known ones"])
+def test_pictures_whose_metadata_are_changed_are_counted(
+    command: Command, photos: Path, tmp_path: Path, known: bool
+) -> None:
+    (photos / "bro\nken.jpg").unlink()
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label\n0.jpg,cat\n1.jpg,dog\n2.jpg,cow\n")
+    place = ["-c", str(tmp_path / "new")]
+    if known:
+        command("index", photos, *place, "-q")
+    arguments = ["index", photos, *place, "--metadata", str(table), "--metadata-root", str(photos)]
+    outcome = command(*arguments, "--json")
+    labels = json.loads(outcome.stdout)["metadata"]
+    assert (outcome.code, labels["matched"], labels["changed"], labels["updated"]) == (0, 3, 3, 3)
+    assert "3 pictures changed" in outcome.stderr
+    again = json.loads(command(*arguments, "--json").stdout)["metadata"]
+    assert (again["matched"], again["changed"]) == (3, 0)

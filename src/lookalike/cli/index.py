@@ -28,7 +28,7 @@ SOME_FAILED = 3
 @click.option("--prune", is_flag=True, help="Forget pictures whose files below PATH are gone.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option("--watch", is_flag=True, help="Go on and take in what changes, until Ctrl-C.")
-@click.option("--exclude", multiple=True, metavar="PATTERN", help="Pass over names or paths like *.gif or */raw/*.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Pass over names or paths like *.gif or thumbs/.")
 @click.option("--metadata", metavar="TABLE", help="CSV, TSV, JSON or JSON Lines with a column path or id.")
 @click.option("--metadata-root", metavar="DIR", help="The folder to which paths in TABLE are relative.")
 @click.option("--retry-refused", is_flag=True, help="Read refused files again although they have not changed.")
@@ -106,7 +106,9 @@ def _again(index: Callable[[], int], session: Session) -> Callable[[], None]:
 def _told(report: IngestReport, labels: MetadataReport | None, session: Session) -> int:
     tell_report(report, session)
     if labels is not None:
+        labels.changed += report.labelled
         tell_labels(labels, session)
     if session.as_json:
         session.write_json(report_as_json(report, labels))
-    return SOME_FAILED if report.failed or (labels is not None and labels.unused) else 0
+    nothing_usable = not report.total and report.passed_over.pictures > 0
+    return SOME_FAILED if report.failed or nothing_usable or (labels is not None and labels.unused) else 0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from lookalike.images.candidates import PICTURES
 from lookalike.presentation.text import human_count, human_duration, human_rate, safe
 
 if TYPE_CHECKING:
@@ -20,14 +21,15 @@ MOST_ON_A_TERMINAL = 20
 def report_as_json(report: IngestReport, labels: MetadataReport | None) -> dict[str, object]:
     """A report with the names that programs read."""
     facts = asdict(report)
-    del facts["total"]
+    del facts["total"], facts["labelled"]
     facts.update(seconds=round(report.seconds, 3), photos_per_second=round(report.photos_per_second, 1))
-    return facts if labels is None else {**facts, "metadata": asdict(labels)}
+    return facts if labels is None else {**facts, "metadata": {**asdict(labels), "updated": labels.changed}}
 
 
 def tell_report(report: IngestReport, session: Session) -> None:
     """Tell people what was done, and which files were refused."""
     session.say(_summary(report))
+    _tell_passed_over(report, session)
     if not report.failed:
         return
     session.say(f"Refused {human_count(len(report.failed), 'file')}:")
@@ -39,6 +41,9 @@ def tell_labels(labels: MetadataReport, session: Session) -> None:
     session.say(
         f"Metadata: {human_count(labels.matched, 'row')} matched, {human_count(labels.changed, 'picture')} changed."
     )
+    if labels.without_row:
+        told = human_count(labels.without_row, "picture")
+        session.say(f"Without a row: {told}, such as {', '.join(map(safe, labels.without_row_examples[:3]))}")
     if not labels.unused:
         return
     session.say(f"Not used {human_count(len(labels.unused), 'row')}:")
@@ -52,6 +57,26 @@ def tell_some(lines: Sequence[str], session: Session) -> None:
         session.say(f"  {safe(line)}")
     if len(shown) < len(lines):
         session.say(f"  and {len(lines) - len(shown):,} more: --json lists all")
+
+
+def _tell_passed_over(report: IngestReport, session: Session) -> None:
+    for pattern in report.unmatched_patterns:
+        session.say(f"Nothing matched --exclude {safe(pattern)}")
+    passed = report.passed_over
+    if not passed.total:
+        return
+    kinds = (
+        f"{count:,} {reason.replace('_', ' ')}{_names(passed.examples[reason]) if reason in PICTURES else ''}"
+        for reason, count in sorted(passed.by_reason.items(), key=lambda one: -one[1])
+    )
+    session.say(f"Passed over {passed.total:,}: {', '.join(kinds)}.")
+    if not report.total and passed.pictures:
+        session.say("None of the pictures there can be used: convert them to JPEG, PNG or TIFF first.")
+
+
+def _names(paths: Sequence[str]) -> str:
+    names = [safe(path.rpartition("/")[2]) for path in paths[:2]]
+    return f" ({', '.join(names)}{', …' * (len(paths) > len(names))})"
 
 
 def _summary(report: IngestReport) -> str:

@@ -66,6 +66,21 @@ def content_id(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def first_bytes(path: str, count: int) -> bytes:
+    """The first bytes of a regular file, or fewer; never waits.
+
+    Raises:
+        OSError, ValueError: when it cannot be opened or read, or is no regular file.
+    """
+    descriptor = os.open(path, _OPEN_FLAGS)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("not a regular file")
+        return os.read(descriptor, count)
+    finally:
+        os.close(descriptor)
+
+
 def read_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIMITS) -> FileBytes:
     """Read a whole regular file, with size and time that belong to the bytes read.
 

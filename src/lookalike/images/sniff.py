@@ -53,17 +53,18 @@ def format_of(data: bytes) -> ImageFormat:
     """
     if not data:
         raise refusal(RefusalCode.EMPTY, "the file is empty")
-    known = _supported(data)
+    known = known_format(data)
     if known is not None:
         return known
-    other = _known_other(data)
+    other = known_other(data)
     accepted = ", ".join(item.value for item in ImageFormat)
     if other is not None:
         raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"{other} is not decoded; accepted are {accepted}")
     raise refusal(RefusalCode.NOT_AN_IMAGE, f"the content is not a picture; accepted are {accepted}")
 
 
-def _supported(data: bytes) -> ImageFormat | None:
+def known_format(data: bytes) -> ImageFormat | None:
+    """The format of what begins with these bytes, 256 or more where there are so many; None for no picture of ours."""
     if data.startswith(b"\xff\xd8\xff"):
         return ImageFormat.JPEG
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -90,7 +91,8 @@ def _brands(data: bytes) -> set[bytes]:
     return {data[8:12]} | {data[at : at + 4] for at in range(16, end, 4)}
 
 
-def _known_other(data: bytes) -> str | None:
+def known_other(data: bytes) -> str | None:
+    """What else it may be that begins with these bytes, in words; None for what is not known."""
     if data[4:8] == b"ftyp":
         return f"an ISO media file of brand {data[8:12].decode('ascii', 'replace')!r}"
     text = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n")

@@ -15,7 +15,7 @@ from lookalike.pipelines.embed_files import FileEmbedder, Refused, Taken, taken
 from lookalike.pipelines.ingest_batches import BatchWriter
 from lookalike.pipelines.ingest_report import Failure, IngestReport
 from lookalike.pipelines.parts import Parts
-from lookalike.pipelines.walk import FoundFile, NotWalked, absolute, is_gone, walk
+from lookalike.pipelines.walk import FoundFile, NotTaken, NotWalked, Unmatched, absolute, is_gone, walk
 
 _COMMIT_AFTER_FILES = 512
 _COMMIT_AFTER_S = 1.0
@@ -26,7 +26,7 @@ class IngestOptions:
     """How to ingest.
 
     Attributes:
-        exclude: patterns of names or absolute paths to pass over, see `walk`.
+        exclude: patterns of what to pass over, see `lookalike.pipelines.exclusion`.
         prune: forget files below the given folders that are gone; none below a folder that is entirely empty, for
             that may be a disk that is not mounted.
         dry_run: look, and say what would be done. Nothing is read, so that whatever would be counts as added, or as
@@ -91,9 +91,9 @@ def _ingest(
     report = IngestReport(dry_run=options.dry_run)
     started = time.monotonic()
     tell = _told(report, started, progress)
-    found = _found(paths, options, parts.folder, report)
     catalog = parts.catalog
     known = {file.path: file for file in catalog.files()}
+    found = _found(paths, options, parts.folder, known, report)
     refused = {} if options.retry_refused else {file.path: file for file in catalog.refused()}
     gone = _gone(paths, known, found, catalog.refused(), report) if options.prune else []
     report.total = len(found) + len(report.failed)
@@ -144,13 +144,21 @@ def _told(report: IngestReport, started: float, progress: Progress | None) -> Ca
 
 
 def _found(
-    paths: Sequence[str | os.PathLike[str]], options: IngestOptions, own_folder: Path | None, report: IngestReport
+    paths: Sequence[str | os.PathLike[str]],
+    options: IngestOptions,
+    own_folder: Path | None,
+    known: Mapping[str, FileRecord],
+    report: IngestReport,
 ) -> list[FoundFile]:
     found: list[FoundFile] = []
     skip = [os.fsdecode(own_folder.absolute())] if own_folder else []
-    for item in walk(paths, exclude=options.exclude, skip_folders=skip):
+    for item in walk(paths, exclude=options.exclude, skip_folders=skip, known=known):
         if isinstance(item, NotWalked):
             report.failed.append(Failure(item.path, item.reason, "unreadable"))
+        elif isinstance(item, NotTaken):
+            report.passed_over.add(item.path, item.reason)
+        elif isinstance(item, Unmatched):
+            report.unmatched_patterns.append(item.pattern)
         else:
             found.append(item)
     return found

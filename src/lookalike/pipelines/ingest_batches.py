@@ -53,6 +53,7 @@ class BatchWriter:
         self._taken: list[Taken] = []
         self._refused: list[Refused] = []
         self._added: set[str] = set()
+        self._labelled: set[str] = set()
 
     @property
     def pending(self) -> int:
@@ -105,6 +106,7 @@ class BatchWriter:
         if new:
             with self._catalog.transaction() as transaction:
                 transaction.merge_metadata(new)
+            self._count_labelled(new)
 
     def forget(self, paths: Sequence[str]) -> None:
         """Forget files that are gone, and pictures that lie nowhere else."""
@@ -130,8 +132,17 @@ class BatchWriter:
                 for image_id, one in new.items()
             ]
             transaction.put_images(records, np.stack([one.vector for one in new.values()]))
-        if fields:
-            transaction.merge_metadata(fields)
+            self._count_labelled(record.id for record in records if record.metadata)
+        known = self._catalog.images(list(fields)) if fields else {}
+        if changing := {
+            one: laid for one, laid in fields.items() if one not in known or _adds(laid, known[one].metadata)
+        }:
+            transaction.merge_metadata(changing)
+            self._count_labelled(changing)
+
+    def _count_labelled(self, image_ids: Iterable[str]) -> None:
+        self._labelled.update(image_ids)
+        self._report.labelled = len(self._labelled)
 
     def _take_lost_ones_again(self) -> None:
         """Read files again whose pictures were known when they were read, and have been removed since.

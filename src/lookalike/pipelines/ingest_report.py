@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lookalike.pipelines.passed_over import PassedOver
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -31,6 +33,9 @@ class IngestReport:
         updated: known files that hold another picture now.
         removed: files that were forgotten because they are gone; the old name of a renamed one does not count.
         failed: what was refused, also earlier and unchanged since.
+        passed_over: what was not looked into, by name or by its first bytes.
+        unmatched_patterns: of those to exclude, which have matched nothing.
+        labelled: pictures whose metadata this run has changed.
         total: files to look at, as far as is known.
         seconds: since the beginning.
         dry_run: whether nothing was done.
@@ -42,6 +47,9 @@ class IngestReport:
     updated: int = 0
     removed: int = 0
     failed: list[Failure] = field(default_factory=list)
+    passed_over: PassedOver = field(default_factory=PassedOver)
+    unmatched_patterns: list[str] = field(default_factory=list)
+    labelled: int = 0
     total: int = 0
     seconds: float = 0.0
     dry_run: bool = False

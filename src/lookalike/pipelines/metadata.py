@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -14,10 +12,12 @@ from lookalike.core.errors import BadInput
 from lookalike.core.fields import METADATA_PREFIX
 from lookalike.core.records import ImageRecord, Metadata
 from lookalike.pipelines.metadata_formats import KEY_COLUMNS, read_rows
+from lookalike.pipelines.metadata_paths import PicturesByPath
 from lookalike.pipelines.walk import absolute
 
 _LONGEST_NAME = 200
 _COMMIT_AFTER = 4_096
+_MOST_EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +83,16 @@ class MetadataReport:
         matched: rows whose picture was found.
         changed: pictures whose metadata are others than before.
         unused: rows that were not applied.
+        without_row: pictures that no row names: below the folder to which its paths are relative where that was said,
+            else of the whole collection.
+        without_row_examples: the first few of their paths.
     """
 
     matched: int = 0
     changed: int = 0
     unused: list[UnusedRow] = field(default_factory=list)
+    without_row: int = 0
+    without_row_examples: list[str] = field(default_factory=list)
 
 
 def read_metadata(path: str | os.PathLike[str], *, root: str | os.PathLike[str] | None = None) -> MetadataTable:
@@ -118,7 +123,10 @@ def apply_metadata(catalog: Catalog, table: MetadataTable) -> MetadataReport:
         ReadOnly, Locked, StorageFailed: as in `Catalog.transaction`; whole batches may have been applied then.
     """
     report = MetadataReport()
-    wanted = _gathered(table, _Pictures(catalog, table), report)
+    pictures = PicturesByPath(catalog.files(), table)
+    wanted = _gathered(table, pictures, catalog.known_ids() if any(row.id for row in table.rows) else set(), report)
+    missing = pictures.without(set(wanted))
+    report.without_row, report.without_row_examples = len(missing), sorted(missing.values())[:_MOST_EXAMPLES]
     with catalog.writing():
         rest = iter(wanted.items())
         while batch := dict(islice(rest, _COMMIT_AFTER)):
@@ -145,14 +153,18 @@ def _row(table: Path, line: int, cells: Metadata) -> MetadataRow:
     return MetadataRow(line, image_id.lower() if image_id else None, path, fields)
 
 
-def _gathered(table: MetadataTable, pictures: _Pictures, report: MetadataReport) -> dict[str, Metadata]:
+def _gathered(
+    table: MetadataTable, pictures: PicturesByPath, ids: set[str], report: MetadataReport
+) -> dict[str, Metadata]:
     """By id, the fields of all its rows; `report` learns which rows were matched and which not."""
     wanted: dict[str, Metadata] = {}
     for row in table.rows:
-        found = pictures.of(row)
+        found = [row.id] if row.id in ids else [] if row.id is not None else pictures.named(row.path or "")
         name = row.id or row.path or ""
         if len(found) != 1:
             reason = f"it may be one of {len(found)} pictures; write more of the path" if found else "no such picture"
+            if not found and row.id is None and (meant := pictures.meant(name)) is not None:
+                reason += f"; did you mean {meant}?"
             report.unused.append(UnusedRow(row.line, name, reason))
             continue
         fields = wanted.setdefault(found[0], {})
@@ -168,37 +180,3 @@ def _gathered(table: MetadataTable, pictures: _Pictures, report: MetadataReport)
 
 def _changes(image: ImageRecord | None, fields: Metadata) -> bool:
     return image is not None and any(image.metadata.get(name) != value for name, value in fields.items())
-
-
-class _Pictures:
-    """Finds the pictures that rows may mean."""
-
-    def __init__(self, catalog: Catalog, table: MetadataTable) -> None:
-        self._table = table
-        self._ids = catalog.known_ids() if any(row.id for row in table.rows) else set()
-        self._by_path = {file.path: file.image_id for file in catalog.files()}
-        self._by_name: dict[str, list[str]] = defaultdict(list)
-        for path in self._by_path if table.by_tail else ():
-            self._by_name[path.rpartition("/")[2]].append(path)
-
-    def of(self, row: MetadataRow) -> Sequence[str]:
-        """Ids of the pictures that a row may mean, sorted: one, none or several."""
-        if row.id is not None:
-            return [row.id] if row.id in self._ids else []
-        path = row.path or ""
-        exactly = next((self._by_path[one] for one in self._spellings(path) if one in self._by_path), None)
-        if exactly is not None:
-            return [exactly]
-        return sorted({self._by_path[one] for one in self._ending_in(path)})
-
-    def _spellings(self, path: str) -> Iterator[str]:
-        """The path itself, then, where folders are links, where it really lies."""
-        whole = self._table.absolute(path)
-        yield whole
-        yield os.path.realpath(whole)
-
-    def _ending_in(self, path: str) -> list[str]:
-        if not self._table.by_tail or path.startswith("/"):
-            return []
-        tail = "/" + os.path.normpath(path)
-        return [one for one in self._by_name[tail.rpartition("/")[2]] if one.endswith(tail)]

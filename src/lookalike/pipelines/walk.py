@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from lookalike.core.errors import BadInput
+from lookalike.images.candidates import PassedOverAs, passed_over_as
 from lookalike.images.files import looks_like_picture
+from lookalike.pipelines.exclusion import Exclusion
 
 EXCLUDED_FOLDERS = (
     ".*",
@@ -54,6 +56,29 @@ class NotWalked:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """A file or a folder that was passed over.
+
+    Attributes:
+        path: absolute.
+        reason: what it is taken for.
+    """
+
+    path: str
+    reason: PassedOverAs
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A pattern of `exclude` that has matched nothing; these come last."""
+
+    pattern: str
+
+
+Walked = FoundFile | NotWalked | NotTaken | Unmatched
+
+
 def absolute(path: str | os.PathLike[str]) -> str:
     """The one spelling under which a file is known: absolute, `~` expanded, without `.` and `..`, links kept."""
     return os.path.abspath(os.path.expanduser(os.fsdecode(path)))
@@ -71,21 +96,29 @@ def is_gone(path: str) -> bool:
 
 
 def walk(
-    paths: Iterable[str | os.PathLike[str]], *, exclude: Sequence[str] = (), skip_folders: Iterable[str] = ()
-) -> Iterator[FoundFile | NotWalked]:
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    exclude: Sequence[str] = (),
+    skip_folders: Iterable[str] = (),
+    known: Container[str] = (),
+) -> Iterator[Walked]:
     """Find files below folders, in sorted order, each once.
 
-    In folders, names that end like a picture's are taken, hidden files and `EXCLUDED_FOLDERS` are not. Links are
-    followed, each folder is entered once, so that circles end. A file named in `paths` is taken whatever its name.
+    In folders, names that end like a picture's are taken, and other names where the first bytes are a picture's;
+    hidden files and `EXCLUDED_FOLDERS` are not. What is passed over is told. Links are followed, each folder is entered
+    once, so that circles end. A file named in `paths` is taken whatever its name.
 
     Args:
         paths: folders and files.
-        exclude: patterns (`*.gif`, `Trash`, `*/raw/*`) that a name or an absolute path must not match.
+        exclude: patterns of what is passed over, see `lookalike.pipelines.exclusion`.
         skip_folders: folders that are not entered whatever leads to them, such as the collection's own.
+        known: paths that are taken without a look at their first bytes.
     Raises:
         BadInput: when one of `paths` is not there, or is no text at all.
     """
-    walker = _Walker(tuple(exclude), skip_folders)
+    paths = list(paths)
+    exclusion = Exclusion(exclude, [absolute(path) for path in paths])
+    walker = _Walker(exclusion, skip_folders, known)
     for given in paths:
         if not os.fspath(given):
             raise BadInput("expected the path of a folder or a file, got an empty text")
@@ -97,13 +130,16 @@ def walk(
         except ValueError as error:
             raise BadInput(f"expected a folder or a file, but {path!r} is no possible name: {error}") from error
         yield from walker.folder(path) if stat.S_ISDIR(status.st_mode) else walker.file(path, status)
+    yield from map(Unmatched, exclusion.unmatched)
 
 
 class _Walker:
-    def __init__(self, exclude: tuple[str, ...], skip_folders: Iterable[str]) -> None:
-        self._exclude = exclude
+    def __init__(self, exclusion: Exclusion, skip_folders: Iterable[str], known: Container[str]) -> None:
+        self._exclusion = exclusion
+        self._known = known
         self._entered = {identity for folder in skip_folders if (identity := _identity(folder)) is not None}
         self._taken: set[str] = set()
+        self._told: set[str] = set()
 
     def file(self, path: str, status: os.stat_result | None) -> Iterator[FoundFile]:
         if path in self._taken:
@@ -111,7 +147,7 @@ class _Walker:
         self._taken.add(path)
         yield FoundFile(path, status.st_size, status.st_mtime_ns) if status else FoundFile(path, -1, -1)
 
-    def folder(self, top: str) -> Iterator[FoundFile | NotWalked]:
+    def folder(self, top: str) -> Iterator[FoundFile | NotWalked | NotTaken]:
         waiting = [top]
         while waiting:
             path = waiting.pop()
@@ -120,10 +156,17 @@ class _Walker:
             except OSError as error:
                 yield NotWalked(path, f"the folder cannot be listed: {error.strerror or error}")
                 continue
+            inside = []
             for entry in entries:
-                if not _is_folder(entry) and self._wanted(entry):
+                is_folder = _is_folder(entry)
+                reason = self._reason(entry, is_folder=is_folder)
+                if reason is not None:
+                    yield from self._passed_over(entry.path, reason)
+                elif is_folder:
+                    inside.append(entry.path)
+                elif not entry.name.startswith("."):
                     yield from self.file(entry.path, _status(entry))
-            waiting.extend(entry.path for entry in reversed(entries) if _is_folder(entry) and self._entering(entry))
+            waiting.extend(reversed(inside))
 
     def _listed(self, path: str) -> list[os.DirEntry[str]]:
         status = os.stat(path)
@@ -134,14 +177,21 @@ class _Walker:
         with os.scandir(path) as entries:
             return sorted(entries, key=lambda entry: entry.name)
 
-    def _wanted(self, entry: os.DirEntry[str]) -> bool:
-        return looks_like_picture(entry.name) and not entry.name.startswith(".") and not self._excluded(entry)
+    def _passed_over(self, path: str, reason: PassedOverAs) -> Iterator[NotTaken]:
+        if path not in self._told:
+            self._told.add(path)
+            yield NotTaken(path, reason)
 
-    def _entering(self, entry: os.DirEntry[str]) -> bool:
-        return not any(fnmatchcase(entry.name, pattern) for pattern in EXCLUDED_FOLDERS) and not self._excluded(entry)
-
-    def _excluded(self, entry: os.DirEntry[str]) -> bool:
-        return any(fnmatchcase(entry.name, pattern) or fnmatchcase(entry.path, pattern) for pattern in self._exclude)
+    def _reason(self, entry: os.DirEntry[str], *, is_folder: bool) -> PassedOverAs | None:
+        """Why an entry of a folder is passed over. Hidden files that are no pictures are nobody's business."""
+        if self._exclusion.excludes(entry.path, is_folder=is_folder):
+            return PassedOverAs.EXCLUDED
+        if is_folder:
+            excluded = any(fnmatchcase(entry.name, pattern) for pattern in EXCLUDED_FOLDERS)
+            return (PassedOverAs.HIDDEN if entry.name[0] == "." else PassedOverAs.SYSTEM_FOLDER) if excluded else None
+        if entry.name.startswith("."):
+            return PassedOverAs.HIDDEN if looks_like_picture(entry.name) else None
+        return None if entry.path in self._known else passed_over_as(entry.path, entry.name)
 
 
 def _identity(folder: str) -> tuple[int, int] | None:

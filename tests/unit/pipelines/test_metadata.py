@@ -167,3 +167,69 @@ def test_tables_beside_real_photos_name_them_all(name: str, folder: str) -> None
     by_tail = apply_metadata(catalog, read_metadata(PHOTOS / f"{name}.csv"))
     assert (by_tail.matched, by_tail.unused) == (len(read.rows), [])
     assert apply_metadata(catalog, read).changed == 0
+
+
+COMPOSED, DECOMPOSED = "M\N{LATIN SMALL LETTER U WITH DIAERESIS}ller.jpg", "Mu\N{COMBINING DIAERESIS}ller.jpg"
+
+
+@pytest.mark.parametrize("rooted", [True, False])
+@pytest.mark.parametrize(("named", "written"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
+def test_names_that_are_equal_in_normal_form_match(tmp_path: Path, named: str, written: str, rooted: bool) -> None:
+    photos = tmp_path / "photos"
+    catalog = collection(MemoryCatalog(), photos / named, photos / "plain.jpg")
+    rows = table(tmp_path, "t.csv", f"path,label\n{written},x\nplain.jpg,x\n")
+
+    report = apply_metadata(catalog, read_metadata(rows, root=photos if rooted else None))
+
+    assert (report.matched, report.changed, report.unused) == (2, 2, [])
+    assert metadata(catalog, photos / named)["label"] == "x"
+
+
+def test_of_two_names_that_are_equal_in_normal_form_the_exact_one_counts_and_else_neither(tmp_path: Path) -> None:
+    other = "Mu\N{COMBINING DIAERESIS}\N{COMBINING DOT BELOW}.jpg"
+    swapped = "Mu\N{COMBINING DOT BELOW}\N{COMBINING DIAERESIS}.jpg"
+    third = "M\N{LATIN SMALL LETTER U WITH DOT BELOW}\N{COMBINING DIAERESIS}.jpg"
+    catalog = collection(
+        MemoryCatalog(), tmp_path / COMPOSED, tmp_path / DECOMPOSED, tmp_path / other, tmp_path / swapped
+    )
+    rows = table(tmp_path, "t.csv", f"path,label\n{COMPOSED},one\n{DECOMPOSED},two\n{third},three\n")
+
+    report = apply_metadata(catalog, read_metadata(rows))
+
+    assert metadata(catalog, tmp_path / COMPOSED)["label"] == "one"
+    assert metadata(catalog, tmp_path / DECOMPOSED)["label"] == "two"
+    assert [(row.name, row.reason) for row in report.unused] == [
+        (third, "it may be one of 2 pictures; write more of the path")
+    ]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2024\\\\a b.jpg", "file://{root}/2024/a%20b.jpg", " 2024/a b.jpg ", "./2024/a b.jpg", "{root}/2024/a b.jpg"],
+)
+def test_paths_as_other_programs_write_them_are_understood(tmp_path: Path, written: str) -> None:
+    catalog = collection(MemoryCatalog(), tmp_path / "2024/a b.jpg")
+    written = written.replace("{root}", str(tmp_path)).replace("\\\\", "\\")
+
+    report = apply_metadata(
+        catalog, read_metadata(table(tmp_path, "t.json", json.dumps([{"path": written, "n": 1}])), root=tmp_path)
+    )
+
+    assert (report.matched, report.unused) == (1, [])
+
+
+def test_rows_and_pictures_that_are_left_over_are_told(tmp_path: Path) -> None:
+    catalog = collection(
+        MemoryCatalog(), tmp_path / "A.JPG", tmp_path / "b.jpg", tmp_path / "c.jpg", "/elsewhere/d.jpg"
+    )
+    rows = table(tmp_path, "t.csv", "path,n\na.jpg,1\nb.jpeg,2\nc.jpg,3\nz.jpg,4\n")
+
+    report = apply_metadata(catalog, read_metadata(rows, root=tmp_path))
+
+    assert [row.reason for row in report.unused] == [
+        f"no such picture; did you mean {tmp_path / 'A.JPG'}?",
+        f"no such picture; did you mean {tmp_path / 'b.jpg'}?",
+        "no such picture",
+    ]
+    assert report.without_row == 2
+    assert report.without_row_examples == [str(tmp_path / "A.JPG"), str(tmp_path / "b.jpg")]

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from lookalike.core.errors import BadInput
-from lookalike.pipelines.walk import FoundFile, NotWalked, absolute, is_gone, walk
+from lookalike.images.candidates import PassedOverAs
+from lookalike.pipelines.walk import FoundFile, NotTaken, NotWalked, Unmatched, Walked, absolute, is_gone, walk
+from tests.unit.images.pictures import animation, encoded, scene
 
 
 def made(folder: Path, *names: str) -> Path:
@@ -69,6 +71,124 @@ def test_patterns_exclude_names_and_paths(tmp_path: Path, exclude: list[str], le
     assert names(tmp_path, exclude=exclude) == left
 
 
+PHOTOS = ("a.jpg", "thumbs/b.jpg", "2024/thumbs/c.jpg", "2024/d.gif", "2024/raw/e.jpg", "Mü/f.jpg")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "gone"),
+    [
+        ("thumbs", ["thumbs/b.jpg", "2024/thumbs/c.jpg"]),
+        ("thumbs/", ["thumbs/b.jpg", "2024/thumbs/c.jpg"]),
+        ("./thumbs", ["thumbs/b.jpg", "2024/thumbs/c.jpg"]),
+        ("thumbs/*", ["thumbs/b.jpg"]),
+        ("thumbs/**", ["thumbs/b.jpg"]),
+        ("/thumbs", ["thumbs/b.jpg"]),
+        ("**/thumbs", ["thumbs/b.jpg", "2024/thumbs/c.jpg"]),
+        ("**/thumbs/**", ["thumbs/b.jpg", "2024/thumbs/c.jpg"]),
+        ("*/thumbs/*", ["thumbs/b.jpg", "2024/thumbs/c.jpg"]),
+        ("2024/thumbs", ["2024/thumbs/c.jpg"]),
+        ("2024//./thumbs/", ["2024/thumbs/c.jpg"]),
+        ("2024/**/*.jpg", ["2024/thumbs/c.jpg", "2024/raw/e.jpg"]),
+        ("photos/thumbs", ["thumbs/b.jpg"]),
+        ("../here/photos/thumbs", ["thumbs/b.jpg"]),
+        ("{top}/thumbs", ["thumbs/b.jpg"]),
+        ("{top}/thumbs/", ["thumbs/b.jpg"]),
+        ("{top}/*/raw", ["2024/raw/e.jpg"]),
+        ("~/photos/thumbs", ["thumbs/b.jpg"]),
+        ("*.[gG][iI][fF]", ["2024/d.gif"]),
+        ("[!a-e].jpg", ["Mü/f.jpg"]),
+        ("M\N{LATIN SMALL LETTER U WITH DIAERESIS}", ["Mü/f.jpg"]),
+        ("Mu\N{COMBINING DIAERESIS}/", ["Mü/f.jpg"]),
+    ],
+)
+def test_patterns_are_understood_as_in_gitignore(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, gone: list[str]
+) -> None:
+    top = made(tmp_path / "here/photos", *PHOTOS)
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path / "here"))
+    pattern = pattern.replace("{top}", str(top))
+
+    items = list(walk([top], exclude=[pattern]))
+
+    left = {os.path.relpath(item.path, top) for item in items if isinstance(item, FoundFile)}
+    assert set(PHOTOS) - left == set(gone)
+    assert {item.reason for item in items if isinstance(item, NotTaken)} == {PassedOverAs.EXCLUDED}
+    assert not [item for item in items if isinstance(item, Unmatched)]
+
+
+def test_a_pattern_that_has_matched_nothing_is_told(tmp_path: Path) -> None:
+    made(tmp_path, *PHOTOS)
+    patterns = ["thumbs/", "a.jpg/", "tumbs", "*.GIF", "2024", "/nowhere/at/all", "thumbs/*"]
+
+    items = list(walk([tmp_path], exclude=patterns))
+
+    assert [item.pattern for item in items if isinstance(item, Unmatched)] == [
+        "a.jpg/",
+        "tumbs",
+        "*.GIF",
+        "/nowhere/at/all",
+        "thumbs/*",
+    ]
+    with pytest.raises(BadInput, match="pattern"):
+        list(walk([tmp_path], exclude=[""]))
+
+
+def test_pictures_under_other_names_are_known_by_their_first_bytes(tmp_path: Path) -> None:
+    jpeg = encoded(scene(), "JPEG")
+    contents = {
+        "DSCF0001.MPO": jpeg,
+        "photo.jpg_large": jpeg,
+        "no_ending": jpeg,
+        "download (1)": encoded(scene(), "PNG"),
+        "img.php": encoded(scene(), "WEBP"),
+        "moving.gif_": animation("GIF"),
+        "scan": encoded(scene(), "TIFF"),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+
+    assert sorted(names(tmp_path)) == sorted(contents)
+
+
+def test_what_is_passed_over_is_told_with_its_reason(tmp_path: Path) -> None:
+    jpeg, tiff = encoded(scene(), "JPEG"), encoded(scene(), "TIFF")
+    expected = {
+        "DSC_1.NEF": (tiff, PassedOverAs.CAMERA_RAW),
+        "new.rawer": (tiff, PassedOverAs.CAMERA_RAW),
+        "a.jxl": (b"", PassedOverAs.JPEG_XL),
+        "unnamed xl": (b"\xff\x0a....", PassedOverAs.JPEG_XL),
+        "b.jp2": (b"", PassedOverAs.JPEG_2000),
+        "c.psd": (b"", PassedOverAs.LAYERED),
+        "d.svg": (b"", PassedOverAs.VECTOR),
+        "drawing": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", PassedOverAs.VECTOR),
+        "e.jpg.part": (jpeg, PassedOverAs.UNFINISHED),
+        "f.mp4": (jpeg, PassedOverAs.VIDEO),
+        "g.txt": (b"words", PassedOverAs.OTHER),
+        "Makefile": (b"words", PassedOverAs.OTHER),
+        "nothing": (b"", PassedOverAs.OTHER),
+        ".h.jpg": (jpeg, PassedOverAs.HIDDEN),
+        ".cache": (None, PassedOverAs.HIDDEN),
+        "@eaDir": (None, PassedOverAs.SYSTEM_FOLDER),
+    }
+    for name, (content, _) in expected.items():
+        (tmp_path / name).mkdir() if content is None else (tmp_path / name).write_bytes(content)
+    os.mkfifo(tmp_path / "pipe")
+
+    items = list(walk([tmp_path]))
+
+    told = {os.path.basename(item.path): item.reason for item in items if isinstance(item, NotTaken)}
+    assert told == {name: reason for name, (_, reason) in expected.items()} | {"pipe": PassedOverAs.UNREADABLE}
+    assert found(tmp_path) == []
+
+
+def test_known_files_are_taken_without_a_look_at_them(tmp_path: Path) -> None:
+    made(tmp_path, "no_ending")
+
+    assert found(tmp_path) == []
+    assert found(tmp_path, known={str(tmp_path / "no_ending")}) == [str(tmp_path / "no_ending")]
+
+
 def test_a_file_that_is_named_is_taken_whatever_its_name(tmp_path: Path) -> None:
     made(tmp_path, ".hidden.txt", "plain")
 
@@ -104,6 +224,7 @@ def test_links_to_nowhere_and_to_themselves_are_given_to_be_refused(tmp_path: Pa
 
     assert list(walk([tmp_path])) == [
         FoundFile(str(tmp_path / "gone.jpg"), -1, -1),
+        NotTaken(str(tmp_path / "self"), PassedOverAs.UNREADABLE),
         FoundFile(str(tmp_path / "self.jpg"), -1, -1),
     ]
 
@@ -156,7 +277,7 @@ def test_a_folder_that_cannot_be_listed_is_told_and_the_rest_goes_on(
 
 def test_a_folder_that_vanishes_during_the_walk_is_told(tmp_path: Path) -> None:
     made(tmp_path, "a.jpg", "b/c.jpg")
-    items: Iterator[FoundFile | NotWalked] = walk([tmp_path])
+    items: Iterator[Walked] = walk([tmp_path])
     next(items)
     (tmp_path / "b/c.jpg").unlink()
     (tmp_path / "b").rmdir()
