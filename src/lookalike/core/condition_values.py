@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from lookalike.core.errors import BadFilter
 from lookalike.core.fields import BUILT_IN, METADATA_PREFIX, Kind, Scalar, is_comparable_number, searchable_text
@@ -69,10 +70,15 @@ def checked_op(field: str, op: object) -> Op:
     try:
         known = Op(str(op))
     except ValueError:
-        raise BadFilter(f"{field}: unknown operator {shown(op)}; known are {', '.join(Op)}") from None
+        raise BadFilter(
+            f"{field}: unknown operator {shown(op)}; known are {', '.join(Op)}", **_operator(field, op)
+        ) from None
     forbidden, explanation = _NOT_ALLOWED.get(field_kind(field), (set(), ""))
     if known in forbidden:
-        raise BadFilter(f"{field}: {known} cannot be asked of {explanation}")
+        raise BadFilter(
+            f"{field}: {known} cannot be asked of {explanation}",
+            **_operator(field, op, [one for one in Op if one not in forbidden]),
+        )
     return known
 
 
@@ -84,15 +90,26 @@ def checked_value(field: str, op: Op, value: object) -> Value:
     """
     if op is Op.EXISTS:
         if not isinstance(value, bool):
-            raise BadFilter(f"{field}: exists takes true or false, got {shown(value)}")
+            raise _wrong(f"{field}: exists takes true or false, got {shown(value)}", field, "truth")
         return value
     if op in (Op.IN, Op.NOT_IN):
         if not isinstance(value, list | tuple) or len(value) > MOST_VALUES:
-            raise BadFilter(f"{field}: {op} takes a list of at most {MOST_VALUES} values, got {shown(value)}")
+            raise _wrong(
+                f"{field}: {op} takes a list of at most {MOST_VALUES} values, got {shown(value)}", field, "list"
+            )
         return tuple(_scalar(field, op, item) for item in value)
     if op is Op.LIKE:
         return _pattern(field, value)
     return _scalar(field, op, value)
+
+
+def _wrong(message: str, field: str, kind: str) -> BadFilter:
+    return BadFilter(message, code="filter_value", values={"field": field, "kind": kind})
+
+
+def _operator(field: str, op: object, known: Iterable[Op] = Op) -> dict[str, Any]:
+    values = {"field": field, "got": str(op)[:80], "known": [one.value for one in known]}
+    return {"code": "filter_operator", "values": values}
 
 
 def shown(value: object) -> str:
@@ -106,16 +123,16 @@ def shown(value: object) -> str:
 def _scalar(field: str, op: Op, value: object) -> Scalar:
     if not isinstance(value, str | int | float):
         hint = "; to ask for a missing field use exists" if value is None else ""
-        raise BadFilter(f"{field}: {op} takes one text, number or truth value, got {shown(value)}{hint}")
+        raise _wrong(f"{field}: {op} takes one text, number or truth value, got {shown(value)}{hint}", field, "scalar")
     if isinstance(value, str):
         value = _bounded_text(field, value)
     elif not isinstance(value, bool) and not is_comparable_number(value):
-        raise BadFilter(f"{field}: expected a finite number within 64 bits")
+        raise _wrong(f"{field}: expected a finite number within 64 bits", field, "number")
     kind = field_kind(field)
     if kind is Kind.TERMS:
         return value
     if isinstance(value, bool):
-        raise BadFilter(f"{field}: expected {_EXPECTED[kind]}, got {str(value).lower()}")
+        raise _wrong(f"{field}: expected {_EXPECTED[kind]}, got {str(value).lower()}", field, kind.name.lower())
     if kind in (Kind.NUMBER, Kind.SIZE):
         return _number(field, kind, value)
     return _BY_KIND_OF_TEXT[kind](field, str(value))
@@ -123,16 +140,20 @@ def _scalar(field: str, op: Op, value: object) -> Scalar:
 
 def _bounded_text(field: str, text: str) -> str:
     if len(text) > LONGEST_TEXT:
-        raise BadFilter(f"{field}: expected a text of at most {LONGEST_TEXT} characters, got {len(text)}")
+        raise _wrong(f"{field}: expected a text of at most {LONGEST_TEXT} characters, got {len(text)}", field, "text")
     return searchable_text(text)
 
 
 def _pattern(field: str, value: object) -> str:
     if not isinstance(value, str):
-        raise BadFilter(f"{field}: like takes a text with % (anything) and _ (one character), got {shown(value)}")
+        raise _wrong(
+            f"{field}: like takes a text with % (anything) and _ (one character), got {shown(value)}", field, "pattern"
+        )
     backslashes = len(value) - len(value.rstrip("\\"))
     if backslashes % 2:
-        raise BadFilter(f"{field}: the pattern ends in a \\ that has nothing to take literally; write it twice")
+        raise _wrong(
+            f"{field}: the pattern ends in a \\ that has nothing to take literally; write it twice", field, "pattern"
+        )
     return _bounded_text(field, value)
 
 
@@ -154,10 +175,10 @@ def _number(field: str, kind: Kind, value: str | int | float) -> int | float:
     match = _QUANTITY.fullmatch(value.strip())
     unit = _UNITS.get(match[2].lower()) if match else None
     if not match or unit is None or (match[2] and kind is not Kind.SIZE):
-        raise BadFilter(f"{field}: expected {_EXPECTED[kind]}, got {shown(value)}")
+        raise _wrong(f"{field}: expected {_EXPECTED[kind]}, got {shown(value)}", field, kind.name.lower())
     number = (float(match[1]) if "." in match[1] else int(match[1])) * unit
     if not is_comparable_number(number):
-        raise BadFilter(f"{field}: expected a number within 64 bits, got {shown(value)}")
+        raise _wrong(f"{field}: expected a number within 64 bits, got {shown(value)}", field, "number")
     return number
 
 
@@ -179,7 +200,9 @@ def _date(field: str, value: str) -> str:
         *(int(part or default) for part, default in zip(match.groups(), "111000", strict=True))
     ):
         return value.replace(" ", "T")
-    raise BadFilter(f"{field}: expected {_EXPECTED[Kind.DATE]} (in the camera's own time), got {shown(value)}")
+    raise _wrong(
+        f"{field}: expected {_EXPECTED[Kind.DATE]} (in the camera's own time), got {shown(value)}", field, "date"
+    )
 
 
 def _is_in_calendar(year: int, month: int, day: int, hour: int, minute: int, second: int) -> bool:
@@ -192,7 +215,9 @@ def _is_in_calendar(year: int, month: int, day: int, hour: int, minute: int, sec
 
 def _folder(field: str, value: str) -> str:
     if not value.startswith("/"):
-        raise BadFilter(f"{field}: expected {_EXPECTED[Kind.FOLDER]}, such as /photos/2024, got {shown(value)}")
+        raise _wrong(
+            f"{field}: expected {_EXPECTED[Kind.FOLDER]}, such as /photos/2024, got {shown(value)}", field, "folder"
+        )
     return os.path.normpath("/" + value.lstrip("/"))
 
 

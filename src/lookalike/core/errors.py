@@ -34,19 +34,38 @@
     ├── Interrupted              Ctrl-C: what was complete is kept            exit 130
     └── MissingExtra             an optional library is not installed
 
-Every error has a `code` (a stable snake_case word for programs) and an `exit_code` (for the command line).
+Every error has a `code` (a stable snake_case word for programs), `values` (its numbers and names, for programs and for
+other languages) and an `exit_code` (for the command line).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lookalike.core.installing import MODULES, install_line
+
+Values = Mapping[str, object]
+"""Numbers, names and lists of them, plain enough for JSON."""
 
 
 class LookalikeError(Exception):
-    """Base of all errors raised on purpose; `str()` is one line for a person."""
+    """Base of all errors raised on purpose; `str()` is one line for a person.
+
+    Args:
+        reason: that line: what was expected, what came, what to do.
+        code: a word for programs that says more than the class's own.
+        values: what the line says in numbers and names, so that it can be said in another language. Which come with
+            which code is told in `lookalike.service.problem_codes`.
+    """
 
     code = "error"
     exit_code = 1
+
+    def __init__(self, reason: object = "", *, code: str | None = None, values: Values | None = None) -> None:
+        super().__init__(reason)
+        if code is not None:
+            self.code = code
+        self.values: Values = dict(values or {})
 
     @property
     def public(self) -> str:
@@ -69,16 +88,15 @@ class ImageRefused(BadInput):
         code: one of the words listed in `docs/reference/refusals.md`, for example `truncated`.
     """
 
-    def __init__(self, reason: str, *, code: str) -> None:
-        super().__init__(reason)
-        self.code = code
+    def __init__(self, reason: str, *, code: str, values: Values | None = None) -> None:
+        super().__init__(reason, code=code, values=values)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_image_refused, (str(self), self.code)
+        return _rebuild_image_refused, (str(self), self.code, self.values)
 
 
-def _rebuild_image_refused(reason: str, code: str) -> ImageRefused:
-    return ImageRefused(reason, code=code)
+def _rebuild_image_refused(reason: str, code: str, values: Values) -> ImageRefused:
+    return ImageRefused(reason, code=code, values=values)
 
 
 class BadQuery(BadInput):
@@ -125,16 +143,15 @@ class UploadRefused(BadInput):
         code: a word for programs, for example `hash_mismatch`.
     """
 
-    def __init__(self, reason: str, *, code: str) -> None:
-        super().__init__(reason)
-        self.code = code
+    def __init__(self, reason: str, *, code: str, values: Values | None = None) -> None:
+        super().__init__(reason, code=code, values=values)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_upload_refused, (str(self), self.code)
+        return _rebuild_upload_refused, (str(self), self.code, self.values)
 
 
-def _rebuild_upload_refused(reason: str, code: str) -> UploadRefused:
-    return UploadRefused(reason, code=code)
+def _rebuild_upload_refused(reason: str, code: str, values: Values) -> UploadRefused:
+    return UploadRefused(reason, code=code, values=values)
 
 
 class WouldOverwrite(BadInput):
@@ -243,8 +260,8 @@ class Busy(LookalikeError):
     code = "busy"
     exit_code = 75
 
-    def __init__(self, reason: str, *, retry_after_s: float = 1.0) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, *, retry_after_s: float = 1.0, values: Values | None = None) -> None:
+        super().__init__(reason, values=values)
         self.retry_after_s = retry_after_s
 
 
@@ -275,9 +292,8 @@ class Conflict(LookalikeError):
         code: a word for programs, for example `upload_completed`.
     """
 
-    def __init__(self, reason: str, *, code: str = "conflict") -> None:
-        super().__init__(reason)
-        self.code = code
+    def __init__(self, reason: str, *, code: str = "conflict", values: Values | None = None) -> None:
+        super().__init__(reason, code=code, values=values)
 
 
 class NotFound(LookalikeError):
@@ -306,7 +322,7 @@ class MissingExtra(LookalikeError):
 
     def __init__(self, library: str, *, extra: str, purpose: str) -> None:
         self.library, self.extra, self.purpose = library, extra, purpose
-        super().__init__(f"{self._lack}: {install_line(extra)}")
+        super().__init__(f"{self._lack}: {install_line(extra)}", values={"library": library, "extra": extra})
 
     @property
     def public(self) -> str:

@@ -53,7 +53,8 @@ def _condition(field: str, op: str, value: object, *, place: str) -> Condition:
         return Condition(field, op, value)  # type: ignore[arg-type]  # it checks what comes from outside
     except BadFilter as error:
         message = str(error)
-        raise BadFilter(message if message.startswith(place) else f"{place}: {message}") from None
+        shown_message = message if message.startswith(place) else f"{place}: {message}"
+        raise BadFilter(shown_message, code=error.code, values=error.values) from None
 
 
 def _operators(asked: object, *, place: str) -> Mapping[str, object]:
@@ -70,5 +71,9 @@ def _checked_object(value: object, *, place: str) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
         raise BadFilter(f'{place}: expected an object such as {{"label": {{"eq": "apple"}}}}, got {shown(value)}')
     if len(value) > MOST_FIELDS:
-        raise BadFilter(f"{place}: expected at most {MOST_FIELDS} fields, got {len(value)}")
+        raise BadFilter(
+            f"{place}: expected at most {MOST_FIELDS} fields, got {len(value)}",
+            code="filter_too_large",
+            values={"limit": MOST_FIELDS},
+        )
     return value

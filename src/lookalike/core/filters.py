@@ -32,9 +32,17 @@ class Filter:
     def __post_init__(self) -> None:
         conditions = [condition for alternative in self.alternatives for condition in alternative]
         if len(conditions) > MOST_CONDITIONS or len(self.alternatives) > MOST_CONDITIONS:
-            raise BadFilter(f"expected at most {MOST_CONDITIONS} conditions (an `or` beside others multiplies them)")
+            raise BadFilter(
+                f"expected at most {MOST_CONDITIONS} conditions (an `or` beside others multiplies them)",
+                code="filter_too_large",
+                values={"limit": MOST_CONDITIONS},
+            )
         if sum(len(condition.values) for condition in conditions) > MOST_VALUES_IN_ALL:
-            raise BadFilter(f"expected at most {MOST_VALUES_IN_ALL} values in all lists together")
+            raise BadFilter(
+                f"expected at most {MOST_VALUES_IN_ALL} values in all lists together",
+                code="filter_too_large",
+                values={"limit": MOST_VALUES_IN_ALL},
+            )
 
     @classmethod
     def everything(cls) -> Filter:
@@ -68,7 +76,11 @@ class Filter:
     def __and__(self, other: Filter) -> Filter:
         """Both must hold (for one and the same file)."""
         if len(self.alternatives) * len(other.alternatives) > MOST_CONDITIONS:
-            raise BadFilter(f"the filters together have more than {MOST_CONDITIONS} alternatives; use fewer `or`")
+            raise BadFilter(
+                f"the filters together have more than {MOST_CONDITIONS} alternatives; use fewer `or`",
+                code="filter_too_large",
+                values={"limit": MOST_CONDITIONS},
+            )
         return Filter(tuple(mine + theirs for mine in self.alternatives for theirs in other.alternatives))
 
     def __bool__(self) -> bool:

@@ -50,7 +50,7 @@ def resolve(host: str, *, port: int, timeout_s: float, allow_private: bool) -> s
     """
     addresses = _look_up(host, port=port, timeout_s=timeout_s)
     if not allow_private and not all(map(is_public, addresses)):  # which one is told to nobody: it may be a stranger
-        raise FetchRefused(f"the host {host} leads to an address that is not public")
+        raise FetchRefused(f"the host {host} leads to an address that is not public", values={"host": host})
     return addresses[0]
 
 
@@ -71,5 +71,5 @@ def _look_up(host: str, *, port: int, timeout_s: float) -> list[str]:
     thread.join(timeout_s)
     if not found:
         reason = "is not known" if failures else f"was not found within {timeout_s:.0f} s"
-        raise FetchRefused(f"the host {host} {reason}")
+        raise FetchRefused(f"the host {host} {reason}", code="url_unreachable", values={"host": host})
     return found

@@ -74,23 +74,25 @@ def fetch(
         if answer.location is None:
             return answer.body
         url = _joined(url, answer.location)
-    raise FetchRefused(f"{target.shown} redirects more than {redirects} times")
+    raise FetchRefused(f"{target.shown} redirects more than {redirects} times", code="url_broken")
 
 
 def _parsed(url: str) -> _Target:
     if len(url) > _LONGEST_URL or not url.isprintable():
-        raise FetchRefused(f"expected a URL of at most {_LONGEST_URL} printable characters")
+        raise FetchRefused(f"expected a URL of at most {_LONGEST_URL} printable characters", code="url_malformed")
     try:
         parts = urlsplit(url)
         host, port = _ascii(parts.hostname or ""), parts.port
     except ValueError as error:
-        raise FetchRefused("the URL cannot be understood: its host or its port is malformed") from error
+        raise FetchRefused(
+            "the URL cannot be understood: its host or its port is malformed", code="url_malformed"
+        ) from error
     if parts.scheme not in _PORTS:
         raise FetchRefused(f"expected a URL of http or https, got {parts.scheme or 'none'}")
     if not host or port == 0:
-        raise FetchRefused("the URL names no host or a port that does not exist")
+        raise FetchRefused("the URL names no host or a port that does not exist", code="url_malformed")
     if parts.username is not None or parts.password is not None:
-        raise FetchRefused("a URL with a user name or a password is not fetched")
+        raise FetchRefused("a URL with a user name or a password is not fetched", code="url_malformed")
     return _Target(parts.scheme, host, port or _PORTS[parts.scheme], _path(parts), _shown(parts, host))
 
 
@@ -98,7 +100,7 @@ def _joined(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
     except ValueError as error:
-        raise FetchRefused("a redirect leads to a URL that cannot be understood") from error
+        raise FetchRefused("a redirect leads to a URL that cannot be understood", code="url_broken") from error
 
 
 def _ascii(host: str) -> str:
@@ -120,8 +122,12 @@ def _translated(target: _Target, *, deadline: float, timeout_s: float) -> Iterat
         yield
     except (OSError, http.client.HTTPException, ValueError) as error:
         if time.monotonic() >= deadline or isinstance(error, TimeoutError):
-            raise FetchRefused(f"{target.shown} took longer than {timeout_s:g} s") from error
-        raise FetchRefused(f"{target.shown} cannot be fetched: {_reason(error)}") from error
+            raise FetchRefused(
+                f"{target.shown} took longer than {timeout_s:g} s", code="url_timeout", values={"limit_s": timeout_s}
+            ) from error
+        raise FetchRefused(
+            f"{target.shown} cannot be fetched: {_reason(error)}", code="url_unreachable", values={"host": target.host}
+        ) from error
 
 
 def _reason(error: Exception) -> str:
@@ -189,28 +195,40 @@ def _answer(response: http.client.HTTPResponse, target: _Target, *, deadline: fl
     if response.status in _REDIRECTS and location:
         return _Answer(b"", location)
     if response.status != 200:
-        raise FetchRefused(f"{target.shown} answered with status {response.status}, expected 200")
+        raise FetchRefused(
+            f"{target.shown} answered with status {response.status}, expected 200",
+            code="url_status",
+            values={"status": response.status, "host": target.host},
+        )
     encoding = response.getheader("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
-        raise FetchRefused(f"{target.shown} is compressed, although identity was asked for")
+        raise FetchRefused(f"{target.shown} is compressed, although identity was asked for", code="url_broken")
     return _Answer(_body(response, target, deadline=deadline, max_bytes=max_bytes), None)
 
 
 def _body(response: http.client.HTTPResponse, target: _Target, *, deadline: float, max_bytes: int) -> bytes:
     announced = response.length or 0
     if announced > max_bytes:
-        raise FetchRefused(f"{target.shown} announces {announced} bytes, at most {max_bytes} are fetched")
+        raise FetchRefused(
+            f"{target.shown} announces {announced} bytes, at most {max_bytes} are fetched",
+            code="url_too_large",
+            values={"limit_bytes": max_bytes},
+        )
     parts: list[bytes] = []
     got = 0
     while part := response.read1(_CHUNK_BYTES):
         _left(deadline)
         got += len(part)
         if got > max_bytes:
-            raise FetchRefused(f"{target.shown} sends more than {max_bytes} bytes")
+            raise FetchRefused(
+                f"{target.shown} sends more than {max_bytes} bytes",
+                code="url_too_large",
+                values={"limit_bytes": max_bytes},
+            )
         parts.append(part)
     _left(deadline)
     if not got:
-        raise FetchRefused(f"{target.shown} answered with an empty body")
+        raise FetchRefused(f"{target.shown} answered with an empty body", code="url_broken")
     if got < announced:
-        raise FetchRefused(f"{target.shown} broke off after {got} of {announced} bytes")
+        raise FetchRefused(f"{target.shown} broke off after {got} of {announced} bytes", code="url_broken")
     return b"".join(parts)

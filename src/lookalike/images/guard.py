@@ -55,7 +55,8 @@ def inspect(data: bytes, *, limits: ImageLimits) -> Inspected:
 def too_large(size_bytes: int, *, limits: ImageLimits) -> ImageRefused:
     """The refusal of a file of too many bytes."""
     most = f"expected at most {limits.max_bytes:,} bytes, got {size_bytes:,}"
-    return refusal(RefusalCode.TOO_LARGE, f"{most}: {to_raise('max_bytes')}")
+    values = {"limit_bytes": limits.max_bytes, "got_bytes": size_bytes}
+    return refusal(RefusalCode.TOO_LARGE, f"{most}: {to_raise('max_bytes')}", **values)
 
 
 def check_size(width: int, height: int, *, limits: ImageLimits) -> None:
@@ -70,4 +71,5 @@ def check_size(width: int, height: int, *, limits: ImageLimits) -> None:
         claimed = f"the header claims {width} x {height} pixels"
         most = f"at most {limits.max_pixels:,} pixels and {limits.max_side:,} on a side"
         name = "max_side" if max(width, height) > limits.max_side else "max_pixels"
-        raise refusal(RefusalCode.TOO_MANY_PIXELS, f"{claimed}; {most}: {to_raise(name)}")
+        values = {"width": width, "height": height, "limit": limits.max_pixels}
+        raise refusal(RefusalCode.TOO_MANY_PIXELS, f"{claimed}; {most}: {to_raise(name)}", **values)

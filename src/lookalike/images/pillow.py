@@ -73,7 +73,7 @@ def _open_heic(data: bytes) -> Image.Image:
         from pillow_heif import HeifImageFile
     except ImportError:
         missing = MissingExtra("pillow-heif", extra="heic", purpose="reading HEIC")
-        raise refusal(RefusalCode.NEEDS_EXTRA, str(missing)) from missing
+        raise refusal(RefusalCode.NEEDS_EXTRA, str(missing), library=missing.library, extra=missing.extra) from missing
     image: Image.Image = HeifImageFile(io.BytesIO(data))
     return image
 

@@ -31,12 +31,13 @@ def to_raise(limit: str) -> str:
     return f"to take it in, raise {limit} in lookalike.toml or LOOKALIKE_{limit.upper()} and use --retry-refused"
 
 
-def refusal(code: RefusalCode, reason: str) -> ImageRefused:
+def refusal(code: RefusalCode, reason: str, **values: object) -> ImageRefused:
     """Make the error of one refused picture, ready to be raised.
 
     Args:
         code: the word for programs.
         reason: for people; brought onto one line of at most 300 characters.
+        values: its numbers and names, see `LookalikeError`.
     """
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
-    return ImageRefused(line[:300], code=code.value)
+    return ImageRefused(line[:300], code=code.value, values=values)

@@ -59,7 +59,7 @@ def format_of(data: bytes) -> ImageFormat:
     other = known_other(data)
     accepted = ", ".join(item.value for item in ImageFormat)
     if other is not None:
-        raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"{other} is not decoded; accepted are {accepted}")
+        raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"{other} is not decoded; accepted are {accepted}", format=other)
     raise refusal(RefusalCode.NOT_AN_IMAGE, f"the content is not a picture; accepted are {accepted}")
 
 

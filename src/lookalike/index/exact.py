@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lookalike.core.errors import BadInput, DimensionMismatch, SnapshotDamaged
 from lookalike.core.metrics import Metric
 from lookalike.core.records import Json, Neighbours
+from lookalike.core.saying import exact_plan
 from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, normalise
 from lookalike.index.base import check_wanted
 from lookalike.index.shortlist.allowed import Allowed
@@ -133,7 +134,7 @@ class ExactIndex:
         state = self._with_codes(self._state, len(wanted))
         chosen = None if allowed is None else Allowed.of(state.keys, as_keys(allowed))
         eligible = len(state.keys) if chosen is None else chosen.count
-        plan = "exact" if chosen is None else f"exact over {eligible} allowed"
+        plan = exact_plan(None if chosen is None else eligible)
         best, fields = Best.nothing(len(wanted), k, Metric.COSINE), _fields(state, chosen)
         block = at_once(min(k, max(1, eligible)))
         scan_all(fields, wanted, best, block=block, threads=self._threads)

@@ -40,7 +40,7 @@ def add_file(path: str | os.PathLike[str], parts: Parts, *, metadata: Metadata) 
     writer.add(result)
     writer.commit()
     if isinstance(result, Refused):
-        raise ImageRefused(f"{found.path}: {result.error}", code=result.error.code)
+        raise ImageRefused(f"{found.path}: {result.error}", code=result.error.code, values=result.error.values)
     return result.file.image_id
 
 

@@ -175,7 +175,7 @@ def _result(one: _Seen) -> Taken | Refused:
 
 def _bare(error: ImageRefused) -> ImageRefused:
     """The same refusal without traceback and cause."""
-    return ImageRefused(str(error), code=error.code)
+    return ImageRefused(str(error), code=error.code, values=error.values)
 
 
 def _fail(mine: Sequence[_Mine], error: BaseException) -> None:

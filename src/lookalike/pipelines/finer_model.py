@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.catalog.base import Catalog
-from lookalike.core.errors import BadInput, Locked, ReadOnly, StorageFailed, WrongModel
+from lookalike.core.errors import BadInput, ImageRefused, Locked, ReadOnly, StorageFailed, WrongModel
+from lookalike.core.saying import ReasonCode
 from lookalike.core.vectors import Pixels, normalise
+from lookalike.core.wording import Words, said
 from lookalike.embedding.base import Embedder
 from lookalike.images.limits import ImageLimits
 from lookalike.index.projection import Projection
@@ -24,7 +26,11 @@ from lookalike.pipelines.second_opinion import Opinion
 DEPTH = 100
 MOST_BYTES = 64_000_000
 
-_NOT_THERE = "it is not in the collection any more"
+_NOT_THERE = said("it is not in the collection any more", ReasonCode.GONE)
+
+
+def _unusable(refusal: ImageRefused) -> Words:
+    return said(str(refusal), ReasonCode.UNUSABLE, refusal=refusal.code)
 
 
 class FinerModel:
@@ -91,10 +97,10 @@ class FinerModel:
         computed = list(taken(lacking, self._compute, threads=self._threads)) if lacking else []
         self._keep(computed)
         vectors.update({one.image_id: one.vector for one in computed if one.vector is not None})
-        reasons = {one.image_id: str(one.refusal) for one in computed if one.refusal is not None}
+        reasons = {one.image_id: _unusable(one.refusal) for one in computed if one.refusal is not None}
         similarities = _cosines(vectors, unit, self._projection.get() if self._projection is not None else None)
         return [
-            Opinion(similarities[image_id], f"compared by {self.name}")
+            Opinion(similarities[image_id], said(f"compared by {self.name}", ReasonCode.COMPARED_BY, model=self.name))
             if image_id in similarities
             else Opinion(None, reasons.get(image_id, _NOT_THERE))
             for image_id in ids

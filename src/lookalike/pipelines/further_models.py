@@ -123,7 +123,9 @@ def _decoded(
     try:
         return decode(data, min_side=embedder.card.input_side, limits=limits).pixels
     except ImageRefused as error:
-        return ImageRefused(str(error), code=error.code)  # without a traceback, which would keep the bytes
+        return ImageRefused(
+            str(error), code=error.code, values=error.values
+        )  # without a traceback, which would keep the bytes
 
 
 def _embed_further(

@@ -23,7 +23,9 @@ from lookalike.catalog.base import MAIN, Catalog
 from lookalike.core.errors import BadQuery
 from lookalike.core.filters import Filter
 from lookalike.core.records import Neighbours
+from lookalike.core.saying import PlanCode
 from lookalike.core.vectors import Keys
+from lookalike.core.wording import said
 from lookalike.pipelines.fusion_sources import ROUNDING, Source
 
 EXACT_UP_TO = 50_000
@@ -186,7 +188,7 @@ def _exactly(asked: _Asked, keys: Keys, k: int) -> Neighbours:
         shortlist = keys[similarities >= least - 2 * ROUNDING]
     else:
         shortlist = keys
-    plan = f"exact by {_models(asked)}"
+    plan = said(f"exact by {_models(asked)}", PlanCode.EXACT_BY_MODELS, models=len(asked.sources))
     return _answer(shortlist, asked.compared(shortlist), k, exact=True, scanned=len(keys), plan=plan)
 
 
@@ -208,7 +210,8 @@ def _by_threshold(
         if is_proven or depth >= most_named:
             break
         depth = min(depth * _WIDER, most_named)
-    plan = f"the nearest {depth} by each of {_models(asked)}, compared by all"
+    text = f"the nearest {depth} by each of {_models(asked)}, compared by all"
+    plan = said(text, PlanCode.NEAREST_BY_MODELS, models=len(asked.sources), depth=int(depth))
     return _answer(seen, values, k, exact=bool(is_proven) and named.exact, scanned=scanned + len(seen), plan=plan)
 
 

@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.errors import ImageRefused
+from lookalike.core.saying import ReasonCode
 from lookalike.core.vectors import Pixels
+from lookalike.core.wording import Words, said
 from lookalike.images.decode import decode
 from lookalike.images.features.agreement import Agreement, agreement
 from lookalike.images.features.homography import Homography, project
@@ -96,7 +98,7 @@ class LocalFeatures:
         """
         points = points_of(query)
         if points.plain:
-            return [Opinion(None, _too_plain("the query", points))] * len(ids)
+            return [Opinion(None, _query_too_plain(points))] * len(ids)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="local-features") as pool:
             return list(pool.map(lambda image_id: _opinion(points, self._points_of_id(image_id)), ids))
 
@@ -107,11 +109,11 @@ class LocalFeatures:
             return kept
         data = self._pictures(image_id)
         if data is None:
-            return "the picture is gone"
+            return said("the picture is gone", ReasonCode.GONE)
         try:
             pixels = decode(data, min_side=HIT_SIDE, limits=self._limits).pixels
         except ImageRefused as error:
-            return f"the picture cannot be used: {error}"
+            return said(f"the picture cannot be used: {error}", ReasonCode.UNUSABLE, refusal=error.code)
         points = points_of(pixels, side=HIT_SIDE)
         self._cache.put(image_id, points)
         return points
@@ -127,32 +129,42 @@ def why(query: Pixels, hit: Pixels) -> Match:
         MissingExtra: when OpenCV is not installed.
     """
     ours, theirs = points_of(query), points_of(hit)
-    for whose, points in (("the query", ours), ("the picture", theirs)):
+    for points, too_plain in ((ours, _query_too_plain), (theirs, _picture_too_plain)):
         if points.plain:
             nowhere = np.empty((0, 2), np.float32)
-            return Match(nowhere, nowhere, np.empty(0, np.bool_), None, None, _too_plain(whose, points))
+            return Match(nowhere, nowhere, np.empty(0, np.bool_), None, None, too_plain(points))
     found = agreement(ours, theirs)
-    return _in_own_pixels(found, ours, theirs, reason=found.reason + _if_mirrored(found, query, theirs))
+    return _in_own_pixels(found, ours, theirs, reason=_with_mirrored(found, query, theirs))
 
 
 def _opinion(query: Points, hit: Points | str) -> Opinion:
     if isinstance(hit, str):
         return Opinion(None, hit)
     if hit.plain:
-        return Opinion(None, _too_plain("the picture", hit))
+        return Opinion(None, _picture_too_plain(hit))
     found = agreement(query, hit)
     return Opinion(found.similarity, found.reason)
 
 
-def _too_plain(whose: str, points: Points) -> str:
-    return f"{whose} is too plain to compare: {len(points)} points, where {LEAST_POINTS} are needed"
+def _query_too_plain(points: Points) -> Words:
+    text = f"the query is too plain to compare: {len(points)} points, where {LEAST_POINTS} are needed"
+    return said(text, ReasonCode.QUERY_TOO_PLAIN, points=len(points), least=LEAST_POINTS)
 
 
-def _if_mirrored(found: Agreement, query: Pixels, hit: Points) -> str:
+def _picture_too_plain(points: Points) -> Words:
+    text = f"the picture is too plain to compare: {len(points)} points, where {LEAST_POINTS} are needed"
+    return said(text, ReasonCode.PICTURE_TOO_PLAIN, points=len(points), least=LEAST_POINTS)
+
+
+def _with_mirrored(found: Agreement, query: Pixels, hit: Points) -> Words:
     if found.similarity:
-        return ""
+        return found.reason
     mirrored = agreement(points_of(np.ascontiguousarray(query[:, ::-1])), hit)
-    return f"; mirrored they would match: {mirrored.reason}" if mirrored.similarity else ""
+    if not mirrored.similarity:
+        return found.reason
+    text = f"mirrored they would match: {mirrored.reason}"
+    points, agreeing = len(mirrored.agreeing), int(mirrored.agreeing.sum())
+    return found.reason.and_then(said(text, ReasonCode.MIRRORED, agreeing=agreeing, points=points), separator="; ")
 
 
 def _in_own_pixels(found: Agreement, query: Points, hit: Points, *, reason: str) -> Match:

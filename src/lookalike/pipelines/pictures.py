@@ -56,7 +56,7 @@ def _pixels_of_file(path: str, *, min_side: int | None, limits: ImageLimits) -> 
     try:
         return decode(read_file(path, limits=limits).data, min_side=min_side, limits=limits).pixels
     except ImageRefused as error:
-        raise ImageRefused(f"{path}: {error}", code=error.code) from error
+        raise ImageRefused(f"{path}: {error}", code=error.code, values=error.values) from error
 
 
 def bytes_of_picture(picture: Picture, *, limits: ImageLimits) -> bytes:

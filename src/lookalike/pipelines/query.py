@@ -113,7 +113,9 @@ class Crop:
         left, right = self._edges(self.x, self.width, extent=width)
         upper, lower = self._edges(self.y, self.height, extent=height)
         if left >= right or upper >= lower:
-            raise BadQuery(f"the crop {self} lies outside of the picture, which is {width} x {height}")
+            raise BadQuery(
+                f"the crop {self} lies outside of the picture, which is {width} x {height}", code="crop_outside"
+            )
         return left, upper, right, lower
 
     def _edges(self, start: float, length: float, *, extent: int) -> tuple[int, int]:
@@ -157,7 +159,9 @@ def combine(vectors: NDArray[np.float32], weights: list[float]) -> NDArray[np.fl
     total = shares @ vectors.astype(np.float64)
     length = np.linalg.norm(total)
     if length <= 1e-6 * np.abs(shares).sum():
-        raise BadQuery("the terms of the query cancel each other out: nothing is left to search for")
+        raise BadQuery(
+            "the terms of the query cancel each other out: nothing is left to search for", code="query_cancels_out"
+        )
     return (total / length).astype(np.float32)[None, :]
 
 

@@ -11,7 +11,9 @@ from lookalike.catalog.base import MAIN, KeptPicture
 from lookalike.core.errors import BadQuery, LookalikeError
 from lookalike.core.filters import Filter
 from lookalike.core.records import Neighbours
+from lookalike.core.saying import PlanCode
 from lookalike.core.vectors import Keys, Pixels, Vectors
+from lookalike.core.wording import Words, remarks_of, said
 from lookalike.index.base import check_wanted
 from lookalike.pipelines.answer_cache import Question
 from lookalike.pipelines.candidates import Found, grouped_candidates, single_candidates
@@ -297,18 +299,26 @@ def _looked_at_again(query: Query, parts: Parts, opinion: SecondOpinion, found: 
     return found._replace(candidates=[there[n] for n in order]), [opinions[n] for n in order]
 
 
-def _plan(found: Found, wanted: Wanted, total: int, *, filtered: bool, confidence_known: bool) -> str:
-    plan = found.plan
+def _plan(found: Found, wanted: Wanted, total: int, *, filtered: bool, confidence_known: bool) -> Words:
+    plan = Words(found.plan, remarks_of(found.plan))
     if filtered and found.exact:
-        plan = f"exact over the {total} pictures that pass the filter"
+        text = f"exact over the {total} pictures that pass the filter"
+        plan = said(text, PlanCode.EXACT_FILTERED, count=total)
     if wanted.grouped:
-        plan += ", one of each group"
+        plan = plan.and_then(said("one of each group", PlanCode.GROUPED))
     if wanted.min_confidence is not None:
-        known = f"of confidence {wanted.min_confidence:g} or more" if confidence_known else "of unknown confidence"
-        plan += f", {known}"
+        plan = plan.and_then(_confidence_words(wanted.min_confidence, known=confidence_known))
     if wanted.opinion is not None:
-        plan += f", the best {len(found.candidates)} looked at again by {wanted.opinion.name}"
+        count, by = len(found.candidates), wanted.opinion.name
+        text = f"the best {count} looked at again by {by}"
+        plan = plan.and_then(said(text, PlanCode.LOOKED_AT_AGAIN, count=count, by=by))
     return plan
+
+
+def _confidence_words(least: float, *, known: bool) -> Words:
+    if not known:
+        return said("of unknown confidence", PlanCode.CONFIDENCE_UNKNOWN)
+    return said(f"of confidence {least:g} or more", PlanCode.CONFIDENT, least=least)
 
 
 def _mixture_text(wanted: Wanted) -> str:

@@ -68,7 +68,7 @@ class Collections:
             if not (folder / CATALOG).exists():  # another process may have removed it
                 if collection is not None:
                     collection.close()
-                raise NoCollection(f"there is no collection {name!r}")
+                raise NoCollection(f"there is no collection {name!r}", values={"name": name})
             self._collections[name] = collection or self._open(folder, False)
             return self._collections[name]
 
@@ -117,10 +117,14 @@ class Collections:
         """
         folder = self._path(name)
         if name in self._named:
-            raise Conflict(f"{name!r} was there before the service and is not removed by it", code="not_ours")
+            raise Conflict(
+                f"{name!r} was there before the service and is not removed by it",
+                code="not_ours",
+                values={"name": name},
+            )
         with self._opening:
             if not (folder / CATALOG).exists():
-                raise NoCollection(f"there is no collection {name!r}")
+                raise NoCollection(f"there is no collection {name!r}", values={"name": name})
             self._seen.pop(name, None)
             if (collection := self._collections.pop(name, None)) is not None:
                 collection.close()

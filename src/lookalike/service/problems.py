@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -33,6 +34,7 @@ from lookalike.core.errors import (
 )
 from lookalike.service.edge.problem_body import problem_response
 from lookalike.service.edge.request_id import current_request_id
+from lookalike.service.problem_codes import FaultCode
 
 _log = logging.getLogger(__name__)
 
@@ -84,15 +86,15 @@ class InvalidBody(BadInput):
     """A body that does not fit.
 
     Args:
-        errors: where, and what was expected.
+        errors: `where` and `detail` of each, and where they are known `code` and `values`.
     """
 
     code = "invalid"
 
-    def __init__(self, errors: list[dict[str, str]]) -> None:
+    def __init__(self, errors: Sequence[Mapping[str, object]]) -> None:
         first = errors[0] if errors else {"where": "body", "detail": "does not fit"}
-        super().__init__(f"{first['where']}: {first['detail']}")
-        self.errors = errors
+        super().__init__(f"{first['where']}: {first['detail']}", values={"where": first["where"]})
+        self.errors = [{"code": FaultCode.VALUE, "values": {}, **one} for one in errors]
 
 
 _OWN: tuple[tuple[type[LookalikeError], int, str], ...] = (
@@ -120,12 +122,31 @@ def problem(error: LookalikeError) -> Response:
         request_id=current_request_id(),
         headers=_headers(error, status),
         errors=error.errors if isinstance(error, InvalidBody) else None,
+        values=values_of(error),
     )
 
 
 def told(error: LookalikeError) -> str:
     """What the caller is told of an error, where there is no reply to put a status into."""
-    return _shown(error, next(status for kind, status, _ in (*_OWN, *STATUS) if isinstance(error, kind)))
+    return _shown(error, _status(error))
+
+
+def values_of(error: LookalikeError) -> dict[str, object]:
+    """The numbers and names that the caller is told with a code; when to come again among them."""
+    status = _status(error)
+    if status == 500:
+        return {}
+    if status in (429, 503):
+        return {**error.values, "retry_after_s": _wait_s(error)}
+    return dict(error.values)
+
+
+def _status(error: LookalikeError) -> int:
+    return next(status for kind, status, _ in (*_OWN, *STATUS) if isinstance(error, kind))
+
+
+def _wait_s(error: LookalikeError) -> int:
+    return max(1, math.ceil(error.retry_after_s if isinstance(error, Busy) else 1.0))
 
 
 def _shown(error: LookalikeError, status: int) -> str:
@@ -138,8 +159,7 @@ def _headers(error: LookalikeError, status: int) -> Mapping[str, str]:
     if status == 401:
         return {"WWW-Authenticate": 'Bearer realm="lookalike"'}
     if status in (429, 503):
-        wait = error.retry_after_s if isinstance(error, Busy) else 1.0
-        return {"Retry-After": str(max(1, math.ceil(wait)))}
+        return {"Retry-After": str(_wait_s(error))}
     return {}
 
 
@@ -160,8 +180,10 @@ async def _on_http(_: Request, error: Exception) -> Response:
     detail = str(error.detail) if isinstance(error, HTTPException) else "failed"
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     code = {404: "not_found", 405: "method_not_allowed", 400: MALFORMED}.get(status, "http_error")
+    values = {"status": status} if code == "http_error" else {}
+    request_id = current_request_id()
     return problem_response(
-        status, code=code, title=detail, detail=detail, request_id=current_request_id(), headers=headers
+        status, code=code, title=detail, detail=detail, request_id=request_id, headers=headers, values=values
     )
 
 
@@ -175,10 +197,33 @@ async def _on_validation(_: Request, error: Exception) -> Response:
     return problem(InvalidBody(errors_of(found)))
 
 
-def errors_of(found: object) -> list[dict[str, str]]:
-    """Pydantic's errors as `where` and `detail`, without the input that was wrong."""
+def errors_of(found: object) -> list[dict[str, object]]:
+    """Pydantic's errors as `where`, `detail`, `code` and `values`, without the input that was wrong."""
     listed = found if isinstance(found, list | tuple) else []
-    return [
-        {"where": ".".join(map(str, one.get("loc", ())))[:200] or "body", "detail": str(one.get("msg", ""))[:300]}
-        for one in listed[:20]
-    ]
+    return [_error_of(one) for one in listed[:20]]
+
+
+def _error_of(one: Mapping[str, Any]) -> dict[str, object]:
+    kind, context = str(one.get("type", "")), one.get("ctx") or {}
+    code = next((code for code, words in _FAULTS.items() if any(word in kind for word in words)), FaultCode.VALUE)
+    bounds = {name: context[key] for key, name in _BOUNDS.items() if key in context}
+    return {
+        "where": ".".join(map(str, one.get("loc", ())))[:200] or "body",
+        "detail": str(one.get("msg", ""))[:300],
+        "code": code,
+        "values": bounds if code in (FaultCode.RANGE, FaultCode.LENGTH) else {},
+    }
+
+
+_FAULTS = {
+    FaultCode.MISSING: ("missing",),
+    FaultCode.UNKNOWN: ("extra_forbidden",),
+    FaultCode.RANGE: ("greater_than", "less_than"),
+    FaultCode.LENGTH: ("too_long", "too_short"),
+    FaultCode.PATTERN: ("pattern",),
+    FaultCode.CHOICE: ("literal_error", "enum"),
+    FaultCode.TYPE: ("_type", "_parsing"),
+}
+"""What stands in the names that Pydantic gives to errors."""
+
+_BOUNDS = {"ge": "least", "gt": "least", "min_length": "least", "le": "most", "lt": "most", "max_length": "most"}

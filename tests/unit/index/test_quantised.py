@@ -160,7 +160,7 @@ def test_an_index_with_codes_answers_as_one_without(share: float) -> None:
         one, other = (index.search(queries, k, allowed=allowed) for index in (coded, plain))
         assert (one.keys == other.keys).all()
         assert one.scanned == other.scanned
-        assert one.plan == f"exact over {one.scanned} allowed"
+        assert one.plan == f"exact over {one.scanned:,} allowed"
         for index in (coded, plain):
             start = 5000 + 1000 * change
             index.upsert(np.arange(start, start + 1000), rows[start : start + 1000])

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.core.saying import ReasonCode
+from lookalike.core.wording import Words, said
 from lookalike.images.features.chance import LEAST_EVIDENCE, NEEDED, log10_false_alarms, similarity_of
 from lookalike.images.features.homography import (
+    FAULTS,
     MOST_ERROR_PX,
     Homography,
     errors_px,
@@ -45,7 +48,7 @@ class Agreement:
     homography: Homography | None
     evidence: float
     similarity: float
-    reason: str
+    reason: Words
 
 
 def agreement(query: Points, hit: Points) -> Agreement:
@@ -53,26 +56,31 @@ def agreement(query: Points, hit: Points) -> Agreement:
     pairs = pairs_of(query, hit)
     count = len(pairs.query)
     if count < LEAST_AGREEING:
-        return _refused(f"only {count} points look alike", pairs)
+        return _refused(said(f"only {count} points look alike", ReasonCode.FEW_ALIKE, points=count), pairs)
     here, there = query.positions[pairs.query], hit.positions[pairs.hit]
     homography = find_homography(here, there)
     agreeing = None if homography is None else _agreeing(homography, query, hit, pairs)
     if homography is None or agreeing is None or agreeing.sum() <= NEEDED:
-        return _refused(f"{count} points look alike, but agree on no view", pairs)
-    told = f"{int(agreeing.sum())} of {count} points agree on one view"
+        text = f"{count} points look alike, but agree on no view"
+        return _refused(said(text, ReasonCode.NO_VIEW, points=count), pairs)
+    counts = {"agreeing": int(agreeing.sum()), "points": count}
+    told = f"{counts['agreeing']} of {count} points agree on one view"
+    by_chance = said(f"{told}, as they can by chance", ReasonCode.BY_CHANCE, **counts)
     if agreeing.sum() < LEAST_AGREEING:
-        return _refused(f"{told}, as they can by chance", pairs, agreeing)
+        return _refused(by_chance, pairs, agreeing)
     wrong = fault(homography, here[agreeing], there[agreeing])
     if wrong is not None:
-        return _refused(f"{told}, but an impossible one: {wrong}", pairs, agreeing)
+        text = f"{told}, but an impossible one: {FAULTS[wrong]}"
+        return _refused(said(text, ReasonCode.IMPOSSIBLE_VIEW, fault=wrong.value, **counts), pairs, agreeing)
     chance = _chance_of_one(homography, query, hit, pairs, agreeing=int(agreeing.sum()))
     evidence = -log10_false_alarms(count, int(agreeing.sum()), chance_of_one=chance)
     if evidence < LEAST_EVIDENCE:
-        return _refused(f"{told}, as they can by chance", pairs, agreeing)
-    return Agreement(pairs, agreeing, homography, evidence, similarity_of(evidence), told)
+        return _refused(by_chance, pairs, agreeing)
+    similarity = similarity_of(evidence)
+    return Agreement(pairs, agreeing, homography, evidence, similarity, said(told, ReasonCode.AGREE, **counts))
 
 
-def _refused(reason: str, pairs: Pairs, agreeing: NDArray[np.bool_] | None = None) -> Agreement:
+def _refused(reason: Words, pairs: Pairs, agreeing: NDArray[np.bool_] | None = None) -> Agreement:
     if agreeing is None:
         agreeing = np.zeros(len(pairs.query), np.bool_)
     return Agreement(pairs, agreeing, None, 0.0, 0.0, reason)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.core.saying import ViewFault
 from lookalike.images.features.points import Positions, opencv
 
 Homography: TypeAlias = NDArray[np.float64]
@@ -96,8 +97,20 @@ def inverse(homography: Homography) -> Homography:
     return np.asarray(back / back[2, 2]) if abs(back[2, 2]) > 1e-12 else np.full((3, 3), np.nan)
 
 
-def fault(homography: Homography, query: Positions, hit: Positions) -> str | None:
-    """Why no camera can have taken this view, in words; None where one can.
+FAULTS = {
+    ViewFault.LINE: "flattened to a line",
+    ViewFault.INFINITE: "bent to infinity",
+    ViewFault.INSIDE_OUT: "turned inside out",
+    ViewFault.SCALED: "scaled out of all proportion",
+    ViewFault.STRETCHED: "stretched out of all proportion",
+    ViewFault.BENT: "bent out of all proportion",
+    ViewFault.ONE_LINE: "along one line only",
+}
+"""In words."""
+
+
+def fault(homography: Homography, query: Positions, hit: Positions) -> ViewFault | None:
+    """Why no camera can have taken this view; None where one can.
 
     Args:
         homography: to be judged.
@@ -105,23 +118,23 @@ def fault(homography: Homography, query: Positions, hit: Positions) -> str | Non
         hit: shape (M, 2), float32: and of the hit.
     """
     if not np.isfinite(inverse(homography)).all():
-        return "flattened to a line"
+        return ViewFault.LINE
     # areas[m], stretches[m]: by how much the neighbourhood of point m grows, and how unevenly
     bends = jacobians(homography, query)
     if not np.isfinite(bends).all():
-        return "bent to infinity"
+        return ViewFault.INFINITE
     if (np.linalg.det(bends) <= 0).any():
-        return "turned inside out"
+        return ViewFault.INSIDE_OUT
     long, short = np.linalg.svd(bends, compute_uv=False).T
     if not 1 / MOST_SCALE <= np.sqrt(np.median(long * short)) <= MOST_SCALE:
-        return "scaled out of all proportion"
+        return ViewFault.SCALED
     if np.median(long / short) > MOST_STRETCH:
-        return "stretched out of all proportion"
+        return ViewFault.STRETCHED
     areas = long * short
     if areas.max() > MOST_WARP * areas.min():
-        return "bent out of all proportion"
+        return ViewFault.BENT
     if min(_narrow_spread(query), _narrow_spread(hit)) < LEAST_SPREAD_PX:
-        return "along one line only"
+        return ViewFault.ONE_LINE
     return None
 
 

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.core.saying import PlanCode, among_filtered
 from lookalike.core.vectors import Vectors
+from lookalike.core.wording import Words, said
 from lookalike.index.faiss.columns import Slots
 from lookalike.index.faiss.library import faiss
 from lookalike.index.faiss.structure import Proposal, Structure
@@ -89,10 +91,12 @@ class Lists(Structure):
         """How many inverted lists it has."""
         return int(self._centroids.lists.nlist)
 
-    def plan(self, proposal: Proposal, compared: int, *, filtered: bool) -> str:
+    def plan(self, proposal: Proposal, compared: int, *, filtered: bool) -> Words:
         """How candidates were found, in words."""
-        name = "filtered inverted lists" if filtered else "inverted lists"
-        return f"{name}: {proposal.lists:,.0f} of {self.lists:,}, {compared:,} compared again"
+        looked_at = round(proposal.lists)
+        text = f"inverted lists: {looked_at:,} of {self.lists:,}, {compared:,} compared again"
+        plan = said(text, PlanCode.LISTS, looked_at=looked_at, lists=self.lists, compared=int(compared))
+        return among_filtered(plan) if filtered else plan
 
     def distances(self, vectors: Vectors) -> NDArray[np.float64]:
         """How much less similar than 1 the nearest centroid is to each vector: shape (N,)."""

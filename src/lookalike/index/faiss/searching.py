@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 
 from lookalike.core.records import Neighbours
+from lookalike.core.saying import PlanCode, exact_plan
 from lookalike.core.vectors import Vectors
+from lookalike.core.wording import Words, said
 from lookalike.index.faiss.columns import Slots
 from lookalike.index.faiss.comparing import Best, Query, Table, as_queries
 from lookalike.index.faiss.eligible import Bits, Eligible
@@ -54,7 +56,7 @@ class Searched(NamedTuple):
 class _Told:
     """What is told of a search, gathered query by query."""
 
-    plan: str = ""
+    plan: Words = field(default_factory=lambda: Words(""))
     scanned: float = 0.0
     widened: bool = False
 
@@ -71,7 +73,7 @@ def search(searched: Searched, units: Vectors, k: int, *, point: OperatingPoint 
     structure, eligible = searched.structure, searched.eligible
     if structure is None or point is None or _all_is_cheaper(structure, eligible, k, point):
         best = list(_compare_all(searched, as_queries(units), k))
-        plan = "exact" if eligible.everything else f"exact over {eligible.count:,} allowed"
+        plan = exact_plan(None if eligible.everything else eligible.count)
         return _padded(best, k)._replace(exact=True, scanned=eligible.count, plan=plan, error=searched.error)
     told = _Told()
     best = []
@@ -79,7 +81,7 @@ def search(searched: Searched, units: Vectors, k: int, *, point: OperatingPoint 
         best += _compare_candidates(searched, structure, units[start : start + _QUERIES_AT_ONCE], k, point, told)
     return _padded(best, k)._replace(
         scanned=round(told.scanned / max(1, len(units))),
-        plan=f"{told.plan}, widened" if told.widened else told.plan,
+        plan=told.plan.and_then(said("widened", PlanCode.WIDENED)) if told.widened else told.plan,
         error=searched.error,
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.vectors import Vectors
+from lookalike.core.wording import Words
 from lookalike.index.faiss.access import Access
 from lookalike.index.faiss.columns import Slots
 from lookalike.index.faiss.library import faiss
@@ -97,7 +98,7 @@ class Structure(ABC):
             return self._propose(queries, count, gap, selector)
 
     @abstractmethod
-    def plan(self, proposal: Proposal, compared: int, *, filtered: bool) -> str:
+    def plan(self, proposal: Proposal, compared: int, *, filtered: bool) -> Words:
         """How candidates were found, in words."""
 
     def distances(self, vectors: Vectors) -> NDArray[np.float64]:  # noqa: ARG002 - where there are no lists

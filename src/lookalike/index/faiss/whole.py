@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.core.saying import PlanCode, among_filtered
 from lookalike.core.vectors import Vectors
+from lookalike.core.wording import Words, said
 from lookalike.index.faiss.columns import Slots
 from lookalike.index.faiss.library import faiss
 from lookalike.index.faiss.lists import Centroids
@@ -23,10 +25,11 @@ class Whole(Structure):
         self.selects = _selects(native)
         self._graph = isinstance(_inner(native), faiss().IndexHNSW)
 
-    def plan(self, proposal: Proposal, compared: int, *, filtered: bool) -> str:  # noqa: ARG002
+    def plan(self, proposal: Proposal, compared: int, *, filtered: bool) -> Words:  # noqa: ARG002
         """How candidates were found, in words."""
-        name = "graph" if self._graph else "all codes"
-        return f"{'filtered ' if filtered else ''}{name}: {compared:,} compared again"
+        name, code = ("graph", PlanCode.GRAPH) if self._graph else ("all codes", PlanCode.ALL_CODES)
+        plan = said(f"{name}: {compared:,} compared again", code, compared=int(compared))
+        return among_filtered(plan) if filtered else plan
 
     def _propose(self, queries: Vectors, count: int, gap: float, selector: Any) -> Proposal:  # noqa: ARG002
         parameters = _parameters(self._native, count, selector) if self.selects else None
@@ -46,12 +49,20 @@ class Shards(Structure):
         """How many inverted lists each shard has."""
         return int(self._centroids.lists.nlist) if self._centroids else 0
 
-    def plan(self, proposal: Proposal, compared: int, *, filtered: bool) -> str:
+    def plan(self, proposal: Proposal, compared: int, *, filtered: bool) -> Words:
         """How candidates were found, in words."""
-        shards = f"{self._native.count()}{' filtered' if filtered else ''} shards"
+        plan = self._plan(proposal, int(compared))
+        return among_filtered(plan) if filtered else plan
+
+    def _plan(self, proposal: Proposal, compared: int) -> Words:
+        shards = int(self._native.count())
         if not self._centroids:
-            return f"{shards}: {compared:,} compared again"
-        return f"{shards}, inverted lists: {proposal.lists:,.0f} of {self.lists:,}, {compared:,} compared again"
+            text = f"{shards} shards: {compared:,} compared again"
+            return said(text, PlanCode.SHARDS, shards=shards, compared=compared)
+        looked_at, lists = round(proposal.lists), self.lists
+        text = f"{shards} shards, inverted lists: {looked_at:,} of {lists:,}, {compared:,} compared again"
+        values = {"shards": shards, "looked_at": looked_at, "lists": lists, "compared": compared}
+        return said(text, PlanCode.SHARDED_LISTS, **values)
 
     def distances(self, vectors: Vectors) -> NDArray[np.float64]:
         """How much less similar than 1 the nearest centroid is to each vector: shape (N,); empty without centroids."""

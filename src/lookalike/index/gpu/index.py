@@ -10,7 +10,9 @@ import numpy as np
 
 from lookalike.core.metrics import Metric
 from lookalike.core.records import Neighbours
+from lookalike.core.saying import PlanCode
 from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, normalise
+from lookalike.core.wording import said
 from lookalike.index.base import check_wanted
 from lookalike.index.exact import ExactIndex
 from lookalike.index.gpu.base import Room, TorchBase
@@ -86,7 +88,9 @@ class TorchIndex:
                 self._tell("the card's memory ran out: searched on the processor")
             return self._held.search(queries, k, allowed=allowed)
         found_keys = np.where(rows >= 0, keys[rows] if len(keys) else -1, -1)
-        return Neighbours(found_keys, values, exact=True, scanned=len(keys), plan=f"exact on {self._device.type}")
+        device = str(self._device.type)
+        plan = said(f"exact on {device}", PlanCode.EXACT_ON_DEVICE, device=device)
+        return Neighbours(found_keys, values, exact=True, scanned=len(keys), plan=plan)
 
     def save(self, folder: Path) -> list[str]:
         """Write the files of an `ExactIndex`; see there."""

@@ -85,9 +85,11 @@ class Access:
             NotAllowed: when their scopes do not reach.
         """
         if collection is not None and not principal.sees(collection):
-            raise NoCollection(f"there is no collection {collection!r}")  # word for word as of one that is not there
+            raise NoCollection(
+                f"there is no collection {collection!r}", values={"name": collection}
+            )  # word for word as of one that is not there
         if not principal.may(scope):
-            raise NotAllowed(f"this needs the scope {scope}")
+            raise NotAllowed(f"this needs the scope {scope}", values={"scope": str(scope)})
 
     def is_good(self, principal: Principal) -> bool:
         """Whether what someone showed when a long connection began is still good: not expired, not revoked."""

@@ -48,7 +48,11 @@ class Rates:
             self._tell(is_down=True)
             wait_s = _hit(self._spare, self._limit, name)
         if wait_s is not None:
-            raise RateLimited(f"expected at most {self._limit.amount} requests in a minute", retry_after_s=wait_s)
+            raise RateLimited(
+                f"expected at most {self._limit.amount} requests in a minute",
+                retry_after_s=wait_s,
+                values={"limit": self._limit.amount},
+            )
 
     def _tell(self, *, is_down: bool) -> None:
         if is_down and not self._is_down:

@@ -115,7 +115,10 @@ def read_vector(
         raise WrongModel(f"expected a vector of the model {expected_model}, got one of {model or 'a model not named'}")
     vector = _decoded(value) if isinstance(value, str) else np.asarray(value, np.float64)
     if vector.shape != (dimension,):
-        raise DimensionMismatch(f"expected a vector of {dimension} numbers, got {vector.size}")
+        raise DimensionMismatch(
+            f"expected a vector of {dimension} numbers, got {vector.size}",
+            values={"expected": dimension, "got": int(vector.size)},
+        )
     if not np.isfinite(vector).all():
         raise BadVectors("expected finite numbers in the vector")
     length = float(np.linalg.norm(np.clip(vector.astype(np.float64), -10, 10)))

@@ -71,7 +71,7 @@ async def _vector(picture: Picture, embedder: Embedder, service: Service, deadli
     try:
         embedded = await service.embedding.embed(await picture.data(service.threads), embedder, deadline=deadline)
     except BadInput as error:
-        return {"name": picture.name, "code": error.code, "detail": error.public}
+        return {"name": picture.name, "code": error.code, "values": dict(error.values), "detail": error.public}
     return {
         "name": picture.name,
         "vector": embedded.vector,
@@ -88,5 +88,5 @@ def _embedder(model_id: str | None, principal: Principal, service: Service) -> E
     if model_id is None:
         raise InvalidBody([{"where": "model", "detail": f"expected one of {', '.join(sorted(ids)) or 'no models'}"}])
     if model_id not in ids:
-        raise NotFound(f"there is no model {model_id[:80]}")
+        raise NotFound(f"there is no model {model_id[:80]}", values={"kind": "model", "id": model_id[:80]})
     return ids[model_id]

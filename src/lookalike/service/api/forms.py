@@ -212,11 +212,17 @@ class _Parts:
         self._size_bytes += len(piece)
         if self._part.filename is None:
             if self._size_bytes > MOST_FIELD_BYTES:
-                raise TooLarge(f"expected at most {MOST_FIELD_BYTES} bytes in the field `{self._part.name}`")
+                raise TooLarge(
+                    f"expected at most {MOST_FIELD_BYTES} bytes in the field `{self._part.name}`",
+                    values={"limit_bytes": MOST_FIELD_BYTES},
+                )
             self._fields[self._part.name] += piece
             return
         if self._size_bytes > self._max_image_bytes:
-            raise TooLarge(f"expected at most {self._max_image_bytes} bytes in each picture")
+            raise TooLarge(
+                f"expected at most {self._max_image_bytes} bytes in each picture",
+                values={"limit_bytes": self._max_image_bytes},
+            )
         self._hash.update(piece)
         self._total_bytes += len(piece)
         self._taken.append(piece)

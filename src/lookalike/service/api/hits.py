@@ -7,6 +7,7 @@ from typing import Any
 
 from lookalike.collection import StoredPicture
 from lookalike.core.records import Json
+from lookalike.core.wording import remarks_of
 from lookalike.pipelines.reply import Hit, IndexFacts
 from lookalike.service.access.principal import Principal, Scope
 
@@ -37,6 +38,7 @@ def hit_json(hit: Hit, *, collection: str, principal: Principal, model: str = ""
         "group": list(hit.group),
         "opinion": hit.opinion,
         "reason": hit.reason,
+        "reasons": remarks_json(hit.reason),
         "provisional": hit.provisional,
         "model": model,
     }
@@ -59,6 +61,11 @@ def picture_json(stored: StoredPicture, *, collection: str, principal: Principal
         "copies": max(0, len(stored.files) - 1),
         "provisional": image.provisional,
     }
+
+
+def remarks_json(text: str) -> list[Json]:
+    """What a text is made of, for those who say it in another language."""
+    return [{"code": one.code, "values": dict(one.values)} for one in remarks_of(text)]
 
 
 def index_json(index: IndexFacts) -> dict[str, Json]:

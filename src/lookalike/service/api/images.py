@@ -151,7 +151,7 @@ async def put_image(request: Request, collection: str, image_id: ImageId, princi
         held = await collection_of(service, collection, deadline=deadline_of(request))
         result = await service.threads.run(partial(_added, picture, {}, held))
     if result["status"] == "refused":
-        raise UploadRefused(result["detail"], code=result["code"])
+        raise UploadRefused(result["detail"], code=result["code"], values=result["values"])
     stored = await service.threads.run(lambda: held.get(image_id))
     status = 201 if result["status"] == "added" else 200
     return answer(picture_json(stored, collection=collection, principal=principal), status=status)
@@ -189,7 +189,7 @@ async def delete_image(request: Request, collection: str, image_id: ImageId) -> 
     held = await collection_of(service, collection, deadline=deadline_of(request))
     (result,) = await service.threads.run(lambda: _removed([image_id], held))
     if result["status"] == "not_found":
-        raise NotIndexed(f"no picture in the collection has the id {image_id}")
+        raise NotIndexed(f"no picture in the collection has the id {image_id}", values={"id": image_id})
     return Response(status_code=204)
 
 
@@ -200,7 +200,13 @@ def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, 
             _check_laid_over(picture.sha256, metadata, held)
         held.add(picture.read(), metadata=metadata)
     except BadInput as error:
-        return {"name": picture.name, "status": "refused", "code": error.code, "detail": error.public}
+        return {
+            "name": picture.name,
+            "status": "refused",
+            "code": error.code,
+            "values": dict(error.values),
+            "detail": error.public,
+        }
     return {"name": picture.name, "status": "unchanged" if was_there else "added", "id": picture.sha256}
 
 
@@ -240,7 +246,7 @@ async def _received(request: Request, image_id: str, spool: Spool, *, max_bytes:
         digest.update(chunk)
         await spool.write(chunk)
         if spool.size_bytes > max_bytes:
-            raise TooLarge(f"expected at most {max_bytes} bytes")
+            raise TooLarge(f"expected at most {max_bytes} bytes", values={"limit_bytes": max_bytes})
     await spool.flush()
     if digest.hexdigest() != image_id:
         raise UploadRefused("the SHA-256 of the bytes is not the id in the path", code="hash_mismatch")

@@ -53,7 +53,7 @@ async def get_job(request: Request, job_id: JobId, principal: Reader) -> Respons
     service = service_of(request)
     job = await service.threads.run(lambda: service.queue.get(job_id))
     if not principal.may(Scope.READ, job.collection):
-        raise NotFound(f"there is no job {job_id}")
+        raise NotFound(f"there is no job {job_id}", values={"kind": "job", "id": job_id})
     return answer(job_json(job))
 
 

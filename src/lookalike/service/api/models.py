@@ -53,7 +53,7 @@ async def get_model(request: Request, model_id: ModelId, principal: Reader) -> R
     for card in cards:
         if card["id"] == model_id:
             return answer(card)
-    raise NotFound(f"there is no model {model_id}")
+    raise NotFound(f"there is no model {model_id}", values={"kind": "model", "id": model_id})
 
 
 @router.get(
@@ -125,4 +125,4 @@ def _find(model_id: str, principal: Principal, service: Service) -> tuple[str, C
     for _, collection, name in visible(principal, service):
         if collection.model_card(name).id == model_id:
             return name, collection
-    raise NotFound(f"there is no model {model_id}")
+    raise NotFound(f"there is no model {model_id}", values={"kind": "model", "id": model_id})

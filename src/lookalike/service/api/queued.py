@@ -42,7 +42,13 @@ def queue_picture(
         )
     except BadInput as error:
         uploads.discard(upload.id)
-        return {"name": picture.name, "status": "refused", "code": error.code, "detail": error.public}
+        return {
+            "name": picture.name,
+            "status": "refused",
+            "code": error.code,
+            "values": dict(error.values),
+            "detail": error.public,
+        }
     return {"name": picture.name, "status": "queued", "id": done.image_id, "job_id": done.job_id}
 
 

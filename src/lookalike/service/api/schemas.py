@@ -114,6 +114,20 @@ class CompleteBody(Body):
     metadata: Metadata = {}
 
 
+class Remark(BaseModel):
+    """One thing that is said, for programs: what, and its numbers and names."""
+
+    code: str
+    values: dict[str, Any]
+
+
+class Fault(Remark):
+    """One place of a body or a parameter that does not fit."""
+
+    where: str
+    detail: str
+
+
 class Problem(BaseModel):
     """RFC 9457."""
 
@@ -122,8 +136,9 @@ class Problem(BaseModel):
     status: int
     detail: str
     code: str
+    values: dict[str, Any]
     request_id: str
-    errors: list[dict[str, str]] | None = None
+    errors: list[Fault] | None = None
 
 
 class Hit(BaseModel):
@@ -148,6 +163,7 @@ class Hit(BaseModel):
     group: list[str]
     opinion: float | None
     reason: str
+    reasons: list[Remark]
     provisional: bool
     model: str
 
@@ -167,6 +183,7 @@ class SearchReply(BaseModel):
 
     hits: list[Hit]
     plan: str
+    plan_steps: list[Remark]
     exact: bool
     scanned: int
     total_matching: int
@@ -221,6 +238,7 @@ class ItemResult(BaseModel):
     id: str | None = None
     job_id: str | None = None
     code: str | None = None
+    values: dict[str, Any] | None = None
     detail: str | None = None
 
 
@@ -238,6 +256,7 @@ class EmbeddingResult(BaseModel):
     width: int | None = None
     height: int | None = None
     code: str | None = None
+    values: dict[str, Any] | None = None
     detail: str | None = None
 
 

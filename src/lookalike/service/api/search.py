@@ -23,7 +23,7 @@ from lookalike.service.api.answers import answer
 from lookalike.service.api.bodies import media_type, parse_text, read_only_json, read_vector
 from lookalike.service.api.describing import FILE, form_body
 from lookalike.service.api.forms import form_of
-from lookalike.service.api.hits import hit_json, index_json
+from lookalike.service.api.hits import hit_json, index_json, remarks_json
 from lookalike.service.api.schemas import SearchBody
 from lookalike.service.context import Service, collection_of, deadline_of, service_of
 from lookalike.service.problems import InvalidBody
@@ -104,13 +104,21 @@ def _check_one_start(asked: SearchBody, image: bytes | None) -> None:
         detail = f"expected exactly one of image, vector, id, image_url (or only `more`), got {came}"
         raise InvalidBody([{"where": "body", "detail": detail}])
     if asked.opinion is not None and starts not in (["image"], ["id"], ["image_url"]):
-        raise BadQuery("a second opinion looks at pixels: it needs image, id or image_url")
+        raise BadQuery(
+            "a second opinion looks at pixels: it needs image, id or image_url",
+            code="needs_picture",
+            values={"asked": "opinion"},
+        )
     if asked.weigh is not None and starts not in (["image"], ["id"], ["image_url"]):
-        raise BadQuery("a search by several models looks at pixels: it needs image, id or image_url")
+        raise BadQuery(
+            "a search by several models looks at pixels: it needs image, id or image_url",
+            code="needs_picture",
+            values={"asked": "weigh"},
+        )
     if (asked.opinion or asked.weigh) and (asked.more or asked.less):
         raise BadQuery("`more` and `less` mix vectors, which a second opinion and several models cannot see")
     if asked.crop is not None and starts not in (["image"], ["id"], ["image_url"]):
-        raise BadQuery("a crop needs a picture: image, id or image_url")
+        raise BadQuery("a crop needs a picture: image, id or image_url", code="needs_picture", values={"asked": "crop"})
 
 
 async def _start(
@@ -178,7 +186,11 @@ async def _result(
 def _searched(asked: SearchBody, start: _Start, held: Collection) -> SearchResult:
     known = {"local", *(model.name for model in held.models())} if asked.opinion is not None else set()
     if asked.opinion is not None and asked.opinion not in known:
-        raise BadQuery(f"expected one of {', '.join(sorted(known))} as the second opinion, got {asked.opinion!r}")
+        raise BadQuery(
+            f"expected one of {', '.join(sorted(known))} as the second opinion, got {asked.opinion!r}",
+            code="unknown_opinion",
+            values={"got": asked.opinion, "known": sorted(known)},
+        )
     query: bytes | Vectors
     if start.data is not None:
         query = start.data
@@ -215,6 +227,7 @@ def _reply(
     found = {
         "hits": [hit_json(hit, collection=collection, principal=principal, model=reply.model) for hit in hits],
         "plan": reply.plan,
+        "plan_steps": remarks_json(reply.plan),
         "exact": reply.exact,
         "scanned": reply.scanned,
         "total_matching": reply.total_matching,

@@ -49,7 +49,10 @@ async def ask(request: Request, collection: str, principal: Writer) -> Response:
     service = service_of(request)
     body, digest = await read_json(request, UploadBody)
     if body.size_bytes > service.settings.upload_max_bytes:
-        raise TooLarge(f"expected at most {service.settings.upload_max_bytes} bytes, got {body.size_bytes} announced")
+        raise TooLarge(
+            f"expected at most {service.settings.upload_max_bytes} bytes, got {body.size_bytes} announced",
+            values={"limit_bytes": service.settings.upload_max_bytes, "got_bytes": body.size_bytes},
+        )
     await collection_of(service, collection)
 
     async def act() -> Response:
@@ -146,7 +149,7 @@ async def _own(request: Request, collection: str, upload_id: str, principal: Pri
     upload = await service.threads.run(lambda: service.ledger.upload(upload_id))
     theirs = upload.owner != principal.name and not principal.may(Scope.ADMIN)
     if upload.collection != collection or theirs:
-        raise NotFound(f"there is no upload {upload_id}")
+        raise NotFound(f"there is no upload {upload_id}", values={"kind": "upload", "id": upload_id})
     return upload
 
 

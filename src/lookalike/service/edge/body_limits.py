@@ -153,4 +153,4 @@ def _is_json(content_type: str) -> bool:
 
 
 def _too_large(most: int) -> Refusal:
-    return Refusal(413, "too_large", "Too large", f"expected a body of at most {most} bytes")
+    return Refusal(413, "too_large", "Too large", f"expected a body of at most {most} bytes", {"limit_bytes": most})

@@ -69,7 +69,8 @@ class _Watched:
                 raise
             if not self._started:
                 detail = f"it could not be answered in {self._timeout_s * 1000:.0f} ms"
-                await refused(Refusal(504, "deadline_exceeded", "Too late", detail))(self._scope, receive, send)
+                values = {"limit_ms": round(self._timeout_s * 1000)}
+                await refused(Refusal(504, "deadline_exceeded", "Too late", detail, values))(self._scope, receive, send)
 
     def _set_clock(self) -> None:
         self._scope.setdefault("state", {})["deadline"] = time.monotonic() + self._timeout_s

@@ -24,19 +24,21 @@ class Refusal(NamedTuple):
         code: a word for programs.
         title: the kind of problem, for a person.
         detail: what was expected and what came.
+        values: its numbers and names.
     """
 
     status: int
     code: str
     title: str
     detail: str
+    values: Mapping[str, object] = {}
 
 
 def refused(refusal: Refusal, *, headers: Mapping[str, str] | None = None) -> Response:
     """The problem as a reply."""
-    status, code, title, detail = refusal
+    status, code, title, detail, values = refusal
     return problem_response(
-        status, code=code, title=title, detail=detail, request_id=current_request_id(), headers=headers
+        status, code=code, title=title, detail=detail, request_id=current_request_id(), headers=headers, values=values
     )
 
 

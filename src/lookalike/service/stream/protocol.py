@@ -15,12 +15,13 @@ from lookalike.core.errors import BadVectors, LookalikeError
 from lookalike.core.filters import Filter
 from lookalike.core.records import Json
 from lookalike.core.vectors import Vectors
+from lookalike.core.wording import remarks_of
 from lookalike.models.card import ModelCard
 from lookalike.queue.base import Event
 from lookalike.service.api.answers import json_bytes
 from lookalike.service.api.bodies import parse_text, read_vector
 from lookalike.service.api.schemas import Body, Sha256, Share
-from lookalike.service.problems import Malformed, told
+from lookalike.service.problems import Malformed, told, values_of
 
 MOST_FRAME_BYTES = 8_000_000
 MOST_TEXT_BYTES = 64_000
@@ -147,13 +148,15 @@ def hits_message(
 ) -> str:
     """The answer to a query; `dropped` counts all that were passed over since the connection began."""
     timings = {name: round(value, 3) for name, value in timings_ms.items()}
-    how = {"plan": plan, "exact": exact, "nothing_like_it": nothing_like_it}
+    steps = [{"code": one.code, "values": one.values} for one in remarks_of(plan)]
+    how = {"plan": plan, "plan_steps": steps, "exact": exact, "nothing_like_it": nothing_like_it}
     return _text({"type": "hits", "seq": seq, "hits": hits, **how, "timings_ms": timings, "dropped": dropped})
 
 
 def problem_message(seq: int | None, error: LookalikeError, *, code: str | None = None) -> str:
     """What is said in place of hits; without a number of what is no query."""
-    return _text({"type": "problem", "seq": seq, "code": code or error.code, "detail": told(error)})
+    facts = {"code": code or error.code, "values": values_of(error), "detail": told(error)}
+    return _text({"type": "problem", "seq": seq, **facts})
 
 
 def event_message(event: Event, job: Mapping[str, Json]) -> str:

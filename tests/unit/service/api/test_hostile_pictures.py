@@ -57,7 +57,7 @@ PICTURES: dict[str, bytes] = {
 }
 
 OTHER_CODES = {
-    ("search by url", "empty"): "fetch_refused",  # an empty body is no picture of anything yet
+    ("search by url", "empty"): "url_broken",  # an empty body is no picture of anything yet
     ("stream", "empty"): "malformed",
     ("upload", "empty"): "invalid",  # nothing can be announced
     ("upload with vector", "empty"): "invalid",
