@@ -1,4 +1,4 @@
-import type {ProblemBody} from "./types";
+import type {Fault, Json, ProblemBody} from "./types";
 
 /** What the service refused, with the `code` that programs go by; `status` 0 where no reply came. */
 export class Problem extends Error {
@@ -8,7 +8,9 @@ export class Problem extends Error {
   readonly detail: string;
   readonly requestId: string;
   readonly retryAfterS: number | undefined;
-  readonly errors: {where: string; detail: string}[];
+  /** What the detail says in numbers and names, by which it can be said in another language. */
+  readonly values: {[name: string]: Json};
+  readonly errors: Fault[];
 
   constructor(o: {
     code: string;
@@ -16,7 +18,8 @@ export class Problem extends Error {
     detail: string;
     requestId?: string;
     retryAfterS?: number | undefined;
-    errors?: {where: string; detail: string}[] | undefined;
+    values?: {[name: string]: Json} | undefined;
+    errors?: Fault[] | undefined;
     cause?: unknown;
   }) {
     super(o.detail, {cause: o.cause});
@@ -25,6 +28,7 @@ export class Problem extends Error {
     this.detail = o.detail;
     this.requestId = o.requestId ?? "";
     this.retryAfterS = o.retryAfterS;
+    this.values = o.values ?? {};
     this.errors = o.errors ?? [];
   }
 }
@@ -38,6 +42,7 @@ export async function problemOf(response: Response): Promise<Problem> {
     detail: body.detail ?? body.title ?? (response.statusText || `the service answered ${response.status}`),
     requestId: body.request_id ?? response.headers.get("X-Request-Id") ?? "",
     retryAfterS: retryAfterS(response.headers.get("Retry-After")),
+    values: body.values,
     errors: body.errors,
   });
 }

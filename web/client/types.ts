@@ -87,6 +87,18 @@ export interface ImageFacts {
   provisional: boolean;
 }
 
+/** One thing that is said, for those who say it in words of their own; codes and values are told in docs/reference/codes.json. */
+export interface Remark {
+  code: string;
+  values: {[name: string]: Json};
+}
+
+/** One place of a body that does not fit. */
+export interface Fault extends Remark {
+  where: string;
+  detail: string;
+}
+
 /** A picture found; `similarity` is the cosine, `confidence` the share of random pairs that are less alike. */
 export interface Hit extends ImageFacts {
   rank: number;
@@ -95,6 +107,8 @@ export interface Hit extends ImageFacts {
   group: string[];
   opinion: number | null;
   reason: string;
+  /** The same, coded. */
+  reasons: Remark[];
   model: string;
 }
 
@@ -103,6 +117,8 @@ export type TimingsMs = {[stage: string]: number};
 export interface Reply {
   hits: Hit[];
   plan: string;
+  /** The same, coded. */
+  plan_steps: Remark[];
   exact: boolean;
   scanned: number;
   total_matching: number;
@@ -143,6 +159,7 @@ export interface ItemResult {
   id?: string | null;
   job_id?: string | null;
   code?: string | null;
+  values?: {[name: string]: Json} | null;
   detail?: string | null;
 }
 
@@ -211,8 +228,10 @@ export interface ProblemBody {
   status: number;
   detail: string;
   code: string;
+  /** What the detail says in numbers and names. */
+  values: {[name: string]: Json};
   request_id: string;
-  errors?: {where: string; detail: string}[];
+  errors?: Fault[];
 }
 
 // The stream of queries. A query itself is a binary message, see `stream.ts`.
@@ -240,6 +259,7 @@ export interface StreamHits {
   seq: number;
   hits: Hit[];
   plan: string;
+  plan_steps: Remark[];
   exact: boolean;
   nothing_like_it: boolean | null;
   timings_ms: TimingsMs;
@@ -250,6 +270,7 @@ export interface StreamProblem {
   type: "problem";
   seq: number | null;
   code: string;
+  values: {[name: string]: Json};
   detail: string;
 }
 

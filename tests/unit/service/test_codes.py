@@ -34,9 +34,9 @@ def _literals(name: str) -> Iterator[tuple[Path, str]]:
     for path, tree in _trees():
         for node in ast.walk(tree):
             value: ast.expr | None = None
-            if (isinstance(node, ast.keyword) and node.arg == name) or (isinstance(node, ast.Assign) and any(
-                isinstance(to, ast.Name) and to.id == name for to in node.targets
-            )):
+            if (isinstance(node, ast.keyword) and node.arg == name) or (
+                isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in node.targets)
+            ):
                 value = node.value
             if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value:
                 yield path, value.value

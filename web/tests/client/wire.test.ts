@@ -19,6 +19,8 @@ const SAME = {
   CollectionFacts: "CollectionFacts",
   ModelCard: "Model",
   ImageFacts: "Picture",
+  Remark: "Remark",
+  Fault: "Fault",
   Hit: "Hit",
   Reply: "SearchReply",
   ItemResult: "ItemResult",

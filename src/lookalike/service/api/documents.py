@@ -35,7 +35,9 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas["Problem"] = Problem.model_json_schema()
+    whole = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(whole.pop("$defs", {}))
+    schemas["Problem"] = whole
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     for path, operations in document["paths"].items():

@@ -10,6 +10,7 @@ import pytest
 
 from lookalike.core.errors import BadFilter, BadVectors, DimensionMismatch, NotIndexed, StorageFailed, WrongModel
 from lookalike.core.filters import Filter
+from lookalike.core.saying import exact_plan
 from lookalike.embedding.fake import FakeEmbedder
 from lookalike.queue.base import Event, Job
 from lookalike.service.problems import InvalidBody, Malformed
@@ -133,6 +134,7 @@ def test_messages_are_as_the_contract_says() -> None:
         "max_bytes": 8_000_000,
     }
     assert json.loads(
+<<<<<<< HEAD
         hits_message(
             7,
             [{"id": "x"}],
@@ -142,11 +144,15 @@ def test_messages_are_as_the_contract_says() -> None:
             timings_ms={"search": 1.23456},
             dropped=2,
         )
+=======
+        hits_message(7, [{"id": "x"}], plan=exact_plan(None), exact=True, timings_ms={"search": 1.23456}, dropped=2)
+>>>>>>> 6081ff0 (Follow the codes in the client's types and the tests of problems.)
     ) == {
         "type": "hits",
         "seq": 7,
         "hits": [{"id": "x"}],
         "plan": "exact",
+        "plan_steps": [{"code": "exact", "values": {}}],
         "exact": True,
         "nothing_like_it": False,
         "timings_ms": {"search": 1.235},
@@ -156,6 +162,7 @@ def test_messages_are_as_the_contract_says() -> None:
         "type": "problem",
         "seq": None,
         "code": "not_indexed",
+        "values": {},
         "detail": "no such picture",
     }
     assert json.loads(event_message(Event(9, "job.done", job), {"id": job.id})) == {

@@ -118,7 +118,7 @@ GARBAGE: list[tuple[bytes | str, int | None, str]] = [
     ("[" * 60_000, None, "malformed"),
     ('{"type": "stop"}', None, "invalid"),
     (configure(k=-1), None, "invalid"),
-    (configure(filter={"n": {"near": 1}}), None, "bad_filter"),
+    (configure(filter={"n": {"near": 1}}), None, "filter_operator"),
     (frame(3, b"<!doctype html><html><body>hello</body></html>"), 3, "not_an_image"),
     (frame(4, png(1)[:60]), 4, "truncated"),
     (vector_frame(5, [math.nan] * 16), 5, "bad_vectors"),
