@@ -26,7 +26,7 @@ function frame(value: number): Float32Array {
 }
 
 function hits(seq: number, dropped = 0): StreamHits {
-  return {type: "hits", seq, hits: [], plan: "", plan_steps: [], exact: true, timings_ms: {}, dropped};
+  return {type: "hits", seq, hits: [], plan: "", plan_steps: [], exact: true, nothing_like_it: false, timings_ms: {}, dropped};
 }
 
 /** The numbers of the queries that were sent. */

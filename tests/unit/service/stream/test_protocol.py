@@ -134,19 +134,15 @@ def test_messages_are_as_the_contract_says() -> None:
         "max_bytes": 8_000_000,
     }
     assert json.loads(
-<<<<<<< HEAD
         hits_message(
             7,
             [{"id": "x"}],
-            plan="exact",
+            plan=exact_plan(None),
             exact=True,
             nothing_like_it=False,
             timings_ms={"search": 1.23456},
             dropped=2,
         )
-=======
-        hits_message(7, [{"id": "x"}], plan=exact_plan(None), exact=True, timings_ms={"search": 1.23456}, dropped=2)
->>>>>>> 6081ff0 (Follow the codes in the client's types and the tests of problems.)
     ) == {
         "type": "hits",
         "seq": 7,
