@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -62,6 +63,8 @@ def test_for_programs_the_address_is_json(tmp_path: Path) -> None:
 
 
 def test_it_answers_https(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl, to make a certificate")
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
     told = ["-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)]

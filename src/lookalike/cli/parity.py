@@ -35,9 +35,10 @@ def parity_command(session: Session, folder: str | None, *, count: int, browser:
     from lookalike.service.parity.golden import golden_set
     from lookalike.service.parity.report import compare
     from lookalike.settings import read_settings
+    from lookalike.settings.page_folder import PAGE, page_folder
 
     program = None if browser == "none" else find_browser(Path(browser) if browser is not None else None)
-    page = Path(__file__).parents[1] / "service" / "page"
+    page = page_folder() or PAGE
     with stopping_cleanly(), _files(folder, count=count) as files:
         pictures = golden_set(files)
         session.say(f"Comparing on {human_count(len(pictures), 'picture')}.")

@@ -67,6 +67,10 @@ def serve_command(
     share_processors(settings.workers)  # before NumPy is imported
     if not settings.collections:
         session.say("No collection is there yet: `lookalike index` makes one, and so does the page.")
+    if settings.page is None:
+        from lookalike.settings.page_folder import how_to_build
+
+        session.say(f"The search page is not built: {how_to_build()}. The API works without it.")
     return _serve(settings, ready=_teller(session, opens=opens), log_level=_level(session))
 
 

@@ -107,6 +107,13 @@ def source_of_install() -> Source | None:
     return Source(str(place), "-e " if editable else "") if _is_checkout(place) else None
 
 
+def checkout() -> Path | None:
+    """The folder of the source that Lookalike was installed from, editable or not; None where there is none."""
+    source = source_of_install()
+    folder = Path(source.requirement) if source is not None and source.requirement != NAME else None
+    return folder if folder is not None and _is_checkout(folder) else None
+
+
 def _is_checkout(folder: Path) -> bool:
     return (folder / "pyproject.toml").is_file()
 

@@ -11,13 +11,11 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-BUILT = Path(__file__).with_name("page")
-"""Where `make web` puts it."""
-
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Lookalike</title>
 <h1>Lookalike is running</h1>
-<p>The search page has not been built: run <code>make web</code> (it needs Node.js 20 or later) and start again.</p>
+<p>The search page has not been built: run <code>make web</code> where Lookalike's
+source is (it needs Node.js 20 or later) and start again; the service says where when it starts.</p>
 <p>The API works without it: see <a href="/docs">/docs</a>.</p>
 </html>
 """

@@ -23,15 +23,13 @@ import platformdirs
 
 from lookalike.core.errors import NoCollection
 from lookalike.settings.collection import SERVE, read_settings
+from lookalike.settings.page_folder import page_folder
 from lookalike.settings.reading import Values, choice, flag, folder, gather, number, text, texts, whole
 from lookalike.settings.served_collections import collections_in, is_collection, named
 from lookalike.settings.service import ServiceSettings
 from lookalike.settings.service_checks import check, secret_from
 
 PREFIX = "LOOKALIKE_SERVE_"
-
-PAGE = Path(__file__).parents[1] / "service" / "page"
-"""Where the built page lies in an installation."""
 
 _BYTES = 1 << 40
 _WHOLE = {
@@ -96,7 +94,7 @@ def _defaults() -> dict[str, object]:
         **plain,
         "home": platformdirs.user_data_path("lookalike") / "service",
         "keys_file": keys_file if keys_file.is_file() else None,
-        "page": PAGE if (PAGE / "index.html").is_file() else None,
+        "page": page_folder(),
         "collection": None,
         "jwt_secret_file": None,
     }
