@@ -10,8 +10,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import and_
 from pathlib import Path
 from threading import Event, Lock
 from types import TracebackType
@@ -31,7 +29,6 @@ from lookalike.core.errors import (
     ReadOnly,
     StorageFailed,
 )
-from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
 from lookalike.core.vectors import Keys, Pixels, Vectors, as_vectors
 from lookalike.images.decode import decode
@@ -41,13 +38,14 @@ from lookalike.pipelines.answer_cache import CacheFacts
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import Picture, bytes_of_picture, pixels_of_picture
 from lookalike.pipelines.query import LEAST_OF_AN_ID, Crop, SourceKind, Term
-from lookalike.pipelines.query_vector import mixed_vector
+from lookalike.pipelines.query_vector import mixed_vector, whole_id
 from lookalike.pipelines.reply import Hit, IndexFacts, Reply
 from lookalike.pipelines.search import Wanted, search
 from lookalike.pipelines.second_opinion import SecondOpinion
 from lookalike.pipelines.timings import Timings
 from lookalike.pipelines.understand import Understood, queries_of, understand, understand_all, whole_picture
 from lookalike.pipelines.walk import absolute
+from lookalike.pipelines.where import Where, read_filter
 from lookalike.results import SearchResult
 
 if TYPE_CHECKING:
@@ -70,10 +68,6 @@ if TYPE_CHECKING:
     from lookalike.pipelines.verify_upload import Tolerance, UploadedPicture, Verification
 
 _log = logging.getLogger(__name__)
-
-Where: TypeAlias = "str | Mapping[str, object] | Filter | Sequence[str] | None"
-"""A filter as text (`label = apple and width > 800`), in the API's JSON form, read already, or texts that all hold."""
-
 
 Collapse: TypeAlias = Literal["none", "group"]
 
@@ -658,15 +652,18 @@ class Collection:
         return self._parts.embedder.embed([self._pixels(picture) for picture in pictures])
 
     def get(self, image_id: str) -> StoredPicture:
-        """Look a picture up by its id.
+        """Look a picture up by its id, or by the beginning of it, at least 8 digits.
 
         Raises:
-            NotIndexed: when it is not in the collection.
+            NotIndexed: when it is not in the collection, or several ids begin so; names two of those.
         """
-        image = self._parts.catalog.images([image_id]).get(image_id)
+        if not isinstance(image_id, str):
+            raise NotIndexed(f"expected the id of a picture as a text, got {type(image_id).__name__}: {image_id!r:.80}")
+        found = image_id if image_id in self else whole_id(image_id, self._parts)
+        image = self._parts.catalog.images([found]).get(found)
         if image is None:
             raise NotIndexed(f"no picture in the collection has the id {image_id!r}")
-        return StoredPicture(image, tuple(self._parts.catalog.files_of([image_id]).get(image_id, [])))
+        return StoredPicture(image, tuple(self._parts.catalog.files_of([found]).get(found, [])))
 
     def page(self, *, where: Where = None, after: int = 0, limit: int = 50) -> list[tuple[int, StoredPicture]]:
         """Go through the pictures in the order in which they came.
@@ -713,8 +710,7 @@ class Collection:
             NotIndexed: when it is not in the collection.
             ImageRefused: when all of its files are gone or hold other pictures now.
         """
-        self.get(image_id)
-        return self._bytes_of(image_id)
+        return self._bytes_of(self.get(image_id).image.id)
 
     def small(self, image_id: str, *, min_side: int) -> Pixels:
         """A small version of a picture, not smaller than `min_side` where it has such pixels. Raises as `bytes_of`."""
@@ -922,20 +918,3 @@ class Collection:
         except (Locked, ReadOnly, StorageFailed) as error:
             self._disk_failed = isinstance(error, StorageFailed)
             _log.info("the index was not saved: %s", error)
-
-
-def read_filter(where: Where) -> Filter:
-    """Read a filter in any of its forms.
-
-    Raises:
-        BadFilter: when it cannot be understood.
-    """
-    if where is None:
-        return Filter.everything()
-    if isinstance(where, Filter):
-        return where
-    if isinstance(where, str):
-        return Filter.parse(where)
-    if isinstance(where, Mapping):
-        return Filter.from_json(where)
-    return reduce(and_, map(Filter.parse, where), Filter.everything())

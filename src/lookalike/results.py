@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from lookalike.core.errors import LookalikeError, MissingExtra
-from lookalike.core.output_file import Precious, nothing_precious, write_output
+from lookalike.core.output_file import Precious, inputs_are_precious, nothing_precious, write_output
 from lookalike.core.records import Json
 from lookalike.core.vectors import Pixels
 from lookalike.pipelines.reply import Hit, IndexFacts, Reply
@@ -27,7 +27,8 @@ LoadPixels = Callable[[Hit], Pixels]
 class SearchResult:
     """The hits of one search, best first, and the account of how they were found.
 
-    In a notebook it shows itself as a grid of pictures.
+    In a notebook it shows itself as a grid of pictures. It can be pickled and copied: a copy is equal, and takes the
+    pictures that it shows from the hits' own files, for it knows no collection.
 
     Args:
         reply: what was answered.
@@ -126,6 +127,23 @@ class SearchResult:
         )
         return f"<SearchResult of {self.query!r}: {len(self)} hits, {self.plan}{first}>"
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SearchResult):
+            return NotImplemented
+        return (self.query, self.reply) == (other.query, other.reply)
+
+    def __hash__(self) -> int:
+        return hash((self.query, tuple(hit.id for hit in self.hits)))
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"reply": self.reply, "query": self.query, "_query_pixels": self._query_pixels}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._load_pixels = pixels_of_its_file
+        files = [hit.path for hit in self.hits if hit.path is not None]
+        self._precious = inputs_are_precious(files, what="a picture of the result")
+
     def to_dict(self) -> dict[str, Json]:
         """The reply as plain data, ready for JSON, with the names of `Reply`."""
         return asdict(self.reply)
@@ -200,3 +218,22 @@ class SearchResult:
         caption = os.path.basename(hit.path) if hit.path else hit.id[:12]
         href = Path(hit.path).as_uri() if hit.path else None
         return Card(pixels, caption, lines=(f"{hit.width} x {hit.height}",), similarity=hit.similarity, href=href)
+
+
+def pixels_of_its_file(hit: Hit) -> Pixels:
+    """A small version of a hit's picture, from the file that it names.
+
+    Raises:
+        ImageRefused: when it names none, or the file is gone or holds another picture now.
+    """
+    from lookalike.images.decode import decode
+    from lookalike.images.files import content_id, read_file
+    from lookalike.images.limits import DEFAULT_LIMITS
+    from lookalike.images.refusals import RefusalCode, refusal
+
+    if hit.path is None:
+        raise refusal(RefusalCode.CHANGED, "the picture has no file")
+    data = read_file(hit.path, limits=DEFAULT_LIMITS).data
+    if content_id(data) != hit.id:
+        raise refusal(RefusalCode.CHANGED, "the file holds another picture now")
+    return decode(data, min_side=224, limits=DEFAULT_LIMITS).pixels

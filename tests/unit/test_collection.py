@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lookalike.collection import Collection, read_filter
+from lookalike.collection import Collection
 from lookalike.core.errors import (
     BadFilter,
     BadInput,
@@ -35,6 +35,7 @@ from lookalike.images.decode import decode
 from lookalike.pipelines.reply import Hit
 from lookalike.pipelines.shelf import ModelShelf
 from lookalike.pipelines.view import View
+from lookalike.pipelines.where import read_filter
 from tests.collections import CountingEmbedder, D, album, new_collection, new_parts, picture, png, write, write_bytes
 from tests.unit.pipelines.small_collection import picture as blots
 
@@ -117,6 +118,43 @@ def test_after_ctrl_c_what_was_complete_can_be_searched(photos: Path) -> None:
     assert 0 < len(collection) < 40
     query = np.ones(D, np.float32)
     assert len(collection.search(query, k=100)) == len(collection)
+
+
+@pytest.mark.parametrize("digits", [8, 12, 63, 64])
+def test_a_picture_is_got_by_the_beginning_of_its_id(collection: Collection, digits: int) -> None:
+    image_id = collection.add(png(1))
+    assert collection.get(image_id[:digits]).image.id == image_id
+    assert collection.bytes_of(image_id[:digits]) == png(1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("0" * 7, "8 to 64 of 0-9a-f, got '0000000'"),
+        ("A" * 64, "8 to 64 of 0-9a-f"),
+        ("0" * 65, "8 to 64 of 0-9a-f"),
+        ("", "8 to 64"),
+        ("0" * 8, "no picture in the collection has an id that begins with 00000000"),
+        (5, "as a text, got int: 5"),
+        (None, "as a text, got NoneType"),
+    ],
+)
+def test_what_is_no_id_or_not_there_says_so(collection: Collection, asked: Any, said: str) -> None:
+    collection.add(png(1))
+    with pytest.raises(NotIndexed, match=said):
+        collection.get(asked)
+
+
+def test_a_beginning_that_several_ids_share_names_them(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(collection._parts.catalog), "find_ids", lambda *_, **__: ["12345678a", "12345678b"])
+    with pytest.raises(NotIndexed, match="for example 12345678a and 12345678b"):
+        collection.get("12345678")
+
+
+@pytest.mark.parametrize("k", [0, -1, True, 2.0, "3", None, np.float32(2)])
+def test_k_is_a_whole_number_of_at_least_one(collection: Collection, k: Any) -> None:
+    with pytest.raises(BadQuery, match="expected k "):
+        collection.search(png(1), k=k)
 
 
 # Searching

@@ -31,3 +31,12 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_importing_the_package_is_cheap() -> None:
     script = "import lookalike, sys; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_every_error_can_be_caught_by_its_name_at_the_top() -> None:
+    from lookalike.core import errors
+
+    for name, error in vars(errors).items():
+        if isinstance(error, type) and error.__module__ == errors.__name__:
+            assert getattr(lookalike, name) is error
+            assert name in lookalike.__all__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,8 +22,8 @@ _PREFIX = "brought/"
 
 
 def adapt(
-    source: Path,
-    target: Path,
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     *,
     name: str,
     input_side: int,
@@ -48,11 +49,12 @@ def adapt(
         licence: for the card, an SPDX identifier.
         force: replace whatever file is at `target`.
     Returns:
-        `target`; the id of the model is the file's SHA-256.
+        the path of the new file; the id of the model is the file's SHA-256.
     Raises:
         ModelUnavailable: when the model cannot be read, brought to opset 18, or has other inputs and outputs.
         BadInput, WouldOverwrite, StorageFailed: when `target` cannot or must not be written, see `check_output`.
     """
+    source, target = (Path(os.path.expanduser(os.fsdecode(path))) for path in (source, target))
     precious = inputs_are_precious([source], what="the model to wrap")
     check_output(target, kind=MODEL, precious=precious, force=force)
     try:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lookalike.core.arrays import as_array, is_array_like
 from lookalike.core.errors import BadInput, BadVectors, DimensionMismatch, StorageFailed
 from lookalike.pipelines.knn_parquet import read_parquet
 
@@ -42,7 +43,7 @@ def open_vectors(
     """
     if not isinstance(source, str | os.PathLike):
         return _checked(_as_array(source, name), name)
-    path = Path(source)
+    path = _path(source)
     start = _first_bytes(path)
     if start.startswith(_PARQUET):
         return _checked(read_parquet(path, column=column, memory_bytes=memory_bytes), str(path))
@@ -54,8 +55,12 @@ def open_vectors(
 def is_same(one: VectorSource, other: VectorSource) -> bool:
     """Whether both are the same file, or the same array."""
     if isinstance(one, str | os.PathLike) and isinstance(other, str | os.PathLike):
-        return Path(one).exists() and Path(other).exists() and os.path.samefile(one, other)
+        return _path(one).exists() and _path(other).exists() and os.path.samefile(_path(one), _path(other))
     return one is other
+
+
+def _path(source: str | os.PathLike[str]) -> Path:
+    return Path(os.path.expanduser(os.fsdecode(source)))
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -104,7 +109,9 @@ def _why(error: str) -> str:
 
 def _as_array(source: ArrayLike, name: str) -> NDArray[np.generic]:
     try:
-        return np.asarray(source)
+        return as_array(source) if is_array_like(source) else np.asarray(source)
+    except BadInput as error:
+        raise BadVectors(f"{name}: {error}") from error
     except (ValueError, TypeError) as error:
         raise DimensionMismatch(f"{name}: expected vectors of shape (N, D), got what is no array: {error}") from error
 

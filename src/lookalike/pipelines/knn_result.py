@@ -16,6 +16,7 @@ from lookalike.core.metrics import Metric
 from lookalike.core.output_file import OutputKind, Precious, check_output, inputs_are_precious, replacing
 from lookalike.pipelines.knn_compare import Comparison
 from lookalike.pipelines.knn_parquet import parquet_library
+from lookalike.pipelines.walk import absolute
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ NEIGHBOURS = OutputKind("a table of neighbours", (".parquet", ".csv"), (_MARK.en
 _QUERIES_AT_ONCE = 65_536
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
 class KnnResult:
     """The nearest rows of each query.
 
@@ -53,6 +54,11 @@ class KnnResult:
     notes: tuple[str, ...] = ()
     comparison: Comparison | None = None
     searched: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        Q, k = self.rows.shape
+        notes = f", {len(self.notes)} notes" if self.notes else ""
+        return f"<KnnResult of {Q:,} queries: {k:,} neighbours each by {self.metric} on {self.device}{notes}>"
 
     @property
     def measure(self) -> str:
@@ -101,7 +107,7 @@ class KnnResult:
             MissingExtra: when it is Parquet and pyarrow is not installed.
             StorageFailed: when it cannot be written.
         """
-        target = Path(path)
+        target = Path(absolute(path))
         check_neighbours_file(target, searched=self.searched, force=force)
         with replacing(target, kind=NEIGHBOURS, precious=_searched(self.searched), force=force) as part:
             (self._write_parquet if target.suffix.lower() == ".parquet" else self._write_csv)(part)
@@ -110,10 +116,10 @@ class KnnResult:
     def to_parquet(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
         """As `save`, into Parquet whatever the path ends in."""
         parquet_library()
-        kind = replace(NEIGHBOURS, endings=(Path(path).suffix.lower(),))
+        kind = replace(NEIGHBOURS, endings=(Path(absolute(path)).suffix.lower(),))
         with replacing(path, kind=kind, precious=_searched(self.searched), force=force) as part:
             self._write_parquet(part)
-        return Path(path)
+        return Path(absolute(path))
 
     def _parts(self) -> Iterator[dict[str, NDArray[np.generic]]]:
         for start in range(0, max(1, len(self.rows)), _QUERIES_AT_ONCE):

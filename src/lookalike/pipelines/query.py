@@ -204,6 +204,11 @@ def _unweighted(part: str) -> tuple[float, str]:
     return 1.0, part
 
 
+def is_id(text: str) -> bool:
+    """Whether it can be an id, or the beginning of one."""
+    return _ID.fullmatch(text) is not None
+
+
 def _is_there(text: str) -> bool:
     return os.path.exists(os.path.expanduser(text))
 

@@ -11,7 +11,7 @@ from lookalike.core.errors import NotIndexed
 from lookalike.core.vectors import Vectors, normalise
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import pixels_of_picture
-from lookalike.pipelines.query import SourceKind, Term, combine
+from lookalike.pipelines.query import LEAST_OF_AN_ID, SourceKind, Term, combine, is_id
 
 Fetch = Callable[[str], bytes]
 """Brings the bytes of a URL, or of standard input for `-`."""
@@ -54,6 +54,19 @@ def mixed_vector(vector: Vectors | None, terms: Sequence[Term], parts: Parts) ->
     given = [] if vector is None else [np.asarray(vector, np.float32)[None, :]]
     mixed: Vectors = combine(np.concatenate([*given, *rows]), [1.0] * len(given) + [term.weight for term in terms])[0]
     return mixed
+
+
+def whole_id(text: str, parts: Parts) -> str:
+    """The id that is written, or begins with what is written.
+
+    Raises:
+        NotIndexed: when it is no id nor the beginning of one, there is none, or there are several.
+    """
+    if not is_id(text):
+        raise NotIndexed(
+            f"expected the id of a picture or its beginning, {LEAST_OF_AN_ID} to 64 of 0-9a-f, got {text[:100]!r}"
+        )
+    return indexed_id(text, parts)
 
 
 def indexed_id(text: str, parts: Parts) -> str:

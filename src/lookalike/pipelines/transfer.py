@@ -30,6 +30,7 @@ from lookalike.pipelines.transfer_format import (
     schema,
     to_arrow,
 )
+from lookalike.pipelines.walk import absolute
 
 EXPORT = OutputKind("an export", (".parquet",), (b"lookalike.format",))
 
@@ -123,7 +124,7 @@ def import_collection(
         ReadOnly, Locked, StorageFailed: as in `Catalog.transaction`.
     """
     report = ImportReport()
-    with _reading(Path(path)) as file:
+    with _reading(Path(absolute(path))) as file:
         origin = origin_of(file.schema_arrow)
         total = file.metadata.num_rows
         catalog.claim_model(origin.model_id, origin.dimension)

@@ -42,6 +42,16 @@ def test_a_wrapped_model_normalises_its_input_and_its_output(tmp_path: Path, ops
     assert (embedder.card.name, embedder.card.dimension, embedder.card.input_side) == ("mean", 3, 8)
 
 
+def test_paths_may_be_texts_and_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    source = write_mean_model(tmp_path / "theirs.onnx", opset=18, output=["n", 3, 1, 1])
+
+    for given, target in ((str(source), str(tmp_path / "a.onnx")), ("~/theirs.onnx", "~/b.onnx"), (source, "~/c.onnx")):
+        written = adapt(given, target, name="mean", input_side=8, mean=MEAN, std=STD)
+        assert written == tmp_path / Path(target).name
+        assert load_model(written).card.source == "theirs.onnx"
+
+
 def test_a_real_model_gives_the_vectors_that_it_gave_before(tmp_path: Path) -> None:
     if not MOBILENET.exists():
         pytest.skip("needs the model in ../shared/models")

@@ -141,3 +141,14 @@ def test_two_names_of_a_file_are_the_same(tmp_path: Path) -> None:
     assert not is_same(array, array.copy())
     assert not is_same(path, array)
     assert not is_same(path, tmp_path / "none.npy")
+
+
+def test_files_may_be_named_from_home_and_arrays_come_from_any_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    base = np.eye(3)
+    np.save(tmp_path / "base.npy", base)
+    np.testing.assert_array_equal(open_vectors("~/base.npy", name="base"), base)
+    with pytest.raises(BadVectors, match="base: expected an array without masked values"):
+        open_vectors(np.ma.masked_equal(base, 1), name="base")

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from lookalike.collection import Collection, read_filter
+from lookalike.collection import Collection
 from lookalike.core.errors import BadQuery
 from lookalike.core.vectors import Vectors
 from lookalike.pipelines.query import Crop
 from lookalike.pipelines.reply import Reply
+from lookalike.pipelines.where import read_filter
 from lookalike.results import SearchResult
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
