@@ -25,6 +25,25 @@ afterEach(async () => {
   await open.context.close();
 });
 
+describe("an answer", () => {
+  it.each([true, false, null])("says that there is nothing like the query where the service says %s", async (said) => {
+    await page.route("**/search", async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({response, json: {...((await response.json()) as object), nothing_like_it: said}});
+    });
+
+    const answered = page.waitForResponse("**/search");
+    await page.locator(CARDS).nth(1).locator(".picture").click();
+    await answered;
+    await hits(page);
+    const note = page.getByText(t.results.nothingLikeIt);
+    if (said === true) await note.waitFor();
+
+    expect(await note.count()).toBe(said === true ? 1 : 0);
+    expect(await page.locator(CARDS).count()).toBeGreaterThan(3);
+  });
+});
+
 describe("a hit", () => {
   it("shows its name and similarity, and is searched from by a click; back leads back", async () => {
     const before = await idsOf(page);

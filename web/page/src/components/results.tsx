@@ -27,6 +27,7 @@ export function Results() {
       <FinerOffer />
       {shown && isOld.value && !searching.value && <OldNote shown={shown} />}
       {shown && !isOld.value && <OwnNote shown={shown} />}
+      {shown && !isOld.value && isLikeNothing(shown) && <p class="note unlike">{t.nothingLikeIt}</p>}
       {shown && <Grid shown={shown} stale={searching.value} />}
       {!shown && searching.value && <Skeleton />}
       {shown && shown.hits.length === 0 && !searching.value && <NothingFound />}
@@ -85,6 +86,11 @@ function OldNote({shown}: {shown: Answer}) {
       {texts.value.results.old(shown.means.collection.name)}
     </p>
   );
+}
+
+/** Even the best hit is as good as chance, and there are hits of which to say so. */
+function isLikeNothing({reply, hits}: Answer): boolean {
+  return reply.nothing_like_it === true && hits.length > 0;
 }
 
 /** The very picture that is searched with is in the collection: said, and shown where it is wanted. */
@@ -171,9 +177,9 @@ function useAnnouncements(): void {
   const count = shown?.hits.length ?? 0;
   useEffect(() => {
     if (!shown) return;
-    const {announce: first, announceMore} = texts.value.results;
+    const {announce: first, announceMore, nothingLikeIt} = texts.value.results;
     const longer = before.current > 0 && count > before.current && shown.hits.length > shown.reply.hits.length;
-    announce(longer ? announceMore(count - before.current, count) : first(count));
+    announce(longer ? announceMore(count - before.current, count) : isLikeNothing(shown) ? `${first(count)} ${nothingLikeIt}` : first(count));
     before.current = count;
     if (document.activeElement === document.body) document.getElementById("results")?.focus({preventScroll: true});
   }, [shown?.reply, count]);

@@ -83,6 +83,7 @@ export const en = {
     loadMore: "Show more",
     end: "That is all.",
     none: "No picture fits.",
+    nothingLikeIt: "There is nothing like it here. What follows is the nearest, and as good as chance.",
     noneFiltered: "No picture passes the filter. Loosen or remove it.",
     removeFilter: "Remove the filter",
     keys: "Arrow keys move between pictures, Enter searches from one, + asks for more like it, − for less, C compares.",

@@ -84,6 +84,7 @@ export const zh: Texts = {
     loadMore: "显示更多",
     end: "已全部显示。",
     none: "没有符合的图片。",
+    nothingLikeIt: "这里没有与它相似的图片。以下只是最接近的，与随机结果无异。",
     noneFiltered: "没有图片符合筛选条件。请放宽或移除条件。",
     removeFilter: "移除筛选",
     keys: "方向键在图片间移动，回车以该图搜索，+ 更像它，− 少像它，C 对比。",

@@ -42,7 +42,7 @@ export function Live() {
             </p>
           )}
         </div>
-        <LiveHits hits={session?.hits.value ?? []} />
+        <LiveHits hits={session?.hits.value ?? []} likeNothing={session?.likeNothing.value ?? false} />
         <div class="live-controls">
           <div class="row">
             <button type="button" class={running ? "" : "primary"} onClick={() => setRunning(!running)}>
@@ -156,8 +156,8 @@ function Figure({name, value}: {name: string; value: string}) {
   );
 }
 
-function LiveHits({hits}: {hits: readonly Hit[]}) {
-  const {live: t, card} = texts.value;
+function LiveHits({hits, likeNothing}: {hits: readonly Hit[]; likeNothing: boolean}) {
+  const {live: t, card, results} = texts.value;
   const from = (id: string) => {
     panel.value = null;
     askFor({kind: "id", id});
@@ -165,6 +165,7 @@ function LiveHits({hits}: {hits: readonly Hit[]}) {
   return (
     <section class="live-hits" aria-label={t.hits}>
       {hits.length === 0 && <p class="note">{t.waiting}</p>}
+      {likeNothing && <p class="note">{results.nothingLikeIt}</p>}
       <ul>
         {hits.map((hit) => (
           <li key={hit.id}>

@@ -2,7 +2,7 @@
 
 import {signal} from "@preact/signals";
 
-import type {CollectionClient, Hit, Problem, SearchStream, StreamState} from "../../../client";
+import type {CollectionClient, Hit, Problem, SearchStream, StreamHits, StreamState} from "../../../client";
 import type {BrowserEmbedder} from "../../../embedding";
 import {embedderOf} from "../search/browser";
 import type {Where} from "../state/preferences";
@@ -24,6 +24,8 @@ type Options = {
 
 export class LiveSession {
   readonly hits = signal<readonly Hit[]>([]);
+  /** Whether even the best of them is as good as chance. */
+  readonly likeNothing = signal(false);
   readonly state = signal<StreamState>("connecting");
   readonly problem = signal<Problem | Error | null>(null);
   readonly sent = signal(0);
@@ -53,7 +55,7 @@ export class LiveSession {
     this.#stream = o.collection.stream({
       k: HITS,
       ...(o.model ? {model: o.model} : {}),
-      onHits: ({seq, hits}) => this.#arrived(seq, hits),
+      onHits: (came) => this.#arrived(came),
       onProblem: (problem) => (this.problem.value = problem),
       onState: (state) => (this.state.value = state),
     });
@@ -138,7 +140,7 @@ export class LiveSession {
   }
 
   /** What comes late, behind a newer answer or after the end, changes nothing. */
-  #arrived(seq: number, hits: readonly Hit[]): void {
+  #arrived({seq, hits, nothing_like_it}: StreamHits): void {
     if (this.#closed || seq <= this.#shown) return;
     this.#shown = seq;
     const begun = this.#sentAt.get(seq);
@@ -146,6 +148,7 @@ export class LiveSession {
     for (const older of this.#sentAt.keys()) if (older <= seq) this.#sentAt.delete(older);
     this.answered.value += 1;
     this.hits.value = hits;
+    this.likeNothing.value = nothing_like_it === true && hits.length > 0;
     this.problem.value = null;
     this.#count();
   }
