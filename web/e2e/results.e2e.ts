@@ -36,7 +36,7 @@ describe("an answer", () => {
     await page.locator(CARDS).nth(1).locator(".picture").click();
     await answered;
     await hits(page);
-    const note = page.getByText(t.results.nothingLikeIt);
+    const note = page.locator("#results").getByText(t.results.nothingLikeIt);
     if (said === true) await note.waitFor();
 
     expect(await note.count()).toBe(said === true ? 1 : 0);
