@@ -23,6 +23,7 @@ from lookalike.core.counts import as_count
 from lookalike.core.errors import (
     BadFilter,
     BadQuery,
+    CollectionError,
     ImageRefused,
     Locked,
     NotIndexed,
@@ -148,9 +149,12 @@ class Collection:
         return isinstance(image_id, str) and bool(self._parts.catalog.keys([image_id]))
 
     def __repr__(self) -> str:
-        return f"<Collection {str(self.path) if self.path else 'in memory'}: {len(self)} pictures>"
+        held = "closed" if self._closed else f"{len(self)} pictures"
+        return f"<Collection {str(self.path) if self.path else 'in memory'}: {held}>"
 
     def __enter__(self) -> Self:
+        if self._closed:
+            raise CollectionError("expected an open collection, got one that is closed: open it again")
         return self
 
     def __exit__(

@@ -157,6 +157,15 @@ def test_k_is_a_whole_number_of_at_least_one(collection: Collection, k: Any) -> 
         collection.search(png(1), k=k)
 
 
+def test_a_closed_collection_says_that_it_is_closed(collection: Collection) -> None:
+    with collection:
+        assert repr(collection).endswith("0 pictures>")
+    assert repr(collection).endswith("closed>")
+    collection.close()
+    with pytest.raises(CollectionError, match="closed: open it again"), collection:
+        pass
+
+
 # Searching
 
 
