@@ -36,6 +36,7 @@ from lookalike.images.decode import decode
 from lookalike.images.files import content_id, read_file
 from lookalike.images.refusals import RefusalCode, refusal
 from lookalike.pipelines.answer_cache import CacheFacts
+from lookalike.pipelines.known_fields import check_fields
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import Picture, bytes_of_picture, pixels_of_picture
 from lookalike.pipelines.query import LEAST_OF_AN_ID, Crop, SourceKind, Term
@@ -95,6 +96,7 @@ class CollectionInfo:
         images: pictures.
         files: files that hold them.
         refused: files that were refused and are remembered.
+        without_date: pictures of which nothing tells when they were taken.
         size_bytes: of the catalog on disk.
         catalog: engine of the catalog.
         model: id of the model; `''` where nothing was indexed yet.
@@ -109,6 +111,7 @@ class CollectionInfo:
     images: int
     files: int
     refused: int
+    without_date: int
     size_bytes: int
     catalog: str
     model: str
@@ -205,6 +208,7 @@ class Collection:
                 paths, self._parts, options=options, metadata=metadata, progress=progress, acknowledge=acknowledge
             )
             if not dry_run:
+                report.without_date = self.without_date()
                 self._parts.view.settle()
                 self._save_if_possible()
         return report
@@ -254,8 +258,12 @@ class Collection:
 
     def count(self, *, where: Where = None) -> int:
         """How many pictures pass a filter."""
-        filter_ = read_filter(where)
+        filter_ = self._filter(where)
         return len(self._parts.catalog.select(filter_)) if filter_ else len(self)
+
+    def without_date(self) -> int:
+        """How many pictures have no date: a filter that asks for one leaves them out."""
+        return len(self._parts.catalog.select(Filter.parse("date not exists")))
 
     def add(self, picture: Picture, *, metadata: Metadata | None = None) -> str:
         """Take one picture in.
@@ -407,7 +415,7 @@ class Collection:
             raise BadQuery(f"expected 'none' or 'group' to collapse, got {collapse!r}")
         return Wanted(
             k=as_count(k, name="k"),
-            where=read_filter(where),
+            where=self._filter(where),
             recall=recall,
             grouped=collapse == "group",
             mixture=self._mixture(model),
@@ -582,7 +590,7 @@ class Collection:
             self._parts.view,
             pictures=self._bytes_if_there,
             threshold=THRESHOLD if threshold is None else threshold,
-            where=read_filter(where),
+            where=self._filter(where),
             threads=self._threads,
             progress=progress,
         )
@@ -622,7 +630,7 @@ class Collection:
         return export_collection(
             self._parts.catalog,
             path,
-            where=read_filter(where),
+            where=self._filter(where),
             progress=progress,
             precious=self.precious(None),
             force=force,
@@ -679,7 +687,7 @@ class Collection:
         Returns:
             pictures with their numbers, which only grow.
         """
-        keys = self._parts.catalog.select(read_filter(where))
+        keys = self._parts.catalog.select(self._filter(where))
         return self._stored(keys[np.searchsorted(keys, after, side="right") :][:limit])
 
     def spread(self, count: int, *, where: Where = None) -> list[tuple[int, StoredPicture]]:
@@ -694,7 +702,7 @@ class Collection:
         Returns:
             pictures with their numbers, as `page` gives them.
         """
-        keys = self._parts.catalog.select(read_filter(where))
+        keys = self._parts.catalog.select(self._filter(where))
         count = min(count, len(keys))
         places = (np.arange(count) * 2 + 1) * len(keys) // (2 * count) if count else np.empty(0, np.int64)
         return self._stored(keys[places])
@@ -770,7 +778,7 @@ class Collection:
             NotIndexed: when one of them is not in the collection; nothing is removed then.
             BadFilter: when the filter cannot be understood, or asks nothing, so that every picture would go.
         """
-        filter_ = read_filter(where)
+        filter_ = self._filter(where)
         if where is not None and not filter_:
             raise BadFilter("expected a filter that asks something: this one would remove every picture")
         catalog, objects = self._parts.catalog, self._parts.objects
@@ -810,6 +818,7 @@ class Collection:
             images=facts.images,
             files=facts.files,
             refused=facts.refused,
+            without_date=self.without_date(),
             size_bytes=facts.size_bytes,
             catalog=facts.engine,
             model=self._parts.catalog.model_id,
@@ -898,6 +907,13 @@ class Collection:
             what = "several ids begin with" if matches else "neither an indexed path nor an id begins with"
             raise NotIndexed(f"{what} {text!r}; nothing was removed")
         return matches[0]
+
+    def _filter(self, where: Where) -> Filter:
+        """Read a filter whose fields are all known."""
+        filter_ = read_filter(where)
+        if filter_:
+            check_fields(filter_, self._parts.catalog)
+        return filter_
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -160,3 +160,46 @@ def test_the_largest_filter_that_is_taken_is_answered(catalog: Catalog) -> None:
     assert catalog.select(Filter(wide)).tolist() == []
     long = (tuple(Condition("camera", Op.NE, str(n)) for n in range(256)),)
     assert len(catalog.select(Filter(long))) == catalog.facts().images
+
+
+COMPOSED, DECOMPOSED = "M\N{LATIN SMALL LETTER U WITH DIAERESIS}ller", "Mu\N{COMBINING DIAERESIS}ller"
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "memory"])
+@pytest.mark.parametrize(("kept", "asked"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
+def test_names_match_in_any_unicode_form(tmp_path: Path, engine: str, kept: str, asked: str) -> None:
+    catalog: Catalog = SqliteCatalog.open(tmp_path / "c.db") if engine == "sqlite" else MemoryCatalog()
+    catalog.claim_model("m" * 64, D)
+    paths = [f"/{kept}/{kept}.jpg", "/plain/a.jpg"]
+    images = [ImageRecord(hashlib.sha256(path.encode()).hexdigest(), 1, 1, "png", 1) for path in paths]
+    with catalog.transaction() as transaction:
+        transaction.put_images(images, np.ones((2, D), np.float16))
+        transaction.put_files([FileRecord(path, image.id, 1, 1) for path, image in zip(paths, images, strict=True)])
+
+    for filter_ in (
+        f"path like '*{asked}*'",
+        f"name = {asked}.jpg",
+        f"name ~ {asked[:4]}",
+        f"folder = /{asked}",
+        f"path in (/{asked}/{asked}.jpg, x)",
+    ):
+        assert catalog.select(Filter.parse(filter_)).tolist() == [1], filter_
+    for filter_ in (f"name != {asked}.jpg", f"folder not in (/{asked}, /x)"):
+        assert catalog.select(Filter.parse(filter_)).tolist() == [2], filter_
+    catalog.close()
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "memory"])
+def test_fields_of_metadata_are_listed(tmp_path: Path, engine: str) -> None:
+    catalog: Catalog = SqliteCatalog.open(tmp_path / "c.db") if engine == "sqlite" else MemoryCatalog()
+    catalog.claim_model("m" * 64, D)
+    assert catalog.metadata_fields() == []
+    with catalog.transaction() as transaction:
+        fields = [{"label": "a", "none": None}, {"label": "b", "2 \ud800": [1, 2]}, {}]
+        images = [ImageRecord(f"{n:064}", 1, 1, "png", 1, metadata=one) for n, one in enumerate(fields)]
+        transaction.put_images(images, np.ones((3, D), np.float16))
+    assert catalog.metadata_fields() == ["2 \ufffd", "label"]
+    with catalog.transaction() as transaction:
+        transaction.remove_images([images[1].id])
+    assert catalog.metadata_fields() == ["label"]
+    catalog.close()

@@ -7,13 +7,14 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import lookalike
 from tests.e2e.conftest import PICTURES, Album, Command
 
 KEYS = {
     "added", "recognised", "unchanged", "updated", "removed", "failed", "seconds", "photos_per_second", "dry_run",
-    "passed_over", "unmatched_patterns"
+    "passed_over", "unmatched_patterns", "without_date"
 }  # fmt: skip
 
 
@@ -172,3 +173,42 @@ def test_pictures_whose_metadata_are_changed_are_counted(
     assert "3 pictures changed" in outcome.stderr
     again = json.loads(command(*arguments, "--json").stdout)["metadata"]
     assert (again["matched"], again["changed"]) == (3, 0)
+
+
+def test_pictures_without_a_date_are_told_everywhere(command: Command, photos: Path, tmp_path: Path) -> None:
+    (photos / "bro\nken.jpg").unlink()
+    exif = Image.Exif()
+    exif[0x0132] = "2024:05:01 12:00:00"
+    Image.open(photos / "2.jpg").rotate(20).save(photos / "dated.jpg", exif=exif)
+    place = ["-c", str(tmp_path / "new")]
+    outcome = command("index", photos, *place, "--json")
+    assert json.loads(outcome.stdout)["without_date"] == 3
+    assert "Without a date: 3 pictures" in outcome.stderr
+    assert json.loads(command("info", *place, "--json").stdout)["without_date"] == 3
+    asked = ["search", photos / "0.jpg", *place, "--json", "--where"]
+    outcome = command(*asked, "date = 2024-05")
+    answer = json.loads(outcome.stdout)
+    assert ([hit["path"] for hit in answer["hits"]], answer["without_date"]) == ([str(photos / "dated.jpg")], 3)
+    assert "Left out for having no date: 3 pictures." in outcome.stderr
+    for other in ("width > 1", "date not exists"):
+        outcome = command(*asked, other)
+        assert "without_date" not in json.loads(outcome.stdout)
+        assert "no date" not in outcome.stderr
+
+
+def test_a_field_that_no_picture_has_is_an_error_which_lists_the_fields(
+    command: Command, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "bro\nken.jpg").unlink()
+    table = tmp_path / "labels.csv"
+    table.write_text("path,colour,stars\n0.jpg,red,3\n")
+    place = ["-c", str(tmp_path / "new")]
+    command("index", photos, *place, "--metadata", table, "--metadata-root", photos)
+    for asked, meant in (("color = red", "colour"), ("taken_at > 2020", "date"), ("Stars > 2", "stars")):
+        outcome = command("search", photos / "0.jpg", *place, "--where", asked)
+        assert (outcome.code, outcome.stdout) == (65, b"")
+        assert f"Did you mean {meant}?" in outcome.stderr
+        assert "id, path, folder, name, date" in outcome.stderr
+        assert "colour, stars" in outcome.stderr
+    for asked, code in (("colour = blue", 0), ("size_of_shoe not exists", 0), ("metadata.colour = red", 0)):
+        assert command("search", photos / "0.jpg", *place, "--where", asked).code == code

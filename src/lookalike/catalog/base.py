@@ -23,6 +23,9 @@ from lookalike.core.vectors import HalfVectors, Keys
 MAIN: Final = "main"
 """How the collection's own model is called where models are named; no further model may have this name."""
 
+MOST_FIELDS: Final = 1_000
+"""Names of metadata fields that a catalog lists at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogFacts:
@@ -244,6 +247,13 @@ class Catalog(Protocol):
 
     def find_ids(self, prefix: str, *, limit: int = 2) -> list[str]:
         """Ids that begin with `prefix` (lower-case hexadecimal), sorted, at most `limit`."""
+        ...
+
+    def metadata_fields(self) -> list[str]:
+        """The names of the metadata fields that pictures have, as filters know them, sorted; at most `MOST_FIELDS`.
+
+        A field that is null wherever it is counts as none. Cheap: it takes as long as there are names.
+        """
         ...
 
     def files_of(self, ids: Sequence[str]) -> dict[str, list[FileRecord]]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookalike.catalog.base import CatalogFacts, FurtherModel, KeptPicture, StoredVectors
+from lookalike.catalog.base import MOST_FIELDS, CatalogFacts, FurtherModel, KeptPicture, StoredVectors
 from lookalike.catalog.paths import first_matching_paths
 from lookalike.catalog.storable import (
     check_further_model,
@@ -22,7 +22,7 @@ from lookalike.catalog.storable import (
     storable_vectors,
 )
 from lookalike.core.errors import BadInput, CollectionError, NotIndexed, WrongModel
-from lookalike.core.fields import searchable_text
+from lookalike.core.fields import searchable_text, terms
 from lookalike.core.filters import Filter
 from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, RefusedFile
 from lookalike.core.vectors import HalfVectors, Keys
@@ -265,6 +265,16 @@ class MemoryCatalog:
     def find_ids(self, prefix: str, *, limit: int = 2) -> list[str]:
         """Ids that begin with `prefix` (lower-case hexadecimal), sorted, at most `limit`."""
         return sorted(image_id for image_id in self._state.held if image_id.startswith(prefix))[:limit]
+
+    def metadata_fields(self) -> list[str]:
+        """The names of the metadata fields that pictures have; see `Catalog`."""
+        named = {
+            searchable_text(name)
+            for held in self._state.held.values()
+            for name, value in held.image.metadata.items()
+            if terms(value)
+        }
+        return sorted(named)[:MOST_FIELDS]
 
     def files_of(self, ids: Sequence[str]) -> dict[str, list[FileRecord]]:
         """The files of pictures, sorted by path, perhaps none; unknown ids are left out."""

@@ -29,6 +29,8 @@ def report_as_json(report: IngestReport, labels: MetadataReport | None) -> dict[
 def tell_report(report: IngestReport, session: Session) -> None:
     """Tell people what was done, and which files were refused."""
     session.say(_summary(report))
+    if report.without_date and report.read:
+        session.say(f"Without a date: {human_count(report.without_date, 'picture')} of the collection.")
     _tell_passed_over(report, session)
     if not report.failed:
         return

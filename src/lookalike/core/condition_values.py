@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from typing import Any, TypeAlias
+from unicodedata import normalize
 
 from lookalike.core.errors import BadFilter
 from lookalike.core.fields import BUILT_IN, METADATA_PREFIX, Kind, Scalar, is_comparable_number, searchable_text
@@ -112,6 +113,18 @@ def _operator(field: str, op: object, known: Iterable[Op] = Op) -> dict[str, Any
     return {"code": "filter_operator", "values": values}
 
 
+def in_every_form(values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+    """Texts as they are and in Unicode's normal forms C and D: systems keep `ü` in a name in either way."""
+    if all(not isinstance(value, str) or value.isascii() for value in values):
+        return values
+    forms = (
+        form
+        for value in values
+        for form in ((value, normalize("NFC", value), normalize("NFD", value)) if isinstance(value, str) else (value,))
+    )
+    return tuple(dict.fromkeys(forms))
+
+
 def shown(value: object) -> str:
     """A value as messages show it, shortened."""
     if isinstance(value, list | tuple | dict):
@@ -147,16 +160,19 @@ def _bounded_text(field: str, text: str) -> str:
 def _pattern(field: str, value: object) -> str:
     if not isinstance(value, str):
         raise _wrong(
-            f"{field}: like takes a text with % (anything) and _ (one character), got {shown(value)}", field, "pattern"
+            f"{field}: like takes a text with * or % (anything) and ? or _ (one character), got {shown(value)}",
+            field,
+            "pattern",
         )
     backslashes = len(value) - len(value.rstrip("\\"))
     if backslashes % 2:
         raise _wrong(
             f"{field}: the pattern ends in a \\ that has nothing to take literally; write it twice", field, "pattern"
         )
-    return _bounded_text(field, value)
+    return _WILDCARD.sub(lambda found: found[1] or {"*": "%", "?": "_"}[found[2]], _bounded_text(field, value))
 
 
+_WILDCARD = re.compile(r"(\\.)|([*?])", re.DOTALL)
 _EXPECTED = {
     Kind.TEXT: "a text",
     Kind.NUMBER: "a number",

@@ -7,7 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from lookalike.core.condition_values import Op, Value, checked_field, checked_op, checked_value, field_kind
+from lookalike.core.condition_values import (
+    Op,
+    Value,
+    checked_field,
+    checked_op,
+    checked_value,
+    field_kind,
+    in_every_form,
+)
 from lookalike.core.fields import (
     FILE_FIELDS,
     METADATA_PREFIX,
@@ -75,8 +83,9 @@ class Condition:
 
     @property
     def values(self) -> tuple[Scalar, ...]:
-        """The value, or all of a list, as a tuple."""
-        return self.value if isinstance(self.value, tuple) else (self.value,)
+        """The value, or all of a list, as a tuple; of names in their other Unicode forms, too, as systems keep them."""
+        given = self.value if isinstance(self.value, tuple) else (self.value,)
+        return in_every_form(given) if self.is_about_files and self.op in _BY_NAME else given
 
     def matches(self, image: ImageRecord, path: str | None) -> bool:
         """Whether a picture passes, seen as the file at `path` (None: a picture without a file)."""
@@ -84,7 +93,8 @@ class Condition:
         if self.op is Op.EXISTS:
             return bool(candidates) == self.value
         if self.op is Op.LIKE:
-            return any(like(text, str(self.value)) for text in map(self._text, candidates) if text is not None)
+            texts = [text for text in map(self._text, candidates) if text is not None]
+            return any(like(text, str(value)) for text in texts for value in self.values)
         if self.op in ORDER:
             return any(self._is_ordered(candidate) for candidate in candidates)
         is_equal = any(self._equals(candidate, value) for candidate in candidates for value in self.values)
@@ -130,6 +140,8 @@ class Condition:
             return candidate.text
         return (candidate[:-1] or "/") if self.kind is Kind.FOLDER else str(candidate)
 
+
+_BY_NAME = frozenset({Op.EQ, Op.NE, Op.IN, Op.NOT_IN, Op.LIKE})
 
 ORDER: dict[Op, Callable[[Any, Any], bool]] = {
     Op.LT: operator.lt,

@@ -5,6 +5,7 @@
     │   ├── ImageRefused         a picture: broken, huge, not a picture
     │   ├── BadQuery             a search that cannot be understood
     │   │   ├── BadFilter        a `where` that cannot be understood
+    │   │   │   └── UnknownField one that asks for a field which no picture has
     │   │   └── NotIndexed       an id or path that the collection does not hold
     │   ├── BadVectors           not finite, not numeric, zero
     │   │   └── DimensionMismatch
@@ -109,6 +110,12 @@ class BadFilter(BadQuery):
     """A filter that cannot be understood."""
 
     code = "bad_filter"
+
+
+class UnknownField(BadFilter):
+    """A filter that asks for a field which no picture has."""
+
+    code = "unknown_field"
 
 
 class NotIndexed(BadQuery):

@@ -46,4 +46,4 @@ def _pattern_parts(pattern: str) -> list[str]:
 
 def escape_like(text: str) -> str:
     """The pattern that matches just this text."""
-    return re.sub(r"([%_\\])", r"\\\1", text)
+    return re.sub(r"([%_*?\\])", r"\\\1", text)

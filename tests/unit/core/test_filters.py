@@ -281,3 +281,22 @@ def test_a_condition_made_of_a_condition_is_the_same(field: str, op: Op, value: 
     except BadFilter:
         return
     assert Condition(condition.field, condition.op, condition.value) == condition
+
+
+def test_like_takes_stars_and_question_marks_too_and_a_backslash_takes_them_literally() -> None:
+    image = ImageRecord("0" * 64, 1, 1, "png", 1, metadata={"label": "a*b?c"})
+
+    for pattern, matches in (
+        ("a*c", True),
+        ("a%c", True),
+        ("a?b?c", True),
+        ("?", False),
+        (r"a\*b\?c", True),
+        (r"a\*c", False),
+        (r"%\*%", True),
+    ):
+        condition = Condition("label", Op.LIKE, pattern)
+        assert condition.matches(image, None) is matches, pattern
+        assert Condition(condition.field, condition.op, condition.value) == condition
+    assert Filter.parse("label ~ 'a*'").matches(image, None)
+    assert not Filter.parse("label ~ 'a?'").matches(image, None)

@@ -155,6 +155,11 @@ class SqliteCatalog:
         with self._connections.reading() as connection:
             return reading.ids_with_prefix(connection, prefix, limit)
 
+    def metadata_fields(self) -> list[str]:
+        """The names of the metadata fields that pictures have; see `Catalog`."""
+        with self._connections.reading() as connection:
+            return reading.metadata_fields(connection)
+
     def files_of(self, ids: Sequence[str]) -> dict[str, list[FileRecord]]:
         """The files of pictures, sorted by path, perhaps none; unknown ids are left out."""
         with self._connections.reading() as connection:

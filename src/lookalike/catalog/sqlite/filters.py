@@ -92,7 +92,8 @@ def _compared(condition: Condition, column: str) -> Sql:
         return Sql(f"{column} IS NOT NULL" if condition.value else f"{column} IS NULL")
     if condition.op is Op.LIKE:
         text = _FOLDER_TEXT if condition.kind is Kind.FOLDER else column
-        return Sql(rf"coalesce({text} LIKE ? ESCAPE '\', 0)", condition.values)
+        likes = [Sql(rf"coalesce({text} LIKE ? ESCAPE '\', 0)", (value,)) for value in condition.values]
+        return _joined(likes, " OR ", none="0")
     if condition.op in _SIGNS:
         value = condition.values[0]
         shortened = f"substr({column}, 1, {len(str(value))})" if condition.kind is Kind.DATE else column

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.catalog.base import KeptPicture, StoredVectors
+from lookalike.catalog.base import MOST_FIELDS, KeptPicture, StoredVectors
 from lookalike.catalog.sqlite.errors import DamagedRow
 from lookalike.catalog.sqlite.filters import Sql
 from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, RefusedFile
@@ -21,6 +21,11 @@ from lookalike.core.vectors import Keys
 # A list of any length is bound as one JSON text, so no statement is too long, and the prepared one is used again.
 AMONG = "IN (SELECT value FROM json_each(?))"
 _IMAGE = "i.id, i.width, i.height, i.format, i.size_bytes, i.taken_at, i.camera, i.metadata, i.provisional"
+_FIELDS = """
+    WITH RECURSIVE names (name) AS (
+        SELECT min(name) FROM terms
+        UNION ALL SELECT (SELECT min(t.name) FROM terms t WHERE t.name > names.name) FROM names WHERE name IS NOT NULL
+    ) SELECT name FROM names LIMIT ?"""
 _FILE = "f.path, i.id, f.size_bytes, f.mtime_ns"
 
 
@@ -97,6 +102,11 @@ def ids_of(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[int, str
 def keys_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, int]:
     """Keys by id."""
     return dict(connection.execute(f"SELECT id, key FROM images WHERE NOT removed AND id {AMONG}", (_json(ids),)))
+
+
+def metadata_fields(connection: sqlite3.Connection) -> list[str]:
+    """The names of all terms, each found by one step in the index from the one before."""
+    return [name for (name,) in connection.execute(_FIELDS, (MOST_FIELDS,)) if name is not None]
 
 
 def ids_with_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> list[str]:

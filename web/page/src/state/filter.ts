@@ -8,7 +8,7 @@ export type Operator = (typeof OPERATORS)[number];
 export type Row = {field: string; operator: Operator; value: string};
 
 /** Fields that every picture has; the user's own metadata come on top of these. */
-export const KNOWN_FIELDS = ["name", "folder", "format", "width", "height", "size_bytes", "taken_at", "camera", "label"];
+export const KNOWN_FIELDS = ["name", "folder", "path", "format", "width", "height", "size", "date", "camera"];
 
 /**
  * The rows as JSON: all must hold.
