@@ -75,7 +75,7 @@ function adviceFor({code, retry}: What, t: Texts): string {
   if (code === "unreachable") return offline;
   if (code === "no_picture") return "";
   if (code in advice) return advice[code as keyof typeof advice];
-  if (/filter/.test(code)) return advice.bad_filter;
+  if (/filter|unknown_field/.test(code)) return advice.bad_filter;
   if (/image|picture|format|decode|too_large|broken|pixels/.test(code)) return advice.picture;
   return retry ? advice.other : "";
 }
