@@ -30,6 +30,7 @@ from lookalike.core.errors import (
     ReadOnly,
     StorageFailed,
 )
+from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
 from lookalike.core.vectors import Keys, Pixels, Vectors, as_vectors
 from lookalike.images.decode import decode

@@ -89,7 +89,7 @@ def search_command(
 
 def _asks_date(where: tuple[str, ...]) -> bool:
     """Whether pictures without a date may have been left out for that."""
-    from lookalike.collection import read_filter
+    from lookalike.pipelines.where import read_filter
 
     return "date" in "".join(where) and any(
         condition.field == "date" and condition.op not in ("exists", "ne", "not_in")

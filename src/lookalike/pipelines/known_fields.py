@@ -37,7 +37,9 @@ def check_fields(where: Filter, catalog: Catalog) -> None:
     known = catalog.metadata_fields()
     unknown = [name for name in asked if name not in known]
     if unknown and len(known) < MOST_FIELDS and catalog.facts().images:
-        raise UnknownField(_told(unknown[0], known))
+        name = unknown[0]
+        listed = [*BUILT_IN, *known[:_MOST_LISTED]]
+        raise UnknownField(_told(name, known), values={"field": name[:80], "known": listed})
 
 
 def _told(name: str, known: list[str]) -> str:
