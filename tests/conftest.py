@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import lookalike  # noqa: F401  # before any library that would report to its maker
+
 
 @pytest.fixture
 def read_only_folder() -> Iterator[Callable[[Path], Path]]:

@@ -15,6 +15,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from lookalike.core.telemetry import switch_off
+
 if TYPE_CHECKING:
     from lookalike.assembly import open_collection as open  # noqa: A004  # meant to be read as lookalike.open
     from lookalike.collection import Collection, CollectionInfo, StoredPicture
@@ -66,6 +68,8 @@ if TYPE_CHECKING:
     from lookalike.pipelines.reply import Hit, IndexFacts, Reply
     from lookalike.pipelines.transfer import ImportReport
     from lookalike.results import SearchResult
+
+switch_off()
 
 __version__ = "0.1.0"
 __all__ = [
