@@ -58,6 +58,7 @@ def open_collection(
     create: bool = True,
     model_soon: bool = False,
     upkeep: bool = True,
+    allow_private_addresses: bool | None = None,
 ) -> Collection:
     """Open a collection of pictures, and make it where there is none.
 
@@ -78,6 +79,7 @@ def open_collection(
             it is first needed.
         upkeep: make a large index anew in the background when changes have worn it down. Without, that is done after
             the next indexing.
+        allow_private_addresses: whether a URL as a query may lead to this machine or its own network.
     Returns:
         the collection, a context manager that closes it. Safe to use from many threads.
     Raises:
@@ -97,6 +99,7 @@ def open_collection(
         memory=memory,
         threads=threads,
         cache=cache,
+        allow_private_addresses=allow_private_addresses,
     )
     if in_memory:
         from lookalike.catalog.memory import MemoryCatalog
@@ -166,6 +169,7 @@ def _wired(
         view=View(catalog, folder / SNAPSHOTS if folder else None, wish=_wish(settings)),
         limits=settings.limits,
         folder=folder,
+        allow_private_addresses=settings.allow_private_addresses,
     )
     return Collection(parts, threads=settings.threads, read_only=read_only, upkeep=upkeep)
 

@@ -62,13 +62,22 @@ def guarded(tmp_path: Path) -> Guarded:
     return Guarded(home, work, run)
 
 
+@pytest.fixture(scope="session")
+def settled(tmp_path_factory: pytest.TempPathFactory, indexed_once: Path) -> Path:
+    """A home with the model's cache, and a folder with pictures `p` and their collection `c`."""
+    place = tmp_path_factory.mktemp("settled")
+    (place / "home" / "tmp").mkdir(parents=True)
+    shutil.copytree(indexed_once / "photos", place / "work" / "p")
+    command = python("-m", "lookalike", "index", "p", "-c", "c", "-q")
+    subprocess.run(command, cwd=place / "work", env=bare_environment(place / "home"), check=True)
+    return place
+
+
 @pytest.fixture
-def albums(guarded: Guarded, album: Album) -> Path:
-    """The user's folder, with pictures `p` and their collection `c`."""
-    shutil.copytree(album.photos, guarded.work / "p")
-    run = guarded.run("-m", "lookalike", "index", "p", "-c", "c", "-q")
-    assert (run.code, run.stderr) == (0, "")
-    assert_private(run, guarded)
+def albums(guarded: Guarded, settled: Path) -> Path:
+    """The user's folder, once they have indexed their pictures."""
+    shutil.copytree(settled / "work", guarded.work, dirs_exist_ok=True)
+    shutil.copytree(settled / "home", guarded.home, dirs_exist_ok=True)
     return guarded.work
 
 
@@ -88,6 +97,7 @@ def is_a_parent(path: str, guarded: Guarded) -> bool:
 
 
 VERBS = {
+    "index": ("index", "p", "-c", "new"),
     "search": ("search", "p/0.jpg", "-c", "c"),
     "search with all": ("search", "p/0.jpg", "-c", "c", "--opinion", "local", "--why", "w.png", "--sheet", "s.html"),
     "search finer": ("search", "p/0.jpg", "-c", "c", "--opinion", "fine"),
@@ -95,11 +105,11 @@ VERBS = {
     "info": ("info", "-c", "c"),
     "rebuild": ("rebuild", "-c", "c"),
     "rebuild with faiss": ("rebuild", "-c", "c", "--engine", "Flat"),
-    "remove": ("remove", "p/5.jpg", "-c", "c"),
+    "prune": ("index", "p", "-c", "c", "--prune"),
     "export": ("export", "out.parquet", "-c", "c"),
-    "model add": ("model", "add", "fine", "-c", "c", "--model", "fine"),
+    "model add": ("model", "add", "further", "fp32", "-c", "c"),
     "model list": ("model", "list", "-c", "c"),
-    "key": ("key", "create", "me", "--keys-file", "keys.json"),
+    "key": ("key", "add", "me", "--keys", "keys.json"),
     "demo": ("demo", "d"),
     "the usual collection": ("index", "p"),
     "help": ("--help",),
@@ -127,10 +137,25 @@ def test_what_was_exported_is_imported_without_a_word_to_anybody(guarded: Guarde
         assert_private(run, guarded)
 
 
+def test_what_is_removed_is_removed_in_private(guarded: Guarded, albums: Path) -> None:
+    index = guarded.run("-m", "lookalike", "index", "p", "-c", "new", "-q")
+    remove = guarded.run("-m", "lookalike", "remove", "p/5.jpg", "-c", "new", "--yes")
+    assert (index.code, remove.code) == (0, 0), remove.stderr
+    assert_private(index, guarded)
+    assert_private(remove, guarded)
+
+
+def test_a_fresh_home_gets_the_model_and_nothing_else(guarded: Guarded, album: Album) -> None:
+    run = guarded.run("-m", "lookalike", "index", album.photos, "-c", "c")
+    assert run.code == 0, run.stderr
+    assert_private(run, guarded)
+    assert any(path.startswith(".cache/lookalike/") for path in guarded.files)
+
+
 def test_neighbours_of_arrays_are_found_in_private(guarded: Guarded) -> None:
     make = "import numpy; numpy.save('b.npy', numpy.random.default_rng(0).normal(size=(500, 16)).astype('f'))"
     subprocess.run([sys.executable, "-c", make], cwd=guarded.work, check=True)
-    run = guarded.run("-m", "lookalike", "knn", "b.npy", "b.npy", "-k", "3", "-o", "n.npz")
+    run = guarded.run("-m", "lookalike", "knn", "b.npy", "b.npy", "-k", "3", "-o", "n.csv")
     assert run.code == 0, run.stderr
     assert_private(run, guarded)
 
@@ -179,13 +204,13 @@ def test_a_service_and_all_its_processes_speak_to_nobody(
             files = {"image": (albums / "p" / "0.jpg").read_bytes()}
             assert client.post(f"{address}/v1/collections/c/search", files=files).status_code == 200
         time.sleep(UNTIL_TELEMETRY_LOOKS_UP_S)
-    assert_private(Trace(0, "", "", calls_in(tmp_path / "trace")), guarded)
+    assert_private(Trace(0, "", "", guarded.work, calls_in(tmp_path / "trace")), guarded)
 
 
 def test_a_worker_speaks_to_nobody(guarded: Guarded, albums: Path, tmp_path: Path) -> None:
     with running(python("-m", "lookalike", "worker", "-c", "c", "--home", "home"), guarded, tmp_path):
         time.sleep(3)
-    assert_private(Trace(0, "", "", calls_in(tmp_path / "trace")), guarded)
+    assert_private(Trace(0, "", "", guarded.work, calls_in(tmp_path / "trace")), guarded)
 
 
 class running:  # noqa: N801  # reads as a verb
@@ -214,9 +239,9 @@ def test_a_home_that_cannot_be_written_brings_no_warning(
     read_only_folder(guarded.home)
     environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "TMPDIR": str(tmp_path)}
     shutil.copytree(guarded.home / ".cache", tmp_path / "cache")
-    run = guarded.run("-m", "lookalike", "search", "p/0.jpg", "-c", "c", **environment)
+    run = guarded.run("-m", "lookalike", "search", "p/0.jpg", "-c", "c", "-q", **environment)
     assert (run.code, run.stderr) == (0, "")
-    without_cache = guarded.run("-m", "lookalike", "search", "p/0.jpg", "-c", "c", TMPDIR=str(tmp_path))
+    without_cache = guarded.run("-m", "lookalike", "search", "p/0.jpg", "-c", "c", "-q", TMPDIR=str(tmp_path))
     assert (without_cache.code, without_cache.stderr) == (0, "")
 
 
@@ -224,7 +249,7 @@ def test_no_home_brings_no_warning(guarded: Guarded, albums: Path, tmp_path: Pat
     environment = bare_environment(guarded.home, LOOKALIKE_CACHE=str(guarded.home / ".cache" / "lookalike"))
     del environment["HOME"]
     run = traced(
-        python("-m", "lookalike", "search", "p/0.jpg", "-c", "c"),
+        python("-m", "lookalike", "search", "p/0.jpg", "-c", "c", "-q"),
         trace=tmp_path / "trace", environment=environment, cwd=guarded.work,
     )  # fmt: skip
     assert (run.code, run.stderr) == (0, "")

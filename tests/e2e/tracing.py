@@ -16,7 +16,7 @@ import pytest
 
 CALLS = "network,open,openat,creat,mkdir,mkdirat,mknod,mknodat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
 _WITHOUT_A_TRACE = ("/dev/null", "/dev/tty", "/dev/shm/sem.", "/proc/")
-_RESOLVERS = ("nscd", "resolve", "dbus", "avahi")
+_RESOLVERS = ("resolve", "dbus", "avahi", "hosts")  # the name service cache is also asked for users: not with this word
 _LOOPBACK = re.compile(r'inet_addr\("(127\.[\d.]+|0\.0\.0\.0)"\)|inet_pton\(AF_INET6, "(::1|::|::ffff:127\.[\d.]+)"')
 _PATH = re.compile(r'(?:AT_FDCWD(?:<(?P<here>[^>]*)>)?|\d+<(?P<folder>[^>]*)>)?(?:, )?"(?P<name>(?:[^"\\]|\\.)*)"')
 
@@ -27,12 +27,14 @@ class Trace(NamedTuple):
     Attributes:
         code: how it ended.
         stdout, stderr: what it said.
+        cwd: the folder that it was started in.
         calls: lines of the trace.
     """
 
     code: int
     stdout: str
     stderr: str
+    cwd: Path
     calls: tuple[str, ...]
 
     @property
@@ -50,7 +52,7 @@ class Trace(NamedTuple):
         own = tuple(f"{os.path.realpath(folder)}/" for folder in folders)
         return [
             path
-            for path in (path for call in self.calls for path in _written(call))
+            for path in (path for call in self.calls for path in _written(call, self.cwd))
             if not path.startswith((*own, *_WITHOUT_A_TRACE)) and path + "/" not in own
         ]
 
@@ -87,7 +89,7 @@ def traced(
         [*prefix(trace), *map(os.fspath, command)],
         env=environment, cwd=cwd, capture_output=True, text=True, errors="replace", timeout=240, check=False,
     )  # fmt: skip
-    return Trace(done.returncode, done.stdout, done.stderr, calls_in(trace))
+    return Trace(done.returncode, done.stdout, done.stderr, cwd or Path.cwd(), calls_in(trace))
 
 
 def python(*arguments: str | os.PathLike[str]) -> list[str]:
@@ -123,12 +125,14 @@ def _leaves(call: str) -> bool:
     return call.startswith(("connect", "sendto", "sendmsg", "sendmmsg")) and not _LOOPBACK.search(call)
 
 
-def _written(call: str) -> Iterator[str]:
+def _written(call: str, cwd: Path) -> Iterator[str]:
     name = call.partition("(")[0]
     if name in ("open", "openat") and not re.search(r"O_(WRONLY|RDWR|CREAT|TRUNC|APPEND)", call):
         return
     if not name.startswith(("open", "creat", "mk", "rename", "link", "symlink")) or re.search(r"= -1 E", call):
         return
-    for found in _PATH.finditer(call.partition("(")[2]):
-        folder = found["folder"] or found["here"] or "/"
-        yield os.path.realpath(os.path.join(folder, found["name"].encode().decode("unicode_escape")))
+    found = list(_PATH.finditer(call.partition("(")[2]))
+    made = found[-1:]  # the last of two: what is renamed or linked to stands first
+    for path in made:
+        folder = path["folder"] or path["here"] or cwd
+        yield os.path.realpath(os.path.join(folder, path["name"].encode().decode("unicode_escape")))

@@ -22,6 +22,9 @@ from lookalike.presentation.text import human_count, safe
 @click.option("--weigh", metavar="MODELS", help="Models of the collection to weigh, such as 'main + 0.5*fine'.")
 @click.option("--opinion", metavar="WHOSE", help="Who looks at the best again: local, or a model.")
 @click.option("--min-confidence", type=float, metavar="C", help="Leave out what more than 1 - C of random pairs reach.")
+@click.option(
+    "--allow-private-addresses", is_flag=True, default=None, help="Let a URL lead to this machine or its own network."
+)
 @click.option("--why", metavar="FILE", help="Draw why the first hit matches, into a .jpg or .png.")
 @click.option("--sheet", metavar="FILE", help="Write a contact sheet, .jpg or .html.")
 @force_option()
@@ -39,6 +42,7 @@ def search_command(
     weigh: str | None,
     opinion: str | None,
     min_confidence: float | None,
+    allow_private_addresses: bool | None,
     why: str | None,
     sheet: str | None,
     force: bool,
@@ -48,12 +52,12 @@ def search_command(
 ) -> None:
     """Find the pictures that look most like QUERY.
 
-    QUERY is a file, an http(s) URL, - for standard input, the id of an indexed picture, or a sum such as
+    QUERY is a file, an http(s) or file URL, - for standard input, the id of an indexed picture, or a sum such as
     "2*beach.jpg + sunset.jpg - people.jpg".
     """
     if null and not paths_only:
         raise click.UsageError("-0 ends the names of --paths-only: say both")
-    with session.open(model_soon=True) as collection:
+    with session.open(model_soon=True, allow_private_addresses=allow_private_addresses) as collection:
         if why is not None or sheet is not None:
             from lookalike.cli.drawing import check_outputs
 

@@ -56,6 +56,7 @@ class Session:
         read_only: bool = False,
         model_soon: bool = False,
         in_memory: bool = False,
+        allow_private_addresses: bool | None = None,
     ) -> Collection:
         """Open the collection that was named, else `instead`, else the usual one; see `lookalike.open`."""
         from lookalike.assembly import IN_MEMORY, open_collection
@@ -72,6 +73,7 @@ class Session:
             create=create,
             read_only=read_only,
             model_soon=model_soon,
+            allow_private_addresses=allow_private_addresses,
         )
 
     @property

@@ -35,7 +35,7 @@ def is_public(address: str) -> bool:
     return ip in _GLOBAL_UNICAST_V6 and not any(ip in network for network in _CLOSED_V6)
 
 
-def resolve(host: str, *, port: int, timeout_s: float, allow_private: bool) -> str:
+def resolve(host: str, *, port: int, timeout_s: float, allow_private: bool, advice: str = "") -> str:
     """Look a name up and choose the address to connect to.
 
     Args:
@@ -43,6 +43,7 @@ def resolve(host: str, *, port: int, timeout_s: float, allow_private: bool) -> s
         port: 1 to 65535.
         timeout_s: how long the system may take to look it up.
         allow_private: whether any address will do.
+        advice: said behind the reason where an address is not public.
     Returns:
         an IP address as text; connect to it, not to the name, so that a second look-up cannot differ.
     Raises:
@@ -50,7 +51,7 @@ def resolve(host: str, *, port: int, timeout_s: float, allow_private: bool) -> s
     """
     addresses = _look_up(host, port=port, timeout_s=timeout_s)
     if not allow_private and not all(map(is_public, addresses)):  # which one is told to nobody: it may be a stranger
-        raise FetchRefused(f"the host {host} leads to an address that is not public", values={"host": host})
+        raise FetchRefused(f"the host {host} leads to an address that is not public{advice}", values={"host": host})
     return addresses[0]
 
 

@@ -36,6 +36,11 @@ class _Target(NamedTuple):
     shown: str
 
 
+class _Reach(NamedTuple):
+    private: bool
+    advice: str
+
+
 class _Answer(NamedTuple):
     body: bytes
     location: str | None
@@ -47,6 +52,7 @@ def fetch(
     max_bytes: int = 50_000_000,
     timeout_s: float = 20.0,
     allow_private: bool = False,
+    private_advice: str = "",
     redirects: int = _MOST_REDIRECTS,
 ) -> bytes:
     """Fetch a URL, trusting neither it nor the server.
@@ -60,6 +66,7 @@ def fetch(
         max_bytes: of the body.
         timeout_s: for everything together, from the look-up to the last byte, however slowly they drip.
         allow_private: also fetch from private and loopback addresses.
+        private_advice: said behind the reason where that is refused.
         redirects: that are followed.
     Returns:
         the body, not empty.
@@ -67,10 +74,11 @@ def fetch(
         FetchRefused: with the reason; the URL in it has lost its query.
     """
     deadline = time.monotonic() + timeout_s
+    reach = _Reach(allow_private, private_advice)
     for _ in range(redirects + 1):
         target = _parsed(url)
         with _translated(target, deadline=deadline, timeout_s=timeout_s):
-            answer = _ask(target, deadline=deadline, max_bytes=max_bytes, allow_private=allow_private)
+            answer = _ask(target, deadline=deadline, max_bytes=max_bytes, reach=reach)
         if answer.location is None:
             return answer.body
         url = _joined(url, answer.location)
@@ -138,8 +146,14 @@ def _reason(error: Exception) -> str:
     return type(error).__name__
 
 
-def _ask(target: _Target, *, deadline: float, max_bytes: int, allow_private: bool) -> _Answer:
-    address = resolve(target.host, port=target.port, timeout_s=_left(deadline), allow_private=allow_private)
+def _ask(target: _Target, *, deadline: float, max_bytes: int, reach: _Reach) -> _Answer:
+    address = resolve(
+        target.host,
+        port=target.port,
+        timeout_s=_left(deadline),
+        allow_private=reach.private,
+        advice=reach.advice,
+    )
     raw = socket.create_connection((address, target.port), timeout=_left(deadline))
     with raw, _cut_off_at(deadline, raw):
         stream = _secured(raw, target)

@@ -29,6 +29,7 @@ class Parts:
         answers: given before.
         limits: what a picture may cost.
         folder: the collection's own; None for one in memory.
+        allow_private_addresses: whether a URL as a query may lead to this machine or its own network.
         confidences: how alike its pictures are by chance.
     """
 
@@ -40,4 +41,5 @@ class Parts:
     answers: AnswerCache[Reply]
     limits: ImageLimits
     folder: Path | None
+    allow_private_addresses: bool = False
     confidences: Confidences = field(default_factory=Confidences)

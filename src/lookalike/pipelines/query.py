@@ -1,8 +1,9 @@
 """What a search starts from: pictures, ids and sums of them.
 
 A query is one term or several joined by ` + ` and ` - ` (with spaces), each with a weight in front if wanted:
-`2*beach.jpg + sunset.jpg - people.jpg`. A term is a file, an http(s) URL, `-` (standard input), or the id of an indexed
-picture or the beginning of one. The name of a file that exists is always that file, whatever signs it has.
+`2*beach.jpg + sunset.jpg - people.jpg`. A term is a file, the `file://` URL of
+one, an http(s) URL, `-` (standard input), or the id of an indexed picture or the beginning of one. The name of a file
+that exists is always that file, whatever signs it has.
 """
 
 from __future__ import annotations
@@ -130,6 +131,7 @@ def parse_query(text: str) -> list[Term]:
 
     Raises:
         BadQuery: when a term is none of the things that a query can be made of.
+        FetchRefused: when the URL of a file is not one of this machine.
     """
     if not text.strip():
         raise BadQuery("expected a picture to search for: a file, a URL, an id, or - for standard input; got nothing")
@@ -220,6 +222,10 @@ def _term(text: str, *, weight: float) -> Term:
         return Term(SourceKind.FILE, os.path.expanduser(text), weight)
     if re.match(r"https?://", text, re.IGNORECASE):
         return Term(SourceKind.URL, text, weight)
+    if text[:5].lower() == "file:":
+        from lookalike.images.file_urls import path_of  # seldom needed
+
+        return Term(SourceKind.FILE, path_of(text), weight)
     if _ID.fullmatch(text):
         return Term(SourceKind.ID, text, weight)
     raise BadQuery(

@@ -21,6 +21,11 @@ from lookalike.pipelines.query_vector import Fetch, indexed_id, query_vector
 from lookalike.pipelines.search import Query
 from lookalike.pipelines.standard_input import read_standard_input
 
+_HOW_TO_ALLOW = (
+    "; if it is in your own network and you trust it, allow it with --allow-private-addresses, "
+    "LOOKALIKE_ALLOW_PRIVATE_ADDRESSES=1 or allow_private_addresses=True"
+)
+
 
 class Understood(NamedTuple):
     """A query as it is searched for.
@@ -185,4 +190,9 @@ def _fetched(source: str, parts: Parts) -> bytes:
         return read_standard_input(max_bytes=parts.limits.max_bytes)
     from lookalike.images.fetch import fetch  # brings in http and ssl, which are slow to import
 
-    return fetch(source)
+    return fetch(
+        source,
+        max_bytes=parts.limits.max_bytes,
+        allow_private=parts.allow_private_addresses,
+        private_advice=_HOW_TO_ALLOW,
+    )

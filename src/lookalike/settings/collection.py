@@ -10,6 +10,7 @@ The file is `lookalike.toml` in the user's configuration folder, or the one that
     memory = "4G"              # that building an index may take
     threads = 2
     cache = "~/.cache/lookalike"
+    allow_private_addresses = false   # whether a URL as a query may lead into one's own network
     max_pixels = 400_000_000   # of one picture, and on a side: max_side
     max_bytes = "500M"         # of one file
     max_decode_bytes = "4G"    # memory that decoding one picture may take
@@ -17,8 +18,8 @@ The file is `lookalike.toml` in the user's configuration folder, or the one that
 
 Each name has an environment variable: `LOOKALIKE_COLLECTION`, `LOOKALIKE_MODEL`, `LOOKALIKE_PROJECTION`,
 `LOOKALIKE_ENGINE`, `LOOKALIKE_RECALL`, `LOOKALIKE_MEMORY`, `LOOKALIKE_THREADS`, `LOOKALIKE_CACHE`,
-`LOOKALIKE_MAX_PIXELS`, `LOOKALIKE_MAX_SIDE`, `LOOKALIKE_MAX_BYTES`, `LOOKALIKE_MAX_DECODE_BYTES`,
-`LOOKALIKE_MAX_EXPANSION`.
+`LOOKALIKE_ALLOW_PRIVATE_ADDRESSES`, `LOOKALIKE_MAX_PIXELS`, `LOOKALIKE_MAX_SIDE`, `LOOKALIKE_MAX_BYTES`,
+`LOOKALIKE_MAX_DECODE_BYTES`, `LOOKALIKE_MAX_EXPANSION`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from lookalike.core.errors import BadInput
 from lookalike.core.processors import available_processors
 from lookalike.core.sizes import parse_bytes
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
-from lookalike.settings.reading import Values, choice, folder, gather, text, whole
+from lookalike.settings.reading import Values, choice, flag, folder, gather, text, whole
 
 SERVE = "serve"
 """The table of the file that is about the service: see `lookalike.settings.service_reading`."""
@@ -62,6 +63,7 @@ class Settings:
         threads: that read, decode and embed at once.
         cache: folder in which models are kept.
         limits: what one picture may cost.
+        allow_private_addresses: whether a URL as a query may lead to this machine or its own network.
     """
 
     collection: Path
@@ -73,6 +75,7 @@ class Settings:
     threads: int
     cache: Path
     limits: ImageLimits = DEFAULT_LIMITS
+    allow_private_addresses: bool = False
 
 
 def read_settings(
@@ -103,6 +106,7 @@ def read_settings(
         threads=whole("threads", values, least=1, most=1024, expected="1 to 1024 threads"),
         cache=folder("cache", values),
         limits=_limits(values),
+        allow_private_addresses=flag("allow_private_addresses", values),
     )
 
 
@@ -116,6 +120,7 @@ def _defaults() -> dict[str, object]:
         "memory": None,
         "threads": available_processors(),
         "cache": platformdirs.user_cache_path("lookalike"),
+        "allow_private_addresses": False,
         **{name: getattr(DEFAULT_LIMITS, name) for name in (*_COUNTS, *_SIZES)},
     }
 
