@@ -23,9 +23,12 @@ def test_only_what_may_go_better_another_time_is_tried_again(kind: type[Lookalik
     error = kind.__new__(kind, "why")
     Exception.__init__(error, "why")
     error.retry_after_s = 0.0  # type: ignore[attr-defined]
+    if isinstance(error, errors.MissingExtra):
+        error.__init__("cv2", extra="features", purpose="why")  # type: ignore[misc]
     verdict = error_policy(error, attempts=1)
     assert (verdict.retry_in_s is not None) == (kind.code in PASSING)
-    assert (verdict.code, verdict.detail, verdict.expected) == (kind.code, "why", True)
+    assert (verdict.code, verdict.detail, verdict.expected) == (kind.code, error.public, True)
+    assert error.public.startswith("why")
 
 
 def test_the_code_of_a_refused_picture_is_told() -> None:

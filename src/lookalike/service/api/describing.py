@@ -20,6 +20,7 @@ _MEANINGS = {
     422: "It cannot be used; `code` says why.",
     429: "Too many requests of this caller.",
     500: "Our fault.",
+    501: "It needs an extra that is not installed here; `detail` has the line for whoever runs the service.",
     503: "Not now; `Retry-After` says when.",
     504: "It could not be answered in time.",
 }
@@ -31,7 +32,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     }
     for status, meaning in _MEANINGS.items()
 }
-"""Every operation may answer with these."""
+"""What an operation may answer where it cannot do it; which of them is told in `document_statuses`."""
 
 JPEG = {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}, "description": "A JPEG."}
 BYTES = {
@@ -61,7 +62,13 @@ FILE: dict[str, Any] = {
     "format": "binary",
     "description": "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC",
 }
-FILES: dict[str, Any] = {"type": "array", "items": FILE, "minItems": 1, "maxItems": 100}
+FILES: dict[str, Any] = {
+    "description": "The files of pictures",
+    "type": "array",
+    "items": FILE,
+    "minItems": 1,
+    "maxItems": 100,
+}
 
 
 def _inline(kind: type[BaseModel]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api.answers import answer
+from lookalike.service.api.schemas import Liveness, Readiness
 from lookalike.service.context import service_of
 from lookalike.service.threads import WAITING
 
@@ -18,13 +19,13 @@ router = APIRouter(tags=["operations"])
 Admin = Annotated[Principal, needs(Scope.ADMIN, everywhere=True)]
 
 
-@router.get("/livez", summary="Is it alive", response_model=None)
+@router.get("/livez", summary="Is it alive", response_model=None, responses={200: {"model": Liveness}})
 async def livez() -> Response:
     """200 as long as the process answers at all."""
     return answer({"status": "ok"})
 
 
-@router.get("/readyz", summary="Can it work", response_model=None)
+@router.get("/readyz", summary="Can it work", response_model=None, responses={200: {"model": Readiness}})
 async def readyz(request: Request) -> Response:
     """503 where a part is down or saturated, or the service is stopping; names the part."""
     report = await service_of(request).health.ready()

@@ -307,6 +307,19 @@ class Ticket(BaseModel):
     expires_at: str
 
 
+class Liveness(BaseModel):
+    """That the process answers."""
+
+    status: str
+
+
+class Readiness(BaseModel):
+    """Whether it can work, and which part cannot."""
+
+    status: str
+    parts: dict[str, str]
+
+
 class Model(BaseModel):
     """A model's card."""
 
