@@ -212,3 +212,16 @@ def test_a_field_that_no_picture_has_is_an_error_which_lists_the_fields(
         assert "colour, stars" in outcome.stderr
     for asked, code in (("colour = blue", 0), ("size_of_shoe not exists", 0), ("metadata.colour = red", 0)):
         assert command("search", photos / "0.jpg", *place, "--where", asked).code == code
+
+
+def test_a_limit_that_refuses_says_how_it_is_raised_and_can_be(
+    command: Command, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos / "bro\nken.jpg").unlink()
+    arguments = ["index", photos, "-c", str(tmp_path / "new"), "--retry-refused"]
+    monkeypatch.setenv("LOOKALIKE_MAX_PIXELS", "100")
+    outcome = command(*arguments)
+    assert outcome.code == 3
+    assert "raise max_pixels in lookalike.toml or LOOKALIKE_MAX_PIXELS and use --retry-refused" in outcome.stderr
+    monkeypatch.setenv("LOOKALIKE_MAX_PIXELS", "1000000")
+    assert command(*arguments).code == 0
