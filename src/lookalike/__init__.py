@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         ServiceDown,
         SnapshotDamaged,
         StorageFailed,
+        UnknownField,
         UploadRefused,
         WouldOverwrite,
         WrongModel,
@@ -120,6 +121,7 @@ __all__ = [
     "SnapshotDamaged",
     "StorageFailed",
     "StoredPicture",
+    "UnknownField",
     "UploadRefused",
     "WouldOverwrite",
     "WrongModel",
@@ -132,6 +134,7 @@ __all__ = [
 _ERRORS = [
     "AccessDenied",
     "BadFilter",
+    "UnknownField",
     "BadInput",
     "BadQuery",
     "BadVectors",
