@@ -178,6 +178,7 @@ class Collection:
         self,
         *paths: str | os.PathLike[str],
         prune: bool = False,
+        forget: Sequence[str | os.PathLike[str]] = (),
         dry_run: bool = False,
         exclude: Sequence[str] = (),
         retry_refused: bool = False,
@@ -189,7 +190,8 @@ class Collection:
 
         Args:
             paths: folders and files.
-            prune: forget files below them that are gone.
+            prune: forget files below them that are gone; what only is out of sight is kept, see `IngestReport.kept`.
+            forget: folders and files below which `prune` forgets that, too.
             dry_run: look, and say what would be done.
             exclude: patterns of names or absolute paths to pass over.
             retry_refused: read refused files again although they have not changed.
@@ -202,7 +204,12 @@ class Collection:
         from lookalike.pipelines.ingest import IngestOptions, ingest
 
         options = IngestOptions(
-            exclude=exclude, prune=prune, dry_run=dry_run, retry_refused=retry_refused, threads=self._threads
+            exclude=exclude,
+            prune=prune,
+            forget=forget,
+            dry_run=dry_run,
+            retry_refused=retry_refused,
+            threads=self._threads,
         )
         with nullcontext() if dry_run else self._writing():
             report = ingest(

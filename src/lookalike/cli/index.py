@@ -26,6 +26,9 @@ SOME_FAILED = 3
 @command("index")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--prune", is_flag=True, help="Forget pictures whose files below PATH are gone.")
+@click.option(
+    "--forget", multiple=True, metavar="PLACE", help="With --prune: also below this folder that has vanished."
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option("--watch", is_flag=True, help="Go on and take in what changes, until Ctrl-C.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Pass over names or paths like *.gif or thumbs/.")
@@ -37,6 +40,7 @@ def index_command(
     paths: tuple[str, ...],
     *,
     prune: bool,
+    forget: tuple[str, ...],
     dry_run: bool,
     watch: bool,
     exclude: tuple[str, ...],
@@ -48,6 +52,8 @@ def index_command(
 
     Unchanged files are not read again. Ctrl-C stops cleanly, and the same command goes on from there.
     """
+    if forget and not prune:
+        raise click.UsageError("--forget names what --prune may forget although its folder has vanished: say both")
     if watch and dry_run:
         raise click.UsageError("expected --watch or --dry-run, got both")
     if metadata_root is not None and metadata is None:
@@ -60,6 +66,7 @@ def index_command(
                 report = collection.index(
                     *paths,
                     prune=prune,
+                    forget=forget,
                     dry_run=dry_run,
                     exclude=exclude,
                     retry_refused=retry_refused,
@@ -111,4 +118,6 @@ def _told(report: IngestReport, labels: MetadataReport | None, session: Session)
     if session.as_json:
         session.write_json(report_as_json(report, labels))
     nothing_usable = not report.total and report.passed_over.pictures > 0
-    return SOME_FAILED if report.failed or nothing_usable or (labels is not None and labels.unused) else 0
+    return (
+        SOME_FAILED if report.failed or report.kept or nothing_usable or (labels is not None and labels.unused) else 0
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from lookalike.cli.session import Session
     from lookalike.pipelines.ingest_report import IngestReport
     from lookalike.pipelines.metadata import MetadataReport
+    from lookalike.pipelines.prune import KeptFolder
 
 MOST_ON_A_TERMINAL = 20
 
@@ -31,6 +33,7 @@ def tell_report(report: IngestReport, session: Session) -> None:
     session.say(_summary(report))
     if report.without_date and report.read:
         session.say(f"Without a date: {human_count(report.without_date, 'picture')} of the collection.")
+    tell_some([_kept(folder) for folder in report.kept], session)
     _tell_passed_over(report, session)
     if not report.failed:
         return
@@ -79,6 +82,13 @@ def _tell_passed_over(report: IngestReport, session: Session) -> None:
 def _names(paths: Sequence[str]) -> str:
     names = [safe(path.rpartition("/")[2]) for path in paths[:2]]
     return f" ({', '.join(names)}{', …' * (len(paths) > len(names))})"
+
+
+def _kept(folder: KeptFolder) -> str:
+    return (
+        f"Kept {human_count(folder.files, 'file')} below {folder.path}: {folder.reason}. If it is gone for good: "
+        f"--prune --forget {shlex.quote(folder.path)}"
+    )
 
 
 def _summary(report: IngestReport) -> str:

@@ -15,7 +15,8 @@ from lookalike.pipelines.embed_files import FileEmbedder, Refused, Taken, taken
 from lookalike.pipelines.ingest_batches import BatchWriter
 from lookalike.pipelines.ingest_report import Failure, IngestReport
 from lookalike.pipelines.parts import Parts
-from lookalike.pipelines.walk import FoundFile, NotTaken, NotWalked, Unmatched, absolute, is_gone, walk
+from lookalike.pipelines.prune import Pruning, kept_folders, missing_files
+from lookalike.pipelines.walk import FoundFile, NotTaken, NotWalked, Unmatched, walk
 
 _COMMIT_AFTER_FILES = 512
 _COMMIT_AFTER_S = 1.0
@@ -27,8 +28,9 @@ class IngestOptions:
 
     Attributes:
         exclude: patterns of what to pass over, see `lookalike.pipelines.exclusion`.
-        prune: forget files below the given folders that are gone; none below a folder that is entirely empty, for
-            that may be a disk that is not mounted.
+        prune: forget files below the given folders that are gone; none below a folder that has vanished, is empty, or
+            holds none of what was known in it, for that may be a disk that is not mounted, see `pipelines.prune`.
+        forget: folders and files of which even that is forgotten, where `prune` is said.
         dry_run: look, and say what would be done. Nothing is read, so that whatever would be counts as added, or as
             updated where the name is known.
         retry_refused: read refused files again although they have not changed.
@@ -37,6 +39,7 @@ class IngestOptions:
 
     exclude: Sequence[str] = ()
     prune: bool = False
+    forget: Sequence[str | os.PathLike[str]] = ()
     dry_run: bool = False
     retry_refused: bool = False
     threads: int = 2
@@ -95,7 +98,7 @@ def _ingest(
     known = {file.path: file for file in catalog.files()}
     found = _found(paths, options, parts.folder, known, report)
     refused = {} if options.retry_refused else {file.path: file for file in catalog.refused()}
-    gone = _gone(paths, known, found, catalog.refused(), report) if options.prune else []
+    gone, out_of_sight = _missing(paths, options, [*known, *(one.path for one in catalog.refused())], found, report)
     report.total = len(found) + len(report.failed)
     fresh = _fresh(found, known, refused, report)
     tell()
@@ -108,6 +111,7 @@ def _ingest(
             _write(results, writer, tell, acknowledge)
             writer.label(file.path for file in found)
             writer.forget(gone)
+    report.kept = kept_folders(out_of_sight, known=known)
     tell()
     return report
 
@@ -180,40 +184,22 @@ def _fresh(
     return fresh
 
 
-def _gone(
+def _missing(
     paths: Sequence[str | os.PathLike[str]],
-    known: Mapping[str, FileRecord],
+    options: IngestOptions,
+    remembered: list[str],
     found: list[FoundFile],
-    refused: Iterable[RefusedFile],
     report: IngestReport,
-) -> list[str]:
-    """Known files below the folders that were walked which are not there any more."""
-    here = {file.path for file in found}
-    unlisted = tuple(os.path.join(failure.path, "") for failure in report.failed)
-    remembered = [*known, *(file.path for file in refused)]
-    gone: list[str] = []
-    for top in dict.fromkeys(map(absolute, paths)):
-        below = os.path.join(top, "")
-        missing = [
-            path
-            for path in remembered
-            if path not in here and path.startswith(below) and not path.startswith(unlisted) and is_gone(path)
-        ]
-        if missing and _is_empty(top):
-            reason = f"the folder is empty, but {len(missing)} files are known below it: is a disk not mounted?"
-            report.failed.append(Failure(top, f"{reason} To forget them, use `lookalike remove`", "empty"))
-        else:
-            gone.extend(missing)
-    return list(dict.fromkeys(gone))
-
-
-def _is_empty(folder: str) -> bool:
-    """Whether nothing is in a folder; True where it has just gone."""
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is None
-    except OSError:
-        return True
+) -> Pruning:
+    if not options.prune:
+        return Pruning([], {})
+    return missing_files(
+        paths,
+        remembered=remembered,
+        found=[file.path for file in found],
+        unlisted=[failure.path for failure in report.failed],
+        forget=options.forget,
+    )
 
 
 def _foresee(fresh: list[FoundFile], known: Mapping[str, FileRecord], gone: list[str], report: IngestReport) -> None:

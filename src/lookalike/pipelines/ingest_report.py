@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lookalike.pipelines.passed_over import PassedOver
+from lookalike.pipelines.prune import KeptFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class IngestReport:
         unchanged: files that hold what they held: not read, unless size or time of change differ.
         updated: known files that hold another picture now.
         removed: files that were forgotten because they are gone; the old name of a renamed one does not count.
+        kept: folders that cannot be seen into, below which nothing was forgotten.
         failed: what was refused, also earlier and unchanged since.
         passed_over: what was not looked into, by name or by its first bytes.
         unmatched_patterns: of those to exclude, which have matched nothing.
@@ -47,6 +49,7 @@ class IngestReport:
     unchanged: int = 0
     updated: int = 0
     removed: int = 0
+    kept: list[KeptFolder] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     passed_over: PassedOver = field(default_factory=PassedOver)
     unmatched_patterns: list[str] = field(default_factory=list)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Sequence
@@ -339,29 +338,13 @@ def test_prune_keeps_what_is_only_excluded_or_cannot_be_listed(
         return real(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    monkeypatch.setattr("lookalike.pipelines.ingest.is_gone", lambda path: "excluded" not in path)
+    monkeypatch.setattr("lookalike.pipelines.prune.is_gone", lambda path: "excluded" not in path)
 
     report = run(parts, photos, prune=True, exclude=["excluded"])
 
     assert counts(report) == {"unchanged": 1, "failed": 1}
     assert report.failed[0].path == str(photos / "locked")
     assert parts.catalog.facts() == before
-
-
-def test_an_empty_folder_where_files_are_known_may_be_a_disk_that_is_not_mounted(parts: Parts, photos: Path) -> None:
-    album(photos / "disk")
-    write(photos / "0.png", 9)
-    run(parts, photos)
-    shutil.rmtree(photos / "disk")
-    (photos / "disk").mkdir()
-
-    report = run(parts, photos / "disk", prune=True)
-
-    assert counts(report) == {"failed": 1}
-    assert (report.failed[0].path, report.failed[0].code) == (str(photos / "disk"), "empty")
-    assert "3 files" in report.failed[0].reason
-    assert parts.catalog.facts().files == 4
-    assert counts(run(parts, photos, prune=True)) == {"unchanged": 1, "removed": 3}  # its parent is not empty
 
 
 def test_a_folder_that_is_not_there_is_refused_before_anything_is_done(parts: Parts, photos: Path) -> None:
