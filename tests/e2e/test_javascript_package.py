@@ -1,4 +1,4 @@
-"""`lookalike-client` as a user has it: a tarball that is installed into a Node.js and a Vite project, with its types."""
+"""`lookalike-client` as a user has it: a tarball, installed into a Node.js and a Vite project, with its types."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,7 +44,8 @@ import type {Hit} from "lookalike-client";
 
 const options: SearchOptions = {k: 3};
 export async function names(file: Blob): Promise<string[]> {
-  const {hits} = await new Lookalike({baseUrl: "http://127.0.0.1:8080"}).collection("photos").search({image: file}, options);
+  const photos = new Lookalike({baseUrl: "http://127.0.0.1:8080"}).collection("photos");
+  const {hits} = await photos.search({image: file}, options);
   const first: Hit | undefined = hits[0];
   const similarity: number | undefined = first?.similarity;
   if (similarity === undefined) throw new Error("nothing found");
@@ -83,7 +83,7 @@ def right(*arguments: str | Path, cwd: Path, **variables: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of nobody in particular, with the package installed from its tarball, and no other tool."""
     place = tmp_path_factory.mktemp("project")
     tarballs = tmp_path_factory.mktemp("tarballs")
@@ -92,7 +92,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         right("npm", "pack", package, "--pack-destination", tarballs, cwd=WEB / "client")
     (place / "package.json").write_text(json.dumps({"name": "project", "version": "1.0.0", "type": "module"}))
     right("npm", "install", "--offline", "--ignore-scripts", *sorted(tarballs.glob("*.tgz")), cwd=place)
-    yield place
+    return place
 
 
 def test_the_tarball_holds_javascript_and_types_alone(project: Path) -> None:
