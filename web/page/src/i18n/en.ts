@@ -184,7 +184,7 @@ export const en = {
     browserShort: "Browser",
     serverShort: "Service",
     means: {
-      auto: "Until this browser has the model, your picture is sent to the service. From then on its vector is worked out here, and the picture is sent only where this browser cannot do it, or for a finer look.",
+      auto: "Until this browser has the model, your picture (of a large one a small copy) is sent to the service. From then on its vector is worked out here, and the picture is sent only where this browser cannot do it, or for a finer look.",
       browser: "Your picture stays in this browser; its vector, a list of numbers, is sent. What needs the picture itself is offered, and it is sent only if you say so.",
       server: "Your picture is sent to the service, which works out its vector.",
     },

@@ -7,7 +7,9 @@ import type {Question} from "../state/question";
 import {type BrowserVector, embedHere, isOpen} from "./browser";
 import {whileWanted} from "./latest";
 import {type HitPage, pageOf} from "./paging";
+
 import {maySend, type Need, PictureNeeded} from "./sending";
+import {smallerCopy} from "./smaller";
 
 /** The picture of the address is not in this browser. */
 export class PictureLost extends Error {
@@ -46,8 +48,8 @@ export type Answered = {page: HitPage; reply: Reply; how: How};
  */
 export async function askOnce(question: Question, o: Means & {offset: number; opinion?: string}): Promise<Answered> {
   const {query, own, ...how} = await whileWanted(queryOf(question, o), o.signal);
-  // The service leaves out a picture that it sees; of a vector it does not know whose it is.
-  const isUnknown = how.vector !== null && own !== "" && !question.withOwn;
+  // The service leaves out a picture that it sees; of a vector or a copy it does not know whose it is.
+  const isUnknown = (how.vector !== null || how.meanwhile) && own !== "" && !question.withOwn;
   const begun = performance.now();
   const search = o.collection.search(query, {
     ...optionsOf(question),
@@ -95,13 +97,19 @@ async function withPicture(question: Question, key: string, o: Means & {opinion?
   if (o.opinion) return itself("", {need: "finer"});
   if (o.where === "server") return itself();
   if (!o.model) return itself("the collection has no model yet");
-  if (o.where === "auto" && !isOpen(o.model)) return itself("", {meanwhile: true});
+  if (o.where === "auto" && !isOpen(o.model)) return await meanwhile(itself("", {meanwhile: true}), question, picture);
   try {
     return await withVector(question, key, picture, o);
   } catch (error) {
     if (o.signal.aborted) throw error;
     return itself(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Of a whole picture a small copy will do; of a part every pixel counts. */
+async function meanwhile(asked: Asked, question: Question, picture: OwnPicture): Promise<Asked> {
+  if (question.crop) return asked;
+  return {...asked, query: {...asked.query, image: await smallerCopy(picture.blob)}};
 }
 
 async function withVector(question: Question, key: string, picture: OwnPicture, o: Means): Promise<Asked> {

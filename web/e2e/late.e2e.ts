@@ -1,0 +1,317 @@
+/** Replies that come late, out of order or not at all: the newest question wins, and what there was stays. */
+
+import type {Browser, Page, Route} from "playwright-core";
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from "vitest";
+
+import {SERVICE, startBrowser, TEXTS, type Visit, visit} from "./browser";
+import {asked, CARDS, chooseFile, drop, expectSoon, hits, idsOf, searchFromStored} from "./doing";
+import {drawnPicture} from "./pictures";
+
+const t = TEXTS.en;
+const SLOW_MS = 2_000;
+let browser: Browser;
+let open: Visit;
+let page: Page;
+
+beforeAll(async () => {
+  browser = await startBrowser();
+});
+afterAll(() => browser.close());
+beforeEach(async () => {
+  open = await visit(browser, {size: "desktop", language: "en", reducedMotion: true});
+  page = open.page;
+  await page.locator(".beginnings .picture").first().waitFor();
+});
+afterEach(async () => {
+  await page.unrouteAll({behavior: "ignoreErrors"});
+  expect(open.faults).toEqual([]);
+  await open.context.close();
+});
+
+type SearchBody = {id?: string; offset?: number; filter?: unknown; opinion?: string; more?: string[]; vector?: string};
+
+/** Searches for which this is true are answered late, although the page may have given them up. */
+async function slowDown(isSlow: (body: SearchBody, n: number) => boolean): Promise<void> {
+  let n = 0;
+  await page.route("**/search", async (route) => {
+    if (isSlow(bodyOf(route), n++)) await page.waitForTimeout(SLOW_MS);
+    await route.continue().catch(() => undefined);
+  });
+}
+
+function bodyOf(route: Route): SearchBody {
+  const {postData} = {postData: route.request().postData() ?? "{}"};
+  const json = postData.startsWith("{") ? postData : (/name="query"\s+(\{.*\})/.exec(postData)?.[1] ?? "{}");
+  return JSON.parse(json) as SearchBody;
+}
+
+async function idsFor(body: object): Promise<string[]> {
+  const reply = await page.request.post(`${SERVICE}/v1/collections/demo/search`, {data: {k: 24, exclude_query: true, ...body}});
+  return ((await reply.json()) as {hits: {id: string}[]}).hits.map(({id}) => id);
+}
+
+async function expectIdsToStay(expected: string[]): Promise<void> {
+  await expectSoon(() => idsOf(page), (ids) => expect(ids.slice(0, 12)).toEqual(expected.slice(0, 12)));
+  await page.waitForTimeout(SLOW_MS + 500);
+  expect((await idsOf(page)).slice(0, 12)).toEqual(expected.slice(0, 12));
+}
+
+const go = (id: string) => page.evaluate((one) => (history.pushState(null, "", `/?id=${one}`), dispatchEvent(new PopStateEvent("popstate"))), id);
+
+describe("a late reply never takes the place of a newer one", () => {
+  it("of a search, where the first question is answered after the second", async () => {
+    const [one, other] = await idsFor({id: await someId()});
+    await slowDown(({id}) => id === one);
+    await go(one!);
+    await page.waitForTimeout(100);
+    await go(other!);
+
+    await expectIdsToStay(await idsFor({id: other}));
+  });
+
+  it("of a search, after the filter has changed and was taken back", async () => {
+    const id = await someId();
+    await slowDown(({filter}) => filter !== undefined);
+    await go(id);
+    await hits(page);
+    await page.evaluate((one) => (history.pushState(null, "", `/?id=${one}&filter=${encodeURIComponent('{"width":{"gt":300}}')}`), dispatchEvent(new PopStateEvent("popstate"))), id);
+    await page.waitForTimeout(100);
+    await go(id);
+
+    await expectIdsToStay(await idsFor({id}));
+  });
+
+  it("of the next page, after another question was asked", async () => {
+    const [one, other] = await idsFor({id: await someId()});
+    await slowDown(({id, offset}) => id === one && (offset ?? 0) > 0);
+    await go(one!);
+    await hits(page);
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    await page.waitForTimeout(200);
+    await go(other!);
+
+    await expectIdsToStay(await idsFor({id: other}));
+  });
+
+  it("of a search, after the language was changed: its hits come in the language of now", async () => {
+    const id = await someId();
+    await slowDown(() => true);
+    await go(id);
+    await page.getByLabel(t.bar.language).selectOption("zh");
+
+    await hits(page);
+    expect(await page.locator(".toolbar h1").innerText()).toBe(TEXTS.zh.results.heading);
+    expect(await idsOf(page)).toEqual(await idsFor({id}));
+  });
+
+  it("of a search, after another collection was chosen", async () => {
+    await page.request.put(`${SERVICE}/v1/collections/late-one`);
+    await page.reload();
+    await page.locator(".beginnings .picture").first().waitFor();
+    await slowDown(() => true);
+    await chooseFile(page, await drawnPicture(page, {seed: 3}));
+    await page.waitForTimeout(300);
+    await page.getByLabel(t.bar.collection).selectOption("late-one");
+    await page.waitForTimeout(2 * SLOW_MS + 500);
+
+    expect(await page.locator(CARDS).count()).toBe(0);
+    await page.request.delete(`${SERVICE}/v1/collections/late-one`);
+  });
+
+  it("of two pictures, where the first is the larger and takes longer to be read", async () => {
+    await page.addInitScript(() => {
+      const real = crypto.subtle.digest.bind(crypto.subtle);
+      crypto.subtle.digest = async (way, data) => {
+        if (data.byteLength > 100_000) await new Promise((done) => setTimeout(done, 1_500));
+        return await real(way, data);
+      };
+    });
+    await page.reload();
+    const [large, small] = [await drawnPicture(page, {width: 3000, height: 2200, seed: 5}), await drawnPicture(page, {seed: 6})];
+    await drop(page, "main", {file: large});
+    await drop(page, "main", {file: small});
+    await hits(page);
+    const key = asked(page).get("picture");
+    await page.waitForTimeout(2_000);
+
+    expect(asked(page).get("picture")).toBe(key);
+  });
+
+  it("of small pictures: each card has its own", async () => {
+    const [one, other] = await idsFor({id: await someId()});
+    let n = 0;
+    await page.route("**/thumbnail*", async (route) => {
+      if (n++ % 2 === 0) await page.waitForTimeout(800);
+      await route.continue().catch(() => undefined);
+    });
+    await go(one!);
+    await hits(page);
+    await go(other!);
+    await hits(page);
+    await page.locator(".card img").nth(5).waitFor();
+    await page.waitForTimeout(1_500);
+
+    const same = await page.locator(".card").evaluateAll(async (cards) => {
+      const pixels = (from: ImageBitmap | HTMLImageElement) => {
+        const pen = new OffscreenCanvas(16, 16).getContext("2d")!;
+        pen.drawImage(from, 0, 0, 16, 16);
+        return pen.getImageData(0, 0, 16, 16).data;
+      };
+      return await Promise.all(
+        cards.slice(0, 5).map(async (card) => {
+          const own = `/v1/collections/demo/images/${(card as HTMLElement).dataset["id"]}/thumbnail?side=320`;
+          const bitmap = await createImageBitmap(await (await fetch(own)).blob());
+          const shown = pixels(card.querySelector("img")!);
+          // Browsers scale the two in ways that differ a little.
+          return pixels(bitmap).reduce((sum, value, i) => sum + Math.abs(value - shown[i]!), 0) / shown.length < 6;
+        }),
+      );
+    });
+    expect(same).toEqual([true, true, true, true, true]);
+  });
+
+  async function someId(): Promise<string> {
+    const reply = await page.request.get(`${SERVICE}/v1/collections/demo/images?limit=1`);
+    return ((await reply.json()) as {data: {id: string}[]}).data[0]!.id;
+  }
+});
+
+describe("the finer answer", () => {
+  it.each([0, 600, 1_500])("is not overwritten by more of the first, however wide the window; the finer model takes %s ms", async (slowMs) => {
+    await page.setViewportSize({width: 1920, height: 1400});
+    await page.route("**/v1/collections?*", async (route) => {
+      const response = await route.fetch();
+      const body = await response.json();
+      for (const one of body.data) one.finer = "finer";
+      await route.fulfill({response, json: body});
+    });
+    // The finer model says the reverse of the first, page by page.
+    await page.route("**/search", async (route) => {
+      const body = bodyOf(route);
+      if (!body.opinion) {
+        if (body.offset) await page.waitForTimeout(300);
+        const response = await route.fetch();
+        return route.fulfill({response, json: {...(await response.json()), sure: false}});
+      }
+      await page.waitForTimeout(slowMs);
+      const all = await everyHit(body);
+      const from = body.offset ?? 0;
+      await route.fulfill({json: {...all, hits: all.hits.slice(from, from + 24), has_more: from + 24 < all.hits.length}});
+    });
+    await page.evaluate(() => localStorage.setItem("lookalike.where", "server"));
+    await page.reload();
+    await chooseFile(page, await drawnPicture(page, {seed: 8}));
+    await page.locator(".status", {hasText: t.status.tierFiner}).waitFor();
+    for (let i = 0; i < 12; i++) {
+      await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+      await page.waitForTimeout(slowMs / 3 + 150);
+    }
+
+    const finer = (await everyHit({})).hits.map(({id}) => id);
+    const shown = await idsOf(page);
+    expect(shown.length).toBeGreaterThan(48);
+    expect(shown).toEqual(finer.slice(0, shown.length));
+  });
+
+  const ends: {[url: string]: Promise<{hits: {id: string}[]}>} = {};
+  function everyHit(_: SearchBody): Promise<{hits: {id: string}[]}> {
+    ends["all"] ??= (async () => {
+      const {data} = (await (await page.request.get(`${SERVICE}/v1/collections/demo/images?limit=1`)).json()) as {data: {id: string}[]};
+      const reply = await page.request.post(`${SERVICE}/v1/collections/demo/search`, {data: {id: data[0]!.id, k: 147}});
+      const found = (await reply.json()) as {hits: {id: string}[]};
+      return {...found, hits: found.hits.reverse()};
+    })();
+    return ends["all"];
+  }
+});
+
+describe("what there was stays", () => {
+  it("where the next page fails: said where it would stand, with a way to try again", async () => {
+    await searchFromStored(page);
+    const before = await idsOf(page);
+    await page.route("**/search", (route) => route.fulfill({status: 500, json: {code: "internal", detail: "a page was lost"}}));
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    await page.locator(".further").getByText(t.results.furtherFailed).waitFor();
+
+    expect((await idsOf(page)).slice(0, before.length)).toEqual(before);
+    expect(await page.locator(".further .problem").evaluate((one) => one.getBoundingClientRect().top < innerHeight)).toBe(true);
+    await page.unroute("**/search");
+    const count = await page.locator(CARDS).count();
+    await page.locator(".further").getByRole("button", {name: t.problem.retry}).click();
+    await expectSoon(() => page.locator(CARDS).count(), (now) => expect(now).toBeGreaterThan(count));
+  });
+
+  it("where a search fails, under words that say so", async () => {
+    await searchFromStored(page);
+    const before = await idsOf(page);
+    await page.route("**/search", (route) => route.abort());
+    await page.locator(`${CARDS} .picture`).nth(1).click();
+    await page.locator(".problem").waitFor();
+
+    await page.getByText(t.results.old("demo")).waitFor();
+    expect((await idsOf(page)).slice(0, 12)).toEqual(before.slice(0, 12));
+  });
+
+  it("where the address names an id of another collection", async () => {
+    await searchFromStored(page);
+    const before = await idsOf(page);
+    await go("0".repeat(63) + "1");
+    await page.locator(".problem").waitFor();
+
+    expect((await idsOf(page)).slice(0, 12)).toEqual(before.slice(0, 12));
+    await page.getByText(t.results.old("demo")).waitFor();
+  });
+
+  it("where the address names a collection that is not there, which is said with those that are", async () => {
+    await searchFromStored(page);
+    const {length} = await idsOf(page);
+    await page.evaluate((address) => (history.pushState(null, "", address), dispatchEvent(new PopStateEvent("popstate"))), `${page.url()}&c=not-there`);
+    await page.getByText(t.noCollection.heading("not-there")).waitFor();
+
+    expect(await page.locator(CARDS).count()).toBe(length);
+    await page.locator(".problem").getByRole("button", {name: "demo"}).click();
+    await hits(page);
+    expect(asked(page).get("c")).toBe("demo");
+  });
+
+  it("where a 33rd picture is to be mixed in, which is said over the page", async () => {
+    const {data} = (await (await page.request.get(`${SERVICE}/v1/collections/demo/images?limit=40`)).json()) as {data: {id: string}[]};
+    await page.goto(`${SERVICE}/?more=${data.slice(0, 32).map(({id}) => id).join(",")}`);
+    const cards = await hits(page);
+    const before = await idsOf(page);
+    const free = before.findIndex((id) => !data.slice(0, 32).some((one) => one.id === id));
+    const address = page.url();
+    await cards.nth(free).hover();
+    await cards.nth(free).getByRole("button", {name: t.mix.more}).click();
+    await page.getByText(t.mix.most).waitFor();
+
+    expect(page.url()).toBe(address);
+    expect((await idsOf(page)).slice(0, before.length)).toEqual(before);
+  });
+});
+
+describe("an answer that was left while the finer model looked", () => {
+  it("is looked at again when one comes back, and does not wait for ever", async () => {
+    await page.route("**/v1/collections?*", async (route) => {
+      const response = await route.fetch();
+      const body = await response.json();
+      for (const one of body.data) one.finer = "finer";
+      await route.fulfill({response, json: body});
+    });
+    await page.route("**/search", async (route) => {
+      if (bodyOf(route).opinion) return void (await page.waitForTimeout(1_500), await route.fulfill({status: 500, json: {code: "internal", detail: "no"}}).catch(() => undefined));
+      const response = await route.fetch();
+      await route.fulfill({response, json: {...(await response.json()), sure: false}});
+    });
+    await page.evaluate(() => localStorage.setItem("lookalike.where", "server"));
+    await page.reload();
+    await chooseFile(page, await drawnPicture(page, {seed: 9}));
+    await page.locator(".status", {hasText: t.status.tierLooking}).waitFor();
+    await page.locator(".card .picture").first().click();
+    await hits(page);
+    await page.goBack();
+
+    await page.locator(".status", {hasText: t.status.tierFailed}).waitFor();
+    await hits(page);
+  });
+});
