@@ -35,6 +35,7 @@ QUESTIONS = (
     "ten_million",
     "gpu_search",
     "browser_embedding",
+    "first_own_search",
     "service_load",
 )
 

@@ -7,7 +7,6 @@ import type {Question} from "../state/question";
 import {type BrowserVector, embedHere, isOpen} from "./browser";
 import {whileWanted} from "./latest";
 import {type HitPage, pageOf} from "./paging";
-
 import {maySend, type Need, PictureNeeded} from "./sending";
 import {smallerCopy} from "./smaller";
 

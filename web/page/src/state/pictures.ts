@@ -26,7 +26,8 @@ export async function keepPicture(blob: Blob, name: string): Promise<string> {
   ids.set(key, id);
   const kept: Kept = {key, blob, name, at: Date.now()};
   inMemory.set(key, kept);
-  await quietly(async () => {
+  // The search need not wait for it: until the page is left the picture lies in memory.
+  void quietly(async () => {
     const database = await open();
     await done(database.transaction(STORE, "readwrite").objectStore(STORE).put(kept));
     await forgetOldest(database);
