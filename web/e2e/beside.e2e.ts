@@ -39,9 +39,9 @@ describe("an upload", () => {
     await expectSoon(() => page.locator(".upload.kept, .upload.replaced, .upload.stored").count(), (count) => expect(count).toBe(2));
     await page.getByRole("button", {name: t.upload.find}).first().click();
     await hits(page);
-    const name = await page.locator(".card .picture").first().getAttribute("aria-label");
-    expect(name).toContain("1.000");
     const id = asked(page).get("id")!;
+    await page.getByRole("button", {name: t.own.show}).click();
+    await expectSoon(() => page.locator(".card").first().getAttribute("data-id"), (first) => expect(first).toBe(id));
     const {pathname} = new URL(await page.evaluate(() => performance.getEntriesByType("resource").map((one) => one.name).find((one) => one.endsWith("/search"))!));
     await page.request.post(`${pathname.replace("/search", "/images/delete")}`.replace(/^/, new URL(page.url()).origin), {data: {ids: [id]}});
   });
@@ -109,7 +109,7 @@ describe("where the vector is computed", () => {
 
   it("in the browser no picture is sent, and the panel says which way and how long each stage took", async () => {
     const kinds = bodies();
-    await page.evaluate(() => localStorage.setItem("lookalike.tiered", "no"));
+    await page.evaluate(() => (localStorage.setItem("lookalike.tiered", "no"), localStorage.setItem("lookalike.where", "browser")));
     await page.reload();
     await searchWithPicture(page);
 
@@ -120,7 +120,9 @@ describe("where the vector is computed", () => {
 
   it("by the service the picture is sent", async () => {
     const kinds = bodies();
+    await page.locator("input[name=where-first][value=browser]").check();
     await searchWithPicture(page, 2);
+    expect(kinds).not.toContain("multipart/form-data");
     kinds.length = 0;
 
     await page.locator("input[name=where][value=server]").check();
@@ -138,8 +140,10 @@ describe("where the vector is computed", () => {
     });
     await page.reload();
     await searchWithPicture(page, 4);
+    await page.locator(".status", {hasText: t.settings.meanwhile}).waitFor();
+    await searchWithPicture(page, 5);
 
-    await page.locator(".status", {hasText: t.settings.fellBack}).waitFor();
+    await page.locator(".status", {hasText: t.status.whereServer}).waitFor();
   });
 });
 
@@ -157,7 +161,7 @@ describe("the tiered mode", () => {
     });
     await page.route("**/search", async (route) => {
       const request = route.request();
-      if (request.headers()["content-type"]!.startsWith("multipart/")) {
+      if (request.postData()?.includes('"opinion"')) {
         finerAsked = true;
         const plain = await page.request.post(request.url(), {data: {id: firstId, k: 24}});
         return route.fulfill({response: plain});
