@@ -56,7 +56,7 @@ def test_what_cannot_be_understood_is_a_usage_error(
         ("http://127.0.0.1/a.jpg", [], "127.0.0.1"),
         ("PHOTO", ["--where", "width >"], "the filter ends there"),
         ("PHOTO", ["--crop", "1,2,3"], "crop"),
-        ("PHOTO", ["--sheet", "sheet.pdf"], "expected a contact sheet to end in .jpg or .html"),
+        ("PHOTO", ["--sheet", "sheet.pdf"], "expected a contact sheet to end in .jpg, .jpeg, .html or .htm"),
         ("BROKEN", [], "picture"),
     ],
 )
@@ -104,7 +104,7 @@ def test_a_file_that_is_no_collection_is_refused(command: Command, tmp_path: Pat
 def test_a_sheet_that_cannot_be_written_is_a_failure_of_storage(command: Command, album: Album, tmp_path: Path) -> None:
     outcome = command("search", album.photos / "0.jpg", "-c", album.collection, "--sheet", tmp_path / "no" / "s.jpg")
     assert outcome.code == 74
-    assert "No such file or directory" in outcome.stderr
+    assert "there is no folder" in outcome.stderr
 
 
 def test_a_full_disk_behind_standard_output_is_a_failure_of_storage(album: Album) -> None:

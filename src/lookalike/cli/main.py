@@ -60,6 +60,14 @@ class Program(click.Group):
         module = import_module(f"lookalike.cli.{COMMANDS[name]}")
         return cast(click.Command, getattr(module, f"{name}_command"))
 
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant, else what may have been meant."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            context.fail(_no_such_command(args[0]))
+        return super().resolve_command(context, args)
+
 
 program = Program(
     PROGRAM,
@@ -128,11 +136,25 @@ def _writable(stream: TextIO | None) -> TextIO:
     return stream
 
 
+def _no_such_command(name: str) -> str:
+    from difflib import get_close_matches
+
+    alike = get_close_matches(name, COMMANDS, n=2, cutoff=0.6)
+    return f"No such command {name!r}. " + (
+        f"Did you mean {' or '.join(alike)}?" if alike else f"There are {', '.join(COMMANDS)}."
+    )
+
+
+def _help_asked(arguments: list[str]) -> list[str]:
+    """`lookalike help [COMMAND]` in the words that click knows."""
+    return [*arguments[1:2], "--help"] if arguments[:1] == ["help"] else arguments
+
+
 def _ran(arguments: Sequence[str], session: Session) -> int:
     if instruction := os.environ.get(COMPLETE):
         return shell_complete(program, {}, PROGRAM, COMPLETE, instruction)
     try:
-        with program.make_context(PROGRAM, list(arguments), obj=session) as context:
+        with program.make_context(PROGRAM, _help_asked(list(arguments)), obj=session) as context:
             return program.invoke(context) or 0
     except click.exceptions.Exit as stop:
         return stop.exit_code

@@ -22,17 +22,23 @@ def remove_command(session: Session, ids_or_paths: tuple[str, ...], *, where: tu
     if not ids_or_paths and not where:
         raise click.UsageError("expected ids or paths of pictures, or --where")
     with session.open() as collection:
-        if where and not yes:
-            _ask(collection.count(where=where))
-        removed = collection.remove(*ids_or_paths, where=where or None)
-    session.say(f"Removed {human_count(removed, 'picture')}.")
+        agreed = yes or not where or _agreed(collection.count(where=where), session)
+        removed = collection.remove(*ids_or_paths, where=where or None) if agreed else 0
+    session.say(f"Removed {human_count(removed, 'picture')}." if agreed else "Nothing was removed.")
     if session.as_json:
         session.write_json({"removed": removed})
 
 
-def _ask(count: int) -> None:
-    if not sys.stdin.isatty():
+def _agreed(count: int, session: Session) -> bool:
+    if not _is_anybody_there():
         raise click.UsageError("expected --yes: there is nobody to ask whether all that --where chooses should go")
-    click.confirm(
-        f"Remove {human_count(count, 'picture')} from the collection? Their files stay.", abort=True, err=True
-    )
+    question = f"Remove {human_count(count, 'picture')} from the collection? Their files stay."
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:  # Ctrl-C, or the end of the input
+        session.say("\nNothing was removed.")
+        raise
+
+
+def _is_anybody_there() -> bool:
+    return sys.stdin.isatty()
