@@ -1,0 +1,78 @@
+/** Codes and values of the service, in the language of now. */
+
+import {computed} from "@preact/signals";
+
+import type {Json, Remark} from "../../../client";
+import {type CodeTexts, codesEn} from "./codes.en";
+import {codesZh} from "./codes.zh";
+import {formatNumber, language, LANGUAGES} from "./language";
+import {texts} from "./language";
+
+type Values = {[name: string]: Json};
+type Words = {[code: string]: string};
+
+const codes = computed<CodeTexts>(() => (language.value === "zh" ? codesZh : codesEn));
+
+/** What went wrong and what to do now; of a code that is not known, that something did. */
+export function adviceOf(code: string, values: Values = {}): {what: string; now: string} {
+  const {problems} = codes.value;
+  const [what, now] = problems[(code in problems ? code : "error") as keyof typeof problems];
+  return {what: filled(what, values), now: filled(now, values)};
+}
+
+/** A list of remarks as one text; `plain` where there are none that are known. */
+export function sayAll(kind: "plans" | "reasons" | "whys", remarks: readonly Remark[], plain = ""): string {
+  const words: Words = codes.value[kind];
+  const known = remarks.filter(({code}) => code in words);
+  if (known.length === 0) return plain;
+  return known.map(({code, values}) => filled(words[code]!, values)).join(language.value === "zh" ? "；" : "; ");
+}
+
+/** What is wrong with one place of a request. */
+export function sayFault(code: string, values: Values): string {
+  const words: Words = codes.value.faults;
+  return filled(words[code] ?? words["value"]!, values);
+}
+
+/** The word for something that has one; else the thing itself, such as the name of somebody's own field. */
+export function wordFor(kind: "stages" | "fields" | "backends", code: string): string {
+  const words: Words = codes.value[kind];
+  return words[code] ?? code;
+}
+
+/** A template with its values; `[...]` is left out where one of its values is missing. */
+function filled(template: string, values: Values): string {
+  const shown = template.replace(/\[([^\]]*)\]/g, (_, part: string) =>
+    [...part.matchAll(/\{(\w+)\}/g)].every(([, name]) => values[name!] !== undefined && values[name!] !== null) ? part : "",
+  );
+  return shown.replace(/\{(\w+)\}/g, (_, name: string) => valueOf(name, values[name]));
+}
+
+function valueOf(name: string, value: Json | undefined): string {
+  if (value === undefined || value === null) return "?";
+  if (typeof value === "number") return name.endsWith("_bytes") ? bytes(value) : number(value);
+  if (Array.isArray(value)) return list(value.map((one) => valueOf(name, one)));
+  const text = String(value);
+  const {fields, kinds, viewFaults, backends} = codes.value;
+  const words: {[name: string]: Words} = {field: fields, kind: kinds, fault: viewFaults, backend: backends, got: operators(), known: {...operators(), ...fields}};
+  if (name === "refusal") return adviceOf(text).what.replace(/[.。]$/, "");
+  return words[name]?.[text] ?? text;
+}
+
+const operators = (): Words => texts.value.filter.operators;
+
+function number(value: number): string {
+  return Number.isInteger(value) ? formatNumber(value) : formatNumber(value, Math.abs(value) < 1 ? 3 : 1);
+}
+
+function bytes(value: number): string {
+  const unit = value >= 1e6 ? "megabyte" : value >= 1e3 ? "kilobyte" : "byte";
+  const size = value / {megabyte: 1e6, kilobyte: 1e3, byte: 1}[unit];
+  const {tag} = LANGUAGES[language.value];
+  return new Intl.NumberFormat(tag, {style: "unit", unit, maximumFractionDigits: 1}).format(size);
+}
+
+function list(values: string[]): string {
+  const {tag} = LANGUAGES[language.value];
+  return new Intl.ListFormat(tag, {type: "disjunction"}).format(values);
+}
