@@ -3,6 +3,7 @@
 import type {Browser, Page} from "playwright-core";
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from "vitest";
 
+import {codesEn} from "../page/src/i18n/codes.en";
 import {startBrowser, TEXTS, type Visit, visit} from "./browser";
 import {asked, drop, expectSoon, hits, searchFromStored, searchWithPicture} from "./doing";
 import {drawnPicture} from "./pictures";
@@ -42,6 +43,7 @@ describe("an upload", () => {
     const id = asked(page).get("id")!;
     await page.getByRole("button", {name: t.own.show}).click();
     await expectSoon(() => page.locator(".card").first().getAttribute("data-id"), (first) => expect(first).toBe(id));
+    expect(await page.locator(".card .picture").first().getAttribute("aria-label")).toMatch(/upload-[01]\.jpg/);
     const {pathname} = new URL(await page.evaluate(() => performance.getEntriesByType("resource").map((one) => one.name).find((one) => one.endsWith("/search"))!));
     await page.request.post(`${pathname.replace("/search", "/images/delete")}`.replace(/^/, new URL(page.url()).origin), {data: {ids: [id]}});
   });
@@ -56,10 +58,10 @@ describe("an upload", () => {
   });
 
   it("that fails can be tried again", async () => {
-    await page.route("**/uploads", (route) => route.fulfill({status: 507, json: {code: "full", detail: "there is no more room"}}));
+    await page.route("**/uploads", (route) => route.fulfill({status: 507, json: {code: "storage_failed", detail: "no room", values: {retry_after_s: 1}}}));
     await page.getByRole("button", {name: t.bar.upload}).click();
     await page.locator(".drop-place input[type=file]").setInputFiles({name: "a.jpg", mimeType: "image/jpeg", buffer: await drawnPicture(page)});
-    await page.getByText("there is no more room").waitFor();
+    await page.getByText(codesEn.problems.storage_failed[0]).waitFor();
     await page.unroute("**/uploads");
 
     await page.getByRole("button", {name: t.upload.retry}).click();

@@ -3,6 +3,8 @@
 import type {Browser, Page} from "playwright-core";
 import {afterAll, beforeAll, describe, expect, it} from "vitest";
 
+import {codesEn} from "../page/src/i18n/codes.en";
+import {codesZh} from "../page/src/i18n/codes.zh";
 import {photograph, seriousFindings, SETTINGS, startBrowser, TEXTS, type Visit, visit} from "./browser";
 import {hits, searchFromStored, searchWithPicture} from "./doing";
 
@@ -126,7 +128,7 @@ describe.each(SETTINGS)("$size, $language, $theme", (setting) => {
     await page.locator(".brand").click();
     await page.locator(".beginnings .picture").first().click();
 
-    await page.getByText(t.problem.offline).waitFor();
+    await page.getByText((setting.language === "zh" ? codesZh : codesEn).problems.unreachable[0]).waitFor();
     await expectSound("problem");
     await page.unroute("**/v1/collections/*/search");
     await page.getByRole("button", {name: t.problem.retry}).click();

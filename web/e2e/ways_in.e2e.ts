@@ -3,6 +3,7 @@
 import type {Browser, Page} from "playwright-core";
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from "vitest";
 
+import {codesEn} from "../page/src/i18n/codes.en";
 import {startBrowser, TEXTS, type Visit, visit} from "./browser";
 import {asked, chooseFile, drop, expectSoon, hits, idsOf, searchFromStored, searchWithPicture} from "./doing";
 import {drawnPicture} from "./pictures";
@@ -109,7 +110,7 @@ describe("a picture comes in", () => {
     await chooseFile(page, Buffer.from("no JPEG at all"), "broken.jpg", "image/jpeg");
 
     await page.locator(".problem").waitFor();
-    await page.getByText(t.problem.advice.picture).waitFor();
+    await page.getByText(codesEn.problems.not_an_image[1]).waitFor();
   });
 });
 

@@ -1,4 +1,4 @@
-import type {Lookalike} from "../client";
+import type {Lookalike, Remark} from "../client";
 import {modelFile} from "./model-file";
 import {NAMES, probe} from "./probe";
 import type {LocalBackend} from "./protocol";
@@ -24,6 +24,8 @@ export class BrowserEmbedder {
     readonly backend: Backend,
     /** In words: what was passed over, and why this one. */
     readonly why: string,
+    /** The same, coded, for those who say it in another language. */
+    readonly whys: Remark[],
     /** From the call of `open` to being ready, in milliseconds. */
     readonly loadMs: number,
     private readonly worker: WorkerEnd | undefined,
@@ -38,7 +40,7 @@ export class BrowserEmbedder {
   static async open(o: OpenOptions): Promise<BrowserEmbedder> {
     const begun = performance.now();
     const card = await o.client.model(o.modelId);
-    const {candidates, passedOver} = await probe({prefer: o.prefer ?? "auto", precision: card.precision});
+    const {candidates, passedOver, whys} = await probe({prefer: o.prefer ?? "auto", precision: card.precision});
     const file = candidates.length > 0 ? await modelFile(o.client, o.modelId, o.onProgress) : undefined;
     for (const backend of file ? candidates : []) {
       const worker = new WorkerEnd();
@@ -47,14 +49,16 @@ export class BrowserEmbedder {
         await worker.open(model, AbortSignal.timeout(MOST_OPENING_MS));
       } catch (error) {
         worker.close();
+        whys.push({code: "failed", values: {backend}});
         passedOver.push(`${NAMES[backend]}: ${error instanceof Error ? error.message : String(error)}`);
         continue;
       }
       const why = inWords(backend, passedOver, file!.fromCache);
-      return new BrowserEmbedder(o.modelId, backend, why, performance.now() - begun, worker);
+      const from: Remark = {code: file!.fromCache ? "cached" : "fetched", values: {}};
+      return new BrowserEmbedder(o.modelId, backend, why, [from, ...whys], performance.now() - begun, worker);
     }
     const why = `The server: ${passedOver.join("; ")}.`;
-    return new BrowserEmbedder(o.modelId, "server", why, performance.now() - begun, undefined);
+    return new BrowserEmbedder(o.modelId, "server", why, whys, performance.now() - begun, undefined);
   }
 
   /** The vector of a picture. Throws what the browser says where it cannot decode it, and where the backend is `server`. */

@@ -9,7 +9,7 @@ it("lists the stages in the order in which they happened, without the total", ()
       vector: new Float32Array(1),
       model: "",
       backend: "wasm" as const,
-      why: "",
+      whys: [],
       timings: {decode_ms: 3, resize_ms: 2, run_ms: 40, total_ms: 45},
     },
     fellBack: "",

@@ -3,6 +3,7 @@
 import {useEffect, useState} from "preact/hooks";
 
 import {texts} from "../i18n/language";
+import {wordFor} from "../i18n/said";
 import {answer} from "../search/answer";
 import {jsonToRows, KNOWN_FIELDS, OPERATORS, type Operator, readRaw, type Row, rowsToJson} from "../state/filter";
 import type {FilterJson} from "../state/question";
@@ -48,7 +49,7 @@ function RowsForm({filter}: {filter: FilterJson | null}) {
     >
       <datalist id="fields">
         {fieldsSeen().map((field) => (
-          <option key={field} value={field} />
+          <option key={field} value={field} label={wordFor("fields", field)} />
         ))}
       </datalist>
       {rows.map((row, place) => (

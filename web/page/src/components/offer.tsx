@@ -26,7 +26,7 @@ export function VectorOffer() {
         <p>{t.vectorStayed}</p>
         {needed.reason && (
           <p class="hint">
-            {t.reason} <span lang="en">{needed.reason}</span>
+            {t.reason} {needed.reason}
           </p>
         )}
         <p>{t.means}</p>

@@ -1,9 +1,9 @@
-/** What went wrong, in the service's words, and what to do about it. */
+/** What went wrong, in words of this page, and what to do about it. */
 
 import {useEffect, useState} from "preact/hooks";
 
-import type {Texts} from "../i18n/en";
 import {texts} from "../i18n/language";
+import {adviceOf, sayFault} from "../i18n/said";
 import {type Trouble as What, trouble} from "../state/trouble";
 import {Icon} from "./icons";
 
@@ -18,22 +18,23 @@ type Props = {shown: What; heading: string; onClose: () => void};
 /** One thing that went wrong; where it stands, its `onClose` takes it away. */
 export function Trouble({shown, heading, onClose}: Props) {
   const t = texts.value;
+  const {what, now} = adviceFor(shown);
   return (
     <section class="problem" role="alert">
       <Icon name="alert" />
       <div>
         <h2>{heading}</h2>
-        {shown.code !== "unreachable" && <p>{shown.detail}</p>}
+        <p>{what}</p>
         {shown.errors.length > 0 && (
           <ul>
-            {shown.errors.map(({where, detail}) => (
+            {shown.errors.map(({where, code, values}) => (
               <li key={where}>
-                <code>{where}</code> {detail}
+                <code>{where}</code> {sayFault(code, values)}
               </li>
             ))}
           </ul>
         )}
-        <p>{adviceFor(shown, t)}</p>
+        {now && <p>{now}</p>}
         {shown.requestId && (
           <p class="hint">
             {t.problem.request} <code>{shown.requestId}</code>
@@ -70,12 +71,7 @@ function Retry({trouble: shown, retry, onClose}: {trouble: What; retry: () => vo
   );
 }
 
-function adviceFor({code, retry}: What, t: Texts): string {
-  const {advice, offline} = t.problem;
-  if (code === "unreachable") return offline;
-  if (code === "no_picture") return "";
-  if (code in advice) return advice[code as keyof typeof advice];
-  if (/filter|unknown_field/.test(code)) return advice.bad_filter;
-  if (/image|picture|format|decode|too_large|broken|pixels/.test(code)) return advice.picture;
-  return retry ? advice.other : "";
+/** What the page itself refused is said in its own words already. */
+function adviceFor({code, values, detail}: What): {what: string; now: string} {
+  return code === "no_picture" ? {what: detail, now: ""} : adviceOf(code, values);
 }

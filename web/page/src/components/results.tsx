@@ -26,8 +26,8 @@ export function Results() {
       <VectorOffer />
       <FinerOffer />
       {shown && isOld.value && !searching.value && <OldNote shown={shown} />}
-      {shown && !isOld.value && <OwnNote shown={shown} />}
-      {shown && !isOld.value && isLikeNothing(shown) && <p class="note unlike">{t.nothingLikeIt}</p>}
+      {shown && (!isOld.value || searching.value) && <OwnNote shown={shown} />}
+      {shown && (!isOld.value || searching.value) && isLikeNothing(shown) && <p class="note unlike">{t.nothingLikeIt}</p>}
       {shown && <Grid shown={shown} stale={searching.value} />}
       {!shown && searching.value && <Skeleton />}
       {shown && shown.hits.length === 0 && !searching.value && <NothingFound />}

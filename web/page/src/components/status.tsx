@@ -1,6 +1,7 @@
 /** How the answer came about: model, place of the vector, exact or not, and the time that each stage took. */
 
 import {formatNumber, texts} from "../i18n/language";
+import {sayAll, wordFor} from "../i18n/said";
 import {type Answer, answer} from "../search/answer";
 import {type Stage, stagesOf} from "../search/stages";
 import {modelName} from "../state/service";
@@ -29,7 +30,7 @@ function Account({shown}: {shown: Answer}) {
         <Fact name={t.model} value={modelName(reply.model)} title={reply.model} />
         <Fact name={t.where} value={whereOf(shown)} />
         <Fact name={t.exact} value={reply.exact ? t.isExact : t.isApproximate} mark={reply.exact ? "good" : "fair"} />
-        <Fact name={t.plan} value={reply.cached ? `${reply.plan} (${t.cached})` : reply.plan} />
+        <Fact name={t.plan} value={planOf(shown)} />
         <Fact name={t.scanned} value={t.of(formatNumber(reply.scanned), formatNumber(reply.total_matching))} />
         {tier !== "off" && <Fact name={t.tier} value={tierOf(tier)} />}
       </dl>
@@ -49,13 +50,18 @@ function Fact({name, value, title, mark}: {name: string; value: string; title?: 
   );
 }
 
+function planOf({reply}: Answer): string {
+  const plan = sayAll("plans", reply.plan_steps, reply.plan);
+  return reply.cached ? texts.value.status.fromCache(plan) : plan;
+}
+
 function whereOf({how}: Answer): string {
   const {status: t, settings} = texts.value;
   if (how.where === "stored") return t.whereStored;
   if (how.meanwhile) return `${t.whereServer}. ${settings.meanwhile}`;
-  if (how.where === "server") return how.fellBack ? `${t.whereServer}. ${settings.fellBack} ${how.fellBack}` : t.whereServer;
-  const {backend, why} = how.vector!;
-  return `${t.whereBrowser}, ${backend}. ${why}`;
+  if (how.where === "server") return how.fellBack ? `${t.whereServer} · ${settings.fellBack} ${how.fellBack}` : t.whereServer;
+  const {backend, whys} = how.vector!;
+  return `${t.whereBrowser} · ${wordFor("backends", backend)} · ${sayAll("whys", whys)}`;
 }
 
 function tierOf(tier: Exclude<Answer["tier"], "off">): string {
@@ -102,7 +108,7 @@ function StageRow({stage, longest}: {stage: Stage; longest: number}) {
   return (
     <tr class={stage.place}>
       <th scope="row">
-        {stage.place === "network" ? t.stage.network : `${stage.place === "browser" ? t.browser : t.service}: ${names[stage.name] ?? stage.name}`}
+        {stage.place === "network" ? t.stage.network : `${stage.place === "browser" ? t.browser : t.service}: ${names[stage.name] ?? wordFor("stages", stage.name)}`}
       </th>
       <td class="stage-bar" aria-hidden="true">
         <i style={{width: `${(stage.ms / longest) * 100}%`}} />

@@ -212,6 +212,9 @@ export const codesEn = {
     not_isolated: "not several threads: the page is not isolated from other origins",
     one_processor: "not several threads: there is one processor",
     failed: "not {backend}: it could not be started",
+    no_model: "the collection has no model yet",
+    undecodable: "this browser cannot decode the picture",
+    stopped_working: "the computation failed here",
   },
 };
 

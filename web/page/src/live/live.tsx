@@ -2,11 +2,12 @@
 
 import {useEffect, useRef, useState} from "preact/hooks";
 
-import type {Hit} from "../../../client";
+import {type Hit, Problem} from "../../../client";
 import {Dialog} from "../components/dialog";
 import {PlaceSwitch} from "../components/settings";
 import {Thumbnail} from "../components/thumbnail";
 import {formatNumber, texts} from "../i18n/language";
+import {adviceOf} from "../i18n/said";
 import {takeFiles} from "../search/taking";
 import {panel} from "../state/panels";
 import {where} from "../state/preferences";
@@ -110,7 +111,7 @@ function FramesOffer({reason, onSend}: {reason: string; onSend: () => void}) {
         <p>{t.stayed}</p>
         {reason && (
           <p class="hint">
-            {offer.reason} <span lang="en">{reason}</span>
+            {offer.reason} {reason}
           </p>
         )}
         <button type="button" onClick={onSend}>
@@ -140,11 +141,16 @@ function Figures({session}: {session: LiveSession}) {
       {why.value && <p class="hint">{why.value}</p>}
       {problem.value && (
         <p class="hint bad" role="alert">
-          {problem.value.message}
+          {saidOf(problem.value)}
         </p>
       )}
     </>
   );
+}
+
+function saidOf(error: Error): string {
+  const {what, now} = error instanceof Problem ? adviceOf(error.code, error.values) : adviceOf("page");
+  return `${what} ${now}`;
 }
 
 function Figure({name, value}: {name: string; value: string}) {

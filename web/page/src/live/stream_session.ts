@@ -4,7 +4,8 @@ import {signal} from "@preact/signals";
 
 import type {CollectionClient, Hit, Problem, SearchStream, StreamHits, StreamState} from "../../../client";
 import type {BrowserEmbedder} from "../../../embedding";
-import {embedderOf} from "../search/browser";
+import {sayAll} from "../i18n/said";
+import {embedderOf, sayWhy, whyNot} from "../search/browser";
 import type {Where} from "../state/preferences";
 import {shoot} from "./camera";
 
@@ -79,15 +80,15 @@ export class LiveSession {
     const {where, model} = this.#o;
     if (where === "auto") this.#begin("server");
     try {
-      if (where === "server" || !model) return this.#withoutModel("the collection has no model yet");
+      if (where === "server" || !model) return this.#withoutModel(sayWhy("no_model"));
       const embedder = await embedderOf(model);
       if (this.#closed) return;
-      this.why.value = embedder.why;
-      if (embedder.backend === "server") return this.#withoutModel(embedder.why);
+      this.why.value = sayAll("whys", embedder.whys);
+      if (embedder.backend === "server") return this.#withoutModel(sayAll("whys", embedder.whys));
       this.#embedder = embedder;
       this.#begin("browser");
     } catch (error) {
-      if (!this.#closed) this.#withoutModel(error instanceof Error ? error.message : String(error));
+      if (!this.#closed) this.#withoutModel(whyNot(error));
     }
   }
 

@@ -4,7 +4,7 @@ import type {CollectionClient, Filter, Query, Reply, SearchOptions} from "../../
 import {findPicture, type OwnPicture} from "../state/pictures";
 import type {Where} from "../state/preferences";
 import type {Question} from "../state/question";
-import {type BrowserVector, embedHere, isOpen} from "./browser";
+import {type BrowserVector, embedHere, isOpen, sayWhy, whyNot} from "./browser";
 import {whileWanted} from "./latest";
 import {type HitPage, pageOf} from "./paging";
 import {maySend, type Need, PictureNeeded} from "./sending";
@@ -95,13 +95,13 @@ async function withPicture(question: Question, key: string, o: Means & {opinion?
   };
   if (o.opinion) return itself("", {need: "finer"});
   if (o.where === "server") return itself();
-  if (!o.model) return itself("the collection has no model yet");
+  if (!o.model) return itself(sayWhy("no_model"));
   if (o.where === "auto" && !isOpen(o.model)) return await meanwhile(itself("", {meanwhile: true}), question, picture);
   try {
     return await withVector(question, key, picture, o);
   } catch (error) {
     if (o.signal.aborted) throw error;
-    return itself(error instanceof Error ? error.message : String(error));
+    return itself(whyNot(error));
   }
 }
 

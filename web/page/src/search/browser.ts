@@ -3,6 +3,8 @@
 import {signal} from "@preact/signals";
 
 import {type Backend, BrowserEmbedder, type EmbedTimings} from "../../../embedding";
+import {type Json, Problem, type Remark} from "../../../client";
+import {adviceOf, sayAll} from "../i18n/said";
 import type {Crop} from "../state/question";
 import {client} from "../state/service";
 
@@ -10,7 +12,7 @@ export type BrowserVector = {
   vector: Float32Array;
   model: string;
   backend: Backend;
-  why: string;
+  whys: readonly Remark[];
   /** Null where the vector was known from before. */
   timings: EmbedTimings | null;
 };
@@ -18,6 +20,25 @@ export type BrowserVector = {
 /** Thrown where this browser cannot compute vectors; the message is the embedder's own account of what it tried. */
 export class BrowserCannot extends Error {
   override readonly name = "BrowserCannot";
+
+  constructor(
+    message: string,
+    readonly whys: readonly Remark[],
+  ) {
+    super(message);
+  }
+}
+
+/** Why the vector was not computed here, in the language of now. */
+export function whyNot(error: unknown): string {
+  if (error instanceof BrowserCannot) return sayAll("whys", error.whys);
+  if (error instanceof Problem) return adviceOf(error.code, error.values).what;
+  const name = error instanceof Error ? error.name : "";
+  return sayWhy(/EncodingError|InvalidStateError/.test(name) ? "undecodable" : "stopped_working");
+}
+
+export function sayWhy(code: string, values: {[name: string]: Json} = {}): string {
+  return sayAll("whys", [{code, values}]);
 }
 
 /** Share of the model that has been fetched, 0 to 1; null while none is being fetched. */
@@ -85,14 +106,14 @@ export async function embedHere(
   const known = vectors.get(name);
   if (known) return {...known, timings: null};
   const embedder = await embedderOf(o.model);
-  if (embedder.backend === "server") throw new BrowserCannot(embedder.why);
+  if (embedder.backend === "server") throw new BrowserCannot(embedder.why, embedder.whys);
   const {vector, timings} = await embedder
     .embed(picture, {...(o.crop ? {crop: o.crop} : {}), ...(o.signal ? {signal: o.signal} : {})})
     .catch((error: unknown) => {
       if (!o.signal?.aborted && !isOfThePicture(error)) giveUp(o.model, embedder);
       throw error;
     });
-  const made = {vector, model: o.model, backend: embedder.backend, why: embedder.why, timings};
+  const made = {vector, model: o.model, backend: embedder.backend, whys: embedder.whys, timings};
   vectors.set(name, made);
   if (vectors.size > VECTORS_KEPT) vectors.delete(vectors.keys().next().value!);
   return made;

@@ -2,6 +2,7 @@
 
 import {texts} from "../i18n/language";
 import {Latest} from "./latest";
+import {notify} from "../state/panels";
 import {keepPicture} from "../state/pictures";
 import {askFor, question} from "../state/route";
 import {trouble, troubleOf} from "../state/trouble";
@@ -11,8 +12,11 @@ const takings = new Latest();
 /** Search with the first picture among some files; says so where there is none. */
 export async function takeFiles(files: Iterable<Blob>): Promise<void> {
   const signal = takings.begin();
-  const picture = [...files].find(isPicture);
+  const given = [...files];
+  const pictures = given.filter(isPicture);
+  const [picture] = pictures;
   if (!picture) return refuse(texts.value.source.notAPicture);
+  if (pictures.length > 1) notify(texts.value.source.firstOf(pictures.length));
   const before = question.value;
   const key = await keepPicture(picture, picture instanceof File ? picture.name : "");
   // A large picture takes its time; what was asked for meanwhile is what is wanted now.
@@ -31,6 +35,10 @@ export function takeUrl(text: string): boolean {
 
 /** What a drop or a paste brings: files, else a web address. False where it brings neither. */
 export function takeTransfer(data: DataTransfer): boolean {
+  if ([...data.items].some((item) => item.webkitGetAsEntry?.()?.isDirectory)) {
+    refuse(texts.value.source.folder);
+    return true;
+  }
   if (data.files.length) {
     void takeFiles(data.files);
     return true;

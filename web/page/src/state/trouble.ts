@@ -2,15 +2,16 @@
 
 import {signal} from "@preact/signals";
 
-import {Problem} from "../../../client";
+import {type Fault, type Json, Problem} from "../../../client";
 import {credential, credentialWanted} from "./credential";
 
 export type Trouble = {
   code: string;
+  values: {[name: string]: Json};
   detail: string;
   requestId: string;
   retryAfterS: number | null;
-  errors: readonly {where: string; detail: string}[];
+  errors: readonly Fault[];
   retry: (() => void) | null;
 };
 
@@ -39,11 +40,11 @@ export function needsCredential(error: unknown): boolean {
 
 export function troubleOf(error: unknown, retry: (() => void) | null = null): Trouble {
   if (error instanceof Problem) {
-    const {code, detail, requestId, retryAfterS, errors} = error;
-    return {code, detail, requestId, retryAfterS: retryAfterS ?? null, errors, retry};
+    const {code, values, detail, requestId, retryAfterS, errors} = error;
+    return {code, values, detail, requestId, retryAfterS: retryAfterS ?? null, errors, retry};
   }
   const detail = error instanceof Error ? error.message : String(error);
-  return {code: "page", detail, requestId: "", retryAfterS: null, errors: [], retry};
+  return {code: "page", values: {}, detail, requestId: "", retryAfterS: null, errors: [], retry};
 }
 
 export function isStopped(error: unknown): boolean {

@@ -6,11 +6,12 @@ import {Dialog} from "../components/dialog";
 import {FileButton} from "../components/file_button";
 import {Icon} from "../components/icons";
 import {formatNumber, texts} from "../i18n/language";
+import {adviceOf} from "../i18n/said";
 import {isPicture} from "../search/taking";
 import {panel} from "../state/panels";
 import {askFor} from "../state/route";
 import {collection, collectionName} from "../state/service";
-import {add, cancel, clearSettled, isSettled, type Item, items, retry} from "./uploads";
+import {add, cancel, clearSettled, dismiss, isSettled, type Item, items, retry} from "./uploads";
 
 export function UploadPanel() {
   const {upload: t} = texts.value;
@@ -75,7 +76,8 @@ function DropPlace() {
 
 function Line({item}: {item: Item}) {
   const {upload: t} = texts.value;
-  const {file, stage, share, detail, imageId} = item;
+  const {file, stage, share, why, imageId} = item;
+  const advice = why && adviceOf(why.code, why.values);
   const moving = stage === "sending" || stage === "preparing";
   const findable = imageId && stage !== "quarantined" && stage !== "failed" && stage !== "queued";
   return (
@@ -86,7 +88,11 @@ function Line({item}: {item: Item}) {
         {stage === "sending" && ` · ${formatNumber(share * 100)} %`}
       </p>
       {moving && <progress value={share} max={1} aria-label={t.progress(file.name)} />}
-      {detail && <p class="hint bad">{detail}</p>}
+      {advice && (
+        <p class="hint bad">
+          {advice.what} {advice.now}
+        </p>
+      )}
       <div class="row">
         {findable && (
           <button type="button" class="small" onClick={() => find(imageId)}>
@@ -98,14 +104,24 @@ function Line({item}: {item: Item}) {
             {t.cancel}
           </button>
         )}
-        {(stage === "failed" || stage === "cancelled") && (
-          <button type="button" class="small quiet" onClick={() => retry(item)}>
-            {t.retry}
-          </button>
+        {isRefused(item) && (
+          <>
+            <button type="button" class="small quiet" onClick={() => retry(item)}>
+              {t.retry}
+            </button>
+            <button type="button" class="small quiet" aria-label={t.dismissOne(file.name)} onClick={() => dismiss(item)}>
+              {t.dismiss}
+            </button>
+          </>
         )}
       </div>
     </li>
   );
+}
+
+/** What did not get in: it can be tried again, or put aside. */
+function isRefused({stage}: Item): boolean {
+  return stage === "failed" || stage === "cancelled" || stage === "quarantined" || stage === "expired";
 }
 
 function find(id: string): void {

@@ -2,13 +2,14 @@
 
 import {signal} from "@preact/signals";
 
-import {type CollectionClient, type Job, Problem, type Subscription, type UploadState} from "../../../client";
+import {type CollectionClient, type Job, Problem, type Remark, type Subscription, type UploadState} from "../../../client";
 import {texts} from "../i18n/language";
 import {embedHere} from "../search/browser";
 import {announce} from "../state/panels";
 import {where} from "../state/preferences";
 import {client, facts, refreshFacts} from "../state/service";
 import {explain, isStopped} from "../state/trouble";
+import {keptName} from "./file_name";
 
 export type Stage = "preparing" | "sending" | UploadState | "cancelled";
 
@@ -21,7 +22,8 @@ export type Item = {
   share: number;
   imageId: string;
   jobId: string;
-  detail: string;
+  /** Why it failed or was taken out. */
+  why: Remark | null;
   stop: AbortController;
 };
 
@@ -40,7 +42,7 @@ export function isSettled(item: Item): boolean {
 export function add(files: Iterable<File>, collection: CollectionClient): void {
   const begun = [...files].map((file): Item => {
     numbered += 1;
-    return {number: numbered, file, collection, stage: "waiting", share: 0, imageId: "", jobId: "", detail: "", stop: new AbortController()};
+    return {number: numbered, file, collection, stage: "waiting", share: 0, imageId: "", jobId: "", why: null, stop: new AbortController()};
   });
   items.value = [...items.value, ...begun];
   begin();
@@ -52,8 +54,12 @@ export function cancel(item: Item): void {
 }
 
 export function retry(item: Item): void {
-  change(item, {stage: "waiting", share: 0, detail: "", stop: new AbortController()});
+  change(item, {stage: "waiting", share: 0, imageId: "", jobId: "", why: null, stop: new AbortController()});
   begin();
+}
+
+export function dismiss({number}: Item): void {
+  items.value = items.value.filter((item) => item.number !== number);
 }
 
 export function clearSettled(): void {
@@ -76,13 +82,14 @@ function begin(): void {
 async function send(number: number): Promise<void> {
   const item = items.value.find((one) => one.number === number)!;
   const {file, collection, stop} = item;
+  const name = keptName(file.name);
   follow();
   try {
     const known = await vectorOf(item);
     change(item, {stage: "sending"});
     const result = await collection.upload(file, {
       ...known,
-      name: file.name,
+      ...(name ? {name, metadata: {name}} : {}),
       signal: stop.signal,
       onProgress: (sent, total) => change(item, {share: total ? sent / total : 1}),
     });
@@ -91,7 +98,7 @@ async function send(number: number): Promise<void> {
     if (result.job_id) settle(await client.job(result.job_id));
   } catch (error) {
     if (stop.signal.aborted || isStopped(error)) return change(item, {stage: "cancelled"});
-    change(item, {stage: "failed", detail: error instanceof Error ? error.message : String(error)});
+    change(item, {stage: "failed", why: error instanceof Problem ? {code: error.code, values: error.values} : {code: "page", values: {}}});
     if (error instanceof Problem && error.status === 401) explain(error);
   }
 }
@@ -123,9 +130,10 @@ function follow(): void {
 function settle(job: Job): void {
   const item = items.value.find((one) => one.jobId === job.id);
   if (!item || isSettled(item)) return;
-  if (job.state === "failed") return change(item, {stage: "failed", detail: job.detail ?? ""});
+  if (job.state === "failed") return change(item, {stage: "failed", why: {code: job.code ?? "unexpected", values: {}}});
   if (job.state !== "done") return;
-  change(item, {stage: outcomeOf(job)});
+  const code = (job.result as {code?: string} | null)?.code;
+  change(item, {stage: outcomeOf(job), why: code ? {code, values: {}} : null});
   void refreshFacts();
 }
 
