@@ -34,9 +34,9 @@ h1 { font-size: 1.5rem; margin: 1.2rem; overflow-wrap: anywhere; }
 .hits { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1.2rem; margin: 1.2rem;
   padding: 0; list-style: none; }
 figure { margin: 0; }
-.mount { display: grid; place-items: center; aspect-ratio: 4 / 3; background: var(--mount); color: var(--faint);
-  border-radius: 4px; overflow: hidden; }
-.mount img { max-width: 100%; max-height: 100%; object-fit: contain; }
+.mount { position: relative; display: grid; place-items: center; aspect-ratio: 4 / 3;
+  background: var(--mount); color: var(--faint); border-radius: 4px; overflow: hidden; }
+.mount img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: scale-down; }
 figcaption { overflow-wrap: anywhere; }
 figcaption small { display: block; color: var(--faint); }
 meter { width: 100%; height: 0.6rem; display: block; margin-top: 0.25rem; }
