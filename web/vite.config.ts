@@ -31,7 +31,8 @@ export default defineConfig({
   root: here("page"),
   base: "/",
   plugins: [preact(), packed],
-  resolve: {conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"]},
+  // The client's sources, not what its package.json names, which is made when it is packed.
+  resolve: {alias: [{find: /^(\.\.\/)+client$/, replacement: here("client/index.ts")}], conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"]},
   worker: {format: "es"},
   build: {
     outDir: built,
