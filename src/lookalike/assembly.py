@@ -17,6 +17,7 @@ from lookalike.core.errors import (
     StorageFailed,
     WrongModel,
 )
+from lookalike.core.options import tells_options
 from lookalike.embedding.lazy import LazyEmbedder
 from lookalike.models.store import MODEL_IDS, ModelFile, default_model, default_model_path, load_model
 from lookalike.settings import Settings, read_settings
@@ -44,6 +45,7 @@ DIMENSION = 1280
 """Of the models that come with the install."""
 
 
+@tells_options
 def open_collection(
     path: str | os.PathLike[str] | None = None,
     *,

@@ -31,6 +31,7 @@ from lookalike.core.errors import (
     StorageFailed,
 )
 from lookalike.core.filters import Filter
+from lookalike.core.options import tells_options
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
 from lookalike.core.vectors import Keys, Pixels, Vectors, as_vectors
 from lookalike.images.decode import decode
@@ -131,7 +132,7 @@ class Collection:
     """
 
     def __init__(self, parts: Parts, *, threads: int, read_only: bool, upkeep: bool = True) -> None:
-        self._parts = parts
+        self._kept = parts
         self._upkeep = upkeep
         self._choosing = Lock()
         self._opinions: dict[tuple[str, str], SecondOpinion] = {}  # by name, and the id of the model that has it
@@ -144,7 +145,14 @@ class Collection:
     @property
     def path(self) -> Path | None:
         """The collection's folder; None in memory."""
-        return self._parts.folder
+        return self._kept.folder
+
+    @property
+    def _parts(self) -> Parts:
+        """What everything is done with, while the collection is open."""
+        if self._closed:
+            raise CollectionError("expected an open collection, got one that is closed: open it again")
+        return self._kept
 
     def __len__(self) -> int:
         return self._parts.catalog.facts().images
@@ -157,8 +165,7 @@ class Collection:
         return f"<Collection {str(self.path) if self.path else 'in memory'}: {held}>"
 
     def __enter__(self) -> Self:
-        if self._closed:
-            raise CollectionError("expected an open collection, got one that is closed: open it again")
+        _ = self._parts
         return self
 
     def __exit__(
@@ -168,12 +175,13 @@ class Collection:
 
     def close(self) -> None:
         """Save the index, and let go of files and locks. Idempotent."""
-        if self._parts.view.loaded and self._has_written and not self._closed:
+        if not self._closed and self._has_written and self._kept.view.loaded:
             self._save_if_possible()
         self._closed = True
-        self._parts.view.close()
-        self._parts.catalog.close()
+        self._kept.view.close()
+        self._kept.catalog.close()
 
+    @tells_options
     def index(
         self,
         *paths: str | os.PathLike[str],
@@ -255,7 +263,8 @@ class Collection:
         """
         from lookalike.pipelines.watch import watch
 
-        own = os.path.join(os.fsdecode(self.path.absolute()), "") if self.path is not None else None
+        folder = self._parts.folder
+        own = os.path.join(os.fsdecode(folder.absolute()), "") if folder is not None else None
         watch(
             paths,
             on_change=lambda _: on_change(),
@@ -343,6 +352,7 @@ class Collection:
         min_confidence: float | None = None,
         without: str | None = None,
     ) -> Any: ...
+    @tells_options
     def search(
         self,
         query: object,

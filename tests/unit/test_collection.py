@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from operator import methodcaller
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -164,6 +167,74 @@ def test_a_closed_collection_says_that_it_is_closed(collection: Collection) -> N
     collection.close()
     with pytest.raises(CollectionError, match="closed: open it again"), collection:
         pass
+
+
+NEEDS_NO_COLLECTION = {"close", "path"}
+"""What a closed collection still does."""
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "add": (png(1),),
+    "add_model": ("fine", "m.onnx"),
+    "add_provisional": (None,),
+    "bytes_of": ("a" * 64,),
+    "check_upload": (b"",),
+    "drawing_of": (png(1), "a" * 64),
+    "drop_model": ("fine",),
+    "embed": (png(1),),
+    "export_to": ("e.parquet",),
+    "get": ("a" * 64,),
+    "import_from": ("e.parquet",),
+    "index": (".",),
+    "label": (None,),
+    "mixed": (None,),
+    "precious": (None,),
+    "relabel": ("a" * 64, {}),
+    "search": (png(1),),
+    "search_vectors": (np.ones((1, D)),),
+    "small": ("a" * 64,),
+    "spread": (1,),
+    "thumbnail": (SimpleNamespace(id="a" * 64, path=None),),
+    "verify": (None,),
+    "watch": (".",),
+    "why": (png(1), "a" * 64),
+}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "add_provisional": {"metadata": {}, "if_still": bool},
+    "check_upload": {"size_bytes": 0, "sha256": "", "vector": None, "model": None},
+    "mixed": {"more": ["a" * 64]},
+    "small": {"min_side": 8},
+    "verify": {"tolerance": None},
+    "watch": {"stop": threading.Event(), "on_change": print},
+}
+PUBLIC = sorted({name for name in vars(Collection) if not name.startswith("_")} - NEEDS_NO_COLLECTION)
+
+
+@pytest.mark.parametrize("name", [*PUBLIC, "__len__", "__contains__"])
+def test_a_closed_collection_refuses_everything_in_memory_as_on_disk(collection: Collection, name: str) -> None:
+    arguments = ARGUMENTS.get(name, ("a" * 64,) if name == "__contains__" else ())
+    collection.close()
+
+    with pytest.raises(CollectionError, match="closed: open it again"):
+        methodcaller(name, *arguments, **OPTIONS.get(name, {}))(collection)
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "meant"),
+    [
+        ("search", {"colapse": "group"}, "collapse"),
+        ("search", {"top_k": 3}, None),
+        ("index", {"excluding": ["x"]}, "exclude"),
+    ],
+)
+def test_an_option_that_is_not_there_is_told_with_those_that_are(
+    collection: Collection, method: str, given: dict[str, Any], meant: str | None
+) -> None:
+    with pytest.raises(TypeError, match=f"no option '{next(iter(given))}'") as told:
+        getattr(collection, method)(png(1), **given)
+    assert ("Did you mean" in str(told.value)) == (meant is not None)
+    for option in {"search": ["k", "where", "crop", "recall"], "index": ["prune", "dry_run", "metadata"]}[method]:
+        assert re.search(rf"\b{option}\b", str(told.value))
+    if meant is not None:
+        assert f"Did you mean {meant!r}?" in str(told.value)
 
 
 # Searching

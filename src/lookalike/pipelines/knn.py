@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lookalike.core.counts import as_count
 from lookalike.core.errors import BadInput, BadVectors, DimensionMismatch
 from lookalike.core.metrics import Metric
+from lookalike.core.options import tells_options
 from lookalike.core.sizes import parse_bytes
 from lookalike.pipelines.knn_arrays import VectorSource, is_same, open_vectors
 from lookalike.pipelines.knn_compare import check_peer, compared_with_sklearn
@@ -20,6 +21,7 @@ from lookalike.pipelines.knn_engine import chosen, searched
 from lookalike.pipelines.knn_result import KnnResult
 
 
+@tells_options
 def knn(
     base: VectorSource,
     queries: VectorSource,
