@@ -80,12 +80,21 @@ describe("the live camera", () => {
     await expectSoon(() => figure(t.live.answered), (count) => expect(count).toBeGreaterThan(3));
     await page.locator(".live-hits img").first().waitFor();
     const words = place === "browser" ? t.status.whereBrowser : t.status.whereServer;
-    await page.locator(".live-left [role=status]", {hasText: words}).waitFor();
+    await page.locator(".live-controls [role=status]", {hasText: words}).waitFor();
     expect(await figure(t.live.dropped)).toBeGreaterThanOrEqual(0);
     await page.getByRole("button", {name: t.live.stop}).click();
 
     expect(await page.locator("video").evaluate((video) => (video as HTMLVideoElement).srcObject)).toBeNull();
     await page.getByRole("button", {name: t.live.start}).waitFor();
+  });
+
+  it.each([[390, 844], [320, 568]])("shows its hits beside the picture on a phone, %s x %s, without scrolling", async (width, height) => {
+    await page.setViewportSize({width, height});
+    await page.locator("header").getByRole("button", {name: t.bar.live}).click();
+    await page.locator(".live-hits img").nth(5).waitFor();
+
+    const bottom = await page.locator(".live-hits li").nth(5).evaluate((one) => one.getBoundingClientRect().bottom);
+    expect(bottom).toBeLessThanOrEqual(height);
   });
 
   it("stops when it is closed, and a frame can be searched with", async () => {
