@@ -71,6 +71,17 @@ def decode(data: bytes, *, min_side: int | None = 224, limits: ImageLimits = DEF
         return _decode_other(data, inspected, min_side=min_side, limits=limits)
 
 
+def inspect_for_decoding(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS) -> Inspected:
+    """Check that a picture may be decoded at its full size, without decoding it.
+
+    Raises:
+        ImageRefused: the only error.
+    """
+    inspected = inspect(data, limits=limits)
+    check_cost(decode_bytes(inspected.header, scale=1), size_bytes=len(data), limits=limits)
+    return inspected
+
+
 @contextmanager
 def _room_for(cost_bytes: int, *, limits: ImageLimits) -> Iterator[None]:
     if cost_bytes <= limits.free_decode_bytes:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
-from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Image, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 from lookalike.core.errors import MissingExtra
 from lookalike.core.vectors import Pixels
@@ -20,17 +29,22 @@ from lookalike.images.refusals import RefusalCode, refusal
 from lookalike.images.sniff import ImageFormat
 
 
-def open_image(data: bytes, *, image_format: ImageFormat, limits: ImageLimits) -> Image.Image:
+def open_image(data: bytes, *, image_format: ImageFormat, limits: ImageLimits, whole: bool = False) -> Image.Image:
     """Open a picture without decoding it; its size is checked again, as its decoder understands it.
 
     The readers are called by name. `Image.open` would try others, and keeps limits of its own that are global.
 
+    Args:
+        data: the whole file.
+        image_format: as its content tells.
+        limits: what a picture may cost.
+        whole: with the further frames and the colour profile of a PNG, which decoding one picture does without.
     Raises:
         ImageRefused: what the decoder does not like, sizes beyond the limits, a missing HEIC decoder.
     """
     silence_pillow()
     with refusals(image_format):
-        image = _OPENERS[image_format](data)
+        image = _open_png(data, whole=whole) if image_format is ImageFormat.PNG else _OPENERS[image_format](data)
         check_size(*image.size, limits=limits)
     return image
 
@@ -59,8 +73,8 @@ def container_orientation(image: Image.Image, *, image_format: ImageFormat) -> i
     return read_exif(exif if isinstance(exif, bytes) else None).orientation
 
 
-def _open_png(data: bytes) -> Image.Image:
-    return PngImagePlugin.PngImageFile(io.BytesIO(png.essentials(data)))
+def _open_png(data: bytes, *, whole: bool = False) -> Image.Image:
+    return PngImagePlugin.PngImageFile(io.BytesIO(png.essentials(data, also=png.OF_THE_WHOLE if whole else frozenset())))
 
 
 def _open_tiff(data: bytes) -> Image.Image:
@@ -79,6 +93,7 @@ def _open_heic(data: bytes) -> Image.Image:
 
 
 _OPENERS: dict[ImageFormat, Callable[[bytes], Image.Image]] = {
+    ImageFormat.JPEG: lambda data: JpegImagePlugin.JpegImageFile(io.BytesIO(data)),
     ImageFormat.PNG: _open_png,
     ImageFormat.WEBP: lambda data: WebPImagePlugin.WebPImageFile(io.BytesIO(data)),
     ImageFormat.GIF: lambda data: GifImagePlugin.GifImageFile(io.BytesIO(data)),

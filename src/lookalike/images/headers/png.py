@@ -54,17 +54,24 @@ def read_header(data: bytes) -> Header:
     )
 
 
-def essentials(data: bytes) -> bytes:
+OF_THE_WHOLE = frozenset({b"acTL", b"fcTL", b"fdAT", b"iCCP"})
+"""Further frames and the colour profile."""
+
+
+def essentials(data: bytes, *, also: frozenset[bytes] = frozenset()) -> bytes:
     """Copy only the chunks that the first picture needs, after checking their sums.
 
     What stays behind can only do harm: compressed text that grows, damaged dates and profiles, further frames.
 
+    Args:
+        data: the whole file.
+        also: names of further chunks to be copied.
     Raises:
         ImageRefused: `damaged` when a checksum differs, `truncated` when the file ends early.
     """
     kept = [data[:_SIGNATURE_BYTES]]
     for name, start, body, end in _chunks(data):
-        if name not in _NEEDED:
+        if name not in _NEEDED and name not in also:
             continue
         if zlib.crc32(data[body - 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
             raise refusal(RefusalCode.DAMAGED, f"the checksum of the PNG chunk {name.decode('ascii')} is wrong")

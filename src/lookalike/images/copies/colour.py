@@ -1,0 +1,66 @@
+"""Whether two pictures have the same colours: on the whole, and in every tile."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.core.vectors import Pixels
+from lookalike.images.copies.explaining import Levels, tile_means
+
+_MOST_MEAN = {"brightness": 2.6, "colour": 3.4}
+"""In levels of 255. A JPEG rounds a plain ground by up to half a step, everywhere alike, even where all else is fine."""
+
+_MOST_GAIN = {"brightness": 0.05, "colour": 0.08}
+_LEAST_EFFECT = {"brightness": 0.4, "colour": 1.2}
+"""In levels: a stretch counts when it moves the usual tile by more."""
+
+_MOST_IN_TILE = 8.0
+_MOST_SLACK = 3.0
+_DC_STEP_AT_50 = 17.0
+
+
+def channels(pixels: Pixels) -> tuple[Levels, Levels, Levels]:
+    """Brightness and the two differences of colour (ITU-R BT.601), each shape (H, W), float32, in levels of 255."""
+    rgb = pixels.astype(np.float32)
+    brightness = rgb @ np.array([0.299, 0.587, 0.114], np.float32)
+    return brightness, (rgb[..., 2] - brightness) * np.float32(0.564), (rgb[..., 0] - brightness) * np.float32(0.713)
+
+
+def what_differs_in_colour(
+    ours: tuple[Levels, Levels, Levels], theirs: tuple[Levels, Levels, Levels], *, quality: int
+) -> str | None:
+    """What sets the colours of two pictures of one size apart; None where a JPEG quality explains what differs.
+
+    Args:
+        ours: brightness and the two differences of colour.
+        theirs: likewise.
+        quality: that explains what differs in brightness.
+    """
+    most_in_tile = _MOST_IN_TILE + min(_MOST_SLACK, _rounding_of_colour(quality))
+    for name, one, other in zip(("brightness", "colour", "colour"), ours, theirs, strict=True):
+        before, after = tile_means(one, shift=0).ravel(), tile_means(other, shift=0).ravel()
+        if abs(float((after - before).mean())) > _MOST_MEAN[name]:
+            return f"another {name} on the whole"
+        gain, effect = _gain(before, after)
+        if abs(gain - 1) > _MOST_GAIN[name] and effect > _LEAST_EFFECT[name]:
+            return "another contrast" if name == "brightness" else "another saturation or hue"
+        if name == "colour" and float(np.abs(after - before).max()) > most_in_tile:
+            return "another colour in a part"
+    return None
+
+
+def _gain(before: NDArray[np.float32], after: NDArray[np.float32]) -> tuple[float, float]:
+    """By how much values are stretched, and how many levels that makes for the usual tile."""
+    spread = before - before.mean()
+    square = float(np.square(spread).mean())
+    if square < 1e-6:
+        return 1.0, float(after.std())
+    gain = float((spread * (after - after.mean())).mean()) / square
+    return gain, abs(gain - 1) * square**0.5
+
+
+def _rounding_of_colour(quality: int) -> float:
+    """Half the step to which a JPEG of some quality rounds the colour of a block, in levels."""
+    scale = 50 / quality if quality < 50 else 2 - quality / 50
+    return _DC_STEP_AT_50 * scale / 16

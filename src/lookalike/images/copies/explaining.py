@@ -1,0 +1,104 @@
+"""What compression explains of a difference in brightness: the same quality for the whole picture, in every tile."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+TILE = 8
+QUALITIES = (95, 85, 70, 50, 30, 18, 10, 6)
+"""JPEG qualities that are tried, the finest first."""
+
+_USUAL = 1.0
+"""Of the tiles with structure, nine of ten differ by at most this times what the quality makes of them."""
+
+_LEAST_STRUCTURE = 3.0
+_FEWEST_TILES = 24
+_FLOOR = 1.0
+"""In levels of 255: what rounding explains anywhere."""
+
+Levels = NDArray[np.float32]
+"""shape (H, W), 0 to 255."""
+
+
+class Explanation(NamedTuple):
+    """What explains a difference.
+
+    Attributes:
+        quality: the finest that explains the usual tile.
+        worst: by how many times the least explained tile exceeds what that quality makes of it; infinite where even
+            the coarsest does not explain the usual tile.
+    """
+
+    quality: int
+    worst: float
+
+
+def explanation(before: Levels, after: Levels) -> Explanation:
+    """Find the quality that explains what differs, and the tile that it explains least.
+
+    Args:
+        before: brightness of the better picture, at the size of the other.
+        after: of the other.
+    """
+    difference = box_mean(before - after, reach=1)
+    tiles = [np.sqrt(tile_means(np.square(difference), shift=shift)) for shift in _SHIFTS]
+    structure = np.sqrt(tile_means(np.square(before - box_mean(before, reach=3)), shift=0))
+    chosen = structure >= _LEAST_STRUCTURE
+    if np.count_nonzero(chosen) < _FEWEST_TILES:
+        chosen = np.ones_like(structure, bool)
+    low, high = 0, len(QUALITIES)
+    made: dict[int, list[Levels]] = {}
+    while low < high:  # the finest quality that explains the usual tile
+        middle = (low + high) // 2
+        made[middle] = _made_by(before, QUALITIES[middle])
+        if np.percentile((tiles[0] / made[middle][0])[chosen], 90) <= _USUAL:
+            high = middle
+        else:
+            low = middle + 1
+    if low == len(QUALITIES):
+        return Explanation(QUALITIES[-1], float("inf"))
+    return Explanation(
+        QUALITIES[low], max(float((tile / usual).max()) for tile, usual in zip(tiles, made[low], strict=True))
+    )
+
+
+_SHIFTS = (0, TILE // 2)
+
+
+def _made_by(before: Levels, quality: int) -> list[Levels]:
+    """What a quality changes in and around each tile, at least the floor."""
+    grey = np.clip(np.rint(before), 0, 255).astype(np.uint8)[:, :, None]
+    data = simplejpeg.encode_jpeg(np.ascontiguousarray(grey), quality=quality, colorspace="GRAY", fastdct=False)
+    changed = np.square(box_mean(before - simplejpeg.decode_jpeg(data, "GRAY")[:, :, 0], reach=1))
+    return [
+        np.sqrt(np.maximum(box_mean(tile_means(changed, shift=shift), reach=1), 0)) + np.float32(_FLOOR)
+        for shift in _SHIFTS
+    ]
+
+
+def tile_means(values: Levels, *, shift: int) -> Levels:
+    """Means of tiles of 8 x 8; the last row and column of tiles reach back from the edge, so that all is seen."""
+    return np.asarray(_means(_means(values, shift).T, shift).T)
+
+
+def _means(values: Levels, shift: int) -> Levels:
+    """Means of each 8 rows, from `shift` on; the last 8 too."""
+    rows = len(values)
+    if rows < TILE + shift:
+        return values.mean(axis=0, keepdims=True)
+    count = (rows - shift) // TILE
+    whole = values[shift : shift + count * TILE].reshape(count, TILE, -1).mean(axis=1)
+    return np.concatenate([whole, values[-TILE:].mean(axis=0, keepdims=True)])
+
+
+def box_mean(values: Levels, *, reach: int) -> Levels:
+    """Each value's mean with those up to `reach` around it; beyond the edge, the edge goes on."""
+    width = 2 * reach + 1
+    padded = np.pad(values, reach, mode="edge").astype(np.float64)
+    sums = np.cumsum(np.cumsum(np.pad(padded, ((1, 0), (1, 0))), axis=0), axis=1)
+    boxes = sums[width:, width:] - sums[:-width, width:] - sums[width:, :-width] + sums[:-width, :-width]
+    return np.asarray(boxes / width**2, np.float32)
