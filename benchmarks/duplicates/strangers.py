@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 from benchmarks.duplicates.drawn import font, words
 
 Alter = Callable[[Image.Image, random.Random], Image.Image]
-FEWEST_LEVELS = 6.0
+FEWEST_LEVELS = 12.0
 """An altered picture that differs nowhere by more is the same to anyone's eye (a grey photo made grey), and is left out."""
 
 

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from lookalike.models.card import ModelCard
     from lookalike.models.store import ModelFile
     from lookalike.pipelines.direct_upload import CheckedUpload
-    from lookalike.pipelines.duplicates import DuplicateGroup
+    from lookalike.pipelines.duplicates.result import DuplicateGroup
     from lookalike.pipelines.further_models import FurtherReport
     from lookalike.pipelines.fusion import Weight
     from lookalike.pipelines.ingest import Acknowledge, Progress
@@ -589,18 +589,25 @@ class Collection:
         return ours, pixels_of_picture(theirs, min_side=None, limits=self._parts.limits)
 
     def duplicates(
-        self, *, threshold: float | None = None, where: Where = None, progress: Callable[[int, int], None] | None = None
+        self,
+        *,
+        threshold: float | None = None,
+        where: Where = None,
+        keep: str | Sequence[str] = "best",
+        progress: Callable[[int, int], None] | None = None,
     ) -> list[DuplicateGroup]:
-        """Find pictures that are there several times. See `lookalike.pipelines.duplicates.find_duplicates`.
+        """Find pictures that are there several times. See `lookalike.pipelines.duplicates.find.find_duplicates`.
 
         Args:
             threshold: cosine, -1 to 1, that pictures must have to be looked at again; None: a low one.
             where: a filter: only pictures (and files) that pass.
+            keep: how the one to keep is chosen: `best`, `oldest`, `newest`, `largest`, a folder or a pattern of paths; of
+                several, what the first leaves undecided the next decides.
             progress: told how many of how many pictures have been compared.
         Raises:
-            BadInput: when `threshold` is no cosine.
+            BadInput: when `threshold` is no cosine, or `keep` is empty.
         """
-        from lookalike.pipelines.duplicates import THRESHOLD, find_duplicates
+        from lookalike.pipelines.duplicates.find import THRESHOLD, find_duplicates
 
         self._parts.view.refresh()
         return find_duplicates(

@@ -13,48 +13,84 @@ from lookalike.cli.session import Session, command
 from lookalike.presentation.text import human_count, human_size, safe
 
 if TYPE_CHECKING:
-    from lookalike.pipelines.duplicates import DuplicateGroup, DuplicateMember
+    from collections.abc import Sequence
+
+    from lookalike.pipelines.duplicates.result import DuplicateGroup, DuplicateMember
 
 
 @command("duplicates")
 @click.option("--threshold", type=float, metavar="COSINE", help="How alike what is looked at must be, -1 to 1.")
 @click.option("--where", multiple=True, metavar="FILTER", help="Only such pictures; of several filters all must hold.")
-@click.option("--paths-only", is_flag=True, help="Print the exact names of the files that could go: all but the best.")
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="RULE",
+    help="Which to keep: best, oldest, newest, largest, or a folder or pattern of paths. Can be said several times.",
+)
+@click.option("--sheet", metavar="FILE", help="Write the groups side by side, .jpg or .html.")
+@click.option("--paths-only", is_flag=True, help="Print the exact names of the identical files that could go.")
+@click.option("--include-near", is_flag=True, help="With --paths-only: those that are only near, too.")
 @click.option("-0", "--null", is_flag=True, help="With --paths-only: end names with a zero byte.")
 def duplicates_command(
-    session: Session, *, threshold: float | None, where: tuple[str, ...], paths_only: bool, null: bool
+    session: Session,
+    *,
+    threshold: float | None,
+    where: tuple[str, ...],
+    keep: tuple[str, ...],
+    sheet: str | None,
+    paths_only: bool,
+    include_near: bool,
+    null: bool,
 ) -> None:
     """Find pictures that are there several times.
 
-    They are byte-identical, pixel-identical or near: saved in another size or quality. The first of each group
-    is the one to keep. Nothing is deleted.
+    They are byte-identical, pixel-identical (the same in all they hold) or near (saved again, in another size or
+    quality). The first of each group is the one to keep. Nothing is deleted.
     """
     if null and not paths_only:
         raise click.UsageError("-0 ends the names of --paths-only: say both")
-    with session.open() as collection, counting(session, task="Comparing") as compared:
-        groups = collection.duplicates(threshold=threshold, where=where, progress=compared)
-    spare = [member for group in groups for member in group.members[1:]]
+    if include_near and not paths_only:
+        raise click.UsageError("--include-near adds to what --paths-only prints: say both")
+    with session.open() as collection:
+        with counting(session, task="Comparing") as compared:
+            groups = collection.duplicates(threshold=threshold, where=where, keep=keep or "best", progress=compared)
+        if sheet is not None:
+            from lookalike.cli.duplicate_sheet import write_sheet
+
+            session.say(f"The contact sheet is {safe(str(write_sheet(collection, groups, sheet)))}")
     if session.as_json:
         session.write_json({"groups": [asdict(group) for group in groups]})
     elif paths_only:
+        spare = [member for group in groups for member in group.could_go(include_near=include_near)]
         session.write_names([member.path for member in spare if member.path is not None], null=null)
     else:
         session.write("\n".join(map(_lines, groups)))
-    session.say(_summary(len(groups), spare))
+    session.say(_summary(groups))
 
 
 def _lines(group: DuplicateGroup) -> str:
     lines = [f"{group.kind}"]
-    for place, member in enumerate(group.members):
+    for member in group.members:
         name = safe(short_path(member.path)) if member.path is not None else member.id
         size = f"{member.width} × {member.height}, {human_size(member.size_bytes)}"
-        how = "keep" if place == 0 else f"{member.kind}, {member.similarity:.3f}"
-        lines.append(f"  {name}  {size}  ({how})")
+        lines.append(f"  {name}  {size}  ({how_it_stands(member)})")
     return "\n".join(lines) + "\n"
 
 
-def _summary(groups: int, spare: list[DuplicateMember]) -> str:
+def how_it_stands(member: DuplicateMember) -> str:
+    """What a file is in its group, and why, in one line."""
+    if member.keep:
+        return f"keep: {member.reason}"
+    return f"{member.kind}{'' if member.could_go else ', keep too'}: {member.reason}"
+
+
+def _summary(groups: Sequence[DuplicateGroup]) -> str:
     if not groups:
         return "No duplicates."
-    size = human_size(sum(member.size_bytes for member in spare))
-    return f"{human_count(groups, 'group')}; {human_count(len(spare), 'file')} could go, {size}. Nothing was deleted."
+    identical = [member for group in groups for member in group.could_go()]
+    all_that_could = [member for group in groups for member in group.could_go(include_near=True)]
+    near = len(all_that_could) - len(identical)
+    told = f"{human_count(len(groups), 'group')}; {human_count(len(identical), 'identical file')} could go"
+    told += f", {human_size(sum(member.size_bytes for member in identical))}" if identical else ""
+    told += f"; {human_count(near, 'near one')} to be looked at" if near else ""
+    return f"{told}. Nothing was deleted."

@@ -78,7 +78,7 @@ def inspect_for_decoding(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS) -
         ImageRefused: the only error.
     """
     inspected = inspect(data, limits=limits)
-    check_cost(decode_bytes(inspected.header, scale=1), size_bytes=len(data), limits=limits)
+    check_cost(planned(inspected, min_side=None).cost_bytes, size_bytes=len(data), limits=limits)
     return inspected
 
 

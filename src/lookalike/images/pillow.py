@@ -74,7 +74,9 @@ def container_orientation(image: Image.Image, *, image_format: ImageFormat) -> i
 
 
 def _open_png(data: bytes, *, whole: bool = False) -> Image.Image:
-    return PngImagePlugin.PngImageFile(io.BytesIO(png.essentials(data, also=png.OF_THE_WHOLE if whole else frozenset())))
+    return PngImagePlugin.PngImageFile(
+        io.BytesIO(png.essentials(data, also=png.OF_THE_WHOLE if whole else frozenset()))
+    )
 
 
 def _open_tiff(data: bytes) -> Image.Image:

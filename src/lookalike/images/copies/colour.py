@@ -6,17 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.vectors import Pixels
-from lookalike.images.copies.explaining import Levels, tile_means
+from lookalike.images.copies.explaining import Levels, box_mean, tile_means
 
 _MOST_MEAN = {"brightness": 2.6, "colour": 3.4}
 """In levels of 255. A JPEG rounds a plain ground by up to half a step, everywhere alike, even where all else is fine."""
 
-_MOST_GAIN = {"brightness": 0.05, "colour": 0.08}
-_LEAST_EFFECT = {"brightness": 0.4, "colour": 1.2}
+_MOST_GAIN = {"brightness": 0.07, "colour": 0.12}
+_LEAST_EFFECT = {"brightness": 0.5, "colour": 1.2}
 """In levels: a stretch counts when it moves the usual tile by more."""
 
-_MOST_IN_TILE = 8.0
-_MOST_SLACK = 3.0
+_MOST_IN_TILE = 13.0
+_MOST_IN_PART = 6.0
+_MOST_SLACK = 5.0
 _DC_STEP_AT_50 = 17.0
 
 
@@ -37,15 +38,16 @@ def what_differs_in_colour(
         theirs: likewise.
         quality: that explains what differs in brightness.
     """
-    most_in_tile = _MOST_IN_TILE + min(_MOST_SLACK, _rounding_of_colour(quality))
+    slack = min(_MOST_SLACK, _rounding_of_colour(quality))
     for name, one, other in zip(("brightness", "colour", "colour"), ours, theirs, strict=True):
-        before, after = tile_means(one, shift=0).ravel(), tile_means(other, shift=0).ravel()
+        before, after = tile_means(one, shift=0), tile_means(other, shift=0)
         if abs(float((after - before).mean())) > _MOST_MEAN[name]:
             return f"another {name} on the whole"
-        gain, effect = _gain(before, after)
+        gain, effect = _gain(before.ravel(), after.ravel())
         if abs(gain - 1) > _MOST_GAIN[name] and effect > _LEAST_EFFECT[name]:
             return "another contrast" if name == "brightness" else "another saturation or hue"
-        if name == "colour" and float(np.abs(after - before).max()) > most_in_tile:
+        in_tiles, in_parts = np.abs(after - before), np.abs(box_mean(after - before, reach=1))
+        if name == "colour" and (in_tiles.max() > _MOST_IN_TILE + slack or in_parts.max() > _MOST_IN_PART + slack / 2):
             return "another colour in a part"
     return None
 

@@ -29,6 +29,10 @@ from lookalike.images.copies.scaling import Size, brought_to, can_be_copies
 
 MOST_UNEXPLAINED = 3.2
 MOST_MOVED = 0.34
+UNEXPLAINED = "a part differs by more than saving again explains"
+_ENLARGED = 0.3
+"""Where the smaller has at least this share of the larger one's pixels, the larger may be the copy: enlarged."""
+
 _GLANCE = 400
 """In pixels: large pictures are compared at this longer side first, which most that differ do not survive."""
 
@@ -56,7 +60,10 @@ def look(ours: Pixels, theirs: Pixels) -> Look:
     if not can_be_copies(Size(large.shape[1], large.shape[0]), Size(small.shape[1], small.shape[0])):
         return Look(False, "another form, or too small to tell")
     for one, other in _stages(small, large):
-        reason = _what_differs(one, brought_to(other, one), is_resized=one.shape != large.shape)
+        is_resized = small.shape != large.shape
+        reason = _what_differs(one, brought_to(other, one), is_resized=is_resized)
+        if reason == UNEXPLAINED and one.size >= _ENLARGED * other.size and is_resized:
+            reason = _what_differs(other, brought_to(one, other), is_resized=True)
         if reason is not None:
             return Look(False, reason)
     return Look(True)
@@ -85,5 +92,5 @@ def _what_differs(small: Pixels, large: Pixels, *, is_resized: bool) -> str | No
             return "shifted"
     explained = explanation(brightness, after[0])
     if explained.worst > MOST_UNEXPLAINED:
-        return "a part differs by more than saving again explains"
+        return UNEXPLAINED
     return what_differs_in_colour((brightness, before[1], before[2]), after, quality=explained.quality)

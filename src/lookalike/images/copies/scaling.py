@@ -23,6 +23,7 @@ _FILTERS = (
     Image.Resampling.LANCZOS,
     Image.Resampling.BICUBIC,
     Image.Resampling.BILINEAR,
+    Image.Resampling.HAMMING,
     Image.Resampling.BOX,
     Image.Resampling.NEAREST,
 )
@@ -47,14 +48,14 @@ def can_be_copies(ours: Size, theirs: Size) -> bool:
         abs(large.width * small.height / large.height - small.width) <= _ROUNDING
         or abs(large.height * small.width / large.width - small.height) <= _ROUNDING
     )
-    return has_same_form and LEAST_SHARE <= share and min(small) >= LEAST_SIDE
+    return has_same_form and share >= LEAST_SHARE and min(small) >= LEAST_SIDE
 
 
 def brought_to(large: Pixels, small: Pixels) -> Pixels:
-    """The larger picture at the size of the smaller, by the filter that comes closest to the smaller one.
+    """A picture at the size of another, by the filter that comes closest to the other.
 
     Args:
-        large: shape (H, W, 3), uint8 RGB.
+        large: shape (H, W, 3), uint8 RGB: mostly the larger one.
         small: shape (h, w, 3), uint8 RGB, of the same proportions.
     Returns:
         shape (h, w, 3), uint8; `large` itself where it has that size.

@@ -29,8 +29,8 @@ from PIL import Image
 from lookalike.core.vectors import Pixels
 
 SIDE = 32
-LEAST_CORRELATION = 0.95
-MOST_DIFFERENCE = 1.2
+LEAST_CORRELATION = 0.9
+MOST_DIFFERENCE = 2.5
 SIDE_TO_DECODE = 2 * SIDE
 
 _REACH = 3

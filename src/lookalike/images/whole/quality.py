@@ -1,0 +1,73 @@
+"""How much a picture has lost: by compression, as its file or its pixels tell, and by having been enlarged."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lookalike.images.sniff import ImageFormat
+
+_SUM_OF_STANDARD_TABLE = 3688
+"""The sum of the table of brightness in ITU-T T.81, annex K."""
+
+_USUAL_OF_LOSSY = {ImageFormat.WEBP: 78, ImageFormat.AVIF: 80, ImageFormat.HEIC: 85}
+_BLOCKY, _QUALITY_OF_BLOCKY = 1.2, 60
+_SHARES = (0.25, 0.35, 0.5, 0.7)
+_LEAST_SIDE = 32
+_MOST_SIDE = 512
+
+
+def quality_of(
+    data: bytes, image: Image.Image, image_format: ImageFormat, brightness: NDArray[np.float32] | None
+) -> int:
+    """From 1 to 100: of a JPEG by its tables; of what loses nothing 100, less where the grid of a JPEG shows in it."""
+    if image_format is ImageFormat.JPEG:
+        tables = getattr(image, "quantization", None)
+        return _quality_of_table(tables[0]) if tables else 75
+    if image_format in _USUAL_OF_LOSSY and not (image_format is ImageFormat.WEBP and b"VP8L" in data[:64]):
+        return _USUAL_OF_LOSSY[image_format]
+    return 100 if brightness is None or not _shows_grid(brightness) else _QUALITY_OF_BLOCKY
+
+
+def _quality_of_table(table: list[int]) -> int:
+    scale = 100 * sum(table) / _SUM_OF_STANDARD_TABLE
+    quality = (200 - scale) / 2 if scale <= 100 else 5000 / scale
+    return min(100, max(1, round(quality)))
+
+
+def _shows_grid(brightness: NDArray[np.float32]) -> bool:
+    """Whether steps across the edges of 8 x 8 blocks are larger than elsewhere."""
+    if min(brightness.shape) < 4 * 8:
+        return False
+    for levels in (brightness, brightness.T):
+        steps = np.abs(np.diff(levels, axis=1)).mean(axis=0)
+        places = np.arange(len(steps)) % 8
+        inside = float(steps[(places > 0) & (places < 6)].mean())
+        if float(steps[places == 7].mean()) <= _BLOCKY * inside + 0.05:
+            return False
+    return True
+
+
+def real_share(brightness: NDArray[np.float32], *, quality: int) -> float:
+    """The share of its pixels that would hold all its detail: the middle made small and large again stays the same.
+
+    Args:
+        brightness: shape (H, W), levels of 255.
+        quality: of its compression, whose traces are no detail.
+    """
+    height, width = brightness.shape
+    high, wide = min(height, _MOST_SIDE), min(width, _MOST_SIDE)
+    top, left = (height - high) // 2, (width - wide) // 2
+    middle = Image.fromarray(np.ascontiguousarray(brightness[top : top + high, left : left + wide]))
+    levels = np.asarray(middle)
+    traces = 0.6 + (100 - quality) / 25
+    for share in _SHARES:
+        size = round(wide * share), round(high * share)
+        if min(size) < _LEAST_SIDE:
+            continue
+        again = middle.resize(size, Image.Resampling.LANCZOS).resize((wide, high), Image.Resampling.BICUBIC)
+        lost = float(np.sqrt(np.square(np.asarray(again) - levels).mean()))
+        if lost < min(traces, 0.1 * float(levels.std())):
+            return share**2
+    return 1.0
