@@ -23,6 +23,7 @@ QUESTIONS = (
     "memory",
     "retrieval_quality",
     "altered_copies",
+    "duplicates",
     "foreign_queries",
     "second_opinion",
     "tiered",

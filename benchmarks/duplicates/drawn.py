@@ -8,7 +8,20 @@ from types import MappingProxyType
 
 from PIL import Image, ImageDraw, ImageFont
 
-WORDS = ["oak", "river", "paper", "stone", "lamp", "garden", "copper", "window", "basket", "signal", "harbour", "ladder", "pepper", "violet", "engine", "market", "feather", "saddle", "mirror", "candle", "bottle", "thunder", "meadow", "pocket", "silver", "timber"]
+WORDS = (
+    "oak",
+    "river",
+    "paper",
+    "stone",
+    "lamp",
+    "garden",
+    "copper",
+    "window",
+    "basket",
+    "signal",
+    "harbour",
+    "ladder",
+)
 
 
 def words(chance: random.Random, count: int) -> str:

@@ -13,7 +13,7 @@ from benchmarks.duplicates.drawn import font, words
 
 Alter = Callable[[Image.Image, random.Random], Image.Image]
 FEWEST_LEVELS = 12.0
-"""An altered picture that differs nowhere by more is the same to anyone's eye (a grey photo made grey), and is left out."""
+"""What differs nowhere by more is left out: a grey photo made grey."""
 
 
 def meme(picture: Image.Image, chance: random.Random) -> Image.Image:
@@ -113,10 +113,14 @@ STRANGERS: Mapping[str, Alter] = MappingProxyType(
 
 
 def differs(one: Image.Image, other: Image.Image) -> bool:
-    """Whether the eye can tell them apart: some 8 x 8 tile differs by more than `FEWEST_LEVELS` in a channel's mean."""
+    """Whether the eye can tell them apart: brightness in some 8 x 8 pixels, or a channel in some 24 x 24 pixels."""
     if one.size != other.size:
         return True
-    high, wide = one.height // 8 * 8, one.width // 8 * 8
+    return _most(one.convert("L"), other.convert("L"), 8) > FEWEST_LEVELS or _most(one, other, 24) > FEWEST_LEVELS
+
+
+def _most(one: Image.Image, other: Image.Image, side: int) -> float:
+    """The largest difference of the means of tiles."""
+    high, wide = one.height // side * side, one.width // side * side
     difference = np.asarray(one, np.float32)[:high, :wide] - np.asarray(other, np.float32)[:high, :wide]
-    tiles = difference.reshape(high // 8, 8, wide // 8, 8, 3).mean(axis=(1, 3))
-    return bool(np.abs(tiles).max() > FEWEST_LEVELS)
+    return float(np.abs(difference.reshape(high // side, side, wide // side, side, -1).mean(axis=(1, 3))).max())

@@ -601,8 +601,8 @@ class Collection:
         Args:
             threshold: cosine, -1 to 1, that pictures must have to be looked at again; None: a low one.
             where: a filter: only pictures (and files) that pass.
-            keep: how the one to keep is chosen: `best`, `oldest`, `newest`, `largest`, a folder or a pattern of paths; of
-                several, what the first leaves undecided the next decides.
+            keep: how the one to keep is chosen: `best`, `oldest`, `newest`, `largest`, a folder or a pattern of
+                paths; of several, what the first leaves undecided the next decides.
             progress: told how many of how many pictures have been compared.
         Raises:
             BadInput: when `threshold` is no cosine, or `keep` is empty.
@@ -616,7 +616,9 @@ class Collection:
             pictures=self._bytes_if_there,
             threshold=THRESHOLD if threshold is None else threshold,
             where=self._filter(where),
+            keep=[keep] if isinstance(keep, str) else keep,
             threads=self._threads,
+            limits=self._parts.limits,
             progress=progress,
         )
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.cli.duplicates import how_it_stands
-from lookalike.core.errors import BadInput, ImageRefused, LookalikeError, StorageFailed
+from lookalike.core.errors import ImageRefused, NotIndexed
+from lookalike.core.output_file import check_output, write_output
 from lookalike.presentation.text import human_count, human_size
 
 if TYPE_CHECKING:
@@ -19,29 +20,25 @@ if TYPE_CHECKING:
 _SIDE = 320
 
 
-def write_sheet(collection: Collection, groups: Sequence[DuplicateGroup], path: str) -> Path:
+def write_sheet(collection: Collection, groups: Sequence[DuplicateGroup], path: str, *, force: bool) -> Path:
     """Write a contact sheet of groups, one after the other: kind, size, what is kept and why.
 
     Raises:
-        BadInput: when the name ends in something else than .html, .jpg or .jpeg.
+        BadInput: when the name ends in something else than .html or .jpg, or there are too many for a picture.
+        WouldOverwrite: when something else than an earlier sheet is there.
         StorageFailed: when the file cannot be written.
     """
-    from lookalike.presentation.contact_sheet import contact_sheet_html, contact_sheet_jpeg
+    from lookalike.presentation.contact_sheet import CONTACT_SHEET, contact_sheet_html, contact_sheet_jpeg
 
-    target = Path(os.path.expanduser(path))
-    kind = target.suffix.lower()
-    if kind not in (".html", ".htm", ".jpg", ".jpeg"):
-        raise BadInput(f"expected a sheet to end in .html or .jpg, got {target.name!r}")
+    target, precious = Path(os.path.expanduser(path)), collection.precious(None)
+    check_output(target, kind=CONTACT_SHEET, precious=precious, force=force)
     cards = [_card(collection, n, member) for n, group in enumerate(groups, start=1) for member in group.members]
     title = f"Duplicates: {human_count(len(groups), 'group')}"
-    if kind.startswith(".h"):
-        data = contact_sheet_html(cards, title=title).encode("utf-8", "backslashreplace")
+    if target.suffix.lower() in (".html", ".htm"):
+        content = contact_sheet_html(cards, title=title).encode("utf-8")
     else:
-        data = contact_sheet_jpeg(cards, title=title)
-    try:
-        target.write_bytes(data)
-    except OSError as error:
-        raise StorageFailed(f"the sheet {target} cannot be written: {error.strerror or error}") from error
+        content = contact_sheet_jpeg(cards, title=title)
+    write_output(target, content, kind=CONTACT_SHEET, precious=precious, force=force)
     return target
 
 
@@ -49,8 +46,8 @@ def _card(collection: Collection, group: int, member: DuplicateMember) -> Card:
     from lookalike.presentation.contact_sheet import Card
 
     try:
-        pixels = collection.pixels(member.id, min_side=_SIDE)
-    except (ImageRefused, LookalikeError):
+        pixels = collection.small(member.id, min_side=_SIDE)
+    except (ImageRefused, NotIndexed):
         pixels = None
     size = f"{member.width} × {member.height}, {human_size(member.size_bytes)}"
     return Card(

@@ -9,7 +9,7 @@ import click
 
 from lookalike.cli.hits import short_path
 from lookalike.cli.progress import counting
-from lookalike.cli.session import Session, command
+from lookalike.cli.session import Session, command, force_option
 from lookalike.presentation.text import human_count, human_size, safe
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--paths-only", is_flag=True, help="Print the exact names of the identical files that could go.")
 @click.option("--include-near", is_flag=True, help="With --paths-only: those that are only near, too.")
 @click.option("-0", "--null", is_flag=True, help="With --paths-only: end names with a zero byte.")
+@force_option()
 def duplicates_command(
     session: Session,
     *,
@@ -41,6 +42,7 @@ def duplicates_command(
     paths_only: bool,
     include_near: bool,
     null: bool,
+    force: bool,
 ) -> None:
     """Find pictures that are there several times.
 
@@ -57,7 +59,7 @@ def duplicates_command(
         if sheet is not None:
             from lookalike.cli.duplicate_sheet import write_sheet
 
-            session.say(f"The contact sheet is {safe(str(write_sheet(collection, groups, sheet)))}")
+            session.say(f"The contact sheet is {safe(str(write_sheet(collection, groups, sheet, force=force)))}")
     if session.as_json:
         session.write_json({"groups": [asdict(group) for group in groups]})
     elif paths_only:

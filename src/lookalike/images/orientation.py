@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike.core.vectors import Pixels
+
+Value = TypeVar("Value", bound=np.generic)
 
 
 def upright(pixels: Pixels, *, orientation: int) -> Pixels:
@@ -16,13 +21,25 @@ def upright(pixels: Pixels, *, orientation: int) -> Pixels:
     Returns:
         shape (H, W, 3), or (W, H, 3) for 5 to 8; C-contiguous; `pixels` itself where nothing is to be done.
     """
+    return turned_upright(pixels, orientation=orientation)
+
+
+def turned_upright(values: NDArray[Value], *, orientation: int) -> NDArray[Value]:
+    """Turn values of any kind as `upright` turns pixels.
+
+    Args:
+        values: shape (H, W) or (H, W, C).
+        orientation: likewise.
+    Returns:
+        C-contiguous.
+    """
     if orientation >= 5:
-        pixels = pixels.transpose(1, 0, 2)
+        values = values.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
+        values = values[::-1]
     if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
+        values = values[:, ::-1]
+    return np.ascontiguousarray(values)
 
 
 def upright_size(width: int, height: int, *, orientation: int) -> tuple[int, int]:

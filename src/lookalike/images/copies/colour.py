@@ -9,7 +9,7 @@ from lookalike.core.vectors import Pixels
 from lookalike.images.copies.explaining import Levels, box_mean, tile_means
 
 _MOST_MEAN = {"brightness": 2.6, "colour": 3.4}
-"""In levels of 255. A JPEG rounds a plain ground by up to half a step, everywhere alike, even where all else is fine."""
+"""In levels of 255. A JPEG rounds a plain ground by up to half a step, everywhere alike."""
 
 _MOST_GAIN = {"brightness": 0.07, "colour": 0.12}
 _LEAST_EFFECT = {"brightness": 0.5, "colour": 1.2}

@@ -89,10 +89,10 @@ def _means(values: Levels, shift: int) -> Levels:
     """Means of each 8 rows, from `shift` on; the last 8 too."""
     rows = len(values)
     if rows < TILE + shift:
-        return values.mean(axis=0, keepdims=True)
+        return np.asarray(values.mean(axis=0, keepdims=True), np.float32)
     count = (rows - shift) // TILE
-    whole = values[shift : shift + count * TILE].reshape(count, TILE, -1).mean(axis=1)
-    return np.concatenate([whole, values[-TILE:].mean(axis=0, keepdims=True)])
+    whole: Levels = values[shift : shift + count * TILE].reshape(count, TILE, -1).mean(axis=1)
+    return np.asarray(np.concatenate([whole, values[-TILE:].mean(axis=0, keepdims=True)]), np.float32)
 
 
 def box_mean(values: Levels, *, reach: int) -> Levels:

@@ -2,13 +2,13 @@
 
 - **Size**: the same proportions, to a pixel's rounding, and sides of at least a quarter of the larger one's: of what is
   smaller, words can no longer be told apart. Cut edges, borders and mirrored pictures are no copies.
-- **Place**: the larger one is brought to the size of the smaller by the filter that comes closest. What remains may be one
-  small blur, the same everywhere, and a shift of a third of a pixel; none at all between pictures of one size.
-- **Brightness**: what then differs must be explained by one quality of JPEG, the same for the whole picture: the larger one
-  is compressed at qualities from 95 down to 6, the finest is taken at which nine of ten tiles with structure differ no
-  more than compression makes them, and no tile of 8 x 8 pixels may differ by more than `MOST_UNEXPLAINED` times that.
-  So the worst tile decides: another digit on a page is one.
-- **Colour**: mean, contrast and saturation are the same up to what that quality rounds away, and so is each tile.
+- **Place**: one is brought to the size of the other by the filter that comes closest. What remains may be one small
+  blur, the same everywhere, and a shift of a third of a pixel; none at all between pictures of one size.
+- **Brightness**: what then differs must be explained by one quality of JPEG, the same for the whole picture: the
+  larger one is compressed at qualities from 95 down to 6, the finest is taken at which nine of ten tiles with
+  structure differ no more than compression makes them, and no tile of 8 x 8 pixels may differ by more than
+  `MOST_UNEXPLAINED` times that. So the worst tile decides: another digit on a page is one.
+- **Colour**: mean, contrast and saturation are the same up to what compression rounds away, and so is each tile.
 
 The figures were found on one half of the photos and are measured on the other: see `benchmarks/duplicates`.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from lookalike.images.sniff import ImageFormat
 
@@ -16,12 +17,12 @@ def behind_picture(data: bytes, image_format: ImageFormat) -> bytes:
     """The bytes behind a picture's end; empty where there is nothing but padding, or the format has no end (TIFF)."""
     if image_format in (ImageFormat.AVIF, ImageFormat.HEIC):
         return _further_boxes(data)
-    find = {
+    find: Callable[[bytes], int] | None = {
         ImageFormat.JPEG: _end_of_jpeg,
         ImageFormat.PNG: _end_of_png,
         ImageFormat.GIF: _end_of_gif,
-        ImageFormat.WEBP: lambda data: 8 + (int.from_bytes(data[4:8], "little") + 1) // 2 * 2,
-        ImageFormat.BMP: lambda data: int.from_bytes(data[2:6], "little") or len(data),
+        ImageFormat.WEBP: _end_of_webp,
+        ImageFormat.BMP: _end_of_bmp,
     }.get(image_format)
     rest = data[find(data) :] if find is not None else b""
     return rest if rest.strip(_PADDING) else b""
@@ -49,6 +50,14 @@ def _end_of_png(data: bytes) -> int:
             return end
         at = end
     return len(data)
+
+
+def _end_of_webp(data: bytes) -> int:
+    return 8 + (int.from_bytes(data[4:8], "little") + 1) // 2 * 2
+
+
+def _end_of_bmp(data: bytes) -> int:
+    return int.from_bytes(data[2:6], "little") or len(data)
 
 
 def _end_of_gif(data: bytes) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from lookalike.images.edge import refusals
 from lookalike.images.exif import read_exif
 from lookalike.images.guard import Inspected
 from lookalike.images.limits import ImageLimits
-from lookalike.images.orientation import upright
+from lookalike.images.orientation import turned_upright, upright
 from lookalike.images.pillow import container_orientation, open_image
 from lookalike.images.refusals import RefusalCode, refusal
 from lookalike.images.sniff import ImageFormat
@@ -22,6 +23,7 @@ from lookalike.images.sniff import ImageFormat
 MOST_PIXELS = 1_500_000_000
 """Of all frames together; a picture with more is not proved to be the same as another."""
 
+_NATIVE = "L" if sys.byteorder == "little" else "B"
 _SWAPPED = {"B": "L", "L": "B"}
 _RAW = frozenset({"CMYK", "LAB", "I", "F"})
 
@@ -98,7 +100,7 @@ def frames(data: bytes, picture: Opened, *, limits: ImageLimits) -> Iterator[Fra
                 mode += str(picture.bits)
             seen = _for_the_eye(image)
             turned = Image.fromarray(upright(np.asarray(seen), orientation=picture.orientation), seen.mode)
-            yield Frame(mode, upright(values, orientation=picture.orientation), turned, duration_ms)
+            yield Frame(mode, turned_upright(values, orientation=picture.orientation), turned, duration_ms)
 
 
 def _values(image: Image.Image) -> tuple[str, NDArray[np.generic]]:
@@ -129,7 +131,7 @@ def _bits(data: bytes, image: Image.Image, image_format: ImageFormat) -> int:
     if image_format is ImageFormat.PNG:
         return max(8, data[24])
     if image_format is ImageFormat.TIFF:
-        return max(8, *np.atleast_1d(getattr(image, "tag_v2", {}).get(258, 8)).tolist())
+        return max(8, *(int(bits) for bits in np.atleast_1d(getattr(image, "tag_v2", {}).get(258, 8))))
     at = data.find(b"pixi") if image_format in (ImageFormat.AVIF, ImageFormat.HEIC) else -1
     return max(8, *data[at + 9 : at + 9 + data[at + 8]]) if at >= 0 and at + 9 < len(data) else 8
 
@@ -137,13 +139,13 @@ def _bits(data: bytes, image: Image.Image, image_format: ImageFormat) -> int:
 def _with_low_bytes(data: bytes, picture: Opened, *, limits: ImageLimits) -> Image.Image | None:
     """The same picture, opened so that the lower of each channel's two bytes comes out; None where there is no way.
 
-    Pillow reads the higher byte of 16 bits in colour. Told that the bytes stand the other way round, it reads the lower.
+    Pillow reads the higher byte of 16 bits in colour; told that the bytes are the other way round, the lower.
     """
     if picture.bits != 16 or picture.image.mode not in ("RGB", "RGBA") or getattr(picture.image, "n_frames", 1) > 1:
         return None
     image = open_image(data, image_format=picture.inspected.format, limits=limits, whole=True)
     tiles = []
-    for tile in image.tile:
+    for tile in getattr(image, "tile", ()):
         told = [tile.args] if isinstance(tile.args, str) else list(tile.args)
         name, _, order = str(told[0]).partition(";16")
         order = _NATIVE if order == "N" else order
@@ -151,8 +153,5 @@ def _with_low_bytes(data: bytes, picture: Opened, *, limits: ImageLimits) -> Ima
             return None
         told[0] = f"{name};16{_SWAPPED[order]}"
         tiles.append(tile._replace(args=told[0] if isinstance(tile.args, str) else tuple(told)))
-    image.tile = tiles
+    vars(image)["tile"] = tiles
     return image
-
-
-_NATIVE = "L" if np.little_endian else "B"

@@ -9,6 +9,7 @@ from functools import partial
 from lookalike.catalog.base import Catalog
 from lookalike.core.errors import BadInput
 from lookalike.core.filters import Filter
+from lookalike.core.records import FileRecord
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.pipelines.duplicates.candidates import candidates
 from lookalike.pipelines.duplicates.comparing import Comparing
@@ -37,11 +38,11 @@ def find_duplicates(
 ) -> list[DuplicateGroup]:
     """Find groups of duplicates; every file is in one group at most. Deterministic.
 
-    Pixel-identical are pictures that are the same in all they hold (`images.whole.contents`), near are those that differ
-    no more than saving again, resizing and recompressing explain (`images.copies.look`). Files that are gone or have changed
-    since they were indexed are passed over, and so is the second name of one file (a link); every file of a group is read
-    again in the end, and left out where it is not what was indexed. Keeps 2 kB for each picture besides the vectors, and the
-    last pictures that were decoded, up to 256 MB.
+    Pixel-identical are pictures that are the same in all they hold (`images.whole.contents`), near are those that
+    differ no more than saving again, resizing and recompressing explain (`images.copies.look`). Files that are gone or
+    have changed since they were indexed are passed over, and so is the second name of one file (a link); every file of
+    a group is read again in the end, and left out where it is not what was indexed. Keeps 2 kB for each picture besides
+    the vectors, and the last pictures that were decoded, up to 256 MB.
 
     Args:
         catalog: the truth.
@@ -113,7 +114,8 @@ def _connected(subject: Subject, comparing: Comparing) -> Iterator[list[int]]:
 
 def _holdings(subject: Subject, comparing: Comparing, row: int) -> list[Holding]:
     contents = comparing.contents(row) if comparing.same.get(row) else None
-    return [Holding(subject.images[row], file, contents) for file in subject.files[row] or [None]]
+    files: list[FileRecord | None] = [*subject.files[row]]
+    return [Holding(subject.images[row], file, contents) for file in files or [None]]
 
 
 def _group(kept: Holding, others: Sequence[Holding], how: dict[str, How], keeping: Keeping) -> DuplicateGroup:

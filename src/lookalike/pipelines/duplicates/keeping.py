@@ -68,7 +68,7 @@ _FACTS = _Criterion(lambda one: float(one.facts), "tells camera or date", "witho
 _WORTH = _Criterion(lambda one: one.worth, "more detail, less compression", "less detail or more compression")
 _PIXELS = _Criterion(lambda one: float(one.image.width * one.image.height), "more pixels", "fewer pixels")
 _AGE = _Criterion(lambda one: -_mtime_ns(one), "the oldest file", "a later file")
-_YOUTH = _Criterion(_AGE.value and (lambda one: _mtime_ns(one)), "the newest file", "an older file")
+_YOUTH = _Criterion(lambda one: _mtime_ns(one), "the newest file", "an older file")
 
 
 def _mtime_ns(one: Holding) -> float:
