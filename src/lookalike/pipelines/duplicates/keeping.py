@@ -13,7 +13,7 @@ from lookalike.core.records import FileRecord, ImageRecord
 from lookalike.images.whole.contents import Contents
 
 RULES = ("best", "oldest", "newest", "largest")
-_AS_SHARP = 0.5
+_AS_SHARP, _ABOUT = 0.5, 0.6
 """What has less than half of the detail of another counts as smaller, whatever else it holds."""
 
 
@@ -119,7 +119,8 @@ class Keeping:
         sharp = _Criterion(
             lambda one: float(one.worth >= _AS_SHARP * most), "much more detail", "much less detail than the kept one"
         )
-        best = [_FRAMES, _BEHIND, _BITS, _ALPHA, sharp, _FACTS, _WORTH, _PIXELS, _AGE]
+        about = _Criterion(lambda one: float(one.worth >= _ABOUT * most), _WORTH.kept_because, _WORTH.not_kept_because)
+        best = [_FRAMES, _BEHIND, _BITS, _ALPHA, sharp, _FACTS, about, _PIXELS, _WORTH, _AGE]
         by_name = {"best": best, "oldest": [_AGE], "newest": [_YOUTH], "largest": [_PIXELS]}
         chosen = [criterion for rule in self._rules for criterion in by_name.get(rule) or [_lies_in(rule)]]
         return [*chosen, *best]
