@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import lookalike
 from tests.e2e.conftest import PICTURES, Album, Command
@@ -48,10 +49,35 @@ def test_duplicates_are_grouped_and_what_could_go_is_listed_for_pipes(
     spare = command(*duplicates, "--paths-only", "-0").stdout
     assert "byte-identical" in shown.text
     assert r"tw\nin \xff.jpg" in shown.text
-    assert "1 group; 1 file could go" in shown.stderr
+    assert "1 group; 1 identical file could go" in shown.stderr
     assert group["kind"] == "byte-identical"
     assert group["members"][0]["path"] == str(album.photos / "0.jpg")
     assert spare == os.fsencode(twin) + b"\0"
+
+
+def test_near_files_are_listed_only_where_they_are_asked_for(command: Command, album: Album, tmp_path: Path) -> None:
+    near, sheet = tmp_path / "near.jpg", tmp_path / "groups.html"
+    with Image.open(album.photos / "0.jpg") as photo:
+        large = photo.convert("RGB").resize((240, 160), Image.Resampling.BICUBIC)
+    large.save(tmp_path / "large.png")
+    large.save(near, quality=80)
+    command("index", tmp_path, "-c", album.collection, "-q")
+    duplicates = ["duplicates", "-c", str(album.collection), "--where", f"folder = {tmp_path}"]
+    shown = command(*duplicates, "--sheet", sheet)
+    assert "near: " in shown.text
+    assert "1 near one to be looked at" in shown.stderr
+    assert command(*duplicates, "--paths-only").stdout == b""
+    assert command(*duplicates, "--paths-only", "--include-near").text == f"{near}\n"
+    assert command(*duplicates, "--include-near").code == 2
+    (group,) = json.loads(command(*duplicates, "--keep", near, "--json").stdout)["groups"]
+    assert group["members"][0]["path"] == str(near)
+    assert group["members"][0]["reason"] == f"lies in {near}"
+    page = sheet.read_text("utf-8")
+    assert page.count("<img") == 2
+    assert "keep: " in page
+    before = near.read_bytes()
+    assert command(*duplicates, "--sheet", near).code != 0
+    assert near.read_bytes() == before
 
 
 def test_no_duplicates_are_no_error(command: Command, album: Album) -> None:

@@ -42,9 +42,8 @@ def _shows_grid(brightness: NDArray[np.float32]) -> bool:
         return False
     for levels in (brightness, brightness.T):
         steps = np.abs(np.diff(levels, axis=1)).mean(axis=0)
-        places = np.arange(len(steps)) % 8
-        inside = float(steps[(places > 0) & (places < 6)].mean())
-        if float(steps[places == 7].mean()) <= _BLOCKY * inside + 0.05:
+        by_place = [float(steps[place::8].mean()) for place in range(8)]
+        if by_place[7] <= _BLOCKY * max(by_place[:7]) + 0.05:
             return False
     return True
 
@@ -61,13 +60,14 @@ def real_share(brightness: NDArray[np.float32], *, quality: int) -> float:
     top, left = (height - high) // 2, (width - wide) // 2
     middle = Image.fromarray(np.ascontiguousarray(brightness[top : top + high, left : left + wide]))
     levels = np.asarray(middle)
-    traces = 0.6 + (100 - quality) / 25
+    lost_levels = 100 - quality
+    traces = min(0.6 + lost_levels / 12, (0.1 + lost_levels / 200) * float(levels.std()))
     for share in _SHARES:
         size = round(wide * share), round(high * share)
         if min(size) < _LEAST_SIDE:
             continue
         again = middle.resize(size, Image.Resampling.LANCZOS).resize((wide, high), Image.Resampling.BICUBIC)
         lost = float(np.sqrt(np.square(np.asarray(again) - levels).mean()))
-        if lost < min(traces, 0.1 * float(levels.std())):
+        if lost < traces:
             return share**2
     return 1.0

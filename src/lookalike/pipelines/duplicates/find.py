@@ -13,7 +13,7 @@ from lookalike.core.records import FileRecord
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.pipelines.duplicates.candidates import candidates
 from lookalike.pipelines.duplicates.comparing import Comparing
-from lookalike.pipelines.duplicates.keeping import Holding, Keeping, lacking
+from lookalike.pipelines.duplicates.keeping import Holding, Keeping, lacking, without_traces
 from lookalike.pipelines.duplicates.result import DuplicateGroup, DuplicateKind, DuplicateMember
 from lookalike.pipelines.duplicates.subject import Subject, is_still_there, subject_of
 from lookalike.pipelines.view import View
@@ -78,7 +78,8 @@ def _groups(
     for rows in _connected(subject, comparing):
         holdings = [one for row in rows for one in _holdings(subject, comparing, row)]
         there = pool.map(partial(_is_there, limits=limits), holdings)
-        left = keeping.ordered([one for one, is_there in zip(holdings, there, strict=True) if is_there])
+        left = without_traces([one for one, is_there in zip(holdings, there, strict=True) if is_there])
+        left = keeping.ordered(left)
         row_of = {subject.images[row].id: row for row in rows}
         while left:
             kept = left[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -135,6 +135,29 @@ def _lies_in(rule: str) -> _Criterion:
         return float(inside or fnmatchcase(path, rule))
 
     return _Criterion(value, f"lies in {rule}", f"does not lie in {rule}")
+
+
+def without_traces(holdings: Sequence[Holding]) -> list[Holding]:
+    """The same, but what compression left behind is no detail: none has more than a finer one of the same size."""
+    return [
+        replace(
+            one, contents=replace(one.contents, real_pixels=min([one.contents.real_pixels, *_finer(one, holdings)]))
+        )
+        if one.contents is not None
+        else one
+        for one in holdings
+    ]
+
+
+def _finer(one: Holding, holdings: Sequence[Holding]) -> list[int]:
+    size, quality = (one.image.width, one.image.height), one.contents.quality if one.contents is not None else 0
+    return [
+        other.contents.real_pixels
+        for other in holdings
+        if other.contents is not None
+        and other.contents.quality > quality
+        and (other.image.width, other.image.height) == size
+    ]
 
 
 def lacking(kept: Holding, other: Holding) -> str | None:

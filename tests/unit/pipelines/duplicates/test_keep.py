@@ -51,9 +51,7 @@ def tell(catalog: MemoryCatalog, data: bytes, *, taken_at: str | None, camera: s
     key = catalog.keys([record.id])[record.id]
     vectors = catalog.vectors([key])
     with catalog.transaction() as transaction:
-        transaction.put_images(
-            [replace(record, taken_at=taken_at, camera=camera)], vectors.vectors.astype(np.float16)
-        )
+        transaction.put_images([replace(record, taken_at=taken_at, camera=camera)], vectors.vectors.astype(np.float16))
 
 
 def test_an_enlarged_coarse_copy_loses_against_the_original(catalog: MemoryCatalog, tmp_path: Path) -> None:
@@ -70,7 +68,9 @@ def test_an_enlarged_coarse_copy_loses_against_the_original(catalog: MemoryCatal
 
 def test_depth_beats_size_in_bytes(catalog: MemoryCatalog, tmp_path: Path) -> None:
     levels = np.asarray(picture(3).convert("L"), np.uint16) * 257
-    put(catalog, tmp_path / "export.bmp", encoded(Image.fromarray((levels >> 8).astype(np.uint8)).convert("RGB"), "BMP"))
+    put(
+        catalog, tmp_path / "export.bmp", encoded(Image.fromarray((levels >> 8).astype(np.uint8)).convert("RGB"), "BMP")
+    )
     put(catalog, tmp_path / "master.png", encoded(Image.fromarray(levels), "PNG"))
     group = only(found(catalog))
     assert names(group) == ["master.png", "export.bmp"]
