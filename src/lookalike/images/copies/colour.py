@@ -11,9 +11,12 @@ from lookalike.images.copies.explaining import Levels, box_mean, tile_means
 _MOST_MEAN = {"brightness": 2.6, "colour": 3.4}
 """In levels of 255. A JPEG rounds a plain ground by up to half a step, everywhere alike."""
 
-_MOST_GAIN = {"brightness": 0.07, "colour": 0.12}
-_LEAST_EFFECT = {"brightness": 0.5, "colour": 1.2}
+_MOST_GAIN = {"brightness": 0.1, "colour": 0.12}
+_LEAST_EFFECT = {"brightness": 0.5, "colour": 0.8}
 """In levels: a stretch counts when it moves the usual tile by more."""
+
+_LARGE_EFFECT = 2.0
+"""In levels: half of that stretch counts when it moves the usual tile by more."""
 
 _MOST_IN_TILE = 13.0
 _MOST_IN_PART = 6.0
@@ -44,7 +47,9 @@ def what_differs_in_colour(
         if abs(float((after - before).mean())) > _MOST_MEAN[name]:
             return f"another {name} on the whole"
         gain, effect = _gain(before.ravel(), after.ravel())
-        if abs(gain - 1) > _MOST_GAIN[name] and effect > _LEAST_EFFECT[name]:
+        if (abs(gain - 1) > _MOST_GAIN[name] and effect > _LEAST_EFFECT[name]) or (
+            abs(gain - 1) > _MOST_GAIN[name] / 2 and effect > _LARGE_EFFECT
+        ):
             return "another contrast" if name == "brightness" else "another saturation or hue"
         in_tiles, in_parts = np.abs(after - before), np.abs(box_mean(after - before, reach=1))
         if name == "colour" and (in_tiles.max() > _MOST_IN_TILE + slack or in_parts.max() > _MOST_IN_PART + slack / 2):

@@ -13,8 +13,8 @@ from lookalike.core.vectors import Pixels
 LEAST_SHARE = 0.24
 """A copy's sides are at least this share of the other's: a quarter, rounded. Below, words can no longer be read."""
 
-LEAST_SIDE = 24
-"""In pixels, of the smaller one."""
+LEAST_PIXELS = 3_300
+"""Of the smaller one: a copy of some 75 x 45 pixels. In fewer a small date in a corner is lost."""
 
 _ROUNDING = 1.01
 """In pixels: by how much a side may differ from what the other side's share makes of it."""
@@ -48,7 +48,7 @@ def can_be_copies(ours: Size, theirs: Size) -> bool:
         abs(large.width * small.height / large.height - small.width) <= _ROUNDING
         or abs(large.height * small.width / large.width - small.height) <= _ROUNDING
     )
-    return has_same_form and share >= LEAST_SHARE and min(small) >= LEAST_SIDE
+    return has_same_form and share >= LEAST_SHARE and small.width * small.height >= LEAST_PIXELS
 
 
 def brought_to(large: Pixels, small: Pixels) -> Pixels:

@@ -51,7 +51,7 @@ def test_each_kind_of_copy_is_told_by_its_name_and_the_best_comes_first(catalog:
     put(catalog, tmp_path / "copy of original.png", png)
     put(catalog, tmp_path / "smaller file.png", encoded(original, "PNG", compress_level=9))
     put(catalog, tmp_path / "quality 30.jpg", encoded(original, quality=30))
-    put(catalog, tmp_path / "quarter.jpg", encoded(original.resize((40, 40))))
+    put(catalog, tmp_path / "quarter.jpg", encoded(original.resize((60, 60))))
     put(catalog, tmp_path / "large.jpg", encoded(picture(2, side=200), quality=90))
     put(catalog, tmp_path / "small.jpg", encoded(picture(2, side=100), quality=90))
     for seed in range(3, 12):

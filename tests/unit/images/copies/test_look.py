@@ -1,0 +1,105 @@
+"""The rule for copies: what saving again, resizing and recompressing may change, and what they may not."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageEnhance, ImageFont
+
+from lookalike.core.vectors import Pixels
+from lookalike.images.copies.look import look
+from tests.photos import some_photos
+from tests.unit.pipelines.small_collection import picture
+
+PICTURE = picture(1, side=240).resize((240, 200))
+
+
+def again(image: Image.Image, kind: str = "JPEG", **options: Any) -> Image.Image:
+    target = io.BytesIO()
+    image.save(target, kind, **options)
+    return Image.open(target).convert("RGB")
+
+
+def page(number: str, *, ink: str = "black") -> Image.Image:
+    paper = Image.new("RGB", (620, 877), "white")
+    draw = ImageDraw.Draw(paper)
+    for row in range(24):
+        text = f"{row + 1}. Oak, stone and river paper   {1000 + 37 * row if row != 11 else number}"
+        draw.text((50, 60 + 32 * row), text, fill=ink, font=ImageFont.load_default(14))
+    return paper
+
+
+def is_copy(one: Image.Image, other: Image.Image) -> bool:
+    ours, theirs = np.asarray(one), np.asarray(other)
+    found = look(ours, theirs).is_copy
+    assert look(theirs, ours).is_copy == found
+    return found
+
+
+@pytest.mark.parametrize("original", [PICTURE, page("1407")], ids=["blots", "page"])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("JPEG", {"quality": 30}), ("JPEG", {"quality": 85, "progressive": True}), ("WEBP", {"quality": 60}), ("PNG", {})],
+)
+def test_saving_again_makes_a_copy(original: Image.Image, kind: str, options: dict[str, Any]) -> None:
+    assert is_copy(original, again(original, kind, **options))
+
+
+@pytest.mark.parametrize("original", [PICTURE, page("1407")], ids=["blots", "page"])
+@pytest.mark.parametrize("share", [0.9, 0.66, 0.5, 0.33])
+@pytest.mark.parametrize("method", [Image.Resampling.LANCZOS, Image.Resampling.BILINEAR, Image.Resampling.BOX])
+def test_resizing_makes_a_copy(original: Image.Image, share: float, method: Image.Resampling) -> None:
+    smaller = original.resize((round(original.width * share), round(original.height * share)), method)
+    assert is_copy(original, again(smaller, quality=85))
+
+
+@pytest.mark.parametrize("share", [1, 0.5])
+@pytest.mark.parametrize("number", ["1408", "1401", "9407"])
+def test_one_other_digit_on_a_page_makes_another_picture(number: str, share: float) -> None:
+    other = again(page(number), quality=75)
+    assert not is_copy(page("1407"), other.resize((round(620 * share), round(877 * share)), Image.Resampling.LANCZOS))
+
+
+def test_a_page_too_small_to_be_read_is_no_copy() -> None:
+    assert not is_copy(page("1407"), page("1407").resize((64, 91)))
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        PICTURE.convert("L").convert("RGB"),
+        ImageEnhance.Brightness(PICTURE).enhance(1.1),
+        ImageEnhance.Contrast(PICTURE).enhance(0.85),
+        ImageEnhance.Color(PICTURE).enhance(0.7),
+        Image.merge("RGB", PICTURE.split()[::-1]),
+        PICTURE.crop((6, 5, 234, 195)),
+        PICTURE.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        PICTURE.transform(PICTURE.size, Image.Transform.AFFINE, (1, 0, 2, 0, 1, 1)),
+        PICTURE.resize((240, 210)),
+    ],
+    ids=["grey", "brighter", "contrast", "saturation", "channels", "cut", "mirrored", "shifted", "stretched"],
+)
+def test_an_edit_makes_another_picture(altered: Image.Image) -> None:
+    assert not is_copy(PICTURE, altered)
+    assert not is_copy(PICTURE, again(altered, quality=80))
+
+
+def test_another_colour_of_a_part_makes_another_picture() -> None:
+    one, other = Image.new("RGB", (300, 300), "white"), Image.new("RGB", (300, 300), "white")
+    ImageDraw.Draw(one).ellipse((80, 80, 220, 220), fill=(200, 90, 140))
+    ImageDraw.Draw(other).ellipse((80, 80, 220, 220), fill=(90, 160, 90))
+    assert not is_copy(one, other)
+    assert is_copy(one, again(one, quality=60))
+
+
+def test_copies_of_real_photos_are_found_and_photos_told_apart() -> None:
+    photos: list[Pixels] = some_photos(12)
+    for n, photo in enumerate(photos):
+        image = Image.fromarray(photo)
+        for quality, share in ((60, 1.0), (80, 0.5)):
+            size = round(image.width * share), round(image.height * share)
+            assert is_copy(image, again(image.resize(size, Image.Resampling.LANCZOS), quality=quality))
+        assert not is_copy(image, Image.fromarray(photos[n - 1]).resize(image.size))
