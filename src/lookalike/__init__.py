@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     )
     from lookalike.core.filters import Filter
     from lookalike.models.adapt import adapt
-    from lookalike.pipelines.duplicates import DuplicateGroup
+    from lookalike.pipelines.duplicates.result import DuplicateGroup
     from lookalike.pipelines.further_models import FurtherReport
     from lookalike.pipelines.ingest_report import IngestReport
     from lookalike.pipelines.knn import knn
@@ -171,7 +171,7 @@ _HOMES = {name: ("lookalike.core.errors", name) for name in _ERRORS} | {
     "Collection": ("lookalike.collection", "Collection"),
     "CollectionInfo": ("lookalike.collection", "CollectionInfo"),
     "Crop": ("lookalike.pipelines.query", "Crop"),
-    "DuplicateGroup": ("lookalike.pipelines.duplicates", "DuplicateGroup"),
+    "DuplicateGroup": ("lookalike.pipelines.duplicates.result", "DuplicateGroup"),
     "Filter": ("lookalike.core.filters", "Filter"),
     "FurtherReport": ("lookalike.pipelines.further_models", "FurtherReport"),
     "Hit": ("lookalike.pipelines.reply", "Hit"),
