@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -296,3 +297,44 @@ def test_a_value_that_the_user_gave_stays(guarded: Guarded) -> None:
     show = "import lookalike, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     assert guarded.run("-c", show, ORT_DISABLE_TELEMETRY="0").stdout == "0\n"
     assert guarded.run("-c", show, ORT_DISABLE_TELEMETRY="").stdout == "1\n"
+
+
+def doctors_privacy(run: Trace) -> list[tuple[str, str, str]]:
+    found = json.loads(run.stdout)["findings"]
+    return [(one["status"], one["what"], one["advice"]) for one in found if one["check"] == "privacy"]
+
+
+def test_the_doctor_says_that_nothing_phones(guarded: Guarded, albums: Path) -> None:
+    found = doctors_privacy(guarded.run("-m", "lookalike", "doctor", "-c", "c", "--json"))
+    assert [status for status, _, _ in found] == ["ok", "ok"]
+    assert "telemetry is off" in found[0][1]
+
+
+def test_the_doctor_says_what_phones_and_what_is_left_of_it(guarded: Guarded, albums: Path) -> None:
+    on = doctors_privacy(guarded.run("-m", "lookalike", "doctor", "-c", "c", "--json", **TELEMETRY_ON))
+    left = guarded.home / ".cache" / "Microsoft" / "DeveloperTools" / ".onnxruntime" / "deviceid"
+    assert left.is_file()
+    assert [status for status, _, _ in on] == ["warning", "ok"]
+    assert "telemetry is on" in on[0][1]
+    later = doctors_privacy(guarded.run("-m", "lookalike", "doctor", "-c", "c", "--json"))
+    assert [status for status, _, _ in later] == ["ok", "ok"]
+    assert str(left) in later[1][1]
+    assert left.is_file(), "it is told, not deleted"
+    subprocess.run(later[1][2].partition("to delete them: ")[2], shell=True, check=True)
+    again = doctors_privacy(guarded.run("-m", "lookalike", "doctor", "-c", "c", "--json"))
+    assert [status for status, _, _ in again] == ["ok", "ok"]
+
+
+TOO_EARLY = """
+import onnxruntime, os
+events = []
+onnxruntime.disable_telemetry_events = lambda: events.append("stopped")
+import lookalike
+from lookalike.core import telemetry
+print(events, os.environ["ORT_DISABLE_TELEMETRY"], telemetry.imported_too_early(), telemetry.is_on())
+"""
+
+
+def test_where_the_library_came_first_its_later_events_are_stopped_and_the_doctor_knows(guarded: Guarded) -> None:
+    assert guarded.run("-c", TOO_EARLY).stdout == "['stopped'] 1 True True\n"
+    assert guarded.run("-c", TOO_EARLY, ORT_DISABLE_TELEMETRY="1").stdout == "[] 1 False False\n"

@@ -97,7 +97,7 @@ def test_a_healthy_collection_has_nothing_but_good_findings_and_is_not_changed(p
     told: list[str] = []
     findings = examine(patient, progress=told.append)
     assert not_fine(findings) == []
-    assert told == ["environment", "disk", "lock", "model", "catalog", "objects", "snapshot", "files"]
+    assert told == ["environment", "disk", "lock", "model", "privacy", "catalog", "objects", "snapshot", "files"]
     assert {finding.check for finding in findings} == set(told)
     assert any("7 vectors are those of the catalog" in finding.what for finding in findings)
     assert before == {path: path.read_bytes() for path in patient.folder.rglob("*") if path.is_file()}

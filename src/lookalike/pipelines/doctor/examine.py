@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from lookalike.core.errors import FormatTooNew, LookalikeError
 from lookalike.core.installing import upgrade_advice
-from lookalike.pipelines.doctor import contents, environment, model, snapshot
+from lookalike.pipelines.doctor import contents, environment, model, privacy, snapshot
 from lookalike.pipelines.doctor.finding import Finding, problem
 from lookalike.pipelines.doctor.patient import Patient
 
@@ -15,6 +15,7 @@ CHECKS: dict[str, Callable[[Patient], Iterator[Finding]]] = {
     "disk": environment.disk,
     "lock": environment.lock,
     "model": model.model,
+    "privacy": privacy.privacy,  # after the model, which imports what may phone
     "catalog": contents.catalog,
     "objects": contents.objects,
     "snapshot": snapshot.snapshot,
