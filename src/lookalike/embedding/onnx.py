@@ -28,7 +28,8 @@ class OnnxEmbedder:
         model: the file, as `load_model` or `default_model` give it.
         providers: of ONNX Runtime, in order of preference; the CPU if None.
     Raises:
-        ModelUnavailable: when the file is no ONNX model, has no card, or other inputs and outputs than these.
+        ModelUnavailable: when the file is no ONNX model, is not all of one, has no card, or other inputs and outputs
+            than these.
     """
 
     def __init__(self, model: ModelFile, *, providers: Sequence[str] | None = None) -> None:
@@ -63,14 +64,19 @@ def _open_session(model: ModelFile, *, providers: list[str]) -> onnxruntime.Infe
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # and not whatever the bytes look like
     if model.id not in MODEL_IDS.values():
         # x86 without VNNI adds pairs of 8-bit products in 16 bits, which overflow; this makes it take the longer way.
         # Our own weights have 7 bits and do not need it, and it takes 0.2 s of a session's start.
         options.add_session_config_entry("session.x64quantprecision", "1")
+    where = model.path or f"model {model.id[:12]}"
+    if model.id not in MODEL_IDS.values():
+        from lookalike.models.whole import read_whole  # brings in onnx, which our own models do without
+
+        read_whole(model.content, where=str(where))
     try:
         return onnxruntime.InferenceSession(model.content, options, providers=providers)
     except Exception as error:  # ONNX Runtime's errors share no base but Exception
-        where = model.path or f"model {model.id[:12]}"
         raise ModelUnavailable(f"ONNX Runtime cannot open {where}: {str(error).splitlines()[0]}") from error
 
 

@@ -14,6 +14,7 @@ from lookalike.core.errors import ModelUnavailable
 from lookalike.core.output_file import OutputKind, check_output, inputs_are_precious, write_output
 from lookalike.models.card import PREFIX, ModelCard
 from lookalike.models.graph import OPSET, Graph
+from lookalike.models.whole import read_whole
 
 MODEL = OutputKind("a model", (".onnx",), (f"{PREFIX}dimension".encode(),))
 
@@ -51,7 +52,8 @@ def adapt(
     Returns:
         the path of the new file; the id of the model is the file's SHA-256.
     Raises:
-        ModelUnavailable: when the model cannot be read, brought to opset 18, or has other inputs and outputs.
+        ModelUnavailable: when the model cannot be read, lies in several files, cannot be brought to opset 18, or has
+            other inputs and outputs.
         BadInput, WouldOverwrite, StorageFailed: when `target` cannot or must not be written, see `check_output`.
     """
     source, target = (Path(os.path.expanduser(os.fsdecode(path))) for path in (source, target))
@@ -85,7 +87,7 @@ def adapt(
 
 def _prepared(source: Path) -> onnx.ModelProto:
     """The model in an opset that has our operators, its names out of the way of ours."""
-    model = onnx.load(source)
+    model = read_whole(source.read_bytes(), where=str(source))
     if len(model.graph.input) != 1 or len(model.graph.output) != 1:
         raise ModelUnavailable(
             f"expected a model with one input and one output, got {len(model.graph.input)} and "

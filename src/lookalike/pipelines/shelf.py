@@ -90,10 +90,11 @@ class ModelShelf:
         model_id = self.embedder(name).card.id
         if self._read_model is None:
             raise ModelUnavailable(f"the model {name!r} has no file")
-        if name == MAIN:
-            return self._read_model(self._main_source)
         path = _place(self._folder, model_id) if self._folder is not None else None
-        return self._read_model(self._own.get(model_id) or str(path))
+        model = self._read_model(self._main_source if name == MAIN else self._own.get(model_id) or str(path))
+        if model.id != model_id:
+            raise ModelUnavailable(f"the file of the model {name!r} was changed since it was opened")
+        return model
 
     def add(self, name: str, source: str) -> Embedder:
         """Make a further model known to the collection. Idempotent.

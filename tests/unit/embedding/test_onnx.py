@@ -76,6 +76,10 @@ def test_files_that_are_no_such_model_are_refused_with_a_reason(model: ModelFile
     no_card = write_model(tmp_path / "no_card.onnx")
     other_inputs = write_model(tmp_path / "other.onnx", card=OnnxEmbedder(model).card.metadata())
 
-    for path, reason in ((garbage, "cannot open"), (no_card, "carries no card"), (other_inputs, "inputs and outputs")):
+    for path, reason in (
+        (garbage, "expected an ONNX model"),
+        (no_card, "carries no card"),
+        (other_inputs, "inputs and outputs"),
+    ):
         with pytest.raises(ModelUnavailable, match=reason):
             OnnxEmbedder(load_model(path))

@@ -70,7 +70,11 @@ def test_models_that_cannot_be_wrapped_are_refused_with_a_reason(tmp_path: Path)
     garbage = tmp_path / "garbage.onnx"
     garbage.write_bytes(b"\xff" * 100)
 
-    for source, reason in ((no_width, "fixed D"), (garbage, "cannot be wrapped"), (tmp_path / "none", "No such file")):
+    for source, reason in (
+        (no_width, "fixed D"),
+        (garbage, "expected an ONNX model"),
+        (tmp_path / "none", "No such file"),
+    ):
         with pytest.raises(ModelUnavailable, match=reason):
             adapt(source, tmp_path / "ours.onnx", name="a", input_side=8, mean=MEAN, std=STD)
     assert not (tmp_path / "ours.onnx").exists()
