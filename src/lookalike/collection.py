@@ -923,6 +923,7 @@ class Collection:
             threads=self._threads,
             may_write=not self._read_only,
             projects=parts.view.projects,
+            folder=parts.models.folder,
         )
 
     def _id_of(self, text: str) -> str:

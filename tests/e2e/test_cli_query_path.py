@@ -11,11 +11,14 @@ import pytest
 from PIL import Image
 
 import lookalike
+from lookalike.index.projection import LEAST_TO_LEARN
+from tests.collections import album
 from tests.e2e.conftest import Album, Command
 from tests.unit.images.pictures import encoded
 from tests.unit.pipelines.small_collection import picture
 
 PICTURES, COPIES = 8, 3
+FINER_LEARNT = "info: the projection of the model fine is learnt"
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +86,22 @@ def test_a_further_model_is_added_listed_weighed_and_dropped(process: Command, d
     assert process("model", "drop", "fine", *collection).code == 0
     gone = process("model", "drop", "fine", *collection)
     assert (gone.code, gone.stderr.count("\n")) == (65, 1)
+
+
+def test_the_second_command_does_not_learn_a_finer_models_projection_again(process: Command, tmp_path: Path) -> None:
+    photos, collection = tmp_path / "photos", ["-c", str(tmp_path / "c")]
+    album(photos, LEAST_TO_LEARN)
+    assert process("index", photos, *collection, "-q").code == 0
+    assert process("model", "add", "fine", "fp32", *collection, "-q").code == 0
+    search = ["search", str(photos / "3.png"), *collection, "--opinion", "fine", "--json", "-v"]
+    first, second = process(*search), process(*search)
+    (kept,) = (tmp_path / "c" / "models").glob("*.projection")
+    kept.write_bytes(kept.read_bytes()[:-1])
+    third = process(*search)
+    assert [FINER_LEARNT in outcome.stderr for outcome in (first, second, third)] == [True, False, True]
+    hits = [json.loads(outcome.stdout)["hits"] for outcome in (first, second, third)]
+    assert hits[0] == hits[1] == hits[2]
+    assert hits[0][0]["reason"] == "compared by fine"
 
 
 def test_a_model_of_ones_own_is_kept_with_the_collection(command: Command, detailed: Album, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,7 @@ class FinerModel:
         may_write: whether to keep vectors in the catalog.
         depth: how many of the best are looked at.
         projects: compare after a projection, once most pictures have a vector from which it can be learnt.
+        folder: where its projection is kept; None keeps that in memory alone.
     Raises:
         BadInput: when it is the collection's own model.
         WrongModel: when the name belongs to another model there.
@@ -69,6 +71,7 @@ class FinerModel:
         may_write: bool,
         depth: int = DEPTH,
         projects: bool = True,
+        folder: Path | None = None,
     ) -> None:
         self.name = _name_there(catalog, name, embedder.card.id)
         self.depth = depth
@@ -78,7 +81,7 @@ class FinerModel:
         self._may_write = may_write
         self._compute = partial(vectors_of_pictures, embedder=embedder, pictures=pictures, limits=limits)
         self._remembered = _Remembered()
-        self._projection = FinerProjection(catalog, self.name) if projects else None
+        self._projection = FinerProjection(catalog, self.name, folder=folder, may_write=may_write) if projects else None
 
     def opinions(self, query: Pixels, ids: Sequence[str]) -> list[Opinion]:
         """Compare a query picture with some of the collection's; see `SecondOpinion`.

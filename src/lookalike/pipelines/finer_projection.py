@@ -7,14 +7,17 @@ whose ids, which are hashes, are the smallest.
 
 from __future__ import annotations
 
+import logging
 import threading
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from lookalike.catalog.base import Catalog
+from lookalike.core.errors import StorageFailed
 from lookalike.core.vectors import normalise, widened
 from lookalike.index.projection import LEAST_TO_LEARN, Projection, learn
+from lookalike.pipelines.kept_projection import LearntProjection, State, keep_projection, read_projection
 
 SAMPLE = 4096
 """Learning from so many takes about a second."""
@@ -22,44 +25,67 @@ SAMPLE = 4096
 _SHARE = 0.5
 _GROWTH = 2
 
-
-@dataclass(frozen=True, slots=True)
-class _Learnt:
-    """What was learnt when the collection held `images` pictures; None where they were all the same."""
-
-    images: int
-    projection: Projection | None
+_log = logging.getLogger(__name__)
 
 
 class FinerProjection:
     """Learns once at least half of the pictures have a vector, and anew when there are twice or half as many pictures.
 
-    Vectors that searches leave behind, one by one, are no fair sample before that. Safe to use from many threads.
+    Vectors that searches leave behind, one by one, are no fair sample before that. What was learnt is kept in a folder
+    for the next process. Safe to use from many threads.
 
     Args:
         catalog: the collection's.
         name: of the further model.
+        folder: where it is kept; None keeps it in memory alone.
+        may_write: whether the folder may be written.
     """
 
-    def __init__(self, catalog: Catalog, name: str) -> None:
+    def __init__(self, catalog: Catalog, name: str, *, folder: Path | None = None, may_write: bool = True) -> None:
         self._catalog = catalog
         self._name = name
+        self._folder = folder
+        self._may_write = may_write
         self._lock = threading.Lock()
-        self._learnt: _Learnt | None = None
+        self._learnt: LearntProjection | None = None
 
     def get(self) -> Projection | None:
         """The projection; None while there is none to be had. Takes about a second where it has to be learnt."""
         images = self._catalog.facts().images
-        count = next((one.count for one in self._catalog.further_models() if one.name == self._name), 0)
-        if count < max(LEAST_TO_LEARN, _SHARE * images):
+        model = next((one for one in self._catalog.further_models() if one.name == self._name), None)
+        if model is None or model.count < max(LEAST_TO_LEARN, _SHARE * images):
             return None
         with self._lock:
-            known = self._learnt
-            if known is None or not known.images < _GROWTH * images < _GROWTH**2 * known.images:
-                self._learnt = known = _Learnt(images, self._from_sample())
-            return known.projection
+            if not _fits(self._learnt, images):
+                self._learnt = self._kept(model.model_id, images) or self._anew(model.model_id)
+            return self._learnt.projection if self._learnt is not None else None
+
+    def _kept(self, model_id: str, images: int) -> LearntProjection | None:
+        """What an earlier process learnt from this catalog, while it fits."""
+        found = read_projection(self._folder, model_id) if self._folder is not None else None
+        return found if found is not None and _fits(found, images) and self._is_of_catalog(found.state) else None
+
+    def _is_of_catalog(self, state: State) -> bool:
+        return state.seq <= self._catalog.last_seq() and state.lineage == self._catalog.lineage(state.seq)
+
+    def _anew(self, model_id: str) -> LearntProjection:
+        facts = self._catalog.facts()
+        _log.info("the projection of the model %s is learnt from %d pictures", self._name, facts.images)
+        state = State(model_id, facts.last_seq, self._catalog.lineage(facts.last_seq), facts.images)
+        learnt = LearntProjection(state, self._from_sample())
+        if self._folder is not None and self._may_write:
+            try:
+                keep_projection(self._folder, learnt)
+            except StorageFailed as error:  # the next process learns it again
+                _log.info("%s", error)
+        return learnt
 
     def _from_sample(self) -> Projection | None:
         keys = sorted(self._catalog.keys(self._catalog.find_ids("", limit=SAMPLE)).values())
         stored = self._catalog.model_vectors(self._name, np.array(keys, np.int64))
         return learn([normalise(widened(stored.vectors))], count=len(stored.keys))
+
+
+def _fits(learnt: LearntProjection | None, images: int) -> bool:
+    """Until the collection has doubled or halved."""
+    return learnt is not None and learnt.state.images < _GROWTH * images < _GROWTH**2 * learnt.state.images

@@ -58,6 +58,11 @@ class ModelShelf:
         self._opening = threading.Lock()
         self._opened: dict[str, Embedder] = {}  # by model id
 
+    @property
+    def folder(self) -> Path | None:
+        """Where files are kept; None in memory."""
+        return self._folder
+
     def embedder(self, name: str) -> Embedder:
         """The embedder of a model of the collection.
 
