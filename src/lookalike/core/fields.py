@@ -50,6 +50,9 @@ BUILT_IN: dict[str, Kind] = {
 FILE_FIELDS = frozenset({"path", "folder", "name"})
 """Built-in fields that belong to a file, of which a picture may have several or none."""
 
+TELLING_PLACES = frozenset({"path", "folder"})
+"""Built-in fields that tell how the machine is arranged on which the files lie."""
+
 
 class Term(NamedTuple):
     """One comparable value of a metadata field; `text` is None for what equals nothing."""

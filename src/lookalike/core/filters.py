@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lookalike.core.conditions import Condition
 from lookalike.core.errors import BadFilter
@@ -23,11 +23,13 @@ class Filter:
 
     Args:
         alternatives: one empty alternative, which always holds, when left out.
+        withheld: built-in fields that whoever asks may not ask for; a collection refuses a filter that does.
     Raises:
         BadFilter: when there are more than 256 conditions or 10,000 values.
     """
 
     alternatives: tuple[tuple[Condition, ...], ...] = ((),)
+    withheld: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         conditions = [condition for alternative in self.alternatives for condition in alternative]
@@ -81,7 +83,12 @@ class Filter:
                 code="filter_too_large",
                 values={"limit": MOST_CONDITIONS},
             )
-        return Filter(tuple(mine + theirs for mine in self.alternatives for theirs in other.alternatives))
+        both = tuple(mine + theirs for mine in self.alternatives for theirs in other.alternatives)
+        return Filter(both, self.withheld | other.withheld)
+
+    def withholding(self, fields: frozenset[str]) -> Filter:
+        """The same, asked by somebody who may not ask for these fields."""
+        return replace(self, withheld=self.withheld | fields) if self else self
 
     def __bool__(self) -> bool:
         """Whether anything is asked: False for a filter that every picture passes."""

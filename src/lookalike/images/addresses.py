@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
+import time
 from ipaddress import IPv4Network, IPv6Network
 
 from lookalike.core.errors import FetchRefused
@@ -22,6 +23,10 @@ _CLOSED_V6 = (
 )
 
 
+DISCREET_S = 2.0
+"""How long a stranger waits to be told that a name leads nowhere; none may take longer to be looked up."""
+
+
 def is_public(address: str) -> bool:
     """Whether an IP address belongs to a public host; False for anything that is not an IP address."""
     try:
@@ -35,7 +40,7 @@ def is_public(address: str) -> bool:
     return ip in _GLOBAL_UNICAST_V6 and not any(ip in network for network in _CLOSED_V6)
 
 
-def resolve(host: str, *, port: int, timeout_s: float, allow_private: bool, advice: str = "") -> str:
+def resolve(host: str, *, port: int, timeout_s: float, allow_private: bool, advice: str | None = None) -> str:
     """Look a name up and choose the address to connect to.
 
     Args:
@@ -43,12 +48,34 @@ def resolve(host: str, *, port: int, timeout_s: float, allow_private: bool, advi
         port: 1 to 65535.
         timeout_s: how long the system may take to look it up.
         allow_private: whether any address will do.
-        advice: said behind the reason where an address is not public.
+        advice: said behind the reason where an address is not public, to whoever sits at this machine; None for a
+            stranger, who does not find out which names there are inside: each that leads to no public address is
+            refused with the same words, after the same time.
     Returns:
         an IP address as text; connect to it, not to the name, so that a second look-up cannot differ.
     Raises:
         FetchRefused: unknown, too slow, or any of its addresses is not public.
     """
+    if advice is not None or allow_private:
+        return _resolved(host, port=port, timeout_s=timeout_s, allow_private=allow_private, advice=advice or "")
+    until = time.monotonic() + min(timeout_s, DISCREET_S)
+    try:
+        return _resolved(host, port=port, timeout_s=min(timeout_s, DISCREET_S), allow_private=False)
+    except FetchRefused:
+        if not _is_address(host):
+            time.sleep(max(0.0, until - time.monotonic()))
+        raise FetchRefused(f"the host {host} does not lead to a public address", values={"host": host}) from None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _resolved(host: str, *, port: int, timeout_s: float, allow_private: bool, advice: str = "") -> str:
     addresses = _look_up(host, port=port, timeout_s=timeout_s)
     if not allow_private and not all(map(is_public, addresses)):  # which one is told to nobody: it may be a stranger
         raise FetchRefused(f"the host {host} leads to an address that is not public{advice}", values={"host": host})

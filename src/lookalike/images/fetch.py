@@ -38,7 +38,7 @@ class _Target(NamedTuple):
 
 class _Reach(NamedTuple):
     private: bool
-    advice: str
+    advice: str | None
 
 
 class _Answer(NamedTuple):
@@ -52,7 +52,7 @@ def fetch(
     max_bytes: int = 50_000_000,
     timeout_s: float = 20.0,
     allow_private: bool = False,
-    private_advice: str = "",
+    private_advice: str | None = None,
     redirects: int = _MOST_REDIRECTS,
 ) -> bytes:
     """Fetch a URL, trusting neither it nor the server.
@@ -66,7 +66,8 @@ def fetch(
         max_bytes: of the body.
         timeout_s: for everything together, from the look-up to the last byte, however slowly they drip.
         allow_private: also fetch from private and loopback addresses.
-        private_advice: said behind the reason where that is refused.
+        private_advice: said behind the reason where that is refused, to whoever sits at this machine; None for a
+            stranger, who is not told which names there are inside.
         redirects: that are followed.
     Returns:
         the body, not empty.

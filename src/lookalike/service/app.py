@@ -145,7 +145,7 @@ def _watch(service: Service) -> None:
     health.add("ledger", partial(_answers, partial(service.ledger.expired_uploads, 0.0, limit=1)))
     health.add("access", service.access.check_ready)
     for name in service.settings.collections:
-        health.add(f"collection {name}", partial(_answers, partial(service.collections.get, name)))
+        health.add(f"collection {name}", partial(_answers, partial(service.collections.get, name)), part="collections")
     health.saturated("embedding", lambda: service.embedding.saturated)
     health.saturated("threads", lambda: service.threads.saturated)
     health.saturated("searches", lambda: service.searches.saturated)

@@ -24,7 +24,8 @@ class ReadyReport(NamedTuple):
 
     Attributes:
         ok: whether requests should be sent here.
-        parts: `ok`, or in a word what is wrong; never a path or a secret, for anybody may ask.
+        parts: `ok`, or in a word what is wrong; never a path, a secret or a collection's name, for anybody may
+            ask.
     """
 
     ok: bool
@@ -48,9 +49,15 @@ class Health:
         self._asking: asyncio.Task[dict[str, str]] | None = None
         self._asked_at = float("-inf")
 
-    def add(self, name: str, check: Callable[[], None]) -> None:
-        """Have a part asked by `check`, which raises where it does not work."""
-        self._checks[name] = _Check(name, check)
+    def add(self, name: str, check: Callable[[], None], *, part: str | None = None) -> None:
+        """Have a part asked by `check`, which raises where it does not work.
+
+        Args:
+            name: for the log.
+            check: is asked.
+            part: what anybody is told that this belongs to, `name` if None; several may belong to one.
+        """
+        self._checks[name] = _Check(name, part or name, check)
 
     def saturated(self, name: str, check: Callable[[], bool]) -> None:
         """Have a bounded part asked whether it is full. `check` must answer at once."""
@@ -77,15 +84,19 @@ class Health:
         return ReadyReport(all(state == OK for state in parts.values()), parts)
 
     async def _ask(self) -> dict[str, str]:
-        names = list(self._checks)
-        answers = await asyncio.gather(*(self._checks[name].answer(self._timeout_s) for name in names))
-        return {**dict.fromkeys(self._saturated, OK), **dict(zip(names, answers, strict=True))}
+        checks = list(self._checks.values())
+        answers = await asyncio.gather(*(check.answer(self._timeout_s) for check in checks))
+        states = dict.fromkeys([*self._saturated, *(check.part for check in checks)], OK)
+        for check, state in zip(checks, answers, strict=True):
+            states[check.part] = state if states[check.part] == OK else states[check.part]
+        return states
 
 
 class _Check:
     """A part that is asked; while it hangs it is not asked again."""
 
-    def __init__(self, name: str, check: Callable[[], None]) -> None:
+    def __init__(self, name: str, part: str, check: Callable[[], None]) -> None:
+        self.part = part
         self._name = name
         self._check = check
         self._running: asyncio.Future[str] | None = None

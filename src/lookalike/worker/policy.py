@@ -7,11 +7,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lookalike.core.errors import (
+    BadInput,
     Busy,
+    Conflict,
     DeadlineExceeded,
     Interrupted,
     Locked,
     LookalikeError,
+    MissingExtra,
+    NotFound,
     ServiceDown,
     SnapshotDamaged,
     StorageFailed,
@@ -59,7 +63,14 @@ def error_policy(error: Exception, *, attempts: int, random: Callable[[], float]
         return Verdict("unexpected", f"an unexpected error ({type(error).__name__})", wait_s, expected=False)
     if isinstance(error, Busy):
         return Verdict(error.code, error.public, max(wait_s, error.retry_after_s), expected=True)
-    return Verdict(error.code, error.public, wait_s if isinstance(error, _PASSES) else None, expected=True)
+    return Verdict(error.code, _told(error), wait_s if isinstance(error, _PASSES) else None, expected=True)
+
+
+def _told(error: LookalikeError) -> str:
+    """What whoever put the job in is told: of what failed on our side no paths, for the log has them."""
+    if isinstance(error, BadInput | Conflict | NotFound | MissingExtra):
+        return error.public
+    return f"the service could not do it ({error.code}); its log says why"
 
 
 def backoff_s(attempts: int, *, random: Callable[[], float] = random.random) -> float:

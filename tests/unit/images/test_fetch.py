@@ -169,7 +169,7 @@ def test_a_name_that_is_looked_up_forever_is_cut_off(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(addresses.socket, "getaddrinfo", stuck)
     with pytest.raises(FetchRefused, match="was not found within"):
-        fetch("http://slow.example/", timeout_s=0.2)
+        fetch("http://slow.example/", timeout_s=0.2, private_advice="")
     released.set()
 
 
@@ -195,8 +195,46 @@ def test_a_name_that_is_looked_up_forever_is_cut_off(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_private_hosts_are_refused_in_every_writing(host: str) -> None:
-    with pytest.raises(FetchRefused, match=r"not public|is not known"):
+    with pytest.raises(FetchRefused, match="does not lead to a public address"):
         fetch(f"http://{host}/", timeout_s=5)
+
+
+def test_a_stranger_cannot_tell_names_inside_from_names_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by the words and the code, nor by the time."""
+    monkeypatch.setattr(addresses, "DISCREET_S", 0.4)
+    released = threading.Event()
+
+    def answer(host: str, port: int, *_: object, **__: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        if host == "unknown.example":
+            time.sleep(0.1)
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if host == "slow.example":
+            released.wait(20)
+        found = ["10.0.0.7"] if host == "inside.example" else ["93.184.216.34", "10.0.0.7"]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", answer)
+    seen = []
+    for name in ("inside", "mixed", "unknown", "slow"):
+        began = time.monotonic()
+        with pytest.raises(FetchRefused) as refused:
+            fetch(f"http://{name}.example/", timeout_s=5)
+        assert 0.4 <= time.monotonic() - began < 1.5
+        error = refused.value
+        assert error.__cause__ is None
+        assert error.values == {"host": f"{name}.example"}
+        seen.append((str(error).replace(name, "NAME"), error.code))
+    released.set()
+
+    assert len(set(seen)) == 1
+
+
+def test_who_sits_at_the_machine_is_told_which_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolving(monkeypatch, inside=["10.0.0.7"], nowhere=[])
+
+    for name, words in (("inside", "not public; allow it"), ("nowhere", "was not found|is not known")):
+        with pytest.raises(FetchRefused, match=words):
+            fetch(f"http://{name}.example/", timeout_s=5, private_advice="; allow it")
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, **hosts: list[str]) -> list[str]:
@@ -219,7 +257,7 @@ def test_a_public_name_that_leads_home_is_refused(server: str, monkeypatch: pyte
     port = server.rsplit(":", 1)[1]
 
     for name in ("evil", "mixed"):
-        with pytest.raises(FetchRefused, match="not public"):
+        with pytest.raises(FetchRefused, match="does not lead to a public address"):
             fetch(f"http://{name}.example:{port}/ok", timeout_s=2)
     assert Hostile.asked == []
 
@@ -232,7 +270,7 @@ def test_a_redirect_home_is_refused_and_names_are_looked_up_once(server: str, mo
 
     assert fetch(f"http://site.example:{port}/ok", timeout_s=5) == BODY
     assert asked == ["site.example"]
-    with pytest.raises(FetchRefused, match=r"inner\.example leads to an address that is not public"):
+    with pytest.raises(FetchRefused, match=r"inner\.example does not lead to a public address"):
         fetch(f"http://site.example:{port}/to?http://inner.example/secret", timeout_s=5)
     assert [path for path, _ in Hostile.asked] == ["/ok", "/to?http://inner.example/secret"]
 

@@ -18,6 +18,7 @@ from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer, cursor_of, page, read_cursor
 from lookalike.service.api.bodies import media_type, parse_field, read_json
 from lookalike.service.api.describing import FILE, FILES, form_body, json_body
+from lookalike.service.api.filters import filter_of
 from lookalike.service.api.forms import Form, Picture, form_of
 from lookalike.service.api.hits import picture_json
 from lookalike.service.api.idempotency import once
@@ -50,7 +51,8 @@ async def list_images(
 ) -> Response:
     """In the order in which they came: the next ones, or, with `spread`, some from all over, always the same ones."""
     service = service_of(request)
-    where = parse_field(filter_, FilterField, where="query.filter").root if filter_ is not None else None
+    asked = parse_field(filter_, FilterField, where="query.filter").root if filter_ is not None else None
+    where = filter_of(asked, principal)
     after = _number(read_cursor(cursor))
     if spread and cursor is not None:
         raise BadQuery("`spread` gives pictures from all over at once: leave the cursor or it away")

@@ -12,10 +12,10 @@ from starlette.responses import Response
 
 from lookalike.collection import Collection
 from lookalike.core.errors import BadQuery
+from lookalike.core.filters import Filter
 from lookalike.core.vectors import Vectors
 from lookalike.pipelines.query import Crop
 from lookalike.pipelines.reply import Reply
-from lookalike.pipelines.where import read_filter
 from lookalike.results import SearchResult
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
@@ -23,6 +23,7 @@ from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer
 from lookalike.service.api.bodies import media_type, parse_text, read_only_json, read_vector
 from lookalike.service.api.describing import FILE, form_body
+from lookalike.service.api.filters import filter_of
 from lookalike.service.api.forms import form_of
 from lookalike.service.api.hits import hit_json, index_json, remarks_json
 from lookalike.service.api.schemas import SearchBody
@@ -69,7 +70,8 @@ async def search(request: Request, collection: str, principal: Reader) -> Respon
     deadline = deadline_of(request)
     held = await collection_of(service, collection, deadline=deadline)
     start = await _start(asked, image, held, service, deadline)
-    result = await _result(asked, start, held, service, deadline)
+    where = filter_of(asked.filter, principal)
+    result = await _result(asked, where, start, held, service, deadline)
     for name, milliseconds in (*start.timings, *result.timings_ms.items()):
         service.metrics.stage(name, milliseconds / 1000)
     _count_tier(asked, result.reply, service)
@@ -169,22 +171,22 @@ def _crop(asked: SearchBody) -> Crop | None:
 
 
 async def _result(
-    asked: SearchBody, start: _Start, held: Collection, service: Service, deadline: float | None
+    asked: SearchBody, where: Filter, start: _Start, held: Collection, service: Service, deadline: float | None
 ) -> SearchResult:
     """A plain search by vector goes with others of its kind, everything else to a thread of its own."""
     leaves_out = asked.exclude_query and start.query_id is not None
     if start.vector is None or asked.more or asked.less or asked.collapse != "none" or leaves_out:
-        return await service.threads.run(lambda: _searched(asked, start, held), deadline=deadline)
+        return await service.threads.run(lambda: _searched(asked, where, start, held), deadline=deadline)
     way = Way(
         k=asked.k + asked.offset,
-        where=read_filter(asked.filter),
+        where=where,
         recall=asked.recall,
         min_confidence=asked.min_confidence,
     )
     return await service.searches.search(held, start.vector, way=way, deadline=deadline)
 
 
-def _searched(asked: SearchBody, start: _Start, held: Collection) -> SearchResult:
+def _searched(asked: SearchBody, where: Filter, start: _Start, held: Collection) -> SearchResult:
     known = {"local", *(model.name for model in held.models())} if asked.opinion is not None else set()
     if asked.opinion is not None and asked.opinion not in known:
         raise BadQuery(
@@ -201,7 +203,7 @@ def _searched(asked: SearchBody, start: _Start, held: Collection) -> SearchResul
     found: SearchResult = held.search(
         query,
         k=asked.k + asked.offset,
-        where=asked.filter,
+        where=where,
         crop=_crop(asked) if start.data is not None else None,
         recall=asked.recall,
         collapse=asked.collapse,

@@ -12,6 +12,7 @@ from lookalike.core.errors import Conflict, LookalikeError
 from lookalike.core.vectors import Vectors
 from lookalike.results import SearchResult
 from lookalike.service.access.principal import Principal
+from lookalike.service.api.filters import allowed
 from lookalike.service.context import Service
 from lookalike.service.search_batching import Way
 from lookalike.service.stream.admission import until_over
@@ -82,7 +83,8 @@ class SearchStream:
             message = await self._connection.receive(idle_s=self._connection.bounds.idle_s)
             try:
                 if isinstance(message, str):
-                    self._configured = read_configure(message)
+                    said = read_configure(message)
+                    self._configured = said._replace(where=allowed(said.where, self._principal))
                 else:
                     await self._take_in(read_frame(message))
             except LookalikeError as error:

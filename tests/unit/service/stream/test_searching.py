@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from lookalike.service.access.principal import LOOPBACK
+from lookalike.service.access.access import Access
+from lookalike.service.access.principal import LOOPBACK, Principal, Scope
+from lookalike.service.stream import admission
 from lookalike.service.stream.connection import Bounds, Code, Connection
 from tests.collections import png
 from tests.unit.service.stream.stream_service import (
@@ -373,3 +376,16 @@ def test_vectors_of_a_real_client_are_read_as_little_endian(world: World) -> Non
             assert (await answer(client))["hits"][0]["id"] == world.ids[3]
 
     run(world, body)
+
+
+def test_who_is_not_told_where_files_lie_may_not_ask_for_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Principal("reader", frozenset({Scope.READ}), None, "key")
+    monkeypatch.setattr(admission, "principal_of_websocket", AsyncMock(return_value=reader))
+    monkeypatch.setattr(Access, "is_good", lambda *_: True)
+    with world.client().websocket_connect(STREAM) as session:
+        session.receive_json()
+        session.send_text(configure(filter={"path": {"like": "/*"}}))
+        told = asked(session, frame(1, png(1)))
+
+    assert (told["type"], told["code"]) == ("problem", "unknown_field")
+    assert "path" not in told["values"]["known"]

@@ -1,0 +1,24 @@
+"""Filters that come with a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lookalike.core.fields import TELLING_PLACES
+from lookalike.core.filters import Filter
+from lookalike.pipelines.where import read_filter
+from lookalike.service.access.principal import Principal, Scope
+
+
+def filter_of(asked: Mapping[str, object] | None, principal: Principal) -> Filter:
+    """Read a filter; who is not told where files lie may not find out by asking for it either.
+
+    Raises:
+        BadFilter: when it cannot be understood.
+    """
+    return allowed(read_filter(asked), principal)
+
+
+def allowed(where: Filter, principal: Principal) -> Filter:
+    """A filter that was read already, as somebody may ask it."""
+    return where if principal.may(Scope.ADMIN) else where.withholding(TELLING_PLACES)
