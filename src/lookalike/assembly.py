@@ -20,6 +20,7 @@ from lookalike.core.errors import (
 from lookalike.core.options import tells_options
 from lookalike.embedding.lazy import LazyEmbedder
 from lookalike.models.store import MODEL_IDS, ModelFile, default_model, default_model_path, load_model
+from lookalike.pipelines.waiting import Waiting, untold
 from lookalike.settings import Settings, read_settings
 from lookalike.settings.served_collections import CATALOG
 
@@ -61,6 +62,7 @@ def open_collection(
     model_soon: bool = False,
     upkeep: bool = True,
     allow_private_addresses: bool | None = None,
+    waiting: Waiting = untold,
 ) -> Collection:
     """Open a collection of pictures, and make it where there is none.
 
@@ -82,6 +84,7 @@ def open_collection(
         upkeep: make a large index anew in the background when changes have worn it down. Without, that is done after
             the next indexing.
         allow_private_addresses: whether a URL as a query may lead to this machine or its own network.
+        waiting: told what a call waits for, such as an index that is made anew.
     Returns:
         the collection, a context manager that closes it. Safe to use from many threads.
     Raises:
@@ -106,14 +109,24 @@ def open_collection(
     if in_memory:
         from lookalike.catalog.memory import MemoryCatalog
 
-        return _wired(settings, MemoryCatalog(), folder=None, read_only=False, model_soon=model_soon, upkeep=upkeep)
+        return _wired(
+            settings,
+            MemoryCatalog(),
+            folder=None,
+            read_only=False,
+            model_soon=model_soon,
+            upkeep=upkeep,
+            waiting=waiting,
+        )
     folder = settings.collection
     if read_only or not create:
         _check_there(folder)
     _check_place(folder)
     catalog = SqliteCatalog.open(folder / CATALOG, read_only=read_only)
     try:
-        return _wired(settings, catalog, folder=folder, read_only=read_only, model_soon=model_soon, upkeep=upkeep)
+        return _wired(
+            settings, catalog, folder=folder, read_only=read_only, model_soon=model_soon, upkeep=upkeep, waiting=waiting
+        )
     except BaseException:
         catalog.close()
         raise
@@ -140,7 +153,14 @@ def _check_place(folder: Path) -> None:
 
 
 def _wired(
-    settings: Settings, catalog: Catalog, *, folder: Path | None, read_only: bool, model_soon: bool, upkeep: bool
+    settings: Settings,
+    catalog: Catalog,
+    *,
+    folder: Path | None,
+    read_only: bool,
+    model_soon: bool,
+    upkeep: bool,
+    waiting: Waiting,
 ) -> Collection:
     embedder = _embedder(settings, catalog, read_only=read_only)
     if model_soon and isinstance(embedder, LazyEmbedder):
@@ -168,7 +188,7 @@ def _wired(
             main_source=_model_name(settings, catalog.model_id),
         ),
         answers=AnswerCache(ANSWERS_BYTES),
-        view=View(catalog, folder / SNAPSHOTS if folder else None, wish=_wish(settings)),
+        view=View(catalog, folder / SNAPSHOTS if folder else None, wish=_wish(settings), waiting=waiting),
         limits=settings.limits,
         folder=folder,
         allow_private_addresses=settings.allow_private_addresses,

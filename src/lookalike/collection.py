@@ -924,6 +924,7 @@ class Collection:
             may_write=not self._read_only,
             projects=parts.view.projects,
             folder=parts.models.folder,
+            waiting=parts.view.waiting,
         )
 
     def _id_of(self, text: str) -> str:

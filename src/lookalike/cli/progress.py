@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event
 from typing import TYPE_CHECKING, TypeAlias
 
 from lookalike.cli.pace import Pace
@@ -21,6 +22,9 @@ Counted: TypeAlias = Callable[[int, int], None]
 """Told how many of how many are done."""
 
 LINE_EVERY_S = 5.0
+
+_bar_is_shown = Event()
+"""A terminal has one bar at a time: what is counted meanwhile is told in lines above it."""
 
 
 @contextmanager
@@ -51,7 +55,7 @@ def counting(session: Session, *, task: str, things: str = "pictures") -> Iterat
     """
     if session.quiet:
         yield None
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() and not _bar_is_shown.is_set():
         with _counting_bar(task, color=session.color) as tell:
             yield tell
     else:
@@ -100,12 +104,21 @@ def _counting_lines(task: str, things: str) -> Counted:
 
 
 @contextmanager
+def _only_bar() -> Iterator[None]:
+    _bar_is_shown.set()
+    try:
+        yield
+    finally:
+        _bar_is_shown.clear()
+
+
+@contextmanager
 def _counting_bar(task: str, *, color: bool) -> Iterator[Counted]:
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True, no_color=not color)
-    with Progress(console=console, transient=True, redirect_stdout=False) as bar:
+    with _only_bar(), Progress(console=console, transient=True, redirect_stdout=False) as bar:
         shown = bar.add_task(task, total=None)
         yield lambda done, total: bar.update(shown, completed=done, total=total)
 
@@ -119,7 +132,7 @@ def _bar(task: str, *, color: bool) -> Iterator[Progress]:
     console = Console(stderr=True, no_color=not color)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[facts]}"))
     pace = Pace()
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+    with _only_bar(), Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
         shown = bar.add_task(task, total=None, facts="looking for pictures")
 
         def tell(report: IngestReport) -> None:

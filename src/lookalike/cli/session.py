@@ -60,6 +60,7 @@ class Session:
     ) -> Collection:
         """Open the collection that was named, else `instead`, else the usual one; see `lookalike.open`."""
         from lookalike.assembly import IN_MEMORY, open_collection
+        from lookalike.cli.waiting import waiting_of
 
         return open_collection(
             IN_MEMORY if in_memory else self.collection if self.collection is not None else instead,
@@ -74,6 +75,7 @@ class Session:
             read_only=read_only,
             model_soon=model_soon,
             allow_private_addresses=allow_private_addresses,
+            waiting=waiting_of(self),
         )
 
     @property

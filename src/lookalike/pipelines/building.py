@@ -6,11 +6,11 @@ import fcntl
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from lookalike.catalog.base import Catalog
+from lookalike.catalog.base import Catalog, StoredVectors
 from lookalike.core.vectors import Keys, Vectors, normalise
 from lookalike.index.base import Index
 from lookalike.index.choice import EXACT, engine_for
@@ -18,9 +18,10 @@ from lookalike.index.exact import ExactIndex
 from lookalike.index.projection import Projection, learn
 from lookalike.pipelines.held import Held, Wish, as_float32, projected
 from lookalike.pipelines.spool import spooled
+from lookalike.pipelines.waiting import Reached
 
 
-def build(catalog: Catalog, wish: Wish, *, workplace: Path | None) -> Held:
+def build(catalog: Catalog, wish: Wish, *, workplace: Path | None, reached: Reached | None = None) -> Held:
     """Make an index of all that the catalog holds.
 
     What is committed meanwhile is in it or not; the change feed from `seq` of the answer on tells.
@@ -30,35 +31,56 @@ def build(catalog: Catalog, wish: Wish, *, workplace: Path | None) -> Held:
         wish: what is wanted.
         workplace: where a long build keeps what is done, so that a killed one goes on; `discard_workplace` deletes it.
             None for a temporary one.
+        reached: told how many pictures have been read, those that are read twice counting half each time.
     Raises:
         BadInput: when the factory string is none, or the memory budget is too small.
         StorageFailed: when the disk is full or fails.
     """
     facts = catalog.facts()
     projection = None
+    reading = _Reading(catalog, reached, times=2 if wish.projecting == "auto" else 1)
     if wish.projecting == "auto":
-        units = (normalise(as_float32(stored.vectors)) for stored in catalog.all_vectors())
+        units = (normalise(as_float32(stored.vectors)) for stored in reading.all_vectors())
         projection = learn(units, count=facts.images)
     dimension = projection.dimension if projection else catalog.dimension
     engine = engine_for(facts.images, wish.engine)
     index: Index
     if engine == EXACT:
-        index = _filled(ExactIndex(dimension), catalog, projection)
+        index = _filled(ExactIndex(dimension), reading, projection)
     else:
         with _alone(workplace) as place, tempfile.TemporaryDirectory(prefix="lookalike-index-") as temporary:
-            index = _built(catalog, wish, projection, place or Path(temporary), seq=facts.last_seq)
+            subject = _subject(catalog, facts.last_seq, projection)
+            place = place or Path(temporary)
+            index = _built(reading, wish, projection, place, subject=subject, dimension=dimension)
     return Held(index=index, projection=projection, tried_with=facts.images, seq=facts.last_seq)
 
 
-def _built(catalog: Catalog, wish: Wish, projection: Projection | None, place: Path, *, seq: int) -> Index:
+class _Reading:
+    """Reads all vectors, several times, and tells how far it has come."""
+
+    def __init__(self, catalog: Catalog, reached: Reached | None, *, times: int) -> None:
+        self._catalog = catalog
+        self._reached = reached
+        self._times = times
+        self._read = 0
+
+    def all_vectors(self) -> Iterator[StoredVectors]:
+        for stored in self._catalog.all_vectors():
+            yield stored
+            self._read += len(stored.keys)
+            if self._reached is not None:
+                self._reached(self._read // self._times)
+
+
+def _built(
+    reading: _Reading, wish: Wish, projection: Projection | None, place: Path, *, subject: str, dimension: int
+) -> Index:
     """An index of FAISS, in which pictures with the same vector are one node."""
     from lookalike.index.faiss import build_index  # brings in FAISS, which is slow to import
     from lookalike.index.node_building import Batches, build_nodes
 
-    subject = _subject(catalog, seq, projection)
-    dimension = projection.dimension if projection else catalog.dimension
     vectors = spooled(
-        lambda: vectors_of_catalog(catalog, projection), place / "vectors", subject=subject, dimension=dimension
+        lambda: _as_searched(reading.all_vectors(), projection), place / "vectors", subject=subject, dimension=dimension
     )
 
     def of_nodes(batches: Batches, count: int) -> Index:
@@ -85,7 +107,11 @@ def discard_workplace(workplace: Path) -> None:
 
 def vectors_of_catalog(catalog: Catalog, projection: Projection | None) -> Iterator[tuple[Keys, Vectors]]:
     """All vectors as they are searched, in ascending order of key, in batches."""
-    for stored in catalog.all_vectors():
+    return _as_searched(catalog.all_vectors(), projection)
+
+
+def _as_searched(batches: Iterable[StoredVectors], projection: Projection | None) -> Iterator[tuple[Keys, Vectors]]:
+    for stored in batches:
         yield stored.keys, normalise(projected(as_float32(stored.vectors), projection))
 
 
@@ -114,7 +140,7 @@ def _subject(catalog: Catalog, seq: int, projection: Projection | None) -> str:
     return f"{catalog.model_id} {catalog.lineage(seq)} {seq} {learnt.hexdigest()}"
 
 
-def _filled(index: ExactIndex, catalog: Catalog, projection: Projection | None) -> ExactIndex:
-    for stored in catalog.all_vectors():
+def _filled(index: ExactIndex, reading: _Reading, projection: Projection | None) -> ExactIndex:
+    for stored in reading.all_vectors():
         index.upsert(stored.keys, projected(as_float32(stored.vectors), projection))
     return index

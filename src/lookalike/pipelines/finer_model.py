@@ -23,6 +23,7 @@ from lookalike.pipelines.embed_files import taken
 from lookalike.pipelines.finer_projection import FinerProjection
 from lookalike.pipelines.further_models import Pictures, PictureVector, keep_vectors, vectors_of_pictures
 from lookalike.pipelines.second_opinion import Opinion
+from lookalike.pipelines.waiting import Waiting, untold
 
 DEPTH = 100
 MOST_BYTES = 64_000_000
@@ -52,6 +53,7 @@ class FinerModel:
         depth: how many of the best are looked at.
         projects: compare after a projection, once most pictures have a vector from which it can be learnt.
         folder: where its projection is kept; None keeps that in memory alone.
+        waiting: told when it is learnt.
     Raises:
         BadInput: when it is the collection's own model.
         WrongModel: when the name belongs to another model there.
@@ -72,6 +74,7 @@ class FinerModel:
         depth: int = DEPTH,
         projects: bool = True,
         folder: Path | None = None,
+        waiting: Waiting = untold,
     ) -> None:
         self.name = _name_there(catalog, name, embedder.card.id)
         self.depth = depth
@@ -81,7 +84,11 @@ class FinerModel:
         self._may_write = may_write
         self._compute = partial(vectors_of_pictures, embedder=embedder, pictures=pictures, limits=limits)
         self._remembered = _Remembered()
-        self._projection = FinerProjection(catalog, self.name, folder=folder, may_write=may_write) if projects else None
+        self._projection = (
+            FinerProjection(catalog, self.name, folder=folder, may_write=may_write, waiting=waiting)
+            if projects
+            else None
+        )
 
     def opinions(self, query: Pixels, ids: Sequence[str]) -> list[Opinion]:
         """Compare a query picture with some of the collection's; see `SecondOpinion`.

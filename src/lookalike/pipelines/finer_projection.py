@@ -18,6 +18,7 @@ from lookalike.core.errors import StorageFailed
 from lookalike.core.vectors import normalise, widened
 from lookalike.index.projection import LEAST_TO_LEARN, Projection, learn
 from lookalike.pipelines.kept_projection import LearntProjection, State, keep_projection, read_projection
+from lookalike.pipelines.waiting import Waiting, untold
 
 SAMPLE = 4096
 """Learning from so many takes about a second."""
@@ -39,13 +40,23 @@ class FinerProjection:
         name: of the further model.
         folder: where it is kept; None keeps it in memory alone.
         may_write: whether the folder may be written.
+        waiting: told when it is learnt.
     """
 
-    def __init__(self, catalog: Catalog, name: str, *, folder: Path | None = None, may_write: bool = True) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        name: str,
+        *,
+        folder: Path | None = None,
+        may_write: bool = True,
+        waiting: Waiting = untold,
+    ) -> None:
         self._catalog = catalog
         self._name = name
         self._folder = folder
         self._may_write = may_write
+        self._waiting = waiting
         self._lock = threading.Lock()
         self._learnt: LearntProjection | None = None
 
@@ -72,7 +83,8 @@ class FinerProjection:
         facts = self._catalog.facts()
         _log.info("the projection of the model %s is learnt from %d pictures", self._name, facts.images)
         state = State(model_id, facts.last_seq, self._catalog.lineage(facts.last_seq), facts.images)
-        learnt = LearntProjection(state, self._from_sample())
+        with self._waiting(f"The projection of the model {self._name} is learnt", min(SAMPLE, facts.images)):
+            learnt = LearntProjection(state, self._from_sample())
         if self._folder is not None and self._may_write:
             try:
                 keep_projection(self._folder, learnt)

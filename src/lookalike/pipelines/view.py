@@ -26,6 +26,7 @@ from lookalike.pipelines.nearness import Nearness, NearnessInStep, read_nearness
 from lookalike.pipelines.recall_gauge import RecallGauge
 from lookalike.pipelines.reply import IndexFacts
 from lookalike.pipelines.rescore import Stored, rescored
+from lookalike.pipelines.waiting import Reached, Waiting, untold
 
 if TYPE_CHECKING:
     from lookalike.index.groups import Groups
@@ -51,12 +52,14 @@ class View:
         catalog: the truth.
         folder: where snapshots lie; None keeps the index in memory alone.
         wish: what the index is to be.
+        waiting: told what callers wait for; not what is done in the background.
     """
 
-    def __init__(self, catalog: Catalog, folder: Path | None, *, wish: Wish) -> None:
+    def __init__(self, catalog: Catalog, folder: Path | None, *, wish: Wish, waiting: Waiting = untold) -> None:
         self._catalog = catalog
         self._folder = folder
         self._wish = wish
+        self.waiting = waiting
         self._refreshing = threading.Lock()
         self._held: Held | None = None
         self._building = threading.Lock()  # one build at a time, for they would share a workplace
@@ -124,18 +127,18 @@ class View:
         """Bring the index up to date with the catalog; the first call reads the snapshot."""
         self._refreshed()
 
-    def rebuild(self) -> None:
-        """Make the index anew from the catalog, with a projection learnt anew."""
+    def rebuild(self, *, why: str = "") -> None:
+        """Make the index anew from the catalog, with a projection learnt anew; `why`, in words, is for who waits."""
         with self._refreshing:
-            self._held = self._rebuilt()
+            self._held = self._rebuilt(why)
         self._rebuild_failed = False
 
     def settle(self) -> None:
         """Bring the index up to date and, where it is time, make it anew, however long that takes."""
         if self._background is not None:
             self._background.join()
-        if self._why_rebuild(self._refreshed()):
-            self.rebuild()
+        if why := self._why_rebuild(self._refreshed()):
+            self.rebuild(why=why)
 
     def tend(self) -> None:
         """Where it is time to make the index anew, do so in the background; searches go on meanwhile."""
@@ -241,11 +244,14 @@ class View:
     def groups(self) -> Groups:
         """Near-identical pictures, in step with the index; the first call looks through all vectors."""
         held = self._current()
-        return self._groups.in_step(self._catalog, held)
+        with self.waiting("Near-identical pictures are looked for", len(held.index)):
+            return self._groups.in_step(self._catalog, held)
 
     def nearness(self) -> Nearness | None:
         """How near the collection's pictures are to their nearest; measured where no snapshot says it."""
-        return self._nearness.in_step(self._catalog, self._current(), generation=self.generation)
+        held = self._current()
+        with self.waiting("How near pictures are to their nearest is measured", len(held.index)):
+            return self._nearness.in_step(self._catalog, held, generation=self.generation)
 
     def _recall_to_ask(self, index: Index) -> float | None:
         """What the owner wants, as far as the index has a way to it; more while the gauge tells that it is not kept.
@@ -277,12 +283,12 @@ class View:
 
     def _refreshed(self) -> Held:
         with self._refreshing:
-            held = self._held or self._from_snapshot() or self._rebuilt()
+            held = self._held or self._from_snapshot() or self._rebuilt(self.rebuilt_because or "none was saved yet")
             if held.projection is None and held.index.dimension != self._catalog.dimension:
-                held = self._rebuilt()  # the catalog was bound to its model since
+                held = self._rebuilt("the collection has its model only now")
             held = self._caught_up(held)
-            if len(held.index) <= _BUILT_AT_ONCE and self._why_rebuild(held):
-                held = self._rebuilt()
+            if len(held.index) <= _BUILT_AT_ONCE and (why := self._why_rebuild(held)):
+                held = self._rebuilt(why)
             self._held = held
             return held
 
@@ -290,7 +296,8 @@ class View:
         if self._folder is None or not self._folder.exists():  # none was ever saved
             return None
         try:
-            snapshot = read_snapshot(self._folder, check=self._check_fits)
+            with self.waiting("The index is read and checked", 0):
+                snapshot = read_snapshot(self._folder, check=self._check_fits)
         except SnapshotDamaged as error:
             if self._catalog.last_seq() > 0:
                 self.rebuilt_because = str(error)
@@ -322,23 +329,27 @@ class View:
         if held.seq == self._catalog.last_seq():
             return held
         changes = self._catalog.changes(held.seq)
-        for start in range(0, len(changes), _CHANGES_AT_ONCE):
-            some = changes[start : start + _CHANGES_AT_ONCE]
-            held.index.remove(np.array([change.key for change in some if change.removed], np.int64))
-            stored = self._catalog.vectors([change.key for change in some if not change.removed])
-            held.index.upsert(stored.keys, projected(as_float32(stored.vectors), held.projection))
+        with self.waiting("The index takes in what has changed since it was saved", len(changes)) as reached:
+            for start in range(0, len(changes), _CHANGES_AT_ONCE):
+                some = changes[start : start + _CHANGES_AT_ONCE]
+                held.index.remove(np.array([change.key for change in some if change.removed], np.int64))
+                stored = self._catalog.vectors([change.key for change in some if not change.removed])
+                held.index.upsert(stored.keys, projected(as_float32(stored.vectors), held.projection))
+                reached(start + len(some))
         return replace(held, seq=changes[-1].seq) if changes else held
 
-    def _rebuilt(self) -> Held:
-        held = self._built()
+    def _rebuilt(self, why: str) -> Held:
+        what = f"The index is made anew: {why}" if why else "The index is made anew"
+        with self.waiting(what, self._catalog.facts().images) as reached:
+            held = self._built(reached)
         self.generation += 1
         self._gauge.reset()
         return held
 
-    def _built(self) -> Held:
+    def _built(self, reached: Reached | None = None) -> Held:
         with self._building:
             self._has_built = True
-            return build(self._catalog, self._wish, workplace=self._workplace)
+            return build(self._catalog, self._wish, workplace=self._workplace, reached=reached)
 
     def _rebuild_beside(self) -> None:
         """Build without keeping searches from the index that there is, then take its place."""
@@ -359,6 +370,8 @@ class View:
         if has_outgrown(held.index.engine, count, self._wish.engine):
             return f"the collection holds {count} pictures now"
         if self._should_learn(held, count):
+            if held.projection is None:
+                return f"{count} pictures are enough to learn a projection from"
             return f"the projection was learnt when there were {held.tried_with} pictures, now there are {count}"
         if self._gauge.sinking:
             return f"the measured recall sank to {self._gauge.facts().recall:.3f}"

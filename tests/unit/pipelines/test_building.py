@@ -118,6 +118,16 @@ def test_left_to_itself_it_compares_few_and_builds_for_many(
     assert [one["factory"] for one in built_with] == [None] * (engine != "exact")
 
 
+@pytest.mark.parametrize(("projecting", "engine"), [("auto", "exact"), ("off", "exact"), ("off", "IVF4,Flat")])
+@pytest.mark.usefixtures("built_with")
+def test_who_waits_is_told_how_far_it_is(projecting: Any, engine: str) -> None:
+    catalog = catalog_of(2 * LEAST_TO_LEARN)
+    told: list[int] = []
+    build(catalog, Wish(projecting=projecting, engine=engine), workplace=None, reached=told.append)
+    assert told == sorted(told)
+    assert told[-1] == catalog.facts().images
+
+
 def test_an_empty_collection_needs_no_builder(built_with: list[dict[str, Any]]) -> None:
     assert build(catalog_of(0), Wish(engine="IVF4,Flat"), workplace=None).index.engine == "exact"
     assert built_with == []
