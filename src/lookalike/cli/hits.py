@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookalike.presentation.text import HitLine, hits_table, safe
+from lookalike.presentation.table import HitLine, hits_table
+from lookalike.presentation.text import safe
 
 if TYPE_CHECKING:
     from lookalike.cli.session import Session

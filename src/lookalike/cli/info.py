@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from lookalike.cli.session import Session, command
+from lookalike.presentation.table import facts_text
 from lookalike.presentation.text import human_size, safe
 
 if TYPE_CHECKING:
@@ -29,9 +32,8 @@ def info_command(session: Session) -> None:
 
 
 def write_facts(facts: Mapping[str, str], session: Session) -> None:
-    """Facts for people, each on a line of its own."""
-    width = max(map(len, facts))
-    session.write("".join(f"{name:<{width}}  {value}\n" for name, value in facts.items()))
+    """Facts for people, each with its name."""
+    session.write(facts_text(facts, terminal=sys.stdout.isatty(), width=shutil.get_terminal_size().columns))
 
 
 def index_facts(index: IndexFacts) -> dict[str, str]:

@@ -1,15 +1,11 @@
-"""What people read in a terminal: names made safe, sizes, durations, rates, and the table of hits."""
+"""What people read in a terminal: names made safe, sizes, durations, rates."""
 
 from __future__ import annotations
 
-import io
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 JOINERS = "\u200c\u200d"  # Persian words and family emoji are written with these
 ESCAPED_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control, format (bidi), surrogate, line and paragraph separator
-BAR_CELLS = 10
 
 
 def safe(text: str) -> str:
@@ -65,87 +61,3 @@ def human_rate(per_second: float, *, unit: str) -> str:
 def human_count(count: int, thing: str) -> str:
     """Write how many there are: `1 file`, `1,200 files`; `thing` is a word that takes an s."""
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
-
-
-@dataclass(frozen=True, slots=True)
-class HitLine:
-    """One line of the table of hits.
-
-    Attributes:
-        rank: from 1.
-        similarity: cosine, -1 to 1, higher is closer.
-        name: what to call the picture, mostly its path; need not be safe.
-        notes: short facts beside it, such as the size in pixels; need not be safe.
-        href: a URL to open the picture with, where the terminal knows links; None for none.
-    """
-
-    rank: int
-    similarity: float
-    name: str
-    notes: Sequence[str] = ()
-    href: str | None = None
-
-
-def hits_table(lines: Sequence[HitLine], *, terminal: bool, color: bool = True, width: int = 80) -> str:
-    """Render hits for people.
-
-    Args:
-        lines: best first.
-        terminal: True where the text goes to a terminal: drawn by rich, long names folded to `width`. False
-            gives plain aligned text, one line a hit, never cut.
-        color: False leaves colours and links out.
-        width: of the terminal, in cells.
-    Returns:
-        lines that each end with a newline; empty where there are no hits.
-    """
-    if not lines:
-        return ""
-    return _drawn_table(lines, color=color, width=width) if terminal else _plain_table(lines)
-
-
-def _plain_table(lines: Sequence[HitLine]) -> str:
-    rank_width = max(len("rank"), len(str(lines[-1].rank)))
-    rows = [f"{'rank':>{rank_width}}  similarity  picture"]
-    rows += [
-        f"{line.rank:>{rank_width}}  {line.similarity:>10.3f}  {'  '.join(map(safe, (line.name, *line.notes)))}"
-        for line in lines
-    ]
-    return "\n".join(rows) + "\n"
-
-
-def _drawn_table(lines: Sequence[HitLine], *, color: bool, width: int) -> str:
-    # rich takes some 50 ms to import, which plain output must not pay.
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("rank", justify="right", no_wrap=True)
-    table.add_column("similarity", no_wrap=True)
-    table.add_column("picture", overflow="fold")
-    for line in lines:
-        bar = Text(similarity_bar(line.similarity), style="green" if line.similarity >= 0.8 else "yellow")
-        name = Text(safe(line.name), style=_link_style(line.href) if color else "")
-        if line.notes:
-            name.append("  " + "  ".join(map(safe, line.notes)), style="not link dim")
-        table.add_row(str(line.rank), Text(f"{line.similarity:.3f} ").append_text(bar), name)
-    console = Console(
-        file=io.StringIO(), width=width, color_system="standard" if color else None,
-        force_terminal=color, no_color=not color, legacy_windows=False,
-    )  # fmt: skip
-    with console.capture() as captured:
-        console.print(table)
-    return "".join(f"{row.rstrip()}\n" for row in captured.get().splitlines() if row.strip())
-
-
-def similarity_bar(similarity: float) -> str:
-    """Draw a similarity as a bar of `BAR_CELLS` cells; 0 and less is empty, 1 is full."""
-    eighths = round(min(max(similarity, 0), 1) * BAR_CELLS * 8)
-    partial = "" if eighths % 8 == 0 else " ▏▎▍▌▋▊▉"[eighths % 8]
-    return ("█" * (eighths // 8) + partial).ljust(BAR_CELLS)
-
-
-def _link_style(href: str | None) -> str:
-    plain = href is not None and href.isascii() and href.isprintable() and " " not in href
-    return f"link {href}" if plain else ""

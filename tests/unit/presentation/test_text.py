@@ -9,14 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike.presentation.text import (
-    HitLine,
-    hits_table,
     human_count,
     human_duration,
     human_rate,
     human_size,
     safe,
-    similarity_bar,
 )
 
 HOSTILE = [
@@ -78,43 +75,3 @@ def test_rates_name_their_unit() -> None:
 
 def test_counts_are_written_with_their_plural() -> None:
     assert [human_count(count, "file") for count in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
-
-
-def test_a_similarity_bar_has_always_the_same_width() -> None:
-    assert similarity_bar(1.2) == "█" * 10
-    assert similarity_bar(-0.5) == " " * 10
-    assert {len(similarity_bar(i / 100)) for i in range(101)} == {10}
-
-
-LINES = [HitLine(1, 0.98765, "a/cat.jpg", ("640 x 480",)), HitLine(12, -0.1, "b/[bold]do\ng[/bold].jpg")]
-
-
-def test_a_plain_table_is_aligned_text_and_nothing_else() -> None:
-    assert hits_table(LINES, terminal=False) == (
-        "rank  similarity  picture\n"
-        "   1       0.988  a/cat.jpg  640 x 480\n"
-        "  12      -0.100  b/[bold]do\\ng[/bold].jpg\n"
-    )  # fmt: skip
-
-
-def test_no_hits_give_no_table() -> None:
-    assert hits_table([], terminal=False) == hits_table([], terminal=True) == ""
-
-
-def test_a_table_on_a_terminal_shows_names_as_they_are_not_as_markup() -> None:
-    table = hits_table(LINES, terminal=True, color=False, width=70)
-    assert "[bold]do\\ng[/bold].jpg" in table
-    assert "0.988 █████████▉" in table
-    assert "\x1b" not in table
-    assert max(map(len, table.splitlines())) <= 70
-
-
-def test_colours_and_links_appear_only_where_wanted() -> None:
-    line = [HitLine(1, 0.9, "cat.jpg", href="file:///home/me/cat.jpg")]
-    assert "\x1b]8;" in hits_table(line, terminal=True)
-    assert "\x1b" not in hits_table(line, terminal=True, color=False)
-
-
-def test_a_link_that_could_break_out_is_not_made() -> None:
-    line = [HitLine(1, 0.9, "cat.jpg", href="file:///a\x1b\\evil")]
-    assert "evil" not in hits_table(line, terminal=True)
