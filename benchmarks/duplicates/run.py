@@ -23,6 +23,12 @@ from lookalike.images.files import read_file
 QUESTION = "Are copies named as duplicates, and nothing else, through the command's own way?"
 SOURCES = 320
 DRAWN_SHARE = 5
+_LOOKED_AT = 60
+"""The first photos of this half were looked at when the limits of the rule were found."""
+
+_FRESH = 1_000
+"""Drawn pictures of smaller seeds were, too."""
+
 COPIES_OF_EACH, STRANGERS_TO_EACH = 7, 8
 _SAVED_AS = (
     "JPEG 85, progressive",
@@ -107,7 +113,7 @@ def _all_made(bench: Bench, folder: Path) -> Iterator[Made]:
             if way in STRANGERS:
                 stranger = STRANGERS[way](picture, chance)
             else:
-                stranger = DRAWN[way](random.Random(family), random.Random(chance.random()))
+                stranger = DRAWN[way](random.Random(family + _FRESH), random.Random(chance.random()))
             if all(differs(stranger, other) for other in kept):
                 kept.append(stranger)
                 file = COPIES[chance.choice(_SAVED_AS)](stranger, chance)
@@ -115,19 +121,20 @@ def _all_made(bench: Bench, folder: Path) -> Iterator[Made]:
 
 
 def _sources(bench: Bench) -> Iterator[tuple[str, Image.Image]]:
-    """Photos of the half that no figure of the rule was found on, and drawn pictures."""
+    """Photos that no figure of the rule was found on, and drawn pictures of which the same is true."""
     photos = []
     for name in ("caltech", "grocery"):
         some = photo_set(name)
         random.Random(5).shuffle(some)
         photos += some[len(some) // 2 :]
     random.Random(9).shuffle(photos)
+    del photos[-_LOOKED_AT:]
     seen: list[np.ndarray] = []
     count, drawn = bench.size(SOURCES), list(DRAWN)
     for n in range(count):
         if n % DRAWN_SHARE == 0:
             name = drawn[n // DRAWN_SHARE % len(drawn)]
-            yield name, DRAWN[name](random.Random(n), random.Random(f"{n} first"))
+            yield name, DRAWN[name](random.Random(n + _FRESH), random.Random(f"{n} first, anew"))
             continue
         while True:  # without photos that are in there twice themselves
             picture = Image.open(photos.pop().path).convert("RGB")

@@ -12,14 +12,14 @@ _MOST_MEAN = {"brightness": 2.6, "colour": 3.4}
 """In levels of 255. A JPEG rounds a plain ground by up to half a step, everywhere alike."""
 
 _MOST_GAIN = {"brightness": 0.1, "colour": 0.12}
-_LEAST_EFFECT = {"brightness": 0.5, "colour": 0.8}
-"""In levels: a stretch counts when it moves the usual tile by more."""
+_LEAST_EFFECT = {"brightness": 0.5, "colour": 0.25}
+"""In levels: a stretch counts when it moves the usual tile by more; of colour, half of what is rounded comes on top."""
 
-_LARGE_EFFECT = 2.0
-"""In levels: half of that stretch counts when it moves the usual tile by more."""
+_LARGE_EFFECT = {"brightness": 2.0, "colour": 1.7}
+"""In levels: half of that stretch counts when it moves the usual tile by more; likewise."""
 
 _MOST_IN_TILE = 13.0
-_MOST_IN_PART = 6.0
+_MOST_IN_PART = 4.5
 _MOST_SLACK = 5.0
 _DC_STEP_AT_50 = 17.0
 
@@ -47,8 +47,9 @@ def what_differs_in_colour(
         if abs(float((after - before).mean())) > _MOST_MEAN[name]:
             return f"another {name} on the whole"
         gain, effect = _gain(before.ravel(), after.ravel())
-        if (abs(gain - 1) > _MOST_GAIN[name] and effect > _LEAST_EFFECT[name]) or (
-            abs(gain - 1) > _MOST_GAIN[name] / 2 and effect > _LARGE_EFFECT
+        rounded = slack / 2 if name == "colour" else 0.0
+        if (abs(gain - 1) > _MOST_GAIN[name] and effect > _LEAST_EFFECT[name] + rounded) or (
+            abs(gain - 1) > _MOST_GAIN[name] / 2 and effect > _LARGE_EFFECT[name] + rounded
         ):
             return "another contrast" if name == "brightness" else "another saturation or hue"
         in_tiles, in_parts = np.abs(after - before), np.abs(box_mean(after - before, reach=1))
