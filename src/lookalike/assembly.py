@@ -18,6 +18,7 @@ from lookalike.core.errors import (
     WrongModel,
 )
 from lookalike.core.options import tells_options
+from lookalike.core.private import keep_private
 from lookalike.embedding.lazy import LazyEmbedder
 from lookalike.models.store import MODEL_IDS, ModelFile, default_model, default_model_path, load_model
 from lookalike.pipelines.waiting import Waiting, untold
@@ -123,6 +124,8 @@ def open_collection(
         _check_there(folder)
     _check_place(folder)
     catalog = SqliteCatalog.open(folder / CATALOG, read_only=read_only)
+    if not read_only:
+        keep_private(folder, *(folder / name for name in (OBJECTS, SNAPSHOTS, MODELS, *BUILDING)))
     try:
         return _wired(
             settings, catalog, folder=folder, read_only=read_only, model_soon=model_soon, upkeep=upkeep, waiting=waiting

@@ -12,6 +12,7 @@ from threading import Lock
 
 from lookalike.core.errors import FormatTooNew, ReadOnly, StorageFailed
 from lookalike.core.installing import upgrade_advice
+from lookalike.core.private import FILE, FOLDER, database_files, keep_private
 from lookalike.core.sqlite_errors import translating
 
 _MOST_IDLE = 8
@@ -196,10 +197,10 @@ class SqliteFile:
 def _make(path: Path) -> None:
     """Make an empty file that only its owner may read, and its folder, where there is none."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        return  # a folder in its place is told on opening
+        path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE))
+    except FileExistsError:  # a folder in its place is told on opening
+        keep_private(*database_files(path))
     except OSError as error:
         kind = ReadOnly if error.errno in _IS_READ_ONLY else StorageFailed
         raise kind(f"{path}: the file cannot be made ({error.strerror})") from error

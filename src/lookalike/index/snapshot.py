@@ -32,6 +32,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.core.errors import SnapshotDamaged, StorageFailed
+from lookalike.core.private import FOLDER, keep_private
 from lookalike.index.base import Index
 from lookalike.index.engines import load_index
 from lookalike.index.manifest import VERSION, Manifest, manifest_bytes, read_manifest
@@ -146,8 +147,9 @@ def _storing(folder: Path) -> Iterator[None]:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """One writes at a time, or one would sweep away what another is writing. The lock ends with the process."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
     with (folder / _LOCK).open("ab") as file:
+        keep_private(folder / _LOCK)
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -163,7 +165,7 @@ def _removed_on_failure(place: Path) -> Iterator[None]:
 
 def _write_files(place: Path, index: Index, projection: Projection | None) -> dict[str, str]:
     """Write all but the manifest; SHA-256 by name."""
-    place.mkdir()
+    place.mkdir(mode=FOLDER)
     files = index.save(place)
     if projection is not None:
         with (place / _PROJECTION).open("wb") as file:
@@ -223,6 +225,7 @@ def _hash_and_sync(path: Path) -> str:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
+    keep_private(path)
     return digest
 
 
@@ -239,6 +242,7 @@ def _write_pointer(folder: Path, name: str) -> Path:
         file.write(f"{name} {digest}\n")
         file.flush()
         os.fsync(file.fileno())
+    keep_private(part)
     return part
 
 

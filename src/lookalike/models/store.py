@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from lookalike.core.errors import ModelUnavailable
+from lookalike.core.private import FOLDER, keep_private
 
 OwnModel = Literal["int8", "fp32", "fine"]
 
@@ -73,11 +74,12 @@ def default_model(name: OwnModel = "int8", *, cache_dir: Path) -> ModelFile:
         ModelUnavailable: when the weights package is missing or damaged.
     """
     path = default_model_path(name, cache_dir=cache_dir)
+    keep_private(path)
     cached = _cached(path, name)
     if cached is not None:
         return cached
     try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
+        cache_dir.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         with _locked(path.with_suffix(".lock")):
             return _cached(path, name) or _make_and_keep(path, name)
     except OSError:  # read-only, full or no folder at all: a search still works, only slower
@@ -101,6 +103,7 @@ def _cached(path: Path, name: OwnModel) -> ModelFile | None:
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock that the kernel lets go when the process ends, however it ends."""
     with path.open("ab") as file:
+        keep_private(path)
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -113,6 +116,7 @@ def _make_and_keep(path: Path, name: OwnModel) -> ModelFile:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        keep_private(part)
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)

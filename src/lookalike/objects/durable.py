@@ -9,15 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lookalike.core.errors import LookalikeError, ReadOnly, StorageFailed
+from lookalike.core.private import FOLDER
 
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, durably. Idempotent."""
+    """Make a folder and those above it, durably, for their owner alone. Idempotent."""
     if not folder.is_dir():
         make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True, mode=FOLDER)
         sync_folder(folder.parent)
 
 

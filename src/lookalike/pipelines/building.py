@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lookalike.catalog.base import Catalog, StoredVectors
+from lookalike.core.private import FOLDER, keep_private
 from lookalike.core.vectors import Keys, Vectors, normalise
 from lookalike.index.base import Index
 from lookalike.index.choice import EXACT, engine_for
@@ -123,8 +124,9 @@ def _alone(workplace: Path | None) -> Iterator[Path | None]:
         return
     with ExitStack() as stack:
         try:
-            workplace.parent.mkdir(parents=True, exist_ok=True)
+            workplace.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
             file = stack.enter_context(workplace.with_suffix(".lock").open("ab"))
+            keep_private(Path(file.name))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             yield None

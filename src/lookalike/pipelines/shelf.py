@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lookalike.catalog.base import MAIN, Catalog, FurtherModel
 from lookalike.core.errors import BadQuery, ModelUnavailable, StorageFailed, WrongModel
+from lookalike.core.private import FOLDER, keep_private
 from lookalike.embedding.base import Embedder
 from lookalike.models.store import ModelFile
 
@@ -154,8 +155,9 @@ def _keep(source: Path, folder: Path, *, model_id: str) -> None:
         data = source.read_bytes()
         if _sha256(data) != model_id:
             raise ModelUnavailable(f"{source} was changed while the model was being opened: add it once more")
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         part.write_bytes(data)
+        keep_private(part)
         part.replace(target)
     except OSError as error:
         part.unlink(missing_ok=True)

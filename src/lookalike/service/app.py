@@ -14,6 +14,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from lookalike.core.errors import StorageFailed
+from lookalike.core.private import FOLDER, keep_private
 from lookalike.ledger.sqlite import SqliteLedger
 from lookalike.queue.sqlite import SqliteQueue
 from lookalike.service.access.access import check_binding, open_access
@@ -107,7 +108,7 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
     """
     home = settings.home
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         secret = _secret(home / SIGNING_KEY)
     except OSError as error:
         raise StorageFailed(f"the service's folder {home} cannot be used: {error.strerror or error}") from error
@@ -184,4 +185,5 @@ def _secret(path: Path) -> bytes:
             os.link(fresh, path)  # whole or not at all, and never over another's
         finally:
             fresh.unlink()
+    keep_private(path)
     return path.read_bytes()

@@ -13,6 +13,7 @@ from pathlib import Path
 from lookalike.assembly import open_collection
 from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, Conflict, NoCollection, StorageFailed
+from lookalike.core.private import FOLDER
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.objects.direct.local import LocalUploads
 from lookalike.settings.served_collections import CATALOG
@@ -103,7 +104,7 @@ class Collections:
         with self._opening:
             if (folder / CATALOG).exists():
                 return False
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
             self._collections[name] = self._open(folder, True)
             return True
 

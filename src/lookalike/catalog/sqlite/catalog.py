@@ -22,6 +22,7 @@ from lookalike.catalog.sqlite.writing import SqliteTransaction
 from lookalike.catalog.storable import path_bytes
 from lookalike.core.errors import BadInput, CatalogDamaged, NoCollection, ReadOnly, StorageFailed, WrongModel
 from lookalike.core.filters import Filter
+from lookalike.core.private import FOLDER, database_files, keep_private
 from lookalike.core.records import Change, FileRecord, ImageRecord, RefusedFile
 from lookalike.core.vectors import Keys
 
@@ -319,7 +320,7 @@ class SqliteCatalog:
 
     def _make_folder(self) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         except OSError as error:
             kind = ReadOnly if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else StorageFailed
             raise kind(f"{self.path.parent}: the folder cannot be made ({error.strerror})") from error
@@ -333,6 +334,7 @@ class SqliteCatalog:
         if found < FORMAT:
             self._bring_up_to_date()
             found = self._format()
+        keep_private(*database_files(self.path))
         return check_not_newer(found, self.path)
 
     def _bring_up_to_date(self) -> None:

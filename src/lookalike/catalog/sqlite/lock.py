@@ -89,7 +89,7 @@ class WriterLock:
 
     def _opened(self) -> int:
         try:
-            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             kind = ReadOnly if error.errno in _IS_READ_ONLY else StorageFailed
             raise kind(f"{self.path}: the lock file cannot be written ({error.strerror})") from error

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.errors import StorageFailed
+from lookalike.core.private import FOLDER
 from lookalike.core.vectors import Keys
 from lookalike.index.faiss.columns import Column, Quantised
 from lookalike.index.faiss.comparing import Table
@@ -66,7 +67,7 @@ class Workplace:
             state = State(subject=subject, parameters={})
         self.state = state
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         except OSError as error:
             raise StorageFailed(f"the index cannot be built in {folder}: {error.strerror or error}") from error
 
@@ -116,7 +117,7 @@ class Workplace:
     def _save(self, structure: Structure, done: int) -> None:
         place = self._codes(done)
         shutil.rmtree(place, ignore_errors=True)  # of a run that was killed before it could note it
-        place.mkdir()
+        place.mkdir(mode=FOLDER)
         for name in structure.save(place):
             _sync(place / name)
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import platformdirs
 
 from lookalike.core.errors import BadInput, NotFound, StorageFailed
+from lookalike.core.private import keep_private
 from lookalike.service.access.key_format import format_keys, parse_keys
 from lookalike.service.access.keys import ApiKey, make_key
 from lookalike.service.access.principal import Scope
@@ -58,6 +59,8 @@ def read_keys(path: Path) -> tuple[dict[str, ApiKey], Signature]:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
             _check(status, path)
+            keep_private(path)
+            status = os.fstat(file.fileno())
             content = file.read(_MOST_BYTES + 1)
     except FileNotFoundError as error:
         raise BadInput(f"there are no keys in {path}: make one with `lookalike key add NAME --keys {path}`") from error
