@@ -136,8 +136,26 @@ def open_collection(
 
 
 def _check_there(folder: Path) -> None:
-    if not (folder / CATALOG).is_file():
-        raise NoCollection(f"there is no collection at {folder}: make one with `lookalike index FOLDER -c {folder}`")
+    if (folder / CATALOG).is_file():
+        return
+    if folder.is_file():
+        of_collection = f": name the folder, {folder.parent}" if folder.name == CATALOG else ""
+        raise BadInput(f"expected the folder of a collection, but {folder} is a file{of_collection}")
+    meant = _meant(folder)
+    raise NoCollection(
+        f"there is no collection at {folder}: "
+        + (f"did you mean {meant}?" if meant else f"make one with `lookalike index FOLDER -c {folder}`")
+    )
+
+
+def _meant(folder: Path) -> str | None:
+    """A collection in the folder, or beside it under nearly the same name."""
+    from lookalike.core.meant import entry_meant
+
+    below = sorted(folder.glob(f"*/{CATALOG}"))
+    if below:
+        return str(below[0].parent)
+    return entry_meant(str(folder), fits=lambda path: Path(path, CATALOG).is_file())
 
 
 def _check_place(folder: Path) -> None:

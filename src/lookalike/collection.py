@@ -26,6 +26,7 @@ from lookalike.core.errors import (
     CollectionError,
     ImageRefused,
     Locked,
+    ModelUnavailable,
     NotIndexed,
     ReadOnly,
     StorageFailed,
@@ -917,7 +918,7 @@ class Collection:
         return FinerModel(
             parts.catalog,
             name if is_known else os.path.splitext(os.path.basename(name))[0],
-            parts.models.embedder(name) if is_known else parts.models.open(name),
+            parts.models.embedder(name) if is_known else self._opened_for_opinion(name),
             pictures=self._bytes_if_there,
             limits=parts.limits,
             threads=self._threads,
@@ -926,6 +927,20 @@ class Collection:
             folder=parts.models.folder,
             waiting=parts.view.waiting,
         )
+
+    def _opened_for_opinion(self, name: str) -> Embedder:
+        models = self._parts.models
+        try:
+            return models.open(name)
+        except ModelUnavailable as error:
+            if name in models.own_names or os.path.exists(os.path.expanduser(name)):
+                raise
+            further = [model.name for model in self._parts.catalog.further_models()]
+            known = ", ".join(dict.fromkeys(["local", *further, *models.own_names]))
+            raise ModelUnavailable(
+                f"expected whose opinion to ask for: {known}, or the path of an ONNX file; "
+                f"got {name[:80]!r}, which is no file that exists"
+            ) from error
 
     def _id_of(self, text: str) -> str:
         file = self._parts.catalog.file(absolute(text))

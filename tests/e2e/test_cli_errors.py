@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,144 @@ def test_a_collection_is_named_by_the_environment_too(
 ) -> None:
     monkeypatch.setenv("LOOKALIKE_COLLECTION", os.fspath(album.collection))
     assert command("info", "--json").code == 0
+
+
+# What is mistyped, and what is another kind of thing than was expected
+
+
+def test_a_file_that_is_nearly_there_is_named(command: Command, album: Album) -> None:
+    outcome = command("search", album.photos / "0.jpgg", "-c", album.collection)
+    assert (outcome.code, outcome.stdout) == (65, b"")
+    assert f"is no file that exists. Did you mean {album.photos / '0.jpg'}?" in outcome.stderr
+
+
+def test_a_folder_as_query_is_told_from_a_file(command: Command, album: Album) -> None:
+    outcome = command("search", album.photos, "-c", album.collection)
+    assert outcome.code == 65
+    assert (
+        f"expected a picture to search for, but '{album.photos}' is a folder: name one of its files" in outcome.stderr
+    )
+
+
+@pytest.mark.parametrize("verb", ["search", "info", "duplicates", "export"])
+def test_a_file_as_collection_is_told_from_a_folder(command: Command, album: Album, verb: str) -> None:
+    argument = {"search": ["00000000"], "export": ["x.parquet"]}.get(verb, [])
+    catalog = album.collection / "catalog.sqlite"
+    outcome = command(verb, *argument, "-c", album.photos / "0.jpg")
+    assert (outcome.code, outcome.stdout) == (65, b"")
+    assert outcome.stderr == f"lookalike: expected the folder of a collection, but {album.photos / '0.jpg'} is a file\n"
+    outcome = command(verb, *argument, "-c", catalog)
+    assert outcome.stderr.endswith(f"{catalog} is a file: name the folder, {album.collection}\n")
+
+
+def test_a_collection_that_is_nearly_there_is_named(command: Command, album: Album, tmp_path: Path) -> None:
+    album.collection.rename(tmp_path / "photos.lookalike")
+    for named in (tmp_path / "fotos.lookalike", tmp_path / "photo.lookalike", tmp_path):
+        outcome = command("info", "-c", named)
+        assert outcome.code == 1
+        assert outcome.stderr == (
+            f"lookalike: there is no collection at {named}: did you mean {tmp_path / 'photos.lookalike'}?\n"
+        )
+
+
+def test_a_field_that_is_mistyped_is_answered_with_the_one_that_was_meant(command: Command, album: Album) -> None:
+    outcome = command("search", album.photos / "0.jpg", "-c", album.collection, "--where", "widht > 3")
+    assert (outcome.code, outcome.stdout) == (65, b"")
+    assert "no picture has a field 'widht'. Did you mean width?" in outcome.stderr
+
+
+def test_an_opinion_of_nobody_lists_whose_there_are(command: Command, album: Album) -> None:
+    outcome = command("search", album.photos / "0.jpg", "-c", album.collection, "--opinion", "loacl")
+    assert (outcome.code, outcome.stdout) == (1, b"")
+    assert "expected whose opinion to ask for: local, int8, fp32, fine, or the path of an ONNX file" in outcome.stderr
+    assert "got 'loacl'" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (
+            ["--model", "nope"],
+            1,
+            "expected auto, int8, fp32, fine or the path of an ONNX file as the model, got 'nope'",
+        ),
+        (["--model", "fp32"], 1, "use that model, or another collection"),
+        (["--model", "TEXT"], 1, "expected an ONNX model, but"),
+        (["--crop", "a"], 65, "expected a crop as x,y,width,height, for example"),
+        (["--weigh", "mian"], 65, "expected models of the collection (main), got 'mian'"),
+        (["--min-confidence", "5"], 65, "expected a least confidence from 0 to 1, got 5"),
+        (["--where", "width > abc"], 65, "width: expected a number, got 'abc'"),
+        (["--sheet", "sheet"], 65, "expected a contact sheet to end in .jpg, .jpeg, .html or .htm, got 'sheet'"),
+        (["--engine", "foo"], 65, "expected a factory string that FAISS understands, got 'foo'"),
+        (["--kk", "3"], 2, "No such option '--kk'"),
+    ],
+)
+def test_an_option_says_what_it_expected_and_what_came(
+    command: Command, album: Album, tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    (tmp_path / "notes.txt").write_text("no model")
+    arguments = [str(tmp_path / "notes.txt") if argument == "TEXT" else argument for argument in arguments]
+    outcome = command("search", album.photos / "0.jpg", "-c", album.collection, *arguments)
+    assert (outcome.code, outcome.stdout) == (code, b"")
+    assert said in outcome.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (b"engine = ", "cannot be read: Invalid value"),
+        (b'engin = "exact"', "unknown setting 'engin'"),
+        (b'recall = "much"', "expected a recall above 0 and at most 1, got 'much'"),
+        (b"threads = 0", "expected 1 to 1024 threads, got 0"),
+        (b"\xff\xfe", "cannot be read"),
+    ],
+)
+def test_a_bad_settings_file_is_named_with_what_is_wrong(
+    command: Command, album: Album, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: bytes, said: str
+) -> None:
+    settings = tmp_path / "lookalike.toml"
+    settings.write_bytes(written)
+    monkeypatch.setenv("LOOKALIKE_CONFIG", str(settings))
+    outcome = command("info", "-c", album.collection)
+    assert (outcome.code, outcome.stdout, outcome.stderr.count("\n")) == (65, b"", 1)
+    assert said in outcome.stderr
+    assert str(settings) in outcome.stderr
+
+
+def test_a_folder_without_pictures_is_told(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    outcome = command("index", tmp_path / "empty", "-c", tmp_path / "c")
+    assert outcome.code == 0
+    assert "Done: no pictures were found there" in outcome.stderr
+
+
+def test_a_full_disk_ends_indexing_in_one_line_and_what_is_there_is_kept(
+    command: Command, album: Album, small_disk: Path
+) -> None:
+    collection = small_disk / "c"
+    assert command("index", album.photos / "0.jpg", "-c", collection, "-q").code == 0
+    with (small_disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+        while True:
+            filler.write(b"x" * 4096)
+    outcome = command("index", album.photos, "-c", collection)
+    assert (outcome.code, outcome.stdout) == (74, b"")
+    assert "disk is full" in outcome.stderr or "No space left" in outcome.stderr
+    (small_disk / "filler").unlink()
+    assert command("search", album.photos / "0.jpg", "-c", collection, "-q").code == 0
+
+
+def test_what_cannot_be_written_says_where_and_why(
+    command: Command, album: Album, tmp_path: Path, read_only_folder: Callable[[Path], Path]
+) -> None:
+    (tmp_path / "closed").mkdir()
+    closed = read_only_folder(tmp_path / "closed")
+    search = ["search", str(album.photos / "0.jpg"), "-c", str(album.collection)]
+    for arguments, code in (
+        (["index", str(album.photos), "-c", str(closed / "c")], 1),
+        ([*search, "--sheet", str(closed / "s.jpg")], 74),
+        (["demo", str(closed / "d")], 74),
+    ):
+        outcome = command(*arguments)
+        assert (outcome.code, outcome.stdout, outcome.stderr.count("\n")) == (code, b"", 1)
+        assert str(closed) in outcome.stderr
+        assert "Read-only file system" in outcome.stderr or "Permission denied" in outcome.stderr

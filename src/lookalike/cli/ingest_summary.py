@@ -99,7 +99,9 @@ def _summary(report: IngestReport) -> str:
         ("removed", report.removed),
         ("unchanged", report.unchanged),
     )
-    told = ", ".join(f"{count:,} {name}" for name, count in counts if count) or "nothing to do"
+    told = ", ".join(f"{count:,} {name}" for name, count in counts if count) or (
+        "nothing to do" if report.total else "no pictures were found there"
+    )
     if report.dry_run:
         return f"Would be: {told}. Nothing was done."
     rate = f" ({human_rate(report.photos_per_second, unit='photos')})" if report.read else ""

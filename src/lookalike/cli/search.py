@@ -7,6 +7,7 @@ from typing import Literal
 import click
 
 from lookalike.cli.hits import show_result
+from lookalike.cli.meant import check_query_file
 from lookalike.cli.session import Session, command, force_option
 from lookalike.presentation.text import human_count, safe
 
@@ -57,6 +58,7 @@ def search_command(
     """
     if null and not paths_only:
         raise click.UsageError("-0 ends the names of --paths-only: say both")
+    check_query_file(query)
     with session.open(model_soon=True, allow_private_addresses=allow_private_addresses) as collection:
         if why is not None or sheet is not None:
             from lookalike.cli.drawing import check_outputs

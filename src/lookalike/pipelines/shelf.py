@@ -64,6 +64,11 @@ class ModelShelf:
         """Where files are kept; None in memory."""
         return self._folder
 
+    @property
+    def own_names(self) -> list[str]:
+        """Of the models that come with the install."""
+        return list(self._own.values())
+
     def embedder(self, name: str) -> Embedder:
         """The embedder of a model of the collection.
 

@@ -315,10 +315,13 @@ class View:
         )
 
     def _check_fits(self, manifest: Manifest) -> None:
-        wanted = (self._catalog.model_id, self._wish.projecting, self._wish.engine)
-        found = (manifest.model_id, manifest.projected, manifest.wanted)
-        if found != wanted:
-            raise SnapshotDamaged(f"expected a snapshot of model, projection and engine {wanted}, got {found}")
+        for what, wanted, found in (
+            ("model", self._catalog.model_id[:12], manifest.model_id[:12]),
+            ("projection", self._wish.projecting, manifest.projected),
+            ("engine", self._wish.engine, manifest.wanted),
+        ):
+            if found != wanted:
+                raise SnapshotDamaged(f"it is to be of {what} {wanted!r}, and the one that was saved is of {found!r}")
         last_seq = self._catalog.last_seq()
         if manifest.seq > last_seq:
             raise SnapshotDamaged(f"the snapshot has applied change {manifest.seq}, the catalog's last is {last_seq}")
