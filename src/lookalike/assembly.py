@@ -63,6 +63,7 @@ def open_collection(
     model_soon: bool = False,
     upkeep: bool = True,
     allow_private_addresses: bool | None = None,
+    keep_removed_days: int | None = None,
     waiting: Waiting = untold,
 ) -> Collection:
     """Open a collection of pictures, and make it where there is none.
@@ -85,6 +86,7 @@ def open_collection(
         upkeep: make a large index anew in the background when changes have worn it down. Without, that is done after
             the next indexing.
         allow_private_addresses: whether a URL as a query may lead to this machine or its own network.
+        keep_removed_days: for which the metadata of removed pictures is kept, to return with them; 0 keeps none.
         waiting: told what a call waits for, such as an index that is made anew.
     Returns:
         the collection, a context manager that closes it. Safe to use from many threads.
@@ -106,13 +108,14 @@ def open_collection(
         threads=threads,
         cache=cache,
         allow_private_addresses=allow_private_addresses,
+        keep_removed_days=keep_removed_days,
     )
     if in_memory:
         from lookalike.catalog.memory import MemoryCatalog
 
         return _wired(
             settings,
-            MemoryCatalog(),
+            MemoryCatalog(keep_removed_days=settings.keep_removed_days),
             folder=None,
             read_only=False,
             model_soon=model_soon,
@@ -123,7 +126,7 @@ def open_collection(
     if read_only or not create:
         _check_there(folder)
     _check_place(folder)
-    catalog = SqliteCatalog.open(folder / CATALOG, read_only=read_only)
+    catalog = SqliteCatalog.open(folder / CATALOG, read_only=read_only, keep_removed_days=settings.keep_removed_days)
     if not read_only:
         keep_private(folder, *(folder / name for name in (OBJECTS, SNAPSHOTS, MODELS, *BUILDING)))
     try:
@@ -285,7 +288,7 @@ def open_patient(
 
     def catalog() -> SqliteCatalog:
         if not opened:
-            opened.append(SqliteCatalog.open(folder / CATALOG))
+            opened.append(SqliteCatalog.open(folder / CATALOG, keep_removed_days=settings.keep_removed_days))
         return opened[0]
 
     def model_name() -> str:

@@ -99,6 +99,7 @@ class CollectionInfo:
         images: pictures.
         files: files that hold them.
         refused: files that were refused and are remembered.
+        forgotten: removed pictures of which metadata is kept.
         without_date: pictures of which nothing tells when they were taken.
         size_bytes: of the catalog on disk.
         catalog: engine of the catalog.
@@ -114,6 +115,7 @@ class CollectionInfo:
     images: int
     files: int
     refused: int
+    forgotten: int
     without_date: int
     size_bytes: int
     catalog: str
@@ -794,14 +796,17 @@ class Collection:
         """What the collection's own model is, or a further one. Raises as `model_file`."""
         return self._parts.models.embedder(name).card
 
-    def remove(self, *ids_or_paths: str | os.PathLike[str], where: Where = None) -> int:
+    def remove(self, *ids_or_paths: str | os.PathLike[str], where: Where = None, forever: bool = False) -> int:
         """Remove pictures from the collection; their files stay where they are.
+
+        Their metadata is kept as long as `keep_removed_days` says, and returns with a picture that is taken in again.
 
         Args:
             ids_or_paths: ids, or paths of indexed files; a path takes its whole picture away, copies included.
             where: a filter; all pictures that pass it are removed too.
+            forever: keep nothing, also of pictures that were removed before and are given by their ids.
         Returns:
-            how many pictures were removed.
+            how many pictures were removed; with `forever` also those of which only metadata was kept.
         Raises:
             NotIndexed: when one of them is not in the collection; nothing is removed then.
             BadFilter: when the filter cannot be understood, or asks nothing, so that every picture would go.
@@ -811,14 +816,19 @@ class Collection:
             raise BadFilter("expected a filter that asks something: this one would remove every picture")
         catalog, objects = self._parts.catalog, self._parts.objects
         with self._writing():
-            ids = {self._id_of(os.fsdecode(one)) for one in ids_or_paths}
+            ids = {self._id_of(os.fsdecode(one), also_forgotten=forever) for one in ids_or_paths}
             if filter_:
                 ids.update(catalog.ids(catalog.select(filter_).tolist()).values())
             with catalog.transaction() as transaction:
-                removed = transaction.remove_images(sorted(ids))
+                forget = transaction.forget_forever if forever else transaction.remove_images
+                removed = forget(sorted(ids))
             with catalog.transaction():  # in which nobody adds one of them again and would lose its bytes
                 objects.delete(sorted(ids - set(catalog.keys(sorted(ids)))))
         return removed
+
+    def keeps_metadata_of(self, image_id: str) -> bool:
+        """Whether metadata is kept of a picture that was removed."""
+        return image_id in self._parts.catalog.find_forgotten(image_id)
 
     def rebuild(self) -> IndexFacts:
         """Make the index anew, now, and save it.
@@ -846,6 +856,7 @@ class Collection:
             images=facts.images,
             files=facts.files,
             refused=facts.refused,
+            forgotten=facts.forgotten,
             without_date=self.without_date(),
             size_bytes=facts.size_bytes,
             catalog=facts.engine,
@@ -942,11 +953,13 @@ class Collection:
                 f"got {name[:80]!r}, which is no file that exists"
             ) from error
 
-    def _id_of(self, text: str) -> str:
+    def _id_of(self, text: str, *, also_forgotten: bool = False) -> str:
         file = self._parts.catalog.file(absolute(text))
         matches = [file.image_id] if file else []
         if not matches and set(text) <= set("0123456789abcdef") and len(text) >= LEAST_OF_AN_ID:
-            matches = self._parts.catalog.find_ids(text)
+            catalog = self._parts.catalog
+            kept = catalog.find_forgotten(text) if also_forgotten else []
+            matches = sorted({*catalog.find_ids(text), *kept})
         if len(matches) != 1:
             what = "several ids begin with" if matches else "neither an indexed path nor an id begins with"
             raise NotIndexed(f"{what} {text!r}; nothing was removed")

@@ -285,7 +285,7 @@ def test_a_file_of_an_unknown_or_removed_picture_is_refused(catalog: Catalog) ->
             transaction.put_files([file(name, "/a.jpg")])
 
 
-def test_a_removed_picture_is_gone_with_all_its_parts_and_comes_back_bare(catalog: Catalog) -> None:
+def test_a_removed_picture_is_gone_with_all_its_parts_and_comes_back_with_its_metadata(catalog: Catalog) -> None:
     with catalog.transaction() as transaction:
         (key, other) = transaction.put_images([image(1, camera="C", metadata={"a": 1}), image(2)], rows(1, 2))
         transaction.put_files([file(1, "/a.jpg"), file(2, "/b.jpg")])
@@ -304,8 +304,8 @@ def test_a_removed_picture_is_gone_with_all_its_parts_and_comes_back_bare(catalo
         (again, third) = transaction.put_images([image(1), image(3)], rows(4, 5))
     assert again == key
     assert third not in (key, other)
-    assert catalog.images([image_id(1)])[image_id(1)] == image(1)
-    assert catalog.select(Filter.parse("a exists")).tolist() == []
+    assert catalog.images([image_id(1)])[image_id(1)] == image(1, metadata={"a": 1})
+    assert catalog.select(Filter.parse("a = 1")).tolist() == [again]
 
 
 def test_a_key_is_never_given_to_another_picture(catalog: Catalog) -> None:
@@ -499,9 +499,10 @@ class CatalogAgainstPlainLists(RuleBasedStateMachine):
         ids = [image_id(name) for name in range(5)]
         with self.catalog.transaction() as transaction:  # learn all keys, and bring the changes into a known order
             keys = transaction.put_images([image(name) for name in range(5)], rows(*range(5))).tolist()
-            transaction.remove_images(ids)
+            transaction.forget_forever(ids)
             transaction.forget_files([one.path for one in self.catalog.refused()])
         self.images: dict[str, ImageRecord] = {}
+        self.kept: dict[str, dict[str, Any]] = {}
         self.vectors: dict[str, float] = {}
         self.files: dict[str, str] = {}
         self.refused: set[str] = set()
@@ -527,6 +528,8 @@ class CatalogAgainstPlainLists(RuleBasedStateMachine):
             return
         assert self.keys[given.id] == key
         earlier = self.images[given.id].metadata if given.id in self.images else {}
+        if not provisional:
+            earlier = {**self.kept.pop(given.id, {}), **earlier}
         merged = {field: one for field, one in {**earlier, **metadata}.items() if one is not None}
         self.images[given.id] = replace(given, metadata=merged)
         self.vectors[given.id] = value
@@ -566,12 +569,20 @@ class CatalogAgainstPlainLists(RuleBasedStateMachine):
         self.files.pop(path, None)
         self.refused.discard(path)
 
-    @rule(name=NAMES)
-    def remove(self, name: int) -> None:
+    @rule(name=NAMES, how=st.sampled_from(["keep", "drop", "forever"]))
+    def remove(self, name: int, how: str) -> None:
+        is_there = image_id(name) in self.images
         with self.catalog.transaction() as transaction:
-            assert transaction.remove_images([image_id(name)]) == (image_id(name) in self.images)
+            if how == "forever":
+                is_kept = image_id(name) in self.kept
+                assert transaction.forget_forever([image_id(name)]) == (is_there or is_kept)
+                self.kept.pop(image_id(name), None)
+            else:
+                assert transaction.remove_images([image_id(name)], keep=how == "keep") == is_there
         self.further.pop(image_id(name), None)
-        if self.images.pop(image_id(name), None):
+        if removed := self.images.pop(image_id(name), None):
+            if how == "keep" and removed.metadata:
+                self.kept[removed.id] = {**self.kept.get(removed.id, {}), **removed.metadata}
             self.files = {path: one for path, one in self.files.items() if one != image_id(name)}
             self.touch(image_id(name))
 
@@ -603,6 +614,8 @@ class CatalogAgainstPlainLists(RuleBasedStateMachine):
         assert vectors == {self.keys[one]: self.vectors[one] for one in self.images}
         facts = catalog.facts()
         assert (facts.images, facts.files, facts.refused) == (len(self.images), len(self.files), len(self.refused))
+        assert catalog.find_forgotten("", limit=9) == sorted(self.kept)
+        assert facts.forgotten == len(self.kept)
         assert facts.last_seq == catalog.last_seq() >= len(self.order)
         further = {
             int(key): row[0]

@@ -23,6 +23,11 @@ from lookalike.core.vectors import HalfVectors, Keys
 MAIN: Final = "main"
 """How the collection's own model is called where models are named; no further model may have this name."""
 
+KEEP_REMOVED_DAYS: Final = 90
+"""For how long the metadata of removed pictures is kept, where nothing else is said."""
+
+DAY_S: Final = 86_400
+
 MOST_FIELDS: Final = 1_000
 """Names of metadata fields that a catalog lists at most."""
 
@@ -35,6 +40,7 @@ class CatalogFacts:
         images: pictures in the collection.
         files: files that hold them.
         refused: files that were refused and are remembered.
+        forgotten: removed pictures of which metadata is kept.
         last_seq: sequence number of the newest change, 0 in a new catalog.
         size_bytes: on disk, 0 in memory.
         engine: `sqlite`, `memory`.
@@ -43,6 +49,7 @@ class CatalogFacts:
     images: int
     files: int
     refused: int
+    forgotten: int
     last_seq: int
     size_bytes: int
     engine: str
@@ -102,6 +109,9 @@ class Transaction(Protocol):
         An id that is already there keeps its key and its metadata (fields given here are laid over them), and takes the
         other fields, `provisional` among them, and the vector from here.
 
+        Metadata that was kept of a removed picture comes back with it, below all that is there or given, and is kept no
+        longer; but not to a provisional record, which may be of another picture: to the one that is put in its place.
+
         Args:
             images: N records; an id that occurs twice counts once, as its last record says.
             vectors: shape (N, D), float16, of the catalog's model.
@@ -133,11 +143,28 @@ class Transaction(Protocol):
         """Forget files (also refused ones). Their pictures stay; unknown paths are passed over."""
         ...
 
-    def remove_images(self, ids: Sequence[str]) -> int:
+    @property
+    def returned(self) -> frozenset[str]:
+        """The ids of pictures to which kept metadata has come back in this transaction."""
+        ...
+
+    def remove_images(self, ids: Sequence[str], *, keep: bool = True) -> int:
         """Remove pictures with their files, metadata and vectors; unknown ids are passed over.
 
+        Args:
+            ids: of the pictures.
+            keep: their metadata, for as many days as the catalog was opened with, so that it comes back with them.
+                Without, nothing is added to what is kept of an id already.
         Returns:
             how many were there.
+        """
+        ...
+
+    def forget_forever(self, ids: Sequence[str]) -> int:
+        """Remove pictures, and also what is kept of these ids; nothing of it is left in the file's unused parts.
+
+        Returns:
+            how many were there, or had something kept of them.
         """
         ...
 
@@ -247,6 +274,10 @@ class Catalog(Protocol):
 
     def find_ids(self, prefix: str, *, limit: int = 2) -> list[str]:
         """Ids that begin with `prefix` (lower-case hexadecimal), sorted, at most `limit`."""
+        ...
+
+    def find_forgotten(self, prefix: str, *, limit: int = 2) -> list[str]:
+        """Ids that begin with `prefix` and of which metadata is kept, sorted, at most `limit`."""
         ...
 
     def metadata_fields(self) -> list[str]:

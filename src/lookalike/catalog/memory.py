@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import RLock
@@ -11,7 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookalike.catalog.base import MOST_FIELDS, CatalogFacts, FurtherModel, KeptPicture, StoredVectors
+from lookalike.catalog.base import (
+    DAY_S,
+    KEEP_REMOVED_DAYS,
+    MOST_FIELDS,
+    CatalogFacts,
+    FurtherModel,
+    KeptPicture,
+    StoredVectors,
+)
 from lookalike.catalog.paths import first_matching_paths
 from lookalike.catalog.storable import (
     check_further_model,
@@ -33,6 +42,11 @@ class _Held(NamedTuple):
     vector: HalfVectors
 
 
+class _Forgotten(NamedTuple):
+    metadata: Metadata
+    removed_at: int
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     """All that is held at one moment; a transaction changes a copy."""
@@ -44,6 +58,7 @@ class _State:
     held: dict[str, _Held] = field(default_factory=dict)  # by id
     files: dict[str, FileRecord] = field(default_factory=dict)  # by path
     refused: dict[str, RefusedFile] = field(default_factory=dict)  # by path
+    forgotten: dict[str, _Forgotten] = field(default_factory=dict)  # by id
     further: dict[str, tuple[str, int]] = field(default_factory=dict)  # by name: id and dimension of a further model
     further_vectors: dict[str, dict[int, HalfVectors]] = field(default_factory=dict)  # by name, by key
 
@@ -56,6 +71,7 @@ class _State:
             held=dict(self.held),
             files=dict(self.files),
             refused=dict(self.refused),
+            forgotten=dict(self.forgotten),
             further=dict(self.further),
             further_vectors={name: dict(vectors) for name, vectors in self.further_vectors.items()},
         )
@@ -89,18 +105,34 @@ class _State:
 
 
 class MemoryTransaction:
-    """Changes on a copy of the state."""
+    """Changes on a copy of the state.
 
-    def __init__(self, state: _State, *, dimension: int) -> None:
+    Args:
+        state: is copied.
+        dimension: D of the catalog's model, 0 where none is bound.
+        keep_days: for which the metadata of removed pictures is kept.
+        now_s: seconds since 1970.
+    """
+
+    def __init__(self, state: _State, *, dimension: int, keep_days: int, now_s: int) -> None:
         self.state = state.copy()
         self._dimension = dimension
+        self._now_s = now_s if keep_days else None
+        self._returned: set[str] = set()
+        for image_id, kept in state.forgotten.items():
+            if kept.removed_at <= now_s - keep_days * DAY_S:
+                del self.state.forgotten[image_id]
 
     def put_images(self, images: Sequence[ImageRecord], vectors: HalfVectors) -> Keys:
         """Add pictures with their vectors; see `Transaction`."""
         halves = storable_vectors(vectors, count=len(images), dimension=self._dimension)
         for image_id, (position, image) in last_of_each(images).items():
             held = self.state.held.get(image_id)
-            metadata = laid_over(held.image.metadata if held else {}, image.metadata)
+            before = held.image.metadata if held else {}
+            if not image.provisional and (kept := self.state.forgotten.pop(image_id, None)):
+                before = {**kept.metadata, **before}
+                self._returned.add(image_id)
+            metadata = laid_over(before, image.metadata)
             self.state.keys.setdefault(image_id, len(self.state.keys) + 1)
             self.state.held[image_id] = _Held(replace(image, metadata=metadata), halves[position].copy())
             self._stamp(image_id, removed=False)
@@ -133,10 +165,19 @@ class MemoryTransaction:
             self.state.files.pop(path, None)
             self.state.refused.pop(path, None)
 
-    def remove_images(self, ids: Sequence[str]) -> int:
+    @property
+    def returned(self) -> frozenset[str]:
+        """The ids of pictures to which kept metadata has come back."""
+        return frozenset(self._returned)
+
+    def remove_images(self, ids: Sequence[str], *, keep: bool = True) -> int:
         """Remove pictures; see `Transaction`."""
-        there = [image_id for image_id in dict.fromkeys(ids) if self.state.held.pop(image_id, None)]
+        removed = {one: self.state.held.pop(one) for one in dict.fromkeys(ids) if one in self.state.held}
+        there = list(removed)
+        self._returned.difference_update(there)
         for image_id in there:
+            if keep:
+                self._keep(image_id, removed[image_id].image.metadata)
             self._stamp(image_id, removed=True)
         for vectors in self.state.further_vectors.values():
             for image_id in there:
@@ -145,6 +186,14 @@ class MemoryTransaction:
         for path in [path for path, file in self.state.files.items() if file.image_id in gone]:
             del self.state.files[path]
         return len(there)
+
+    def forget_forever(self, ids: Sequence[str]) -> int:
+        """Remove pictures and what is kept of them; see `Transaction`."""
+        known = {one for one in ids if one in self.state.held or one in self.state.forgotten}
+        self.remove_images(ids, keep=False)
+        for image_id in known:
+            self.state.forgotten.pop(image_id, None)
+        return len(known)
 
     def merge_metadata(self, metadata: Mapping[str, Metadata]) -> int:
         """Lay fields over metadata; see `Transaction`."""
@@ -177,6 +226,12 @@ class MemoryTransaction:
         self.state.vectors_of_model(name)
         del self.state.further[name], self.state.further_vectors[name]
 
+    def _keep(self, image_id: str, metadata: Metadata) -> None:
+        if metadata and self._now_s is not None:
+            before = self.state.forgotten.get(image_id)
+            laid = laid_over(before.metadata if before else {}, metadata)
+            self.state.forgotten[image_id] = _Forgotten(laid, self._now_s)
+
     def _stamp(self, image_id: str, *, removed: bool) -> None:
         key = self.state.keys[image_id]
         self.state = replace(self.state, last_seq=self.state.last_seq + 1)
@@ -184,9 +239,16 @@ class MemoryTransaction:
 
 
 class MemoryCatalog:
-    """See `lookalike.catalog.base.Catalog`."""
+    """See `lookalike.catalog.base.Catalog`.
 
-    def __init__(self) -> None:
+    Args:
+        keep_removed_days: for which the metadata of removed pictures is kept.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, *, keep_removed_days: int = KEEP_REMOVED_DAYS, clock: Callable[[], float] = time.time) -> None:
+        self._keep_days = keep_removed_days
+        self._clock = clock
         self._state = _State()
         self._model: tuple[str, int] = ("", 0)
         self._lineage = secrets.token_hex(8)
@@ -228,7 +290,9 @@ class MemoryCatalog:
                 raise CollectionError("a transaction was begun inside another one of the same thread; end that first")
             self._is_changing = True
             try:
-                transaction = MemoryTransaction(self._state, dimension=self.dimension)
+                transaction = MemoryTransaction(
+                    self._state, dimension=self.dimension, keep_days=self._keep_days, now_s=int(self._clock())
+                )
                 yield transaction
                 self._state = transaction.state
             finally:
@@ -237,7 +301,15 @@ class MemoryCatalog:
     def facts(self) -> CatalogFacts:
         """How much is there."""
         state = self._state
-        return CatalogFacts(len(state.held), len(state.files), len(state.refused), state.last_seq, 0, engine="memory")
+        return CatalogFacts(
+            images=len(state.held),
+            files=len(state.files),
+            refused=len(state.refused),
+            forgotten=len(state.forgotten),
+            last_seq=state.last_seq,
+            size_bytes=0,
+            engine="memory",
+        )
 
     def last_seq(self) -> int:
         """Sequence number of the newest change, 0 in a new catalog."""
@@ -265,6 +337,10 @@ class MemoryCatalog:
     def find_ids(self, prefix: str, *, limit: int = 2) -> list[str]:
         """Ids that begin with `prefix` (lower-case hexadecimal), sorted, at most `limit`."""
         return sorted(image_id for image_id in self._state.held if image_id.startswith(prefix))[:limit]
+
+    def find_forgotten(self, prefix: str, *, limit: int = 2) -> list[str]:
+        """Ids of which metadata is kept; see `Catalog`."""
+        return sorted(image_id for image_id in self._state.forgotten if image_id.startswith(prefix))[:limit]
 
     def metadata_fields(self) -> list[str]:
         """The names of the metadata fields that pictures have; see `Catalog`."""

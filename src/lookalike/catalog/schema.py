@@ -6,8 +6,10 @@
     files    where it lies; `path` is the file system's bytes, `folder` (with its closing slash) and `name` their text
     terms    its metadata taken apart for filters (see `lookalike.core.fields`); the original is in `images.metadata`
     refused  files that were refused
+    forgotten  metadata of removed pictures by id, and when they were removed (seconds since 1970): it returns
+             with them
     settings model_id, dimension, last_seq, version; `lineage <seq>`: a random word for who made the changes from there
-             on; `count images`, `count files`, `count refused`: how many there are
+             on; `count images`, `count files`, `count refused`, `count forgotten`: how many there are
     further_models  other models of which vectors are kept, by the user's names, and how many
     model_vectors   these vectors: D little-endian float16, D that model's dimension
 
@@ -96,6 +98,16 @@ refused = Table(
     Column("mtime_ns", BigInteger, nullable=False),
     Column("code", Text, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("metadata", Text, nullable=False),
+    Column("removed_at", BigInteger, nullable=False),
+    Index("forgotten_by_time", "removed_at"),
+    sqlite_with_rowid=False,
 )
 
 settings = Table(

@@ -58,6 +58,7 @@ def _facts(info: CollectionInfo) -> dict[str, str]:
         "pictures": f"{info.images:,}",
         "files": f"{info.files:,}",
         "refused": f"{info.refused:,}",
+        "forgotten": f"metadata of {info.forgotten:,} removed pictures is kept",
         "no date": f"{info.without_date:,}",
         "catalog": f"{info.catalog}, {human_size(info.size_bytes)}",
         "model": f"{info.model[:12] or 'none yet'}, {info.dimension} dimensions",

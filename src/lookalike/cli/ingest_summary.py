@@ -31,6 +31,8 @@ def report_as_json(report: IngestReport, labels: MetadataReport | None) -> dict[
 def tell_report(report: IngestReport, session: Session) -> None:
     """Tell people what was done, and which files were refused."""
     session.say(_summary(report))
+    if report.labels_returned:
+        session.say(f"Labels returned with {human_count(report.labels_returned, 'picture')}.")
     if report.without_date and report.read:
         session.say(f"Without a date: {human_count(report.without_date, 'picture')} of the collection.")
     tell_some([_kept(folder) for folder in report.kept], session)

@@ -86,6 +86,8 @@ class BatchWriter:
             transaction.forget_files(vanished)
             orphans = self._orphans(left, without={*self._paths_told_of(), *vanished})
             transaction.remove_images(orphans)
+            returned = transaction.returned
+        self._report.labels_returned += len(returned)
         self._files.committed({file.image_id for file in files})
         self._files.removed(orphans)
         self._count()

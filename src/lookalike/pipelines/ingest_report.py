@@ -38,6 +38,7 @@ class IngestReport:
         passed_over: what was not looked into, by name or by its first bytes.
         unmatched_patterns: of those to exclude, which have matched nothing.
         labelled: pictures whose metadata this run has changed.
+        labels_returned: pictures that had been removed, and have got back the metadata that was kept of them.
         without_date: pictures of the collection, after it, of which nothing tells when they were taken.
         total: files to look at, as far as is known.
         seconds: since the beginning.
@@ -54,6 +55,7 @@ class IngestReport:
     passed_over: PassedOver = field(default_factory=PassedOver)
     unmatched_patterns: list[str] = field(default_factory=list)
     labelled: int = 0
+    labels_returned: int = 0
     without_date: int = 0
     total: int = 0
     seconds: float = 0.0

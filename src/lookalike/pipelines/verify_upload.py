@@ -160,7 +160,7 @@ def _compared(
         _put(picture, looked, ours, transaction)
         return Verification(Outcome.REPLACED, distance)
     picture.quarantine(looked.data)  # before it can be lost
-    transaction.remove_images([picture.id])
+    transaction.remove_images([picture.id], keep=False)
     detail = f"the vector is {distance:.3f} from ours; at most {tolerance.quarantine_above:g} is let pass"
     return Verification(Outcome.QUARANTINED, distance, "vector_too_far", detail)
 
@@ -200,7 +200,7 @@ def _bytes(picture: UploadedPicture, parts: Parts) -> bytes:
 def _remove_provisional(image_id: str, parts: Parts) -> None:
     with parts.catalog.transaction() as transaction:
         there = parts.catalog.images([image_id]).get(image_id)
-        transaction.remove_images([image_id] if there is not None and there.provisional else [])
+        transaction.remove_images([image_id] if there is not None and there.provisional else [], keep=False)
 
 
 def _delete_bytes(image_id: str, parts: Parts) -> None:

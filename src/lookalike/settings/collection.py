@@ -10,6 +10,7 @@ The file is `lookalike.toml` in the user's configuration folder, or the one that
     memory = "4G"              # that building an index may take
     threads = 2
     cache = "~/.cache/lookalike"
+    keep_removed_days = 90     # for which labels and metadata of removed pictures are kept; 0 keeps none
     allow_private_addresses = false   # whether a URL as a query may lead into one's own network
     max_pixels = 400_000_000   # of one picture, and on a side: max_side
     max_bytes = "500M"         # of one file
@@ -18,8 +19,8 @@ The file is `lookalike.toml` in the user's configuration folder, or the one that
 
 Each name has an environment variable: `LOOKALIKE_COLLECTION`, `LOOKALIKE_MODEL`, `LOOKALIKE_PROJECTION`,
 `LOOKALIKE_ENGINE`, `LOOKALIKE_RECALL`, `LOOKALIKE_MEMORY`, `LOOKALIKE_THREADS`, `LOOKALIKE_CACHE`,
-`LOOKALIKE_ALLOW_PRIVATE_ADDRESSES`, `LOOKALIKE_MAX_PIXELS`, `LOOKALIKE_MAX_SIDE`, `LOOKALIKE_MAX_BYTES`,
-`LOOKALIKE_MAX_DECODE_BYTES`, `LOOKALIKE_MAX_EXPANSION`.
+`LOOKALIKE_KEEP_REMOVED_DAYS`, `LOOKALIKE_ALLOW_PRIVATE_ADDRESSES`, `LOOKALIKE_MAX_PIXELS`, `LOOKALIKE_MAX_SIDE`,
+`LOOKALIKE_MAX_BYTES`, `LOOKALIKE_MAX_DECODE_BYTES`, `LOOKALIKE_MAX_EXPANSION`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from typing import Literal, cast, get_args
 
 import platformdirs
 
+from lookalike.catalog.base import KEEP_REMOVED_DAYS
 from lookalike.core.errors import BadInput
 from lookalike.core.processors import available_processors
 from lookalike.core.sizes import parse_bytes
@@ -63,6 +65,7 @@ class Settings:
         threads: that read, decode and embed at once.
         cache: folder in which models are kept.
         limits: what one picture may cost.
+        keep_removed_days: for which the metadata of removed pictures is kept.
         allow_private_addresses: whether a URL as a query may lead to this machine or its own network.
     """
 
@@ -76,6 +79,7 @@ class Settings:
     cache: Path
     limits: ImageLimits = DEFAULT_LIMITS
     allow_private_addresses: bool = False
+    keep_removed_days: int = KEEP_REMOVED_DAYS
 
 
 def read_settings(
@@ -107,6 +111,7 @@ def read_settings(
         cache=folder("cache", values),
         limits=_limits(values),
         allow_private_addresses=flag("allow_private_addresses", values),
+        keep_removed_days=whole("keep_removed_days", values, least=0, most=36_500, expected="0 to 36500 days"),
     )
 
 
@@ -121,6 +126,7 @@ def _defaults() -> dict[str, object]:
         "threads": available_processors(),
         "cache": platformdirs.user_cache_path("lookalike"),
         "allow_private_addresses": False,
+        "keep_removed_days": KEEP_REMOVED_DAYS,
         **{name: getattr(DEFAULT_LIMITS, name) for name in (*_COUNTS, *_SIZES)},
     }
 

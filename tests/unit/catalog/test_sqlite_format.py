@@ -20,6 +20,7 @@ from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.catalog.sqlite import format as catalog_format
 from lookalike.catalog.sqlite.format import FORMAT
 from lookalike.core.errors import CatalogDamaged, CollectionError, FormatTooNew
+from lookalike.core.filters import Filter
 from tests.unit.catalog.pictures import MODEL, D, add_further, ended, image, image_id, made, put, started
 
 
@@ -206,3 +207,27 @@ def test_the_migrations_are_part_of_the_package() -> None:
     assert catalog_format._MIGRATIONS.is_dir()
     assert "lookalike" in sys.modules
     assert (catalog_format._MIGRATIONS / "env.py").is_file()
+
+
+def test_a_catalog_of_the_third_format_answers_as_before_and_keeps_what_is_removed_from_now_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = of_format(3, tmp_path, monkeypatch)
+    row = f"1, '{image_id(1)}', 640, 480, 'jpeg', 9, '{{\"tag\":\"sea\"}}', 1, 0"
+    change(
+        path, f"INSERT INTO images (key, id, width, height, format, size_bytes, metadata, seq, removed) VALUES ({row})"
+    )
+    change(path, "INSERT INTO vectors VALUES (1, zeroblob(128))")
+    change(path, "INSERT INTO terms VALUES (1, 'tag', 0, 'sea', NULL)")
+    change(path, f"INSERT INTO settings VALUES ('model_id', '{MODEL}'), ('dimension', '64'), ('last_seq', '1')")
+    with SqliteCatalog.open(path) as catalog:
+        facts = catalog.facts()
+        assert (facts.images, facts.forgotten, facts.last_seq) == (1, 0, 1)
+        assert catalog.images([image_id(1)])[image_id(1)].metadata == {"tag": "sea"}
+        assert catalog.select(Filter.parse("tag = sea")).tolist() == [1]
+        with catalog.transaction() as transaction:
+            transaction.remove_images([image_id(1)])
+        assert catalog.facts().forgotten == 1
+        put(catalog, [1])
+        assert catalog.images([image_id(1)])[image_id(1)].metadata["tag"] == "sea"
+        assert catalog.check() == []

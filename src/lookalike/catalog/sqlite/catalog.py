@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from lookalike.catalog.base import CatalogFacts, FurtherModel, KeptPicture, StoredVectors
+from lookalike.catalog.base import KEEP_REMOVED_DAYS, CatalogFacts, FurtherModel, KeptPicture, StoredVectors
 from lookalike.catalog.paths import first_matching_paths
-from lookalike.catalog.sqlite import further, reading
+from lookalike.catalog.sqlite import forgotten, further, reading
 from lookalike.catalog.sqlite.checking import damage
 from lookalike.catalog.sqlite.connections import Connections
 from lookalike.catalog.sqlite.filters import selection
@@ -36,18 +37,36 @@ _HEXADECIMAL = re.compile("[0-9a-f]*")
 class SqliteCatalog:
     """See `lookalike.catalog.base.Catalog`; make one with `open`. A context manager that closes it."""
 
-    def __init__(self, path: Path, *, read_only: bool, lock_wait_s: float, busy_wait_s: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool,
+        lock_wait_s: float,
+        busy_wait_s: float,
+        keep_removed_days: int,
+        clock: Callable[[], float],
+    ) -> None:
         self.path = path
         self._lock = writer_lock(path)
         self._lock_wait_s = lock_wait_s
         self._connections = Connections(path, read_only=read_only, busy_wait_s=busy_wait_s)
         self._selections = Selections()
+        self._keep_days = keep_removed_days
+        self._clock = clock
         self._model: tuple[str, int] = ("", 0)
         self._writer = secrets.token_hex(8)  # names the changes that are made through this object
 
     @classmethod
     def open(
-        cls, path: Path, *, read_only: bool = False, lock_wait_s: float = LOCK_WAIT_S, busy_wait_s: float = BUSY_WAIT_S
+        cls,
+        path: Path,
+        *,
+        read_only: bool = False,
+        lock_wait_s: float = LOCK_WAIT_S,
+        busy_wait_s: float = BUSY_WAIT_S,
+        keep_removed_days: int = KEEP_REMOVED_DAYS,
+        clock: Callable[[], float] = time.time,
     ) -> SqliteCatalog:
         """Open a catalog; make it, or bring it up to date, where that is needed and `read_only` is not asked for.
 
@@ -56,6 +75,8 @@ class SqliteCatalog:
             read_only: never write; the file must be there.
             lock_wait_s: how long to wait for another process that is writing, in seconds.
             busy_wait_s: how long a reader waits for a commit and a commit for readers, in seconds.
+            keep_removed_days: for which the metadata of removed pictures is kept; 0 keeps none.
+            clock: seconds since 1970.
         Raises:
             NoCollection: when `read_only` and there is no catalog.
             FormatTooNew: when a newer version wrote it.
@@ -63,7 +84,14 @@ class SqliteCatalog:
             CatalogDamaged: when the file is something else or broken.
             ReadOnly, Locked, StorageFailed: when it must be made or brought up to date, and cannot.
         """
-        catalog = cls(path, read_only=read_only, lock_wait_s=lock_wait_s, busy_wait_s=busy_wait_s)
+        catalog = cls(
+            path,
+            read_only=read_only,
+            lock_wait_s=lock_wait_s,
+            busy_wait_s=busy_wait_s,
+            keep_removed_days=keep_removed_days,
+            clock=clock,
+        )
         try:
             catalog._check_format(read_only=read_only)
         except BaseException:
@@ -121,8 +149,8 @@ class SqliteCatalog:
     def facts(self) -> CatalogFacts:
         """How much is there; the counts are kept, not counted."""
         with self._connections.reading() as connection:
-            images, files, refused, last_seq = reading.counts(connection)
-        return CatalogFacts(images, files, refused, last_seq, self._size_bytes(), engine="sqlite")
+            images, files, refused, kept, last_seq = reading.counts(connection)
+        return CatalogFacts(images, files, refused, kept, last_seq, self._size_bytes(), engine="sqlite")
 
     def last_seq(self) -> int:
         """Sequence number of the newest change, 0 in a new catalog."""
@@ -155,6 +183,13 @@ class SqliteCatalog:
             return []
         with self._connections.reading() as connection:
             return reading.ids_with_prefix(connection, prefix, limit)
+
+    def find_forgotten(self, prefix: str, *, limit: int = 2) -> list[str]:
+        """Ids of which metadata is kept; see `Catalog`."""
+        if not _HEXADECIMAL.fullmatch(prefix):
+            return []
+        with self._connections.reading() as connection:
+            return forgotten.find_ids(connection, prefix, limit)
 
     def metadata_fields(self) -> list[str]:
         """The names of the metadata fields that pictures have; see `Catalog`."""
@@ -299,7 +334,12 @@ class SqliteCatalog:
     @contextmanager
     def _transaction(self) -> Iterator[SqliteTransaction]:
         with self.writing(), self._connections.writing() as connection:
-            transaction = SqliteTransaction(connection, dimension=reading.number_setting(connection, "dimension"))
+            transaction = SqliteTransaction(
+                connection,
+                dimension=reading.number_setting(connection, "dimension"),
+                keep_days=self._keep_days,
+                now_s=int(self._clock()),
+            )
             yield transaction
             transaction.finish(writer=self._writer)
 

@@ -53,6 +53,7 @@ _SHOULD_BE_NONE = (
     (_miscounted("images", "NOT removed"), "pictures more or fewer than were counted"),
     (_miscounted("files", "1"), "files more or fewer than were counted"),
     (_miscounted("refused", "1"), "refused files more or fewer than were counted"),
+    (_miscounted("forgotten", "1"), "removed pictures of which metadata is kept, more or fewer than were counted"),
     (
         "SELECT coalesce(sum(abs(m.count - (SELECT count(*) FROM model_vectors v WHERE v.model = m.number))), 0)"
         " FROM further_models m",

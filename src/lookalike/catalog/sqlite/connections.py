@@ -17,7 +17,13 @@ _PRAGMAS = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", "PRAGM
 # TRUNCATE with FULL is durable: SQLite syncs the database, empties the journal and syncs that too before it returns.
 # (DELETE would need EXTRA, which syncs the folder.) The cache holds a usual transaction, so that readers are shut out
 # only at its end.
-_WRITER_PRAGMAS = ("PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL", "PRAGMA cache_size = -32768")
+# What is deleted is overwritten with zeros where its page is written anyway.
+_WRITER_PRAGMAS = (
+    "PRAGMA journal_mode = TRUNCATE",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA cache_size = -32768",
+    "PRAGMA secure_delete = FAST",
+)
 
 
 class Connections:

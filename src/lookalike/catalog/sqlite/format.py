@@ -9,7 +9,7 @@ from lookalike.catalog.sqlite.errors import decoding, translating
 from lookalike.core.errors import CatalogDamaged, CollectionError, FormatTooNew
 from lookalike.core.installing import upgrade_advice
 
-FORMAT = 3
+FORMAT = 4
 """The number of the newest migration."""
 
 PAGE_SIZE_BYTES = 8192  # three vectors of 1280 float16 fill a page; 4096 would hold one and waste a third

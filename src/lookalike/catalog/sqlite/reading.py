@@ -54,14 +54,14 @@ def lineage(connection: sqlite3.Connection, seq: int) -> str:
     return str(row[0]) if row else ""
 
 
-def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
-    """How many images, files, refused files, and the last sequence number."""
-    rows = connection.execute(
-        "SELECT name, value FROM settings WHERE name IN ('count images', 'count files', 'count refused', 'last_seq')"
-    )
+def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int, int]:
+    """How many images, files, refused files, forgotten pictures, and the last sequence number."""
+    counted = tuple(f"count {table}" for table in ("images", "files", "refused", "forgotten"))
+    rows = connection.execute("SELECT name, value FROM settings WHERE name IN (?, ?, ?, ?, 'last_seq')", counted)
     found = {"last_seq": 0, **{name: _number(name, value) for name, value in rows}}
     try:
-        return found["count images"], found["count files"], found["count refused"], found["last_seq"]
+        images, files, refused, forgotten = (found[name] for name in counted)
+        return images, files, refused, forgotten, found["last_seq"]
     except KeyError as error:
         raise DamagedRow(f"the setting {error} is not there") from error
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.catalog.sqlite import further
+from lookalike.catalog.base import DAY_S
+from lookalike.catalog.sqlite import forgotten, further
 from lookalike.catalog.sqlite.errors import decoding
 from lookalike.catalog.sqlite.reading import AMONG, lineage, lineage_setting, metadata_of, number_setting
 from lookalike.catalog.storable import laid_over, last_of_each, metadata_json, path_bytes, storable_vectors
@@ -47,23 +48,29 @@ class SqliteTransaction:
     Args:
         connection: with a transaction begun.
         dimension: D of the catalog's model, 0 where none is bound.
+        keep_days: for which the metadata of removed pictures is kept; what is older is dropped now.
+        now_s: seconds since 1970.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, dimension: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, dimension: int, keep_days: int, now_s: int) -> None:
         self._connection = connection
         self._dimension = dimension
         self._first_seq = self._seq = number_setting(connection, "last_seq")
         self._changes_before = connection.total_changes
+        self._keep_days, self._now_s = keep_days, now_s
+        self._returned: set[str] = set()
+        forgotten.drop_older(connection, before_s=now_s - keep_days * DAY_S)
 
     def put_images(self, images: Sequence[ImageRecord], vectors: HalfVectors) -> Keys:
         """Add pictures with their vectors; see `Transaction`."""
         halves = storable_vectors(vectors, count=len(images), dimension=self._dimension)
         given = last_of_each(images)
         before = self._existing(given)
+        kept = self._taken_back(image_id for image_id, (_, image) in given.items() if not image.provisional)
         metadata = {
-            image_id: laid_over(before.get(image_id, (0, {}))[1], image.metadata)
+            image_id: laid_over({**kept.get(image_id, {}), **before.get(image_id, (0, {}))[1]}, image.metadata)
             for image_id, (_, image) in given.items()
-            if image.metadata or image_id in before
+            if image.metadata or image_id in before or image_id in kept
         }
         self._change_all(
             _PUT_IMAGE, [self._row(image, metadata.get(image_id, {})) for image_id, (_, image) in given.items()]
@@ -106,16 +113,31 @@ class SqliteTransaction:
         self._change_all("DELETE FROM files WHERE path = ?", stored)
         self._change_all("DELETE FROM refused WHERE path = ?", stored)
 
-    def remove_images(self, ids: Sequence[str]) -> int:
+    @property
+    def returned(self) -> frozenset[str]:
+        """The ids of pictures to which kept metadata has come back."""
+        return frozenset(self._returned)
+
+    def remove_images(self, ids: Sequence[str], *, keep: bool = True) -> int:
         """Remove pictures; see `Transaction`."""
-        keys = [key for key, _ in self._existing(ids).values()]
-        rows = [(key,) for key in keys]
-        self._change_all("DELETE FROM vectors WHERE key = ?", rows)
-        further.remove_vectors(self._connection, keys)
-        self._change_all("DELETE FROM files WHERE key = ?", rows)
-        self._change_all("DELETE FROM terms WHERE key = ?", rows)
-        self._change_all(_REMOVE_IMAGE, ((self._next_seq(), key) for key in keys))
+        existing = self._existing(ids)
+        self._returned.difference_update(existing)
+        if keep and self._keep_days:
+            metadata = {image_id: fields for image_id, (_, fields) in existing.items()}
+            forgotten.keep(self._connection, metadata, now_s=self._now_s)
+        keys = [key for key, _ in existing.values()]
+        self._remove_vectors(keys)
+        self._remove_words(keys)
         return len(keys)
+
+    def forget_forever(self, ids: Sequence[str]) -> int:
+        """Remove pictures and what is kept of them; see `Transaction`."""
+        known = self._existing(ids).keys() | forgotten.kept(self._connection, ids).keys()
+        with forgotten.leaving_no_trace(self._connection):
+            self._remove_vectors([key for key, _ in self._existing(ids).values()])
+        self.remove_images(ids, keep=False)
+        forgotten.drop(self._connection, ids)
+        return len(known)
 
     def merge_metadata(self, metadata: Mapping[str, Metadata]) -> int:
         """Lay fields over metadata; see `Transaction`."""
@@ -163,6 +185,26 @@ class SqliteTransaction:
         )
         found = {image_id: (key, metadata_of(metadata)) for image_id, key, metadata in rows}
         return {image_id: found[image_id] for image_id in wanted if image_id in found}
+
+    def _taken_back(self, ids: Iterable[str]) -> dict[str, Metadata]:
+        """What is kept of these, which is kept no longer."""
+        kept = forgotten.kept(self._connection, ids)
+        if kept:
+            forgotten.drop(self._connection, kept)
+            self._returned.update(kept)
+        return kept
+
+    def _remove_vectors(self, keys: list[int]) -> None:
+        self._change_all("DELETE FROM vectors WHERE key = ?", [(key,) for key in keys])
+        further.remove_vectors(self._connection, keys)
+
+    def _remove_words(self, keys: list[int]) -> None:
+        """What people wrote, and where pictures lay: none of it stays in unused parts of the file."""
+        rows = [(key,) for key in keys]
+        with forgotten.leaving_no_trace(self._connection):
+            self._change_all("DELETE FROM files WHERE key = ?", rows)
+            self._change_all("DELETE FROM terms WHERE key = ?", rows)
+            self._change_all(_REMOVE_IMAGE, ((self._next_seq(), key) for key in keys))
 
     def _row(self, image: ImageRecord, metadata: Metadata) -> tuple[Any, ...]:
         facts = (image.id, image.width, image.height, image.format, image.size_bytes, image.taken_at, image.camera)

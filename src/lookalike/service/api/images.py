@@ -118,7 +118,7 @@ async def delete_images(request: Request, collection: str, principal: Writer) ->
     held = await collection_of(service, collection, deadline=deadline_of(request))
 
     async def act() -> Response:
-        results = await service.threads.run(lambda: _removed(body.ids, held))
+        results = await service.threads.run(lambda: _removed(body.ids, held, forever=body.forever))
         return answer({"data": results})
 
     return await once(request, principal, service, digest=digest, act=act)
@@ -185,11 +185,16 @@ async def patch_image(request: Request, collection: str, image_id: ImageId, prin
     dependencies=[needs(Scope.WRITE)],
     response_model=None,
 )
-async def delete_image(request: Request, collection: str, image_id: ImageId) -> Response:
-    """Files that lie elsewhere stay where they are."""
+async def delete_image(
+    request: Request,
+    collection: str,
+    image_id: ImageId,
+    forever: Annotated[bool, Query(description="Keep no metadata, nor what is kept of an earlier removal")] = False,
+) -> Response:
+    """Files that lie elsewhere stay where they are; metadata is kept for a while and returns with the picture."""
     service = service_of(request)
     held = await collection_of(service, collection, deadline=deadline_of(request))
-    (result,) = await service.threads.run(lambda: _removed([image_id], held))
+    (result,) = await service.threads.run(lambda: _removed([image_id], held, forever=forever))
     if result["status"] == "not_found":
         raise NotIndexed(f"no picture in the collection has the id {image_id}", values={"id": image_id})
     return Response(status_code=204)
@@ -219,10 +224,10 @@ async def _queued(form: Form, metadata: Metadata, collection: str, principal: Pr
     return answer({"data": results}, status=202, headers={"Location": f"/v1/jobs/{first}"} if first else None)
 
 
-def _removed(ids: list[str], held: Collection) -> list[dict[str, Any]]:
-    there = [one for one in dict.fromkeys(ids) if one in held]
+def _removed(ids: list[str], held: Collection, *, forever: bool) -> list[dict[str, Any]]:
+    there = [one for one in dict.fromkeys(ids) if one in held or (forever and held.keeps_metadata_of(one))]
     if there:
-        held.remove(*there)
+        held.remove(*there, forever=forever)
     return [{"name": one, "id": one, "status": "removed" if one in there else "not_found"} for one in ids]
 
 

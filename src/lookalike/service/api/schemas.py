@@ -76,6 +76,7 @@ class DeleteBody(Body):
     """Pictures to remove."""
 
     ids: Annotated[list[Sha256], Field(min_length=1, max_length=1_000)]
+    forever: bool = Field(False, description="Keep no metadata, nor what is kept of earlier removals")
 
 
 class MetadataBody(Body):
