@@ -101,6 +101,26 @@ def test_a_table_of_metadata_is_laid_over_the_pictures(command: Command, album: 
     assert found.text == f"{album.photos / '1.jpg'}\n"
 
 
+def test_labels_of_removed_pictures_return_and_it_is_told(command: Command, album: Album, tmp_path: Path) -> None:
+    table, where = tmp_path / "labels.csv", ("-c", album.collection)
+    table.write_text("path,label\n1.jpg,red\n2.jpg,blue\n")
+    command("index", album.photos, *where, "--metadata", table)
+    one, two = album.photos / "1.jpg", album.photos / "2.jpg"
+    assert command("remove", one, two, *where).code == 0
+    assert "metadata of 2 removed pictures is kept" in command("info", *where).text
+    assert json.loads(command("info", *where, "--json").stdout)["forgotten"] == 2
+
+    told = command("index", album.photos, *where)
+    assert "Labels returned with 2 pictures." in told.stderr
+    assert command("remove", one, *where).code == 0
+    report = json.loads(command("index", album.photos, *where, "--json").stdout)
+    assert report["labels_returned"] == 1
+
+    assert command("remove", one, two, "--forever", *where).code == 0
+    report = json.loads(command("index", album.photos, *where, "--json").stdout)
+    assert report["labels_returned"] == 0
+
+
 def test_paths_of_a_table_are_relative_to_the_root_that_is_named(
     command: Command, album: Album, tmp_path: Path
 ) -> None:

@@ -184,6 +184,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "get": ("a" * 64,),
     "import_from": ("e.parquet",),
     "index": (".",),
+    "keeps_metadata_of": ("a" * 64,),
     "label": (None,),
     "mixed": (None,),
     "precious": (None,),
@@ -390,6 +391,26 @@ def test_pictures_are_removed_by_path_id_beginning_and_filter(
     assert (len(collection), collection.info().files, collection.info().index.count) == (0, 0, 0)
     assert (photos / "0.png").exists()
     assert len(collection.search(png(1))) == 0
+
+
+def test_labels_return_with_a_picture_unless_it_was_removed_forever(collection: Collection, photos: Path) -> None:
+    first, second = album(photos, 2)
+    labels = {str(path): {"label": path.name} for path in (first, second)}
+    collection.index(photos, metadata=labels)
+    ids = [collection.add(path) for path in (first, second)]
+
+    assert collection.remove(first, second) == 2
+    assert collection.info().forgotten == 2
+    assert collection.remove(ids[1][:10], forever=True) == 1
+    with pytest.raises(NotIndexed):
+        collection.remove(ids[1], forever=True)
+    assert collection.index(photos).labels_returned == 1
+
+    assert collection.get(ids[0]).image.metadata == {"label": first.name}
+    assert collection.get(ids[1]).image.metadata == {}
+    assert collection.remove(first, forever=True) == 1
+    collection.add(first)
+    assert collection.get(ids[0]).image.metadata == {}
 
 
 def test_nothing_is_removed_when_one_of_them_is_unknown(collection: Collection, photos: Path) -> None:

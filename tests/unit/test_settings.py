@@ -109,7 +109,7 @@ def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
 def test_an_unknown_name_lists_the_known_ones(file: Path) -> None:
     with pytest.raises(
         BadInput,
-        match="'colection'; the settings are allow_private_addresses, cache, collection, engine, max_bytes",
+        match="'colection'; the settings are allow_private_addresses, cache, collection, engine, keep_removed_days",
     ):
         read(colection="x")
     file.write_text("colour = 1")
@@ -177,3 +177,14 @@ def test_what_a_picture_may_cost_is_set_like_everything_else(file: Path) -> None
     for name, value in (("MAX_PIXELS", "many"), ("MAX_BYTES", "0"), ("MAX_SIDE", "-1")):
         with pytest.raises(BadInput, match=f"LOOKALIKE_{name}"):
             read({f"LOOKALIKE_{name}": value})
+
+
+def test_how_long_metadata_of_removed_pictures_is_kept_is_set_like_everything_else(file: Path) -> None:
+    assert read().keep_removed_days == 90
+    file.write_text("keep_removed_days = 30\n")
+    assert read().keep_removed_days == 30
+    assert read({"LOOKALIKE_KEEP_REMOVED_DAYS": "0"}).keep_removed_days == 0
+    assert read(keep_removed_days=7).keep_removed_days == 7
+    for wrong in ("-1", "soon", "40000"):
+        with pytest.raises(BadInput, match="0 to 36500 days"):
+            read({"LOOKALIKE_KEEP_REMOVED_DAYS": wrong})

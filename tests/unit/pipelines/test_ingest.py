@@ -14,6 +14,7 @@ import pytest
 
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import BadInput, Interrupted, StorageFailed
+from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, Metadata
 from lookalike.pipelines import embed_files
 from lookalike.pipelines.add import add_bytes
@@ -651,3 +652,25 @@ def test_a_turned_picture_has_its_upright_size(parts: Parts, photos: Path) -> No
 
     (image,) = parts.catalog.images(list(parts.catalog.known_ids())).values()
     assert (image.width, image.height) == (8, 12)
+
+
+@pytest.mark.parametrize("how", ["pruned", "overwritten"])
+def test_labels_of_what_was_forgotten_return_when_it_is_taken_in_again(parts: Parts, photos: Path, how: str) -> None:
+    album(photos, 2)
+    path = photos / "0.png"
+    run(parts, photos, metadata={str(path): {"label": "red"}})
+    if how == "pruned":
+        path.unlink()
+        assert counts(run(parts, photos, prune=True)) == {"unchanged": 1, "removed": 1}
+    else:
+        write(path, 70)
+        assert counts(run(parts, photos)) == {"unchanged": 1, "updated": 1}
+    assert len(parts.catalog.select(Filter.parse("label = red"))) == 0
+
+    write(photos / "elsewhere.png", 0)
+    report = run(parts, photos)
+
+    assert report.labels_returned == 1
+    (key,) = parts.catalog.select(Filter.parse("label = red")).tolist()
+    assert [one.path for one in parts.catalog.pictures([key])[key].files] == [str(photos / "elsewhere.png")]
+    assert run(parts, photos).labels_returned == 0

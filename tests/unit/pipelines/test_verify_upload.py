@@ -72,6 +72,30 @@ def claim(parts: Parts, vector: Vectors, *, data: bytes = DATA, metadata: Metada
     add_provisional(upload, parts, metadata=metadata or {})
 
 
+@pytest.mark.parametrize("is_true", [True, False])
+def test_kept_metadata_returns_with_a_picture_that_was_verified_and_outlives_one_that_lied(
+    parts: Parts, is_true: bool
+) -> None:
+    add_bytes(DATA, parts, metadata={"label": "red"})
+    with parts.catalog.transaction() as transaction:
+        transaction.remove_images([ID])
+    claim(parts, away(0.0 if is_true else 1.0))
+    assert parts.catalog.images([ID])[ID].metadata == {}
+
+    verify_upload(Staging().picture(), parts, tolerance=TOLERANCE)
+
+    assert (ID in parts.catalog.images([ID])) is is_true
+    assert parts.catalog.facts().forgotten == (not is_true)
+    add_bytes(DATA, parts, metadata={})
+    assert parts.catalog.images([ID])[ID].metadata == {"label": "red"}
+
+
+def test_nothing_is_kept_of_what_came_with_a_picture_that_lied(parts: Parts) -> None:
+    claim(parts, away(1.0), metadata={"label": "a lie"})
+    verify_upload(Staging().picture(), parts, tolerance=TOLERANCE)
+    assert parts.catalog.facts().forgotten == 0
+
+
 def vector_of(parts: Parts) -> Vectors:
     keys = list(parts.catalog.keys([ID]).values())
     return normalise(parts.catalog.vectors(keys).vectors.astype(np.float32))[0]

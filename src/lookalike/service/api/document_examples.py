@@ -171,6 +171,7 @@ PARAMETERS: Mapping[str, Any] = {
     "filter": '{"width": {"gte": 800}}',
     "cursor": None,
     "limit": 50,
+    "forever": False,
     "spread": False,
     "mode": "now",
     "side": 320,

@@ -14,6 +14,7 @@ PARAMETERS: Mapping[str, str] = {
     "filter": "What a picture must be, as JSON.",
     "cursor": "Where to go on: `next_cursor` of the page before.",
     "limit": "How many at most.",
+    "forever": "Keep no metadata of it, nor what is kept of an earlier removal.",
     "spread": "From all over the collection, not its first; without a cursor.",
     "mode": "`now` embeds before the reply; `queued` keeps the bytes, and a worker embeds them.",
     "side": "The longest side, in pixels.",
@@ -73,7 +74,10 @@ PROPERTIES: Mapping[str, Mapping[str, str]] = {
         "sha256": "Of the bytes that were put.",
         "metadata": "Fields that the picture is to have.",
     },
-    "DeleteBody": {"ids": "Of the pictures to remove."},
+    "DeleteBody": {
+        "ids": "Of the pictures to remove.",
+        "forever": "Keep no metadata of them, nor what is kept of earlier removals.",
+    },
     "EmbeddingResult": {
         **_CODED,
         "name": "Of the file, as it was sent.",

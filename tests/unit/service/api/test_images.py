@@ -91,6 +91,30 @@ def test_several_are_removed_with_a_result_for_each(served: Running) -> None:
     assert len(served.service.collections.get(FIRST)) == PICTURES - 1
 
 
+@pytest.mark.parametrize("door", ["one", "several"])
+@pytest.mark.parametrize("is_removed_before", [False, True])
+def test_metadata_returns_with_a_picture_unless_it_was_removed_forever(
+    served: Running, door: str, is_removed_before: bool
+) -> None:
+    held, image_id = served.service.collections.get(FIRST), served.ids[0]
+
+    def remove(*, forever: bool) -> int:
+        if door == "one":
+            params = {"forever": "true"} if forever else {}
+            return served.client.delete(f"{IMAGES}/{image_id}", params=params, headers=WRITER).status_code
+        body = {"ids": [image_id], "forever": forever}
+        reply = served.client.post(f"{IMAGES}/delete", json=body, headers=WRITER)
+        return 204 if reply.json()["data"][0]["status"] == "removed" else 404
+
+    if is_removed_before:
+        assert remove(forever=False) == 204
+        assert remove(forever=False) == 404
+        assert held.info().forgotten == 1
+    assert remove(forever=True) == 204
+    assert held.info().forgotten == 0
+    assert remove(forever=True) == 404
+
+
 def test_the_same_request_under_the_same_key_is_done_once(served: Running) -> None:
     headers = {**WRITER, "Idempotency-Key": "a key"}
     bad = served.client.post(f"{IMAGES}/delete", json={"ids": [served.ids[0]]}, headers=headers)
