@@ -14,7 +14,7 @@ from tests.e2e.conftest import PICTURES, Album, Command
 
 KEYS = {
     "added", "recognised", "unchanged", "updated", "removed", "failed", "seconds", "photos_per_second", "dry_run",
-    "kept", "passed_over", "unmatched_patterns", "without_date"
+    "kept", "passed_over", "unmatched_patterns", "labels_returned", "without_date"
 }  # fmt: skip
 
 
