@@ -85,14 +85,16 @@ def absolute(path: str | os.PathLike[str]) -> str:
 
 
 def is_gone(path: str) -> bool:
-    """Whether nothing bears that name any more; False where that cannot be told (no permission, a failing disk)."""
+    """Whether no file bears that name any more: nothing does, or a folder.
+
+    False where that cannot be told (no permission, a failing disk).
+    """
     try:
-        os.lstat(path)
+        return stat.S_ISDIR(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return True
     except (OSError, ValueError):
         return False
-    return False
 
 
 def walk(

@@ -148,3 +148,14 @@ def test_a_name_that_only_begins_alike_forgets_nothing(parts: Parts, top: Path) 
     shutil.rmtree(top / "usb2")
     report = run(parts, top, prune=True, forget=(top / "usb2",))
     assert [(one.path, one.files) for one in report.kept] == [(str(top / "usb"), 3)]
+
+
+@pytest.mark.parametrize("holds", [(), ("inner.png",)], ids=["empty", "with a picture"])
+def test_a_file_whose_name_a_folder_bears_now_is_gone(top: Path, parts: Parts, holds: tuple[str, ...]) -> None:
+    replaced = top / "usb" / "trip" / "0.png"
+    replaced.unlink()
+    replaced.mkdir()
+    for name in holds:
+        write(replaced / name, 50)
+    report = run(parts, top, prune=True)
+    assert (report.removed, report.kept, report.added) == (1, [], len(holds))
