@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 _INDENT = "    "
 _PROGRESS = re.compile(r"^(Drawing|Indexing|Embedding|Exporting): .*\n", re.MULTILINE)
+_WAITS = re.compile(r"^[^\n]*…\n", re.MULTILINE)
 _TIMES = re.compile(r"\d[\d.,]*(?= (?:ms|s|photos/s)\b)")
 _STAGES = re.compile(r"\(embed [^)]*\)")
 
@@ -66,7 +67,8 @@ def same(said: str, printed: str) -> bool:
 
 
 def normalised(text: str) -> str:
-    """Without what depends on the machine."""
+    """Without what depends on the machine: times, and what a slow one waits for."""
+    text = _WAITS.sub("", text)
     return _TIMES.sub("N", _STAGES.sub(lambda stages: re.sub(r"\d+", "N", stages[0]), text))
 
 
