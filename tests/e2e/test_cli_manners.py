@@ -17,6 +17,12 @@ def test_help_is_a_word_too(command: Command) -> None:
         assert (outcome.code, outcome.stdout) == (0, command(name, "--help").stdout)
 
 
+def test_help_is_a_word_behind_options_too(command: Command) -> None:
+    for before in (["-c", "help"], ["--json"], ["-q", "-c", "a b"], ["--collection=x"]):
+        assert command(*before, "help").stdout == command("--help").stdout
+        assert command(*before, "help", "search").stdout == command("search", "--help").stdout
+
+
 @pytest.mark.parametrize(("typed", "meant"), [("serach", "search"), ("indx", "index"), ("duplicate", "duplicates")])
 def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(command: Command, typed: str, meant: str) -> None:
     for arguments in ([typed, "x"], ["help", typed]):

@@ -146,8 +146,25 @@ def _no_such_command(name: str) -> str:
 
 
 def _help_asked(arguments: list[str]) -> list[str]:
-    """`lookalike help [COMMAND]` in the words that click knows."""
-    return [*arguments[1:2], "--help"] if arguments[:1] == ["help"] else arguments
+    """`lookalike [OPTIONS] help [COMMAND]` in the words that click knows."""
+    before = _options_before(arguments)
+    if arguments[before : before + 1] != ["help"]:
+        return arguments
+    return [*arguments[:before], *arguments[before + 1 : before + 2], "--help"]
+
+
+def _options_before(arguments: list[str]) -> int:
+    """How many arguments stand before the command: options, and the values of those that take one."""
+    takes_value = {
+        name
+        for option in program.params
+        if isinstance(option, click.Option) and not option.is_flag
+        for name in option.opts
+    }
+    n = 0
+    while n < len(arguments) and arguments[n].startswith("-"):
+        n += 2 if arguments[n] in takes_value else 1
+    return n
 
 
 def _ran(arguments: Sequence[str], session: Session) -> int:

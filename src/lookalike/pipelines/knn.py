@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,8 @@ from lookalike.pipelines.knn_arrays import VectorSource, is_same, open_vectors
 from lookalike.pipelines.knn_compare import check_peer, compared_with_sklearn
 from lookalike.pipelines.knn_engine import chosen, searched
 from lookalike.pipelines.knn_result import KnnResult
+
+_BYTES_OF_AN_ANSWER = 16  # an index and a value
 
 
 @tells_options
@@ -78,15 +81,15 @@ def knn(
         check_peer(compare, wanted_metric)
     rows, wanted = _opened(base, queries, column=column, memory_bytes=memory_bytes)
     notes: list[str] = []
+    if len(wanted) * k > sys.maxsize // _BYTES_OF_AN_ANSWER:  # which is more than an array can be asked to hold
+        raise _too_many(len(wanted), k)
     try:
         result = _neighbours(
             rows, wanted, k, metric=wanted_metric, device=device, threads=threads, memory_bytes=memory_bytes,
             exclude_self=exclude_self, progress=progress, notes=notes,
         )  # fmt: skip
     except MemoryError as error:
-        raise BadInput(
-            f"{len(wanted):,} answers of {k:,} neighbours do not fit in the memory: ask for fewer at a time"
-        ) from error
+        raise _too_many(len(wanted), k) from error
     result = replace(
         result, searched=tuple(os.fspath(one) for one in (base, queries) if isinstance(one, str | os.PathLike))
     )
@@ -98,6 +101,10 @@ def knn(
             rows, wanted, result.values, metric=wanted_metric, seconds=result.seconds, exclude_self=exclude_self
         ),
     )
+
+
+def _too_many(queries: int, k: int) -> BadInput:
+    return BadInput(f"{queries:,} answers of {k:,} neighbours do not fit in the memory: ask for fewer at a time")
 
 
 def _opened(

@@ -156,6 +156,12 @@ def test_an_answer_that_does_not_fit_in_the_memory_is_refused(monkeypatch: pytes
         knn(vectors(5, 3), vectors(5, 3))
 
 
+@pytest.mark.parametrize("k", [2**59, 2**63, 10**30])
+def test_more_neighbours_than_an_array_can_hold_are_refused_likewise(k: int) -> None:
+    with pytest.raises(BadInput, match=f"5 answers of {k:,} neighbours do not fit in the memory"):
+        knn(vectors(5, 3), vectors(5, 3), k)
+
+
 def test_the_card_is_chosen_where_there_is_one_and_it_is_worth_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
     many, few = 1e13, 1e6
     monkeypatch.setattr(knn_engine, "find_spec", lambda name: object())
