@@ -74,7 +74,7 @@ def test_the_first_search_after_a_kill_tells_what_it_waits_for(command: Command,
     kill_an_index_run(album.photos, tmp_path / "killed")
     search = ["search", str(album.photos / "0.jpg"), "-c", str(tmp_path / "killed"), "--json"]
     first, second = command(*search), command(*search)
-    assert first.stderr.splitlines()[0] == "The index is made anew: none was saved yet (6 pictures)…"
+    assert first.stderr.splitlines()[0] == "The index is made: none was saved yet (6 pictures)…"
     assert "made anew" not in second.stderr
     assert json.loads(first.stdout)["hits"] == json.loads(second.stdout)["hits"]
 
@@ -150,7 +150,7 @@ def test_on_a_terminal_a_bar_follows_the_line_and_nothing_of_it_is_on_standard_o
 
 def test_on_a_terminal_the_bar_of_indexing_stays_the_only_one(album: Album, tmp_path: Path) -> None:
     shown, stdout = on_a_terminal("index", str(album.photos), "-c", str(tmp_path / "new"), "--json")
-    assert "The index is made anew: none was saved yet (6 pictures)…" in shown
+    assert "The index is made: none was saved yet (6 pictures)…" in shown
     assert "%" not in shown
     assert json.loads(stdout)["added"] == 6
 

@@ -35,6 +35,7 @@ _CHANGES_WORTH_SAVING = 1000
 _CHANGES_AT_ONCE = 4096
 _BUILT_AT_ONCE = 20_000
 _BUILDING = "building"
+_NONE_SAVED = "none was saved yet"
 
 _log = logging.getLogger(__name__)
 
@@ -283,7 +284,7 @@ class View:
 
     def _refreshed(self) -> Held:
         with self._refreshing:
-            held = self._held or self._from_snapshot() or self._rebuilt(self.rebuilt_because or "none was saved yet")
+            held = self._held or self._from_snapshot() or self._rebuilt(self.rebuilt_because or _NONE_SAVED)
             if held.projection is None and held.index.dimension != self._catalog.dimension:
                 held = self._rebuilt("the collection has its model only now")
             held = self._caught_up(held)
@@ -342,7 +343,8 @@ class View:
         return replace(held, seq=changes[-1].seq) if changes else held
 
     def _rebuilt(self, why: str) -> Held:
-        what = f"The index is made anew: {why}" if why else "The index is made anew"
+        made = "The index is made" if why == _NONE_SAVED else "The index is made anew"
+        what = f"{made}: {why}" if why else made
         with self.waiting(what, self._catalog.facts().images) as reached:
             held = self._built(reached)
         self.generation += 1
