@@ -139,7 +139,7 @@ def test_a_catalog_selects_what_the_filter_matches(
     ]
     holder = {path: image.id for image, (_, paths) in zip(images, collection, strict=True) for path in paths}
     with catalog.transaction() as transaction:
-        transaction.remove_images(list(catalog.known_ids()))
+        transaction.remove_images(list(catalog.known_ids()), keep=False)
         keys = transaction.put_images(images, np.zeros((len(images), D), np.float16)).tolist()
         transaction.put_files([FileRecord(path, image_id, 1, 1) for path, image_id in holder.items()])
     for where in wheres:

@@ -23,9 +23,6 @@ from lookalike.core.vectors import HalfVectors, Keys
 MAIN: Final = "main"
 """How the collection's own model is called where models are named; no further model may have this name."""
 
-KEEP_REMOVED_DAYS: Final = 90
-"""For how long the metadata of removed pictures is kept, where nothing else is said."""
-
 DAY_S: Final = 86_400
 
 MOST_FIELDS: Final = 1_000

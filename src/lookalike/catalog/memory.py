@@ -14,7 +14,6 @@ import numpy as np
 
 from lookalike.catalog.base import (
     DAY_S,
-    KEEP_REMOVED_DAYS,
     MOST_FIELDS,
     CatalogFacts,
     FurtherModel,
@@ -34,6 +33,7 @@ from lookalike.core.errors import BadInput, CollectionError, NotIndexed, WrongMo
 from lookalike.core.fields import searchable_text, terms
 from lookalike.core.filters import Filter
 from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, RefusedFile
+from lookalike.core.retention import KEEP_REMOVED_DAYS
 from lookalike.core.vectors import HalfVectors, Keys
 
 

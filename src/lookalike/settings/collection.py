@@ -33,9 +33,9 @@ from typing import Literal, cast, get_args
 
 import platformdirs
 
-from lookalike.catalog.base import KEEP_REMOVED_DAYS
 from lookalike.core.errors import BadInput
 from lookalike.core.processors import available_processors
+from lookalike.core.retention import KEEP_REMOVED_DAYS
 from lookalike.core.sizes import parse_bytes
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.settings.reading import Values, choice, flag, folder, gather, text, whole

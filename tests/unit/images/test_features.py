@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lookalike.core.saying import ViewFault
 from lookalike.core.vectors import Pixels
 from lookalike.images.features.agreement import agreement
 from lookalike.images.features.chance import LEAST_EVIDENCE, log10_false_alarms, similarity_of
@@ -158,24 +159,25 @@ def test_the_way_back_leads_back_and_what_lies_behind_the_camera_leads_nowhere()
 
 
 @pytest.mark.parametrize(
-    ("view", "word"),
+    ("view", "faults"),
     [
-        (np.diag([-1.0, 1, 1]), "inside out"),
-        (np.diag([30.0, 30, 1]), "scaled"),
-        (np.diag([0.02, 0.02, 1]), "scaled"),
-        (np.diag([6.0, 1, 1]), "stretched"),
-        (np.array([[1, 0.0, 0], [0, 1, 0], [0.02, 0, 1]]), "out of all proportion"),
-        (np.array([[1, 1.0, 0], [1, 1, 0], [0, 0, 1]]), "flattened"),
-        (np.array([[1, 0.0, 0], [0, 1, 0], [-0.01, 0, 1]]), "inside out|infinity|proportion"),
+        (np.diag([-1.0, 1, 1]), {ViewFault.INSIDE_OUT}),
+        (np.diag([30.0, 30, 1]), {ViewFault.SCALED}),
+        (np.diag([0.02, 0.02, 1]), {ViewFault.SCALED}),
+        (np.diag([6.0, 1, 1]), {ViewFault.STRETCHED}),
+        (np.array([[1, 0.0, 0], [0, 1, 0], [0.02, 0, 1]]), {ViewFault.STRETCHED}),
+        (np.array([[1, 1.0, 0], [1, 1, 0], [0, 0, 1]]), {ViewFault.LINE}),
+        (
+            np.array([[1, 0.0, 0], [0, 1, 0], [-0.01, 0, 1]]),
+            {ViewFault.INSIDE_OUT, ViewFault.INFINITE, ViewFault.STRETCHED},
+        ),
     ],
 )
-def test_a_view_that_no_camera_takes_is_refused(view: NDArray[np.float64], word: str) -> None:
+def test_a_view_that_no_camera_takes_is_refused(view: NDArray[np.float64], faults: set[ViewFault]) -> None:
     query = np.random.default_rng(5).uniform(0, 400, (50, 2)).astype(np.float32)
     with np.errstate(all="ignore"):
         hit = np.nan_to_num(project(view, query)).astype(np.float32)
-    said = fault(view, query, hit)
-    assert said is not None
-    assert any(part in said for part in word.split("|"))
+    assert fault(view, query, hit) in faults
 
 
 def test_a_quarter_turn_a_shift_and_a_real_perspective_are_no_fault() -> None:

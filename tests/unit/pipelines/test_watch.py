@@ -165,5 +165,5 @@ def test_a_missing_library_and_a_system_that_cannot_watch_say_what_to_do(
         with pytest.raises(StorageFailed, match="max_user_watches"):
             watch([folder], on_change=print, stop=stop)
     monkeypatch.setitem(sys.modules, "watchfiles", None)
-    with pytest.raises(MissingExtra, match="lookalike\\[watch\\]"):
+    with pytest.raises(MissingExtra, match=r"watchfiles, which is not installed: .*\[watch\]"):
         watch([folder], on_change=print, stop=stop)

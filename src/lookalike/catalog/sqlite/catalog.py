@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from lookalike.catalog.base import KEEP_REMOVED_DAYS, CatalogFacts, FurtherModel, KeptPicture, StoredVectors
+from lookalike.catalog.base import CatalogFacts, FurtherModel, KeptPicture, StoredVectors
 from lookalike.catalog.paths import first_matching_paths
 from lookalike.catalog.sqlite import forgotten, further, reading
 from lookalike.catalog.sqlite.checking import damage
@@ -25,6 +25,7 @@ from lookalike.core.errors import BadInput, CatalogDamaged, NoCollection, ReadOn
 from lookalike.core.filters import Filter
 from lookalike.core.private import FOLDER, database_files, keep_private
 from lookalike.core.records import Change, FileRecord, ImageRecord, RefusedFile
+from lookalike.core.retention import KEEP_REMOVED_DAYS
 from lookalike.core.vectors import Keys
 
 LOCK_WAIT_S = 5.0
