@@ -94,9 +94,7 @@ class Connections:
                 raise CollectionError(f"{self.path}: the catalog is closed")
             if self._idle:
                 return self._idle.pop()
-        connection = self._opened()
-        connection.execute("PRAGMA query_only = ON")
-        return connection
+        return self._opened("PRAGMA query_only = ON")
 
     def _undo(self, connection: sqlite3.Connection) -> None:
         try:
@@ -123,18 +121,19 @@ class Connections:
         if self._closed:
             raise CollectionError(f"{self.path}: the catalog is closed")
         if self._writer is None:
-            connection = self._opened()
-            for pragma in _WRITER_PRAGMAS:
-                connection.execute(pragma)
-            self._writer = connection
+            self._writer = self._opened(*_WRITER_PRAGMAS)
         return self._writer
 
-    def _opened(self) -> sqlite3.Connection:
+    def _opened(self, *pragmas: str) -> sqlite3.Connection:
         # mode=rw also for reading: a reader may have to undo the write that a dead process left half done
         uri = f"{self.path.absolute().as_uri()}?mode=rw"
         connection = sqlite3.connect(
             uri, uri=True, timeout=self.busy_wait_s, isolation_level=None, check_same_thread=False
         )
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
+        try:
+            for pragma in (*_PRAGMAS, *pragmas):
+                connection.execute(pragma)
+        except BaseException:  # a damaged file fails here, too: left to the collector, it would go on holding locks
+            connection.close()
+            raise
         return connection
