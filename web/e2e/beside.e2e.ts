@@ -88,13 +88,35 @@ describe("the live camera", () => {
     await page.getByRole("button", {name: t.live.start}).waitFor();
   });
 
-  it.each([[390, 844], [320, 568]])("shows its hits beside the picture on a phone, %s x %s, without scrolling", async (width, height) => {
+  it.each([
+    [390, 844, "en", 1],
+    [320, 568, "en", 1],
+    [320, 568, "en", 1.4],
+    [320, 568, "zh", 1],
+  ] as const)("shows its hits beside the picture on a phone without scrolling, %s x %s, %s, letters of %s times the size, like it or not", async (width, height, language, letters) => {
+    let likeNothing = false;
+    await page.routeWebSocket(/stream/, (here) => {
+      const there = here.connectToServer();
+      there.onMessage((message) => {
+        const said = JSON.parse(message.toString()) as {type: string};
+        here.send(JSON.stringify(said.type === "hits" ? {...said, nothing_like_it: likeNothing} : said));
+      });
+    });
     await page.setViewportSize({width, height});
-    await page.locator("header").getByRole("button", {name: t.bar.live}).click();
+    await page.getByLabel(t.bar.language).selectOption(language);
+    await page.evaluate((times) => (document.documentElement.style.fontSize = `${times * 100}%`), letters);
+    await page.locator("header").getByRole("button", {name: TEXTS[language].bar.live}).click();
     await page.locator(".live-hits img").nth(5).waitFor();
 
-    const bottom = await page.locator(".live-hits li").nth(5).evaluate((one) => one.getBoundingClientRect().bottom);
-    expect(bottom).toBeLessThanOrEqual(height);
+    const places = () =>
+      page.evaluate(() => [".viewfinder", ".live-hits li:nth-child(6)"].map((one) => document.querySelector(one)!.getBoundingClientRect()).map(({top, bottom, height}) => ({top, bottom, height})));
+    const before = await places();
+    expect(before[0]!.height).toBeGreaterThan(70);
+    expect(before[1]!.top).toBeGreaterThanOrEqual(before[0]!.bottom);
+    expect(before[1]!.bottom).toBeLessThanOrEqual(height);
+    likeNothing = true;
+    await page.getByText(TEXTS[language].results.nothingLikeIt).waitFor();
+    expect(await places()).toEqual(before);
   });
 
   it("stops when it is closed, and a frame can be searched with", async () => {

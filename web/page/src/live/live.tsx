@@ -21,7 +21,7 @@ const USUAL_RATE = 5;
 const FROZEN = {most: 2048, quality: 0.92};
 
 export function Live() {
-  const {live: t} = texts.value;
+  const {live: t, results} = texts.value;
   const video = useRef<HTMLVideoElement>(null);
   const [running, setRunning] = useState(true);
   const [fps, setFps] = useState(USUAL_RATE);
@@ -35,15 +35,18 @@ export function Live() {
   return (
     <Dialog heading={t.heading} onClose={() => (panel.value = null)} kind="wide">
       <div class="live">
-        <div class="viewfinder">
-          <video ref={video} playsInline muted aria-label={t.video} />
-          {trouble && (
-            <p class="over" role="alert">
-              {t[trouble]}
-            </p>
-          )}
+        <div class="live-sight">
+          <div class="viewfinder">
+            <video ref={video} playsInline muted aria-label={t.video} />
+            {trouble && (
+              <p class="over" role="alert">
+                {t[trouble]}
+              </p>
+            )}
+            {session?.likeNothing.value && <p class="caption">{results.nothingLikeIt}</p>}
+          </div>
+          <LiveHits hits={session?.hits.value ?? []} />
         </div>
-        <LiveHits hits={session?.hits.value ?? []} likeNothing={session?.likeNothing.value ?? false} />
         <div class="live-controls">
           <div class="row">
             <button type="button" class={running ? "" : "primary"} onClick={() => setRunning(!running)}>
@@ -162,8 +165,8 @@ function Figure({name, value}: {name: string; value: string}) {
   );
 }
 
-function LiveHits({hits, likeNothing}: {hits: readonly Hit[]; likeNothing: boolean}) {
-  const {live: t, card, results} = texts.value;
+function LiveHits({hits}: {hits: readonly Hit[]}) {
+  const {live: t, card} = texts.value;
   const from = (id: string) => {
     panel.value = null;
     askFor({kind: "id", id});
@@ -171,7 +174,6 @@ function LiveHits({hits, likeNothing}: {hits: readonly Hit[]; likeNothing: boole
   return (
     <section class="live-hits" aria-label={t.hits}>
       {hits.length === 0 && <p class="note">{t.waiting}</p>}
-      {likeNothing && <p class="note">{results.nothingLikeIt}</p>}
       <ul>
         {hits.map((hit) => (
           <li key={hit.id}>
