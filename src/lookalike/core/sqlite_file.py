@@ -13,6 +13,7 @@ from threading import Lock
 from lookalike.core.errors import FormatTooNew, ReadOnly, StorageFailed
 from lookalike.core.installing import upgrade_advice
 from lookalike.core.private import FILE, FOLDER, database_files, keep_private
+from lookalike.core.sqlite_connection import Connection, connected
 from lookalike.core.sqlite_errors import translating
 
 _MOST_IDLE = 8
@@ -55,10 +56,10 @@ class SqliteFile:
         self._application_id = application_id
         self._migrations = migrations
         self._busy_wait_s = busy_wait_s
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[Connection] = []
         self._mutex = Lock()
         self._turn = Lock()
-        self._writer: sqlite3.Connection | None = None
+        self._writer: Connection | None = None
         self._closed = False
         _make(path)
         try:
@@ -68,7 +69,7 @@ class SqliteFile:
             raise
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[Connection]:
         """A connection that sees one committed state until the block ends."""
         with translating(self.path):
             connection = self._taken()
@@ -79,7 +80,7 @@ class SqliteFile:
                 self._give_back(connection)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[Connection]:
         """A transaction that no other runs beside, in any process: what it reads is what it changes.
 
         Committed durably when the block ends, undone when it raises. It may not be begun inside another one.
@@ -118,7 +119,7 @@ class SqliteFile:
             connection.execute(f"PRAGMA application_id = {self._application_id}")
             connection.execute(f"PRAGMA user_version = {len(self._migrations)}")
 
-    def _format(self, connection: sqlite3.Connection) -> int:
+    def _format(self, connection: Connection) -> int:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if application_id != self._application_id:
@@ -135,19 +136,16 @@ class SqliteFile:
             )
         return int(found)
 
-    def _taken(self) -> sqlite3.Connection:
+    def _taken(self) -> Connection:
         with self._mutex:
             self._check_open()
             if self._idle:
                 return self._idle.pop()
-        connection = self._opened()
-        connection.execute("PRAGMA query_only = ON")
-        return connection
+        return self._opened("PRAGMA query_only = ON")
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
+    def _give_back(self, connection: Connection) -> None:
         try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")  # nothing was written: it only ends the view
+            connection.undo()  # nothing was written: it only ends the view
         except sqlite3.Error:
             connection.close()
             return
@@ -157,36 +155,22 @@ class SqliteFile:
                 return
         connection.close()
 
-    def _undo(self, connection: sqlite3.Connection) -> None:
+    def _undo(self, connection: Connection) -> None:
         try:
-            if connection.in_transaction:  # a full disk has already undone it
-                connection.execute("ROLLBACK")
+            connection.undo()
         except sqlite3.Error:  # the error that led here is the one to tell; a new connection undoes the rest
             connection.close()
             self._writer = None
 
-    def _opened_writer(self) -> sqlite3.Connection:
+    def _opened_writer(self) -> Connection:
         self._check_open()
         if self._writer is None:
-            connection = self._opened()
-            for pragma in _WRITER_PRAGMAS:
-                connection.execute(pragma)
-            self._writer = connection
+            self._writer = self._opened(*_WRITER_PRAGMAS)
         return self._writer
 
-    def _opened(self) -> sqlite3.Connection:
-        # mode=rw also for reading: a reader may have to undo the write that a dead process left half done
-        uri = f"{self.path.absolute().as_uri()}?mode=rw"
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=self._busy_wait_s, isolation_level=None, check_same_thread=False
-        )
+    def _opened(self, *pragmas: str) -> Connection:
+        connection = connected(self.path, busy_wait_s=self._busy_wait_s, pragmas=(*_PRAGMAS, *pragmas))
         connection.row_factory = sqlite3.Row
-        try:
-            for pragma in _PRAGMAS:
-                connection.execute(pragma)
-        except BaseException:
-            connection.close()
-            raise
         return connection
 
     def _check_open(self) -> None:

@@ -10,6 +10,7 @@ from threading import Lock, RLock
 
 from lookalike.catalog.sqlite.errors import decoding, translating
 from lookalike.core.errors import CollectionError, ReadOnly
+from lookalike.core.sqlite_connection import Connection, connected
 
 _MOST_IDLE = 8
 _PRAGMAS = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", "PRAGMA foreign_keys = ON")
@@ -39,14 +40,14 @@ class Connections:
         self.path = path
         self.read_only = read_only
         self.busy_wait_s = busy_wait_s
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[Connection] = []
         self._mutex = Lock()
         self._turn = RLock()
-        self._writer: sqlite3.Connection | None = None
+        self._writer: Connection | None = None
         self._closed = False
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[Connection]:
         """A connection that sees one committed state until the block ends."""
         with translating(self.path), decoding():
             connection = self._taken()
@@ -57,7 +58,7 @@ class Connections:
                 self._give_back(connection)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[Connection]:
         """A transaction: committed when the block ends, undone when it raises. Other threads wait for their turn.
 
         The caller holds the writer lock.
@@ -88,7 +89,7 @@ class Connections:
             if writer is not None:
                 writer.close()
 
-    def _taken(self) -> sqlite3.Connection:
+    def _taken(self) -> Connection:
         with self._mutex:
             if self._closed:
                 raise CollectionError(f"{self.path}: the catalog is closed")
@@ -96,18 +97,16 @@ class Connections:
                 return self._idle.pop()
         return self._opened("PRAGMA query_only = ON")
 
-    def _undo(self, connection: sqlite3.Connection) -> None:
+    def _undo(self, connection: Connection) -> None:
         try:
-            if connection.in_transaction:  # a full disk has already undone it
-                connection.execute("ROLLBACK")
+            connection.undo()
         except sqlite3.Error:  # the error that led here is the one to tell; a new connection undoes the rest
             connection.close()
             self._writer = None
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
+    def _give_back(self, connection: Connection) -> None:
         try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")  # nothing was written: it only ends the view
+            connection.undo()  # nothing was written: it only ends the view
         except sqlite3.Error:
             connection.close()
             return
@@ -117,23 +116,12 @@ class Connections:
                 return
         connection.close()
 
-    def _opened_writer(self) -> sqlite3.Connection:
+    def _opened_writer(self) -> Connection:
         if self._closed:
             raise CollectionError(f"{self.path}: the catalog is closed")
         if self._writer is None:
             self._writer = self._opened(*_WRITER_PRAGMAS)
         return self._writer
 
-    def _opened(self, *pragmas: str) -> sqlite3.Connection:
-        # mode=rw also for reading: a reader may have to undo the write that a dead process left half done
-        uri = f"{self.path.absolute().as_uri()}?mode=rw"
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=self.busy_wait_s, isolation_level=None, check_same_thread=False
-        )
-        try:
-            for pragma in (*_PRAGMAS, *pragmas):
-                connection.execute(pragma)
-        except BaseException:  # a damaged file fails here, too: left to the collector, it would go on holding locks
-            connection.close()
-            raise
-        return connection
+    def _opened(self, *pragmas: str) -> Connection:
+        return connected(self.path, busy_wait_s=self.busy_wait_s, pragmas=(*_PRAGMAS, *pragmas))

@@ -8,12 +8,14 @@ from pathlib import Path
 from lookalike.catalog.sqlite.errors import decoding, translating
 from lookalike.core.errors import CatalogDamaged, CollectionError, FormatTooNew
 from lookalike.core.installing import upgrade_advice
+from lookalike.core.sqlite_connection import connected
 
 FORMAT = 4
 """The number of the newest migration."""
 
 PAGE_SIZE_BYTES = 8192  # three vectors of 1280 float16 fill a page; 4096 would hold one and waste a third
 
+_BUSY_WAIT_S = 5.0
 _APPLICATION_ID = 0x4C4F4F4B
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -87,8 +89,5 @@ def migrate(path: Path) -> None:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
-    connection.execute("PRAGMA journal_mode = TRUNCATE")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
+    pragmas = (f"PRAGMA page_size = {PAGE_SIZE_BYTES}", "PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL")
+    return connected(path, busy_wait_s=_BUSY_WAIT_S, pragmas=pragmas, create=True)
