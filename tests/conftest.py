@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import lookalike  # noqa: F401  # before any library that would report to its maker
+from tests.disks import mount, unmount
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def read_only_folder() -> Iterator[Callable[[Path], Path]]:
 
     def protect(folder: Path) -> Path:
         if os.geteuid() == 0:
-            _mount("--bind", str(folder), str(folder))
-            undo.append(lambda: _unmount(folder))
-            _mount("-o", "remount,ro,bind", str(folder))
+            mount("--bind", str(folder), str(folder))
+            undo.append(lambda: unmount(folder))
+            mount("-o", "remount,ro,bind", str(folder))
             return folder
         for path in [folder, *folder.rglob("*")]:
             mode = path.stat().st_mode
@@ -41,19 +41,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting a small disk needs root")
     folder = tmp_path / "small disk"
     folder.mkdir()
-    _mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder))
+    mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder))
     yield folder
-    _unmount(folder)
-
-
-def _mount(*arguments: str) -> None:
-    done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"this machine does not mount: {done.stderr.strip()}")
-
-
-def _unmount(folder: Path) -> None:
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    unmount(folder)
 
 
 @pytest.hookimpl(trylast=True)

@@ -697,3 +697,18 @@ def test_pictures_by_key_are_what_ids_images_and_files_say_together(catalog: Cat
         assert one.image == catalog.images([ids[key]])[ids[key]]
         assert list(one.files) == catalog.files_of([ids[key]])[ids[key]]
     assert catalog.pictures([]) == {}
+
+
+def test_the_devices_of_folders_are_what_was_said_last_and_no_change_of_a_picture(catalog: Catalog) -> None:
+    assert catalog.devices() == {}
+    first, second = {"/a": "1f", "/b/\udcff'": "2"}, {"/a": "3"}
+    for devices in (first, second):
+        version, last_seq = catalog.version(), catalog.last_seq()
+        with suppress(ZeroDivisionError), catalog.transaction() as transaction:
+            transaction.put_devices({"/undone": "1"})
+            _ = 1 / 0
+        with catalog.transaction() as transaction:
+            transaction.put_devices(devices)
+        assert catalog.devices() == devices
+        assert (catalog.version() > version, catalog.last_seq()) == (True, last_seq)
+    assert catalog.check() == []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import lookalike
+from lookalike.pipelines.devices import UNKNOWN, device_of
 from tests.e2e.conftest import PICTURES, Album, Command
 
 KEYS = {
@@ -74,6 +77,33 @@ def test_prune_forgets_what_is_gone_and_exclude_passes_over(command: Command, ph
     (photos / "copy.jpg").unlink()
     report = json.loads(command("index", photos, "-c", tmp_path / "new", "--prune", "--json").stdout)
     assert (report["removed"], report["unchanged"], len(report["failed"])) == (1, 2, 1)
+
+
+def test_prune_keeps_what_lay_on_another_disk_and_says_how_to_forget_it(
+    command: Command, photos: Path, tmp_path: Path
+) -> None:
+    top, where = tmp_path / "top", ("-c", tmp_path / "new", "--exclude", "bro*")
+    link = top / "usb"
+    top.mkdir()
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as other:
+        if device_of(other) in (UNKNOWN, device_of(str(tmp_path))):
+            pytest.skip("this machine has no second disk")
+        shutil.copy(photos / "0.jpg", other)
+        link.symlink_to(photos)
+        assert command("index", top, *where).code == 0
+        link.unlink()
+        link.symlink_to(other)
+
+        outcome = command("index", top, *where, "--prune", "--json")
+        report = json.loads(outcome.stdout)
+        assert (outcome.code, report["removed"]) == (3, 0)
+        ((path, files, reason),) = [one.values() for one in report["kept"]]
+        assert (path, files, "another disk" in reason) == (str(link), 3, True)
+        advice = f"--prune --forget {link}"
+        assert advice in outcome.stderr
+
+        outcome = command("index", top, *where, *advice.split(), "--json")
+    assert (outcome.code, json.loads(outcome.stdout)["removed"]) == (0, 3)
 
 
 def test_refused_files_are_read_again_when_asked(command: Command, photos: Path, tmp_path: Path) -> None:

@@ -188,6 +188,14 @@ class Transaction(Protocol):
         """
         ...
 
+    def put_devices(self, devices: Mapping[str, str]) -> None:
+        """Remember on which devices folders lie, in the place of all that was remembered. No sequence number.
+
+        Args:
+            devices: a word for the device, by absolute path of the folder.
+        """
+        ...
+
 
 class Catalog(Protocol):
     """All reads see one committed state per call, also while a transaction is open; those that iterate, one per batch.
@@ -305,6 +313,10 @@ class Catalog(Protocol):
 
     def refused(self) -> Iterator[RefusedFile]:
         """All remembered refusals, in no order."""
+        ...
+
+    def devices(self) -> dict[str, str]:
+        """On which devices folders lie, by path, as `Transaction.put_devices` was told last."""
         ...
 
     def known_ids(self) -> set[str]:

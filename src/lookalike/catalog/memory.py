@@ -61,6 +61,7 @@ class _State:
     forgotten: dict[str, _Forgotten] = field(default_factory=dict)  # by id
     further: dict[str, tuple[str, int]] = field(default_factory=dict)  # by name: id and dimension of a further model
     further_vectors: dict[str, dict[int, HalfVectors]] = field(default_factory=dict)  # by name, by key
+    devices: dict[str, str] = field(default_factory=dict)  # by folder
 
     def copy(self) -> _State:
         return replace(
@@ -74,6 +75,7 @@ class _State:
             forgotten=dict(self.forgotten),
             further=dict(self.further),
             further_vectors={name: dict(vectors) for name, vectors in self.further_vectors.items()},
+            devices=dict(self.devices),
         )
 
     def further_models(self) -> list[FurtherModel]:
@@ -213,6 +215,11 @@ class MemoryTransaction:
         given = {int(key): half.copy() for key, half in zip(keys, halves, strict=True) if int(key) in there}
         held.update(given)
         return len(given)
+
+    def put_devices(self, devices: Mapping[str, str]) -> None:
+        """Remember the devices of folders; see `Transaction`."""
+        self.state.devices.clear()
+        self.state.devices.update(devices)
 
     def add_further_model(self, name: str, model_id: str, dimension: int, *, own_model_id: str) -> None:
         """Add a further model; see `Catalog`."""
@@ -375,6 +382,10 @@ class MemoryCatalog:
     def refused(self) -> Iterator[RefusedFile]:
         """All remembered refusals, in no order."""
         return iter(list(self._state.refused.values()))
+
+    def devices(self) -> dict[str, str]:
+        """On which devices folders lie; see `Catalog`."""
+        return dict(self._state.devices)
 
     def known_ids(self) -> set[str]:
         """The ids of all pictures."""

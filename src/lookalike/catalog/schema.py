@@ -9,7 +9,8 @@
     forgotten  metadata of removed pictures by id, and when they were removed (seconds since 1970): it returns
              with them
     settings model_id, dimension, last_seq, version; `lineage <seq>`: a random word for who made the changes from there
-             on; `count images`, `count files`, `count refused`, `count forgotten`: how many there are
+             on; `count images`, `count files`, `count refused`, `count forgotten`: how many there are; devices: the
+             device of each folder by its path, a JSON object
     further_models  other models of which vectors are kept, by the user's names, and how many
     model_vectors   these vectors: D little-endian float16, D that model's dimension
 

@@ -27,7 +27,7 @@ SOME_FAILED = 3
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--prune", is_flag=True, help="Forget pictures whose files below PATH are gone.")
 @click.option(
-    "--forget", multiple=True, metavar="PLACE", help="With --prune: also below this folder that has vanished."
+    "--forget", multiple=True, metavar="PLACE", help="With --prune: also below this folder that is out of sight."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option("--watch", is_flag=True, help="Go on and take in what changes, until Ctrl-C.")

@@ -9,14 +9,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from lookalike.catalog.base import Catalog
 from lookalike.core.errors import Interrupted
 from lookalike.core.records import FileRecord, Metadata, RefusedFile
+from lookalike.pipelines.devices import Devices
 from lookalike.pipelines.embed_files import FileEmbedder, Refused, Taken, taken
 from lookalike.pipelines.ingest_batches import BatchWriter
 from lookalike.pipelines.ingest_report import Failure, IngestReport
 from lookalike.pipelines.parts import Parts
-from lookalike.pipelines.prune import Pruning, kept_folders, missing_files
-from lookalike.pipelines.walk import FoundFile, NotTaken, NotWalked, Unmatched, walk
+from lookalike.pipelines.prune import NOTHING, Pruning, kept_folders, missing_files, prune
+from lookalike.pipelines.walk import FoundFile, NotTaken, NotWalked, Unmatched, absolute, walk
 
 _COMMIT_AFTER_FILES = 512
 _COMMIT_AFTER_S = 1.0
@@ -28,8 +30,9 @@ class IngestOptions:
 
     Attributes:
         exclude: patterns of what to pass over, see `lookalike.pipelines.exclusion`.
-        prune: forget files below the given folders that are gone; none below a folder that has vanished, is empty, or
-            holds none of what was known in it, for that may be a disk that is not mounted, see `pipelines.prune`.
+        prune: forget files below the given folders that are gone; none below a folder that has vanished, is empty,
+            holds none of what was known in it, or lies on another device than before, for that may be a disk that is
+            not mounted, see `pipelines.prune`.
         forget: folders and files of which even that is forgotten, where `prune` is said.
         dry_run: look, and say what would be done. Nothing is read, so that whatever would be counts as added, or as
             updated where the name is known.
@@ -98,20 +101,21 @@ def _ingest(
     known = {file.path: file for file in catalog.files()}
     found = _found(paths, options, parts.folder, known, report)
     refused = {} if options.retry_refused else {file.path: file for file in catalog.refused()}
-    gone, out_of_sight = _missing(paths, options, [*known, *(one.path for one in catalog.refused())], found, report)
+    lost = _lost(paths, options, [*known, *(one.path for one in catalog.refused())], found, report, catalog)
     report.total = len(found) + len(report.failed)
     fresh = _fresh(found, known, refused, report)
     tell()
     if options.dry_run:
-        _foresee(fresh, known, gone, report)
+        _foresee(fresh, known, lost.pruning.gone, report)
     else:
         files = FileEmbedder(parts.embedder, catalog.known_ids(), limits=parts.limits)
         writer = BatchWriter(catalog, parts.objects, files, known=known, metadata=metadata, report=report)
         with catalog.writing(), closing(taken(fresh, files.take, threads=options.threads)) as results:
             _write(results, writer, tell, acknowledge)
             writer.label(file.path for file in found)
-            writer.forget(gone)
-    report.kept = kept_folders(out_of_sight, known=known)
+            writer.forget(lost.pruning.gone)
+            _remember_devices(lost, catalog, found, known)
+    report.kept = kept_folders(lost.pruning, known=known)
     tell()
     return report
 
@@ -184,22 +188,51 @@ def _fresh(
     return fresh
 
 
-def _missing(
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """Remembered files that were not found.
+
+    Attributes:
+        tops: absolute paths that were walked.
+        unseen: files that are missing, and those of which that cannot be told.
+        pruning: what is to become of them.
+        devices: what is remembered of those of the folders.
+    """
+
+    tops: list[str]
+    unseen: list[str]
+    pruning: Pruning
+    devices: Devices
+
+
+def _lost(
     paths: Sequence[str | os.PathLike[str]],
     options: IngestOptions,
     remembered: list[str],
     found: list[FoundFile],
     report: IngestReport,
-) -> Pruning:
-    if not options.prune:
-        return Pruning([], {})
-    return missing_files(
-        paths,
-        remembered=remembered,
-        found=[file.path for file in found],
-        unlisted=[failure.path for failure in report.failed],
-        forget=options.forget,
-    )
+    catalog: Catalog,
+) -> _Lost:
+    tops = list(dict.fromkeys(map(absolute, paths)))
+    here = {file.path for file in found}
+    unlisted = [failure.path for failure in report.failed]
+    missing = missing_files(tops, remembered=remembered, found=here, unlisted=unlisted)
+    devices = Devices(catalog.devices())
+    pruning = NOTHING
+    if options.prune:
+        present = [path for path in remembered if path in here]
+        pruning = prune(missing, tops=tops, present=present, devices=devices, forget=options.forget)
+    blind = tuple(os.path.join(folder, "") for folder in unlisted)
+    return _Lost(tops, [*missing, *(path for path in remembered if path.startswith(blind))], pruning, devices)
+
+
+def _remember_devices(lost: _Lost, catalog: Catalog, found: list[FoundFile], known: Mapping[str, FileRecord]) -> None:
+    """Note on which devices the folders lie below which nothing is missing now."""
+    missing = [path for path in lost.unseen if path in known]
+    devices = lost.devices.to_remember(lost.tops, found=[file.path for file in found], missing=missing)
+    if devices != catalog.devices():
+        with catalog.transaction() as transaction:
+            transaction.put_devices(devices)
 
 
 def _foresee(fresh: list[FoundFile], known: Mapping[str, FileRecord], gone: list[str], report: IngestReport) -> None:

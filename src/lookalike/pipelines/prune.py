@@ -3,17 +3,19 @@
 A file is missing where nothing bears its name any more. It is gone for good only where its folder vouches for that: the
 folder can still be listed, and at least one picture that was known in it, or below it, is still there. A folder that
 has vanished, is empty, or holds none of what was known in it may be a drive that is not mounted, another drive at the
-same place, or a link to nowhere: what was known below it is kept, unless the user names it.
+same place, or a link to nowhere; and on another device than before, files of the same names vouch for nothing, see
+`lookalike.pipelines.devices`. What was known below such a folder is kept, unless the user names it.
 """
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lookalike.pipelines.devices import Devices, folders_above, is_at_or_below
 from lookalike.pipelines.walk import absolute, is_gone
 
 
@@ -33,83 +35,101 @@ class KeptFolder:
 
 
 class Pruning(NamedTuple):
-    """What a look at missing files has found.
+    """What is to become of missing files.
 
     Attributes:
         gone: files that are to be forgotten.
         out_of_sight: by folder, missing files that are kept.
+        elsewhere: those of these folders that lie on another device than before.
     """
 
     gone: list[str]
     out_of_sight: dict[str, list[str]]
+    elsewhere: frozenset[str]
+
+
+NOTHING = Pruning([], {}, frozenset())
 
 
 def missing_files(
-    tops: Sequence[str | os.PathLike[str]],
-    *,
-    remembered: Collection[str],
-    found: Collection[str],
-    unlisted: Iterable[str],
-    forget: Sequence[str | os.PathLike[str]],
-) -> Pruning:
-    """Look for remembered files below folders that are missing there.
+    tops: Sequence[str], *, remembered: Iterable[str], found: Collection[str], unlisted: Iterable[str]
+) -> list[str]:
+    """Remembered files below folders that were not found there.
 
     Args:
-        tops: folders that were walked.
+        tops: absolute paths of folders that were walked.
         remembered: all paths that are known.
-        found: paths that were found there now.
+        found: paths that were found there now, as a set.
         unlisted: folders that could not be listed: nothing below them is missing.
+    """
+    below = tuple(os.path.join(top, "") for top in tops)
+    blind = tuple(os.path.join(folder, "") for folder in unlisted)
+    return [
+        path
+        for path in dict.fromkeys(remembered)
+        if path not in found and path.startswith(below) and not path.startswith(blind) and is_gone(path)
+    ]
+
+
+def prune(
+    missing: Iterable[str],
+    *,
+    tops: Sequence[str],
+    present: Iterable[str],
+    devices: Devices,
+    forget: Sequence[str | os.PathLike[str]],
+) -> Pruning:
+    """Tell missing files that are gone for good from those that may only be out of sight.
+
+    Args:
+        missing: as `missing_files` gives them.
+        tops: absolute paths of folders that were walked.
+        present: remembered files that were found.
+        devices: what is remembered of the folders' devices.
         forget: files and folders that the user names: what is missing there is gone for good.
     """
-    here, named = set(found), [absolute(path) for path in forget]
-    blind = tuple(os.path.join(folder, "") for folder in unlisted)
-    vouching = {folder for path in remembered if path in here for folder in _folders_above(path)}
+    named = [absolute(path) for path in forget]
+    vouching = {folder for path in present for folder in folders_above(path)}
     gone: list[str] = []
     out_of_sight: dict[str, list[str]] = defaultdict(list)
-    for top in dict.fromkeys(map(absolute, tops)):
-        below = os.path.join(top, "")
-        for path in remembered:
-            if path in here or not path.startswith(below) or path.startswith(blind) or not is_gone(path):
-                continue
-            if os.path.dirname(path) in vouching or any(_is_at_or_below(path, one) for one in named):
-                gone.append(path)
-            else:
-                out_of_sight[_highest_blank(path, top, vouching)].append(path)
-    return Pruning(list(dict.fromkeys(gone)), dict(out_of_sight))
+    elsewhere: set[str] = set()
+    for path in missing:
+        if any(is_at_or_below(path, one) for one in named):
+            gone.append(path)
+        elif folder := devices.elsewhere(path):
+            elsewhere.add(folder)
+            out_of_sight[folder].append(path)
+        elif os.path.dirname(path) in vouching:
+            gone.append(path)
+        else:
+            out_of_sight[_highest_blank(path, tops, vouching)].append(path)
+    return Pruning(gone, dict(out_of_sight), frozenset(elsewhere))
 
 
-def kept_folders(out_of_sight: dict[str, list[str]], *, known: Collection[str]) -> list[KeptFolder]:
+def kept_folders(pruning: Pruning, *, known: Collection[str]) -> list[KeptFolder]:
     """What is to be told of files that are kept.
 
     Args:
-        out_of_sight: as in `Pruning`.
+        pruning: what became of missing files.
         known: files that hold pictures now; others (refused ones, and those found again elsewhere) are not told of.
     """
-    counts = {folder: len({path for path in paths if path in known}) for folder, paths in out_of_sight.items()}
-    return [KeptFolder(folder, count, _why(folder)) for folder, count in sorted(counts.items()) if count]
+    counts = {folder: sum(path in known for path in paths) for folder, paths in pruning.out_of_sight.items()}
+    return [
+        KeptFolder(folder, count, _why(folder, is_elsewhere=folder in pruning.elsewhere))
+        for folder, count in sorted(counts.items())
+        if count
+    ]
 
 
-def _folders_above(path: str) -> Iterator[str]:
-    folder = os.path.dirname(path)
-    while True:
-        yield folder
-        above = os.path.dirname(folder)
-        if above == folder:
-            return
-        folder = above
-
-
-def _is_at_or_below(path: str, place: str) -> bool:
-    return path == place or path.startswith(os.path.join(place, ""))
-
-
-def _highest_blank(path: str, top: str, vouching: Collection[str]) -> str:
-    """The highest folder on the way from `top` down to a file below which nothing known is left."""
-    on_the_way = [folder for folder in _folders_above(path) if _is_at_or_below(folder, top)]
+def _highest_blank(path: str, tops: Sequence[str], vouching: Collection[str]) -> str:
+    """The highest folder on the way from the highest top down to a file below which nothing known is left."""
+    on_the_way = list(folders_above(path))
+    while on_the_way[-1] not in tops:
+        on_the_way.pop()
     return next(folder for folder in reversed(on_the_way) if folder not in vouching)
 
 
-def _why(folder: str) -> str:
+def _why(folder: str, *, is_elsewhere: bool) -> str:
     """How a folder looks now."""
     try:
         with os.scandir(folder) as entries:
@@ -118,4 +138,8 @@ def _why(folder: str) -> str:
         return "the link leads nowhere" if os.path.islink(folder) else "the folder is not there"
     except OSError as error:
         return f"the folder cannot be listed: {error.strerror or error}"
-    return "the folder is empty" if is_empty else "the folder holds none of the files that were known in it"
+    if is_empty:
+        return "the folder is empty"
+    if is_elsewhere:
+        return "the folder lies on another disk than before, or on one that bears another number now"
+    return "the folder holds none of the files that were known in it"

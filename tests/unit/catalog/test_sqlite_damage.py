@@ -33,6 +33,7 @@ def use_all_of_it(catalog: SqliteCatalog) -> None:
         lambda: list(catalog.files()),
         lambda: catalog.file("/photos/3.jpg"),
         lambda: list(catalog.refused()),
+        catalog.devices,
         catalog.known_ids,
         lambda: catalog.vectors(range(60)),
         lambda: list(catalog.all_vectors()),
@@ -103,6 +104,8 @@ def _damaged(original: bytes, how: str, choice: random.Random) -> bytes:
         "UPDATE images SET id = CAST(x'ff' AS TEXT)",
         "UPDATE settings SET value = 'many'",
         "DELETE FROM settings WHERE name = 'count files'",
+        "INSERT INTO settings (name, value) VALUES ('devices', '[1]')",
+        "INSERT INTO settings (name, value) VALUES ('devices', x'ff')",
         "UPDATE model_vectors SET vector = x'00'",
         "UPDATE model_vectors SET key = 'text'",
         "UPDATE further_models SET name = x'ff'",
@@ -127,6 +130,7 @@ def test_rows_that_are_not_as_we_leave_them_are_told_as_damage(tmp_path: Path, s
 def _read_everything(catalog: SqliteCatalog) -> None:
     for read in (catalog.files, catalog.refused, catalog.all_vectors, catalog.all_images):
         list(read())
+    catalog.devices()
     catalog.further_models()
     list(catalog.all_model_vectors("fine"))
     catalog.known_ids()

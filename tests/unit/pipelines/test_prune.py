@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from lookalike.pipelines.devices import UNKNOWN, device_of
 from lookalike.pipelines.ingest import IngestOptions, ingest
 from lookalike.pipelines.ingest_report import IngestReport
 from lookalike.pipelines.parts import Parts
 from tests.collections import album, new_parts, write
+from tests.disks import mount, unmount
 
 LABEL = {"label": "mine"}
 
@@ -159,3 +164,153 @@ def test_a_file_whose_name_a_folder_bears_now_is_gone(top: Path, parts: Parts, h
         write(replaced / name, 50)
     report = run(parts, top, prune=True)
     assert (report.removed, report.kept, report.added) == (1, [], len(holds))
+
+
+@pytest.fixture
+def disks(tmp_path: Path) -> Iterator[Callable[[Path, str], None]]:
+    """Puts disks of their own in a place, by name, each as it was left; `''` is none."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting disks needs root")
+    mounted: list[Path] = []
+    there: list[Path] = []
+
+    def put(place: Path, name: str) -> None:
+        for one in there:
+            unmount(one)
+        there.clear()
+        if not name:
+            return
+        disk = tmp_path / f"disk {name}"
+        if disk not in mounted:
+            disk.mkdir()
+            mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk))
+            mounted.append(disk)
+            if device_of(str(disk)) == UNKNOWN:
+                pytest.skip("this machine does not number its disks")
+        place.mkdir(parents=True, exist_ok=True)
+        mount("--bind", str(disk), str(place))
+        there.append(place)
+
+    yield put
+    for one in [*there, *mounted]:
+        unmount(one)
+
+
+def test_another_disk_at_the_same_place_that_holds_some_of_the_names_has_nothing_forgotten(
+    parts: Parts, tmp_path: Path, disks: Callable[[Path, str], None]
+) -> None:
+    top, usb = tmp_path / "top", tmp_path / "top" / "usb"
+    write(top / "own.png", 9)
+    disks(usb, "a")
+    album(usb / "trip", 3)
+    run(parts, top, prune=True)
+    known = parts.catalog.known_ids()
+    disks(usb, "b")
+    album(usb / "trip", 1)
+    write(usb / "new.png", 50)
+
+    for _ in range(2):
+        report = run(parts, top, prune=True)
+        (kept,) = report.kept
+        assert (report.removed, kept.path, kept.files) == (0, str(usb), 2)
+        assert "lies on another disk" in kept.reason
+        assert known < parts.catalog.known_ids()
+
+    disks(usb, "a")
+    report = run(parts, top, prune=True)
+    assert (report.removed, report.kept) == (1, [])  # what only the other disk holds
+    assert parts.catalog.known_ids() == known
+
+    disks(usb, "b")
+    report = run(parts, top, prune=True, forget=(usb,))
+    assert (report.removed, report.kept) == (2, [])
+    (usb / "new.png").unlink()
+    report = run(parts, top, prune=True)  # the folder is complete there, and the disk the one that is known now
+    assert (report.removed, report.kept) == (1, [])
+
+
+def test_a_disk_that_is_put_over_a_folder_and_holds_some_of_the_names_has_nothing_forgotten(
+    parts: Parts, top: Path, disks: Callable[[Path, str], None]
+) -> None:
+    disks(top / "usb", "a")
+    write(top / "usb" / "trip" / "0.png", 0)
+    report = run(parts, top, prune=True)
+    assert (report.removed, [(one.path, one.files) for one in report.kept]) == (0, [(str(top / "usb"), 2)])
+    disks(top / "usb", "")
+    assert run(parts, top, prune=True).unchanged == 4
+
+
+def test_a_link_that_leads_to_another_disk_now_has_nothing_forgotten(parts: Parts, tmp_path: Path) -> None:
+    top, link = tmp_path / "top", tmp_path / "top" / "usb"
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as other:
+        if device_of(other) in (UNKNOWN, device_of(str(tmp_path))):
+            pytest.skip("this machine has no second disk")
+        album(tmp_path / "first", 3)
+        album(Path(other), 1)
+        top.mkdir()
+        link.symlink_to(tmp_path / "first")
+        run(parts, top)
+        link.unlink()
+        link.symlink_to(other)
+
+        report = run(parts, top, prune=True)
+
+    assert (report.removed, [(one.path, one.files) for one in report.kept]) == (0, [(str(link), 2)])
+
+
+def test_a_disk_that_bears_another_number_after_each_mount_is_known_again_when_it_is_complete(
+    parts: Parts, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def number(value: int) -> None:
+        monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_fsid=value))
+
+    number(7)
+    assert run(parts, top).kept == []
+    number(8)
+    (top / "usb/trip/0.png").unlink()
+    assert [one.path for one in run(parts, top, prune=True).kept] == [str(top)]
+    assert run(parts, top, prune=True, forget=(top / "usb/trip/0.png",)).removed == 1
+
+    number(9)
+    assert run(parts, top, prune=True).kept == []
+    (top / "usb/trip/1.png").unlink()
+    assert run(parts, top, prune=True).removed == 1
+
+
+def test_a_collection_that_remembers_no_device_is_pruned_as_before(parts: Parts, top: Path) -> None:
+    with parts.catalog.transaction() as transaction:
+        transaction.put_devices({})
+    (top / "usb/trip/0.png").unlink()
+    assert run(parts, top).kept == []
+    assert parts.catalog.devices() == {}  # which disk held the picture that is missing, nobody knows
+    report = run(parts, top, prune=True)
+    assert (report.removed, report.kept) == (1, [])
+    assert parts.catalog.devices() == {str(top): device_of(str(top))}
+
+
+def test_a_dry_run_says_what_would_be_kept_and_remembers_nothing(
+    parts: Parts, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = parts.catalog.devices()
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_fsid=12345))
+    (top / "usb/trip/0.png").unlink()
+    report = ingest([top], parts, options=IngestOptions(prune=True, dry_run=True))
+    assert (report.removed, [one.path for one in report.kept]) == (0, [str(top)])
+    assert parts.catalog.devices() == before
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_complete(
+    parts: Parts, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = parts.catalog.devices()
+    listed = os.scandir
+
+    def scandir(folder: str) -> Iterator[os.DirEntry[str]]:
+        if folder == str(top / "usb" / "trip"):
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_fsid=12345))
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert run(parts, top, prune=True).removed == 0
+    assert parts.catalog.devices() == before

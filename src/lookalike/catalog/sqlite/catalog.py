@@ -228,6 +228,11 @@ class SqliteCatalog:
             refused = reading.refused(connection)
         return iter(refused)
 
+    def devices(self) -> dict[str, str]:
+        """On which devices folders lie; see `Catalog`."""
+        with self._connections.reading() as connection:
+            return reading.devices(connection)
+
     def known_ids(self) -> set[str]:
         """The ids of all pictures."""
         with self._connections.reading() as connection:

@@ -40,6 +40,15 @@ def number_setting(connection: sqlite3.Connection, name: str) -> int:
     return _number(name, setting(connection, name, "0"))
 
 
+def devices(connection: sqlite3.Connection) -> dict[str, str]:
+    """The setting that says on which devices folders lie."""
+    try:
+        found = json.loads(setting(connection, "devices", "{}"))
+        return {folder: str(device) for folder, device in found.items()}
+    except (ValueError, AttributeError) as error:
+        raise DamagedRow(f"the setting devices should be a JSON object, but cannot be read: {error}") from error
+
+
 def lineage_setting(seq: int) -> str:
     """The name of the setting that says who made the changes from `seq` on; the names sort as the numbers do."""
     return f"lineage {seq:020}"

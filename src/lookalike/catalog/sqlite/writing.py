@@ -154,6 +154,10 @@ class SqliteTransaction:
         """Keep vectors of a further model; see `Transaction`."""
         return further.put_vectors(self._connection, name, keys, vectors)
 
+    def put_devices(self, devices: Mapping[str, str]) -> None:
+        """Remember the devices of folders; see `Transaction`."""
+        self.put_setting("devices", json.dumps(dict(devices)))
+
     def add_further_model(self, name: str, model_id: str, dimension: int) -> None:
         """Add a further model; see `Catalog`."""
         further.add(self._connection, name, model_id, dimension)
