@@ -131,71 +131,36 @@ __all__ = [
     "open",
 ]
 
-_ERRORS = [
-    "AccessDenied",
-    "BadFilter",
-    "UnknownField",
-    "BadInput",
-    "BadQuery",
-    "BadVectors",
-    "Busy",
-    "CatalogDamaged",
-    "CollectionError",
-    "Conflict",
-    "DeadlineExceeded",
-    "DimensionMismatch",
-    "FetchRefused",
-    "FormatTooNew",
-    "ImageRefused",
-    "Interrupted",
-    "Locked",
-    "LookalikeError",
-    "MissingExtra",
-    "ModelUnavailable",
-    "NoCollection",
-    "NotAllowed",
-    "NotAuthenticated",
-    "NotFound",
-    "NotIndexed",
-    "Overloaded",
-    "RateLimited",
-    "ReadOnly",
-    "ServiceDown",
-    "SnapshotDamaged",
-    "StorageFailed",
-    "UploadRefused",
-    "WouldOverwrite",
-    "WrongModel",
-]
-_HOMES = {name: ("lookalike.core.errors", name) for name in _ERRORS} | {
-    "Collection": ("lookalike.collection", "Collection"),
-    "CollectionInfo": ("lookalike.collection", "CollectionInfo"),
-    "Crop": ("lookalike.pipelines.query", "Crop"),
-    "DuplicateGroup": ("lookalike.pipelines.duplicates.result", "DuplicateGroup"),
-    "Filter": ("lookalike.core.filters", "Filter"),
-    "FurtherReport": ("lookalike.pipelines.further_models", "FurtherReport"),
-    "Hit": ("lookalike.pipelines.reply", "Hit"),
-    "ImportReport": ("lookalike.pipelines.transfer", "ImportReport"),
-    "IndexFacts": ("lookalike.pipelines.reply", "IndexFacts"),
-    "IngestReport": ("lookalike.pipelines.ingest_report", "IngestReport"),
-    "KnnResult": ("lookalike.pipelines.knn_result", "KnnResult"),
-    "Match": ("lookalike.pipelines.local_features", "Match"),
-    "MetadataReport": ("lookalike.pipelines.metadata", "MetadataReport"),
-    "MetadataTable": ("lookalike.pipelines.metadata", "MetadataTable"),
-    "Reply": ("lookalike.pipelines.reply", "Reply"),
-    "SearchResult": ("lookalike.results", "SearchResult"),
-    "StoredPicture": ("lookalike.collection", "StoredPicture"),
-    "adapt": ("lookalike.models.adapt", "adapt"),
-    "knn": ("lookalike.pipelines.knn", "knn"),
-    "open": ("lookalike.assembly", "open_collection"),
+_MODULES = {
+    "Collection": "lookalike.collection",
+    "CollectionInfo": "lookalike.collection",
+    "Crop": "lookalike.pipelines.query",
+    "DuplicateGroup": "lookalike.pipelines.duplicates.result",
+    "Filter": "lookalike.core.filters",
+    "FurtherReport": "lookalike.pipelines.further_models",
+    "Hit": "lookalike.pipelines.reply",
+    "ImportReport": "lookalike.pipelines.transfer",
+    "IndexFacts": "lookalike.pipelines.reply",
+    "IngestReport": "lookalike.pipelines.ingest_report",
+    "KnnResult": "lookalike.pipelines.knn_result",
+    "Match": "lookalike.pipelines.local_features",
+    "MetadataReport": "lookalike.pipelines.metadata",
+    "MetadataTable": "lookalike.pipelines.metadata",
+    "Reply": "lookalike.pipelines.reply",
+    "SearchResult": "lookalike.results",
+    "StoredPicture": "lookalike.collection",
+    "adapt": "lookalike.models.adapt",
+    "knn": "lookalike.pipelines.knn",
+    "open": "lookalike.assembly",
 }
+"""Where each name lies; all others are errors."""
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'lookalike' has no attribute {name!r}")
-    module, attribute = _HOMES[name]
-    value = globals()[name] = getattr(import_module(module), attribute)
+    module = import_module(_MODULES.get(name, "lookalike.core.errors"))
+    value = globals()[name] = getattr(module, "open_collection" if name == "open" else name)
     return value
 
 
