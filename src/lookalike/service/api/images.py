@@ -51,7 +51,7 @@ async def list_images(
 ) -> Response:
     """In the order in which they came: the next ones, or, with `spread`, some from all over, always the same ones."""
     service = service_of(request)
-    asked = parse_field(filter_, FilterField, where="query.filter").root if filter_ is not None else None
+    asked = (await parse_field(filter_, FilterField, where="query.filter")).root if filter_ is not None else None
     where = filter_of(asked, principal)
     after = _number(read_cursor(cursor))
     if spread and cursor is not None:
@@ -91,7 +91,7 @@ async def add_images(
     async with form_of(request, fields=frozenset({"metadata"}), max_image_bytes=most) as form:
         if not form.pictures:
             raise InvalidBody([{"where": "image", "detail": "expected at least one picture"}])
-        metadata = parse_field(form.fields.get("metadata", "{}"), MetadataField, where="metadata").root
+        metadata = (await parse_field(form.fields.get("metadata", "{}"), MetadataField, where="metadata")).root
         held = await collection_of(service, collection, deadline=deadline_of(request))
 
         async def act() -> Response:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
+from lookalike.service.api.json_depth import checked_depth
+
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256, lower-case hexadecimal")]
 Share = Annotated[float, Field(ge=0, le=1)]
 MOST_METADATA_BYTES = 64_000
@@ -35,8 +37,10 @@ def checked_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
 Metadata = Annotated[
     dict[str, Any],
     Field(max_length=200, description="The user's own fields; null deletes one"),
+    AfterValidator(checked_depth),
     AfterValidator(checked_metadata),
 ]
+FilterJson = Annotated[dict[str, Any], AfterValidator(checked_depth)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -61,7 +65,7 @@ class SearchBody(Body):
     less: Annotated[list[Sha256], Field(max_length=32)] = []
     k: Annotated[int, Field(ge=1, le=1_000)] = 10
     offset: Annotated[int, Field(ge=0, le=10_000)] = 0
-    filter: dict[str, Any] | None = None
+    filter: FilterJson | None = None
     crop: Annotated[list[Share], Field(min_length=4, max_length=4)] | None = None
     min_confidence: Share | None = None
     collapse: Literal["none", "group"] = "none"
@@ -89,7 +93,7 @@ class MetadataField(RootModel[Metadata]):
     """Metadata as a field of a form."""
 
 
-class FilterField(RootModel[dict[str, Any]]):
+class FilterField(RootModel[FilterJson]):
     """A filter as a parameter."""
 
 

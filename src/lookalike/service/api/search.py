@@ -21,7 +21,7 @@ from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer
-from lookalike.service.api.bodies import media_type, parse_text, read_only_json, read_vector
+from lookalike.service.api.bodies import media_type, parse_text_aside, read_only_json, read_vector
 from lookalike.service.api.describing import FILE, form_body
 from lookalike.service.api.filters import filter_of
 from lookalike.service.api.forms import form_of
@@ -96,7 +96,8 @@ async def _asked(request: Request, service: Service) -> tuple[SearchBody, bytes 
     async with form_of(request, fields=frozenset({"query"}), max_image_bytes=most) as form:
         if len(form.pictures) != 1:
             raise InvalidBody([{"where": "image", "detail": f"expected one picture, got {len(form.pictures)}"}])
-        return parse_text(form.fields.get("query") or "{}", SearchBody), await form.pictures[0].data(service.threads)
+        asked = await parse_text_aside(form.fields.get("query") or "{}", SearchBody)
+        return asked, await form.pictures[0].data(service.threads)
 
 
 def _check_one_start(asked: SearchBody, image: bytes | None) -> None:

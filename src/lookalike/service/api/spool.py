@@ -23,8 +23,7 @@ class Spool:
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed in `close`
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
+        self._pending = bytearray()  # not a list of pieces: each may be one byte
         self._kept_bytes = 0
         self._one_at_a_time = Lock()
 
@@ -37,7 +36,7 @@ class Spool:
     @property
     def size_bytes(self) -> int:
         """How many bytes came."""
-        return self._kept_bytes + self._pending_bytes
+        return self._kept_bytes + len(self._pending)
 
     async def write(self, data: bytes) -> None:
         """Take a piece.
@@ -45,9 +44,8 @@ class Spool:
         Raises:
             StorageFailed, ReadOnly: when it cannot be kept.
         """
-        self._pending.append(data)
-        self._pending_bytes += len(data)
-        if self._pending_bytes >= IN_MEMORY_BYTES:
+        self._pending += data
+        if len(self._pending) >= IN_MEMORY_BYTES:
             await self.flush()
 
     async def flush(self) -> None:
@@ -73,7 +71,7 @@ class Spool:
             self._file.close()
 
     def _keep(self) -> None:
-        data, self._pending, self._pending_bytes = b"".join(self._pending), [], 0
+        data, self._pending = self._pending, bytearray()
         with self._one_at_a_time, translating(_place()):
             self._file.seek(self._kept_bytes)
             self._file.write(data)

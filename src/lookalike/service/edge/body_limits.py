@@ -7,7 +7,6 @@ import asyncio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lookalike.service.edge.json_depth import DEEPEST, is_too_deep
 from lookalike.service.edge.refusing import Refusal, refuse, refuse_while_sending
 
 BYTES_PER_S = 64_000
@@ -23,9 +22,9 @@ class BodyRefused(Exception):
 
 
 class BodyLimits:
-    """Refuses bodies that are too large, come too slowly, or are JSON that is nested too deeply.
+    """Refuses bodies that are too large or come too slowly, when the application begins to read them and while it does.
 
-    A JSON body is read whole before the application is called. Every other one is counted while the application reads.
+    Nothing is read before, so that an application that looks at credentials first takes in nothing without them.
 
     Args:
         app: what it stands before.
@@ -48,18 +47,7 @@ class BodyLimits:
         headers = Headers(scope=scope)
         is_json = _is_json(headers.get("content-type", ""))
         most = min(self.max_json_bytes, self.max_body_bytes) if is_json else self.max_body_bytes
-        announced = headers.get("content-length", "")
-        if announced.isascii() and announced.isdigit() and int(announced[:20]) > most:
-            sending_waits = headers.get("expect", "").lower() == "100-continue"
-            refusal = _too_large(most)
-            await (
-                refuse(refusal, scope, receive, send) if sending_waits else refuse_while_sending(refusal, receive, send)
-            )
-            return
-        body = _Body(receive, most=most, timeout_s=self.timeout_s)
-        await self._serve_json(scope, body, send) if is_json else await self._serve(scope, body, send)
-
-    async def _serve(self, scope: Scope, body: _Body, send: Send) -> None:
+        body = _Body(receive, announced_bytes=_announced(headers), most=most, timeout_s=self.timeout_s)
         started = False
 
         async def send_unless_refused(message: Message) -> None:
@@ -74,32 +62,27 @@ class BodyLimits:
             if started:
                 raise
         if body.refusal is not None and not started:
-            await refuse_while_sending(body.refusal, body.receive_anyhow, send)
-
-    async def _serve_json(self, scope: Scope, body: _Body, send: Send) -> None:
-        try:
-            first = await body.read_whole()
-        except BodyRefused as error:
-            await refuse_while_sending(error.refusal, body.receive_anyhow, send)
-            return
-        if is_too_deep(first.get("body", b"")):
-            detail = f"expected JSON of at most {DEEPEST} levels, got more"
-            await refuse(Refusal(400, "malformed", "Malformed", detail), scope, body.receive_anyhow, send)
-            return
-        waiting = [first]
-
-        async def receive() -> Message:
-            return waiting.pop() if waiting else await body.receive_anyhow()
-
-        await self.app(scope, receive, send)
+            sending_waits = body.is_untouched and headers.get("expect", "").lower() == "100-continue"
+            await (
+                refuse(body.refusal, scope, receive, send)
+                if sending_waits
+                else refuse_while_sending(body.refusal, receive, send)
+            )
 
 
 class _Body:
-    """A body that is counted while it comes."""
+    """A body that is counted while it comes.
 
-    def __init__(self, receive: Receive, *, most: int, timeout_s: float) -> None:
-        self.receive_anyhow = receive
+    Attributes:
+        refusal: why it goes no further; None while it does.
+        is_untouched: whether nothing of it was read.
+    """
+
+    def __init__(self, receive: Receive, *, announced_bytes: int, most: int, timeout_s: float) -> None:
         self.refusal: Refusal | None = None
+        self.is_untouched = True
+        self._receive = receive
+        self._announced_bytes = announced_bytes
         self._most = most
         self._timeout_s = timeout_s
         self._size_bytes = 0
@@ -109,8 +92,11 @@ class _Body:
     async def receive(self) -> Message:
         if self.refusal is not None:
             raise BodyRefused(self.refusal)
+        if self._announced_bytes > self._most:
+            self._refuse(_too_large(self._most))
+        self.is_untouched = False
         if self._complete:
-            return await self.receive_anyhow()
+            return await self._receive()
         message = await self._next()
         if message["type"] == "http.request":
             self._size_bytes += len(message.get("body", b""))
@@ -119,23 +105,13 @@ class _Body:
             self._refuse(_too_large(self._most))
         return message
 
-    async def read_whole(self) -> Message:
-        parts: list[bytes] = []
-        while True:
-            message = await self.receive()
-            if message["type"] != "http.request":
-                return message
-            parts.append(message.get("body", b""))
-            if self._complete:
-                return {"type": "http.request", "body": b"".join(parts), "more_body": False}
-
     async def _next(self) -> Message:
         loop = asyncio.get_running_loop()
         allowed_s = self._timeout_s + self._size_bytes / BYTES_PER_S
         began = loop.time()
         try:
             async with asyncio.timeout(allowed_s - self._waited_s):
-                return await self.receive_anyhow()
+                return await self._receive()
         except TimeoutError:
             detail = f"expected the body within {allowed_s:.0f} s, got {self._size_bytes} bytes in that time"
             return self._refuse(Refusal(408, "too_slow", "Too slow", detail))
@@ -145,6 +121,12 @@ class _Body:
     def _refuse(self, refusal: Refusal) -> Message:
         self.refusal = refusal
         raise BodyRefused(refusal)
+
+
+def _announced(headers: Headers) -> int:
+    """How many bytes the client says that it sends; 0 where it does not."""
+    said = headers.get("content-length", "")
+    return int(said[:20]) if said.isascii() and said.isdigit() else 0
 
 
 def _is_json(content_type: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -21,7 +21,7 @@ from lookalike.pipelines.where import read_filter
 from lookalike.queue.base import Event
 from lookalike.service.api.answers import json_bytes
 from lookalike.service.api.bodies import parse_text, read_vector
-from lookalike.service.api.schemas import Body, Sha256, Share
+from lookalike.service.api.schemas import Body, FilterJson, Sha256, Share
 from lookalike.service.problems import Malformed, told, values_of
 
 MOST_FRAME_BYTES = 8_000_000
@@ -75,7 +75,7 @@ class Configured(NamedTuple):
 class _Configure(Body):
     type: Literal["configure"]
     k: Annotated[int, Field(ge=1, le=1_000)] = 10
-    filter: dict[str, Any] | None = None
+    filter: FilterJson | None = None
     recall: Annotated[float, Field(gt=0, le=1)] | None = None
     min_confidence: Share | None = None
     collapse: Collapse = "none"

@@ -1,0 +1,74 @@
+"""Before somebody has shown a credential, nothing of what they send is waited for, on real sockets."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lookalike.service.api.documents import openapi_of
+from lookalike.service.app import routes
+from tests.services import FIRST, listening, token
+
+OPEN = {("get", "/livez"): 200, ("get", "/readyz"): 200, ("put", "/v1/storage/{name}/{upload_id}"): 403}
+"""Need no credentials; the last a signature."""
+OPERATIONS = [(method, path) for path, item in openapi_of(routes())["paths"].items() for method in item]
+FOREVER_S = 3600.0
+ANNOUNCED, SENT = 5_000_000, 1_000
+
+Address = tuple[str, int]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    with listening(tmp_path_factory.mktemp("served"), body_timeout_s=FOREVER_S) as (url, _, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        yield host, int(port)
+
+
+def answered(address: Address, method: str, path: str, *headers: str) -> bytes:
+    """The reply to a request of whose body only the beginning comes; waiting for the rest would be noticed."""
+    url = path.format(
+        collection=FIRST, name=FIRST, image_id="0" * 64, upload_id="0" * 32, job_id="0" * 32, model_id="0" * 64
+    )
+    lines = (f"{method.upper()} {url} HTTP/1.1", "Host: x", *headers)
+    begun = b"%x\r\n" % ANNOUNCED if "Transfer-Encoding: chunked" in headers else b""
+    with socket.create_connection(address, timeout=20) as connection:
+        connection.sendall("\r\n".join((*lines, "", "")).encode() + begun + b"[" * SENT)
+        return connection.recv(65_536)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x", "image/png"])
+@pytest.mark.parametrize("length", [f"Content-Length: {ANNOUNCED}", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("who", ["nobody", "a wrong key", "an expired token"])
+def test_every_operation_is_refused_before_its_body_has_come(
+    address: Address, who: str, length: str, kind: str
+) -> None:
+    credentials = {
+        "nobody": "",
+        "a wrong key": "Bearer lk_0000000000_wrong",
+        "an expired token": token("admin", exp=1_000_000_000)["Authorization"],
+    }
+    said = (f"Authorization: {credentials[who]}",) if credentials[who] else ()
+
+    assert len(OPERATIONS) > 25
+    for method, path in OPERATIONS:
+        reply = answered(address, method, path, *said, length, f"Content-Type: {kind}")
+        assert int(reply.split(b" ", 2)[1]) == OPEN.get((method, path), 401), (method, path)
+
+
+def test_nobody_without_a_credential_is_told_to_send_the_body(address: Address) -> None:
+    for method, path in OPERATIONS:
+        reply = answered(address, method, path, f"Content-Length: {ANNOUNCED}", "Expect: 100-continue")
+        assert b"100 Continue" not in reply, (method, path)
+
+
+def test_who_has_a_credential_is_told_to_send_the_body(address: Address) -> None:
+    reader = f"Authorization: {token('read')['Authorization']}"
+    path = f"/v1/collections/{FIRST}/search"
+    said = (reader, "Content-Type: application/json", "Expect: 100-continue")
+
+    assert b"100 Continue" in answered(address, "post", path, *said, "Content-Length: 1000000")
+    assert answered(address, "post", path, *said, f"Content-Length: {ANNOUNCED}").startswith(b"HTTP/1.1 413")
