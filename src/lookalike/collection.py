@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Lock
@@ -25,7 +24,6 @@ from lookalike.core.errors import (
     BadQuery,
     CollectionError,
     ImageRefused,
-    Locked,
     ModelUnavailable,
     NotIndexed,
     ReadOnly,
@@ -130,8 +128,8 @@ class CollectionInfo:
 class Collection:
     """A set of pictures that can be searched by picture. Made by `lookalike.open`.
 
-    Safe to use from many threads. Many processes may search while one writes; a second one that wants to write is told
-    so (`Locked`). A context manager that closes it.
+    Safe to use from many threads and processes: what is written is committed bit by bit, so that nobody waits for more
+    than another's commit. A context manager that closes it.
     """
 
     def __init__(self, parts: Parts, *, threads: int, read_only: bool, upkeep: bool = True) -> None:
@@ -222,22 +220,23 @@ class Collection:
             retry_refused=retry_refused,
             threads=self._threads,
         )
-        with nullcontext() if dry_run else self._writing():
-            report = ingest(
-                paths, self._parts, options=options, metadata=metadata, progress=progress, acknowledge=acknowledge
-            )
-            if not dry_run:
-                report.without_date = self.without_date()
-                self._parts.view.settle()
-                self._save_if_possible()
+        if not dry_run:
+            self._begin_writing()
+        report = ingest(
+            paths, self._parts, options=options, metadata=metadata, progress=progress, acknowledge=acknowledge
+        )
+        if not dry_run:
+            report.without_date = self.without_date()
+            self._parts.view.settle()
+            self._save_if_possible()
         return report
 
     def label(self, table: MetadataTable) -> MetadataReport:
         """Lay a table of metadata over the pictures that it names. See `lookalike.pipelines.metadata`."""
         from lookalike.pipelines.metadata import apply_metadata
 
-        with self._writing():
-            return apply_metadata(self._parts.catalog, table)
+        self._begin_writing()
+        return apply_metadata(self._parts.catalog, table)
 
     def relabel(self, image_id: str, metadata: Metadata) -> None:
         """Lay fields over those that one picture has; a field given as None is deleted.
@@ -246,7 +245,8 @@ class Collection:
             NotIndexed: when it is not in the collection.
             BadInput: when a value is no JSON.
         """
-        with self._writing(), self._parts.catalog.transaction() as transaction:
+        self._begin_writing()
+        with self._parts.catalog.transaction() as transaction:
             if not transaction.merge_metadata({image_id: metadata}):
                 raise NotIndexed(f"no picture in the collection has the id {image_id!r}")
 
@@ -298,10 +298,10 @@ class Collection:
         """
         from lookalike.pipelines.add import add_bytes, add_file
 
-        with self._writing():
-            if isinstance(picture, str | os.PathLike):
-                return add_file(picture, self._parts, metadata=metadata or {})
-            return add_bytes(bytes_of_picture(picture, limits=self._parts.limits), self._parts, metadata=metadata or {})
+        self._begin_writing()
+        if isinstance(picture, str | os.PathLike):
+            return add_file(picture, self._parts, metadata=metadata or {})
+        return add_bytes(bytes_of_picture(picture, limits=self._parts.limits), self._parts, metadata=metadata or {})
 
     def check_upload(
         self, data: bytes, *, size_bytes: int, sha256: str, vector: ArrayLike | None, model: str | None
@@ -315,14 +315,14 @@ class Collection:
         """Take a picture in by its client's vector. See `lookalike.pipelines.direct_upload.add_provisional`."""
         from lookalike.pipelines.direct_upload import add_provisional
 
-        with self._writing():
-            return add_provisional(upload, self._parts, metadata=metadata, if_still=if_still)
+        self._begin_writing()
+        return add_provisional(upload, self._parts, metadata=metadata, if_still=if_still)
 
     def verify(self, picture: UploadedPicture, *, tolerance: Tolerance) -> Verification:
         """Embed an uploaded picture and compare. See `lookalike.pipelines.verify_upload.verify_upload`."""
         from lookalike.pipelines.verify_upload import verify_upload
 
-        self._has_written = True  # without keeping other processes out all the while it embeds
+        self._begin_writing()
         return verify_upload(picture, self._parts, tolerance=tolerance)
 
     @overload
@@ -535,16 +535,11 @@ class Collection:
         """
         from lookalike.pipelines.further_models import embed_further
 
-        with self._writing():
-            embedder = self._parts.models.add(name, os.fsdecode(source))
-            return embed_further(
-                self._parts,
-                name,
-                embedder,
-                pictures=self._bytes_if_there,
-                threads=self._threads,
-                progress=progress,
-            )
+        self._begin_writing()
+        embedder = self._parts.models.add(name, os.fsdecode(source))
+        return embed_further(
+            self._parts, name, embedder, pictures=self._bytes_if_there, threads=self._threads, progress=progress
+        )
 
     def models(self) -> list[FurtherModel]:
         """The further models of the collection."""
@@ -556,8 +551,8 @@ class Collection:
         Raises:
             BadInput: when the collection has no such model.
         """
-        with self._writing():
-            self._parts.catalog.drop_further_model(name)
+        self._begin_writing()
+        self._parts.catalog.drop_further_model(name)
 
     def why(self, query: Picture, hit: Hit | str) -> Match:
         """Which points of a picture agree with which of one of the collection's.
@@ -677,10 +672,10 @@ class Collection:
         """
         from lookalike.pipelines.transfer import import_collection
 
-        with self._writing():
-            report = import_collection(self._parts.catalog, path, progress=progress)
-            self._parts.view.settle()
-            self._save_if_possible()
+        self._begin_writing()
+        report = import_collection(self._parts.catalog, path, progress=progress)
+        self._parts.view.settle()
+        self._save_if_possible()
         return report
 
     def embed(self, *pictures: Picture) -> Vectors:
@@ -815,15 +810,15 @@ class Collection:
         if where is not None and not filter_:
             raise BadFilter("expected a filter that asks something: this one would remove every picture")
         catalog, objects = self._parts.catalog, self._parts.objects
-        with self._writing():
+        self._begin_writing()
+        with catalog.transaction() as transaction:
             ids = {self._id_of(os.fsdecode(one), also_forgotten=forever) for one in ids_or_paths}
             if filter_:
                 ids.update(catalog.ids(catalog.select(filter_).tolist()).values())
-            with catalog.transaction() as transaction:
-                forget = transaction.forget_forever if forever else transaction.remove_images
-                removed = forget(sorted(ids))
-            with catalog.transaction():  # in which nobody adds one of them again and would lose its bytes
-                objects.delete(sorted(ids - set(catalog.keys(sorted(ids)))))
+            forget = transaction.forget_forever if forever else transaction.remove_images
+            removed = forget(sorted(ids))
+        with catalog.transaction():  # in which nobody adds one of them again and would lose its bytes
+            objects.delete(sorted(ids - set(catalog.keys(sorted(ids)))))
         return removed
 
     def keeps_metadata_of(self, image_id: str) -> bool:
@@ -841,9 +836,9 @@ class Collection:
             BadInput: when the factory string is none, or the memory budget is too small; the last index stays.
             StorageFailed: when it cannot be saved.
         """
-        with self._writing():
-            self._parts.view.rebuild()
-            self._parts.view.save()
+        self._begin_writing()
+        self._parts.view.rebuild()
+        self._parts.view.save()
         return self._parts.view.facts()
 
     def info(self) -> CollectionInfo:
@@ -972,11 +967,12 @@ class Collection:
             check_fields(filter_, self._parts.catalog)
         return filter_
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._parts.catalog.writing():
-            self._has_written = True
-            yield
+    def _begin_writing(self) -> None:
+        """Before anything is computed that could not be kept; what is written locks out others commit by commit."""
+        _ = self._parts
+        if self._read_only:
+            raise ReadOnly(f"{self.path}: the collection was opened for reading only")
+        self._has_written = True
 
     def _look_after_index(self) -> None:
         if self._parts.view.worth_saving and not self._disk_failed:
@@ -989,9 +985,8 @@ class Collection:
         if self._read_only:
             return
         try:
-            with self._parts.catalog.writing(wait=False):
-                self._parts.view.save()
+            self._parts.view.save()
             self._disk_failed = False
-        except (Locked, ReadOnly, StorageFailed) as error:
-            self._disk_failed = isinstance(error, StorageFailed)
+        except StorageFailed as error:
+            self._disk_failed = True
             _log.info("the index was not saved: %s", error)

@@ -378,10 +378,48 @@ def test_a_transaction_within_a_transaction_is_refused(catalog: Catalog) -> None
     assert catalog.known_ids() == {image_id(1)}
 
 
-def test_writing_is_re_entrant(catalog: Catalog) -> None:
-    with catalog.writing(), catalog.writing(), catalog.transaction() as transaction:
+def test_what_is_known_of_several_paths_is_told_at_one_go(catalog: Catalog) -> None:
+    other, odd = "/photos/none.jpg", "/photos/\udce9 \n.jpg"
+    with catalog.transaction() as transaction:
         transaction.put_images([image(1)], rows(1))
-    assert catalog.known_ids() == {image_id(1)}
+        transaction.put_files([FileRecord(odd, image_id(1), 10, 20)])
+        transaction.put_refused([RefusedFile("/photos/2.txt", 5, 6, "not_an_image", "text")])
+    paths = [other, odd, "/photos/2.txt", odd]
+    assert catalog.files_at(paths) == {odd: FileRecord(odd, image_id(1), 10, 20)}
+    assert catalog.refused_at(paths) == {"/photos/2.txt": RefusedFile("/photos/2.txt", 5, 6, "not_an_image", "text")}
+    assert catalog.files_at([]) == catalog.refused_at([]) == {}
+
+
+def test_a_further_model_and_its_vectors_become_true_together(catalog: Catalog) -> None:
+    with catalog.transaction() as transaction:
+        (key,) = transaction.put_images([image(1)], rows(1))
+    with suppress(ZeroDivisionError), catalog.transaction() as transaction:
+        transaction.add_further_model("fine", "f" * 64, 2)
+        transaction.put_model_vectors("fine", [key], np.ones((1, 2), np.float16))
+        _ = 1 // 0
+    assert catalog.further_models() == []
+    with catalog.transaction() as transaction:
+        transaction.add_further_model("fine", "f" * 64, 2)
+        transaction.put_model_vectors("fine", [key], np.ones((1, 2), np.float16))
+    assert [(one.name, one.count) for one in catalog.further_models()] == [("fine", 1)]
+
+
+def test_nobody_else_commits_during_a_transaction(catalog: Catalog) -> None:
+    N = 6
+    counted = []
+
+    def add(n: int) -> None:
+        with catalog.transaction() as transaction:
+            before = len(catalog.known_ids())
+            transaction.put_images([image(n)], rows(1))
+            counted.append((before, len(catalog.known_ids())))
+
+    threads = [threading.Thread(target=add, args=(n,)) for n in range(N)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counted == [(n, n) for n in range(N)]
 
 
 def test_ids_are_found_by_their_beginning(catalog: Catalog) -> None:

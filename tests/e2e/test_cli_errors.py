@@ -15,6 +15,7 @@ import pytest
 from lookalike.cli import search
 from lookalike.cli.session import Session
 from lookalike.core.installing import upgrade_advice
+from tests.collections import write
 from tests.e2e.conftest import Album, Command
 
 
@@ -120,12 +121,14 @@ def test_a_full_disk_behind_standard_output_is_a_failure_of_storage(album: Album
 
 
 def test_a_collection_that_cannot_be_written_is_searched_and_not_indexed_into(
-    command: Command, album: Album, read_only_folder: Callable[[Path], Path]
+    command: Command, album: Album, tmp_path: Path, read_only_folder: Callable[[Path], Path]
 ) -> None:
     collection = read_only_folder(album.collection)
     assert command("search", album.photos / "0.jpg", "-c", collection, "-q").code == 0
     assert command("info", "-c", collection).code == 0
-    outcome = command("index", album.photos, "-c", collection)
+    assert command("index", album.photos, "-c", collection, "-q").code == 0  # nothing has changed
+    write(tmp_path / "new" / "9.png", 9)
+    outcome = command("index", tmp_path / "new", "-c", collection, "-q")
     assert outcome.code == 1
     assert outcome.stderr.count("\n") == 1
 

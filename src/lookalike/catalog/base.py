@@ -173,6 +173,10 @@ class Transaction(Protocol):
         """
         ...
 
+    def add_further_model(self, name: str, model_id: str, dimension: int) -> None:
+        """As `Catalog.add_further_model`, together with the transaction's other changes."""
+        ...
+
     def put_model_vectors(self, name: str, keys: Sequence[int] | Keys, vectors: HalfVectors) -> int:
         """Keep vectors of a further model; keys that are not there (any more) are passed over. No sequence number.
 
@@ -223,28 +227,19 @@ class Catalog(Protocol):
         """
         ...
 
-    def writing(self, *, wait: bool = True) -> AbstractContextManager[None]:
-        """Keep other processes from writing during a block of several transactions.
+    def transaction(self, *, wait: bool = True) -> AbstractContextManager[Transaction]:
+        """Begin changes: committed durably when the block ends, undone when it raises.
 
-        Re-entrant, and shared by the threads of this process, whose transactions take turns. A transaction outside
-        such a block does this for itself.
+        No other transaction, of any thread or process, commits during the block: what is read there from the catalog
+        is what is changed. Between two blocks others may have written, so what was read before has to be looked at
+        again. Another thread's transaction is waited for. Transactions do not nest.
 
         Args:
             wait: for another process that is writing, for a short while; else give up at once.
         Raises:
-            ReadOnly: as in `transaction`.
-            Locked: when another process is writing and does not stop within a short wait.
-        """
-        ...
-
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """Begin changes: committed durably when the block ends, undone when it raises.
-
-        Another thread's transaction is waited for. Transactions do not nest.
-
-        Raises:
             ReadOnly: when the catalog was opened for reading, or the disk does not take writes.
-            Locked: when another process is writing.
+            Locked: when another process is writing and does not stop within that while; nothing of the block remains,
+                if it was begun at all.
             StorageFailed: when the disk is full or fails; nothing of the block remains then.
         """
         ...
@@ -309,6 +304,14 @@ class Catalog(Protocol):
 
     def file(self, path: str) -> FileRecord | None:
         """The file at that path, if it is known."""
+        ...
+
+    def files_at(self, paths: Sequence[str]) -> dict[str, FileRecord]:
+        """The files at these paths, by path; those that are not known are left out."""
+        ...
+
+    def refused_at(self, paths: Sequence[str]) -> dict[str, RefusedFile]:
+        """The remembered refusals of these paths, by path; other paths are left out."""
         ...
 
     def refused(self) -> Iterator[RefusedFile]:

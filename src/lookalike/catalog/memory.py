@@ -111,14 +111,14 @@ class MemoryTransaction:
 
     Args:
         state: is copied.
-        dimension: D of the catalog's model, 0 where none is bound.
+        model: id and dimension of the catalog's; '' and 0 where none is bound.
         keep_days: for which the metadata of removed pictures is kept.
         now_s: seconds since 1970.
     """
 
-    def __init__(self, state: _State, *, dimension: int, keep_days: int, now_s: int) -> None:
+    def __init__(self, state: _State, *, model: tuple[str, int], keep_days: int, now_s: int) -> None:
         self.state = state.copy()
-        self._dimension = dimension
+        self._model_id, self._dimension = model
         self._now_s = now_s if keep_days else None
         self._returned: set[str] = set()
         for image_id, kept in state.forgotten.items():
@@ -221,10 +221,10 @@ class MemoryTransaction:
         self.state.devices.clear()
         self.state.devices.update(devices)
 
-    def add_further_model(self, name: str, model_id: str, dimension: int, *, own_model_id: str) -> None:
+    def add_further_model(self, name: str, model_id: str, dimension: int) -> None:
         """Add a further model; see `Catalog`."""
         there = self.state.further_models()
-        if check_further_model(name, model_id, dimension, own_model_id=own_model_id, there=there):
+        if check_further_model(name, model_id, dimension, own_model_id=self._model_id, there=there):
             self.state.further[name] = model_id, dimension
             self.state.further_vectors[name] = {}
 
@@ -285,12 +285,7 @@ class MemoryCatalog:
             )
 
     @contextmanager
-    def writing(self, *, wait: bool = True) -> Iterator[None]:  # noqa: ARG002 - the promise's
-        """Nothing to keep out: no other process sees this catalog."""
-        yield
-
-    @contextmanager
-    def transaction(self) -> Iterator[MemoryTransaction]:
+    def transaction(self, *, wait: bool = True) -> Iterator[MemoryTransaction]:  # noqa: ARG002 - no other process is there
         """Begin changes: they become true when the block ends, and are dropped when it raises."""
         with self._turn:
             if self._is_changing:
@@ -298,7 +293,7 @@ class MemoryCatalog:
             self._is_changing = True
             try:
                 transaction = MemoryTransaction(
-                    self._state, dimension=self.dimension, keep_days=self._keep_days, now_s=int(self._clock())
+                    self._state, model=self._model, keep_days=self._keep_days, now_s=int(self._clock())
                 )
                 yield transaction
                 self._state = transaction.state
@@ -379,6 +374,16 @@ class MemoryCatalog:
         path_bytes(path)
         return self._state.files.get(path)
 
+    def files_at(self, paths: Sequence[str]) -> dict[str, FileRecord]:
+        """The files at these paths, by path; those that are not known are left out."""
+        state = self._state
+        return {path: state.files[path] for path in paths if path in state.files}
+
+    def refused_at(self, paths: Sequence[str]) -> dict[str, RefusedFile]:
+        """The remembered refusals of these paths, by path; other paths are left out."""
+        state = self._state
+        return {path: state.refused[path] for path in paths if path in state.refused}
+
     def refused(self) -> Iterator[RefusedFile]:
         """All remembered refusals, in no order."""
         return iter(list(self._state.refused.values()))
@@ -442,7 +447,7 @@ class MemoryCatalog:
     def add_further_model(self, name: str, model_id: str, dimension: int) -> None:
         """Say that vectors of a further model are to be kept under that name; see `Catalog`."""
         with self.transaction() as transaction:
-            transaction.add_further_model(name, model_id, dimension, own_model_id=self.model_id)
+            transaction.add_further_model(name, model_id, dimension)
 
     def drop_further_model(self, name: str) -> None:
         """Forget a further model and all its vectors; see `Catalog`."""

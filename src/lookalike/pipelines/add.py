@@ -32,7 +32,15 @@ def add_file(path: str | os.PathLike[str], parts: Parts, *, metadata: Metadata) 
     known = {found.path: before} if before is not None else {}
     files = FileEmbedder(parts.embedder, set(), limits=parts.limits)
     labels = {found.path: metadata} if metadata else {}
-    writer = BatchWriter(parts.catalog, parts.objects, files, known=known, metadata=labels, report=IngestReport())
+    writer = BatchWriter(
+        parts.catalog,
+        parts.objects,
+        files,
+        known=known,
+        refused=parts.catalog.refused_at([found.path]),
+        metadata=labels,
+        report=IngestReport(),
+    )
     if before is not None and (before.size_bytes, before.mtime_ns) == (found.size_bytes, found.mtime_ns):
         writer.label([found.path])
         return before.image_id
@@ -41,7 +49,7 @@ def add_file(path: str | os.PathLike[str], parts: Parts, *, metadata: Metadata) 
     writer.commit()
     if isinstance(result, Refused):
         raise ImageRefused(f"{found.path}: {result.error}", code=result.error.code, values=result.error.values)
-    return result.file.image_id
+    return known.get(found.path, result.file).image_id
 
 
 def add_bytes(data: bytes, parts: Parts, *, metadata: Metadata) -> str:
@@ -61,10 +69,11 @@ def add_bytes(data: bytes, parts: Parts, *, metadata: Metadata) -> str:
     image_id = content_id(data)
     known = parts.catalog.images([image_id]).get(image_id)
     if known is not None and not known.provisional and parts.objects.has(image_id):
-        if metadata:
-            with parts.catalog.transaction() as transaction:
-                transaction.merge_metadata({image_id: metadata})
-        return image_id
+        if not metadata:
+            return image_id
+        with parts.catalog.transaction() as transaction:
+            if transaction.merge_metadata({image_id: metadata}):  # nobody has removed it meanwhile
+                return image_id
     embedded = embed_bytes(data, image_id, parts.embedder, limits=parts.limits)
     with parts.catalog.transaction() as transaction:  # within it, for who removes pictures deletes bytes within another
         parts.objects.put(data)

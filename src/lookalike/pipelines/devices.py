@@ -84,6 +84,12 @@ class Devices:
                 remembered[folder] = device
         return remembered
 
+    def beside(self, remembered: Mapping[str, str]) -> Devices:
+        """The same devices as they were seen, beside what is remembered by now."""
+        other = Devices(remembered)
+        other._now = self._now
+        return other
+
     def _device(self, folder: str) -> str:
         if folder not in self._now:
             self._now[folder] = device_of(folder)

@@ -21,7 +21,7 @@ from lookalike.images.limits import ImageLimits
 from lookalike.index.projection import Projection
 from lookalike.pipelines.embed_files import taken
 from lookalike.pipelines.finer_projection import FinerProjection
-from lookalike.pipelines.further_models import Pictures, PictureVector, keep_vectors, vectors_of_pictures
+from lookalike.pipelines.further_models import Pictures, PictureVector, put_vectors, vectors_of_pictures
 from lookalike.pipelines.second_opinion import Opinion
 from lookalike.pipelines.waiting import Waiting, untold
 
@@ -127,19 +127,21 @@ class FinerModel:
 
     def _keep(self, computed: Sequence[PictureVector]) -> None:
         """In the catalog where it can be written now, else in memory: a search waits for no other process."""
-        if not any(one.vector is not None for one in computed):
+        vectors = {one.image_id: one.vector for one in computed if one.vector is not None}
+        if not vectors:
             return
         if self._may_write:
             card = self._embedder.card
             try:
-                with self._catalog.writing(wait=False):
-                    self._catalog.add_further_model(self.name, card.id, card.dimension)
-                    keep_vectors(self._catalog, self.name, computed)
-                    return
+                with self._catalog.transaction(wait=False) as transaction:
+                    transaction.add_further_model(self.name, card.id, card.dimension)
+                    put_vectors(transaction, self._catalog, self.name, vectors)
             except Locked:  # for once
                 pass
             except (ReadOnly, StorageFailed, BadInput, WrongModel):  # also a name that can be none in the catalog
                 self._may_write = False
+            else:
+                return
         self._remembered.put(computed)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,8 +12,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.catalog.base import Catalog
-from lookalike.core.errors import ImageRefused, Interrupted
+from lookalike.catalog.base import Catalog, Transaction
+from lookalike.core.errors import ImageRefused, Interrupted, WrongModel
 from lookalike.embedding.base import Embedder
 from lookalike.images.decode import decode
 from lookalike.images.limits import ImageLimits
@@ -21,6 +21,7 @@ from lookalike.images.refusals import RefusalCode
 from lookalike.pipelines.embed_files import taken
 from lookalike.pipelines.ingest_report import Failure
 from lookalike.pipelines.parts import Parts
+from lookalike.pipelines.patience import patiently
 
 Pictures: TypeAlias = Callable[[str], bytes | None]
 """Brings the bytes of a picture by its id; None where no file holds it any more. Safe to call from many threads."""
@@ -138,20 +139,23 @@ def _embed_further(
 ) -> FurtherReport:
     catalog, started = parts.catalog, time.monotonic()
     report = FurtherReport(name)
-    with catalog.writing():
-        catalog.add_further_model(name, embedder.card.id, embedder.card.dimension)
-        (model,) = (one for one in catalog.further_models() if one.name == name)
-        report.total = catalog.facts().images - model.count
-        take = partial(vectors_of_pictures, embedder=embedder, pictures=pictures, limits=parts.limits)
+    card = embedder.card
+    catalog.add_further_model(name, card.id, card.dimension)
+    (model,) = (one for one in catalog.further_models() if one.name == name)
+    report.total = catalog.facts().images - model.count
+    take = partial(vectors_of_pictures, embedder=embedder, pictures=pictures, limits=parts.limits)
 
-        def tell() -> None:
-            report.seconds = time.monotonic() - started
-            if progress is not None:
-                progress(report)
+    def tell() -> None:
+        report.seconds = time.monotonic() - started
+        if progress is not None:
+            progress(report)
 
-        tell()
-        with closing(taken(_lacking(catalog, name), take, threads=threads)) as results:
-            _write(results, catalog, report, tell)
+    def keep(computed: Sequence[PictureVector]) -> None:
+        patiently(lambda: keep_vectors(catalog, name, card.id, computed))
+
+    tell()
+    with closing(taken(_lacking(catalog, name), take, threads=threads)) as results:
+        _write(results, catalog, report, keep, tell)
     return report
 
 
@@ -162,11 +166,17 @@ def _lacking(catalog: Catalog, name: str) -> Iterator[str]:
         yield from catalog.ids(keys.tolist()).values()
 
 
-def _write(results: Iterable[PictureVector], catalog: Catalog, report: FurtherReport, tell: Callable[[], None]) -> None:
+def _write(
+    results: Iterable[PictureVector],
+    catalog: Catalog,
+    report: FurtherReport,
+    keep: Callable[[Sequence[PictureVector]], None],
+    tell: Callable[[], None],
+) -> None:
     pending: list[PictureVector] = []
 
     def commit() -> None:
-        keep_vectors(catalog, report.name, [one for one in pending if one.vector is not None])
+        keep([one for one in pending if one.vector is not None])
         _count(pending, catalog, report)
         pending.clear()
         tell()
@@ -184,14 +194,34 @@ def _write(results: Iterable[PictureVector], catalog: Catalog, report: FurtherRe
     commit()
 
 
-def keep_vectors(catalog: Catalog, name: str, computed: Sequence[PictureVector]) -> None:
-    """Commit the vectors that were computed; those of pictures that have been removed meanwhile are dropped."""
+def keep_vectors(catalog: Catalog, name: str, model_id: str, computed: Sequence[PictureVector]) -> None:
+    """Commit vectors of a further model; those of pictures that have been removed meanwhile are dropped.
+
+    Raises:
+        BadInput: when there is no further model of that name (any more).
+        WrongModel: when another model bears its name now.
+    """
     vectors = {one.image_id: one.vector for one in computed if one.vector is not None}
+    if not vectors:
+        return
+    with catalog.transaction() as transaction:
+        there = {one.name: one.model_id for one in catalog.further_models()}
+        if there.get(name, model_id) != model_id:
+            raise WrongModel(
+                f"expected the model {model_id[:12]} under the name {name!r}, but that is {there[name][:12]} now: "
+                "add it under another name"
+            )
+        put_vectors(transaction, catalog, name, vectors)
+
+
+def put_vectors(
+    transaction: Transaction, catalog: Catalog, name: str, vectors: Mapping[str, NDArray[np.float16]]
+) -> None:
+    """Put vectors of a further model, by the ids of their pictures, shape (D,) each; unknown ids are passed over."""
     keys = catalog.keys(list(vectors))
     if keys:
-        with catalog.transaction() as transaction:
-            rows = np.stack([vectors[image_id] for image_id in keys])
-            transaction.put_model_vectors(name, list(keys.values()), rows)
+        rows = np.stack([vectors[image_id] for image_id in keys])
+        transaction.put_model_vectors(name, list(keys.values()), rows)
 
 
 def _count(pending: Sequence[PictureVector], catalog: Catalog, report: FurtherReport) -> None:

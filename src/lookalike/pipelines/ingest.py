@@ -17,6 +17,7 @@ from lookalike.pipelines.embed_files import FileEmbedder, Refused, Taken, taken
 from lookalike.pipelines.ingest_batches import BatchWriter
 from lookalike.pipelines.ingest_report import Failure, IngestReport
 from lookalike.pipelines.parts import Parts
+from lookalike.pipelines.patience import patiently
 from lookalike.pipelines.prune import NOTHING, Pruning, kept_folders, missing_files, prune
 from lookalike.pipelines.walk import FoundFile, NotTaken, NotWalked, Unmatched, absolute, walk
 
@@ -68,6 +69,9 @@ def ingest(
     another picture now is removed, unless it lies in the objects. A file that cannot be used never stops the run.
     The index is left as it is: `View.refresh` brings it up to date.
 
+    Others may write at the same time, also another ingest of the same folders: what was known when the run began is
+    looked at again within each commit.
+
     Args:
         paths: folders and files.
         parts: the collection.
@@ -78,7 +82,8 @@ def ingest(
     Raises:
         Interrupted: at Ctrl-C, after what was complete has been committed; a second run goes on from there.
         BadInput: when one of `paths` is not there.
-        Locked, ReadOnly, StorageFailed: when the catalog cannot be written; what was acknowledged stays.
+        Locked: when another process keeps the catalog for much longer than a commit; what was acknowledged stays.
+        ReadOnly, StorageFailed: when the catalog cannot be written; likewise.
     """
     try:
         return _ingest(paths, parts, options, metadata or {}, progress, acknowledge)
@@ -100,17 +105,19 @@ def _ingest(
     catalog = parts.catalog
     known = {file.path: file for file in catalog.files()}
     found = _found(paths, options, parts.folder, known, report)
-    refused = {} if options.retry_refused else {file.path: file for file in catalog.refused()}
-    lost = _lost(paths, options, [*known, *(one.path for one in catalog.refused())], found, report, catalog)
+    refused = {file.path: file for file in catalog.refused()}
+    lost = _lost(paths, options, [*known, *refused], found, report, catalog)
     report.total = len(found) + len(report.failed)
-    fresh = _fresh(found, known, refused, report)
+    fresh = _fresh(found, known, {} if options.retry_refused else refused, report)
     tell()
     if options.dry_run:
         _foresee(fresh, known, lost.pruning.gone, report)
     else:
         files = FileEmbedder(parts.embedder, catalog.known_ids(), limits=parts.limits)
-        writer = BatchWriter(catalog, parts.objects, files, known=known, metadata=metadata, report=report)
-        with catalog.writing(), closing(taken(fresh, files.take, threads=options.threads)) as results:
+        writer = BatchWriter(
+            catalog, parts.objects, files, known=known, refused=refused, metadata=metadata, report=report
+        )
+        with closing(taken(fresh, files.take, threads=options.threads)) as results:
             _write(results, writer, tell, acknowledge)
             writer.label(file.path for file in found)
             writer.forget(lost.pruning.gone)
@@ -229,10 +236,18 @@ def _lost(
 def _remember_devices(lost: _Lost, catalog: Catalog, found: list[FoundFile], known: Mapping[str, FileRecord]) -> None:
     """Note on which devices the folders lie below which nothing is missing now."""
     missing = [path for path in lost.unseen if path in known]
-    devices = lost.devices.to_remember(lost.tops, found=[file.path for file in found], missing=missing)
-    if devices != catalog.devices():
+    paths = [file.path for file in found]
+
+    def to_remember(before: Mapping[str, str]) -> dict[str, str]:
+        return lost.devices.beside(before).to_remember(lost.tops, found=paths, missing=missing)
+
+    def remember() -> None:
         with catalog.transaction() as transaction:
-            transaction.put_devices(devices)
+            transaction.put_devices(to_remember(catalog.devices()))  # another run may have noted other folders
+
+    before = catalog.devices()
+    if to_remember(before) != before:
+        patiently(remember)
 
 
 def _foresee(fresh: list[FoundFile], known: Mapping[str, FileRecord], gone: list[str], report: IngestReport) -> None:

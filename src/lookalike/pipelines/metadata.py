@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from lookalike.core.fields import METADATA_PREFIX
 from lookalike.core.records import ImageRecord, Metadata
 from lookalike.pipelines.metadata_formats import KEY_COLUMNS, read_rows
 from lookalike.pipelines.metadata_paths import PicturesByPath
+from lookalike.pipelines.patience import patiently
 from lookalike.pipelines.walk import absolute
 
 _LONGEST_NAME = 200
@@ -127,17 +130,22 @@ def apply_metadata(catalog: Catalog, table: MetadataTable) -> MetadataReport:
     wanted = _gathered(table, pictures, catalog.known_ids() if any(row.id for row in table.rows) else set(), report)
     missing = pictures.without(set(wanted))
     report.without_row, report.without_row_examples = len(missing), sorted(missing.values())[:_MOST_EXAMPLES]
-    with catalog.writing():
-        rest = iter(wanted.items())
-        while batch := dict(islice(rest, _COMMIT_AFTER)):
-            images = catalog.images(list(batch))
-            changing = {
-                image_id: fields for image_id, fields in batch.items() if _changes(images.get(image_id), fields)
-            }
-            if changing:
-                with catalog.transaction() as transaction:
-                    report.changed += transaction.merge_metadata(changing)
+    rest = iter(wanted.items())
+    while batch := dict(islice(rest, _COMMIT_AFTER)):
+        if _changing(catalog, batch):
+            report.changed += patiently(partial(_merged, catalog, batch))
     return report
+
+
+def _merged(catalog: Catalog, batch: Mapping[str, Metadata]) -> int:
+    with catalog.transaction() as transaction:
+        return transaction.merge_metadata(_changing(catalog, batch))
+
+
+def _changing(catalog: Catalog, batch: Mapping[str, Metadata]) -> dict[str, Metadata]:
+    """Those of a batch that are not so already."""
+    images = catalog.images(list(batch))
+    return {image_id: fields for image_id, fields in batch.items() if _changes(images.get(image_id), fields)}
 
 
 def _row(table: Path, line: int, cells: Metadata) -> MetadataRow:

@@ -9,8 +9,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from lookalike.core.filters import Filter
 from lookalike.core.output_file import OutputKind, Precious, nothing_precious, replacing
 from lookalike.core.records import FileRecord, ImageRecord
 from lookalike.core.vectors import Keys
+from lookalike.pipelines.patience import patiently
 from lookalike.pipelines.transfer_format import (
     Origin,
     Rows,
@@ -128,12 +130,11 @@ def import_collection(
         origin = origin_of(file.schema_arrow)
         total = file.metadata.num_rows
         catalog.claim_model(origin.model_id, origin.dimension)
-        with catalog.writing():
-            known = {one.path for one in catalog.files()} | {one.path for one in catalog.refused()}
-            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=imported_columns(file.schema_arrow)):
-                _take_in(catalog, from_arrow(batch, dimension=origin.dimension), known, report)
-                if progress is not None:
-                    progress(report.added + report.updated + report.unchanged, total)
+        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=imported_columns(file.schema_arrow)):
+            rows = from_arrow(batch, dimension=origin.dimension)
+            patiently(partial(_take_in, catalog, rows, report))
+            if progress is not None:
+                progress(report.added + report.updated + report.unchanged, total)
     return report
 
 
@@ -152,32 +153,44 @@ def _is_among(key: int, chosen: Keys) -> bool:
     return at < len(chosen) and int(chosen[at]) == key
 
 
-def _take_in(catalog: Catalog, rows: Rows, known: set[str], report: ImportReport) -> None:
-    there = catalog.images([image.id for image in rows.images])
-    new = [n for n, image in enumerate(rows.images) if image.id not in there]
-    changed = [image for image in rows.images if _is_changed(there.get(image.id), image)]
-    files = _new_files(rows, known)
-    if new or changed or files:
+class _New(NamedTuple):
+    """What a batch adds to the catalog as it stands: positions of pictures, pictures with other metadata, files."""
+
+    pictures: list[int]
+    changed: list[ImageRecord]
+    files: list[FileRecord]
+
+
+def _take_in(catalog: Catalog, rows: Rows, report: ImportReport) -> None:
+    new = _new(catalog, rows)
+    if any(new):
         try:
             with catalog.transaction() as transaction:
-                transaction.put_images([rows.images[n] for n in new], rows.vectors[new])
-                transaction.merge_metadata({image.id: image.metadata for image in changed})
-                transaction.put_files(files)
+                new = _new(catalog, rows)  # others may have brought some of it meanwhile
+                transaction.put_images([rows.images[n] for n in new.pictures], rows.vectors[new.pictures])
+                transaction.merge_metadata({image.id: image.metadata for image in new.changed})
+                transaction.put_files(new.files)
         except BadVectors as error:
             raise BadInput(f"the vectors cannot be used: {error}") from error
-    known.update(file.path for file in files)
-    report.added += len(new)
-    report.updated += len(changed)
-    report.unchanged += len(rows.images) - len(new) - len(changed)
-    report.files += len(files)
+    report.added += len(new.pictures)
+    report.updated += len(new.changed)
+    report.unchanged += len(rows.images) - len(new.pictures) - len(new.changed)
+    report.files += len(new.files)
+
+
+def _new(catalog: Catalog, rows: Rows) -> _New:
+    there = catalog.images([image.id for image in rows.images])
+    paths = [file.path for files in rows.files for file in files]
+    known = catalog.files_at(paths).keys() | catalog.refused_at(paths).keys()
+    return _New(
+        pictures=[n for n, image in enumerate(rows.images) if image.id not in there],
+        changed=[image for image in rows.images if _is_changed(there.get(image.id), image)],
+        files=[file for files in rows.files for file in files if file.path not in known],
+    )
 
 
 def _is_changed(known: ImageRecord | None, image: ImageRecord) -> bool:
     return known is not None and {**known.metadata, **image.metadata} != known.metadata
-
-
-def _new_files(rows: Rows, known: set[str]) -> list[FileRecord]:
-    return [file for files in rows.files for file in files if file.path not in known]
 
 
 @contextmanager

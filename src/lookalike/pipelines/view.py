@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lookalike.index.groups import Groups
 
 _CHANGES_WORTH_SAVING = 1000
+_SHARE_WORTH_SAVING = 0.1  # of a collection that grows for an hour not every thousand pictures are worth a snapshot
 _CHANGES_AT_ONCE = 4096
 _BUILT_AT_ONCE = 20_000
 _BUILDING = "building"
@@ -104,11 +105,10 @@ class View:
     def worth_saving(self) -> bool:
         """Whether the next opening would take noticeably longer without a new snapshot."""
         held = self._held
-        return (
-            held is not None
-            and held.seq > held.saved_seq
-            and (held.saved_seq < 0 or held.seq - held.saved_seq > _CHANGES_WORTH_SAVING)
-        )
+        if held is None or held.seq <= held.saved_seq:
+            return False
+        worth = max(_CHANGES_WORTH_SAVING, _SHARE_WORTH_SAVING * len(held.index))
+        return held.saved_seq < 0 or held.seq - held.saved_seq > worth
 
     def facts(self) -> IndexFacts:
         """What the index is at this moment."""

@@ -74,12 +74,12 @@ def test_the_holder_of_the_lock_is_named(tmp_path: Path) -> None:
     assert lock.holder() is None
     with made(path) as catalog:
         assert lock.holder() is None
-        with catalog.writing():
+        with catalog.transaction():
             assert "this one" in (lock.holder() or "")
         assert lock.holder() is None
     other = started(
         "catalog = SqliteCatalog.open(Path(sys.argv[1]))\n"
-        "with catalog.writing():\n    print('holds', flush=True)\n    sys.stdin.readline()",
+        "with catalog.transaction():\n    print('holds', flush=True)\n    sys.stdin.readline()",
         path,
     )
     assert next_line(other) == "holds"

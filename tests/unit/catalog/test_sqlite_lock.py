@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -14,12 +15,12 @@ from tests.unit.catalog.pictures import ended, image_id, made, next_line, put, s
 
 HOLDS = """
 catalog = SqliteCatalog.open(Path(sys.argv[1]))
-with catalog.writing():
+with catalog.transaction() as transaction:
     print("holds", flush=True)
     sys.stdin.readline()
-    put(catalog, [7])
-    print("put", flush=True)
-    sys.stdin.readline()
+    transaction.put_images([image(7)], np.ones((1, D), np.float16))
+print("committed", flush=True)
+sys.stdin.readline()
 """
 
 
@@ -29,21 +30,31 @@ def test_a_second_process_is_told_who_is_writing_while_readers_go_on(tmp_path: P
     other = started(HOLDS, path)
     assert next_line(other) == "holds"
     with SqliteCatalog.open(path, lock_wait_s=0.05) as catalog:
-        with pytest.raises(Locked, match=f"process {other.pid} on .* since 20"):
+        with pytest.raises(Locked, match=f"process {other.pid} on .* since 20.*try again"):
             put(catalog, [8])
-        with pytest.raises(Locked, match="try again"), catalog.writing():
-            pass
         assert catalog.facts().images == 3
         assert other.stdin is not None
         other.stdin.write("\n")
         other.stdin.flush()
-        assert next_line(other) == "put"
+        assert next_line(other) == "committed"
         assert image_id(7) in catalog.known_ids()
-        with pytest.raises(Locked):  # it holds on between its transactions
-            put(catalog, [8])
+        put(catalog, [8])  # the lock is held for a commit and no longer
         assert ended(other) == 0
-        put(catalog, [8])
         assert catalog.facts().images == 5
+
+
+def test_a_second_process_that_will_not_wait_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    made(path).close()
+    other = started(HOLDS, path)
+    assert next_line(other) == "holds"
+    with (
+        SqliteCatalog.open(path, lock_wait_s=3600) as catalog,
+        pytest.raises(Locked),
+        catalog.transaction(wait=False),
+    ):
+        pass
+    assert ended(other) == 0
 
 
 def test_who_waits_long_enough_gets_its_turn(tmp_path: Path) -> None:
@@ -57,6 +68,36 @@ def test_who_waits_long_enough_gets_its_turn(tmp_path: Path) -> None:
         assert ended(other) == 0
         waiting.join()
         assert catalog.known_ids() == {image_id(7), image_id(8)}
+
+
+BUSY = """
+import threading
+catalog = SqliteCatalog.open(Path(sys.argv[1]), lock_wait_s=60)
+stop = threading.Event()
+def write(number):
+    while not stop.is_set():
+        put(catalog, [number])
+threads = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+for thread in threads:
+    thread.start()
+print("busy", flush=True)
+sys.stdin.readline()
+stop.set()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_processes_that_commit_without_a_pause_do_not_keep_another_from_writing(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    made(path).close()
+    others = [started(BUSY, path) for _ in range(2)]
+    assert [next_line(other) for other in others] == ["busy", "busy"]
+    with SqliteCatalog.open(path) as catalog:
+        for number in range(10, 20):
+            put(catalog, [number])
+        assert [ended(other) for other in others] == [0, 0]
+        assert catalog.known_ids() == {image_id(n) for n in (0, 1, 2, *range(10, 20))}
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
@@ -74,7 +115,7 @@ def test_two_catalogs_of_one_process_on_one_file_take_turns(tmp_path: Path) -> N
     path = tmp_path / "catalog.db"
     link = tmp_path / "link.db"
     link.symlink_to(path)
-    with made(path) as one, SqliteCatalog.open(link, lock_wait_s=0) as two, one.writing():
+    with made(path) as one, SqliteCatalog.open(link, lock_wait_s=0) as two:
         threads = [threading.Thread(target=put, args=(catalog, [n])) for n, catalog in enumerate([one, two] * 3)]
         for thread in threads:
             thread.start()
@@ -88,12 +129,12 @@ def test_a_forked_child_does_not_believe_that_it_holds_the_lock(tmp_path: Path) 
     path = tmp_path / "catalog.db"
     program = """
 catalog = made(Path(sys.argv[1]))
-with catalog.writing():
+with catalog.transaction():
     child = os.fork()
     if child == 0:
         from lookalike.core.errors import Locked
         try:
-            with SqliteCatalog.open(Path(sys.argv[1]), lock_wait_s=0).writing():
+            with SqliteCatalog.open(Path(sys.argv[1]), lock_wait_s=0).transaction():
                 os._exit(1)
         except Locked:
             os._exit(42)
@@ -109,8 +150,6 @@ def test_a_catalog_opened_for_reading_is_not_written(tmp_path: Path) -> None:
         assert catalog.facts().images == 1
         with pytest.raises(ReadOnly, match="reading only"):
             put(catalog, [1])
-        with pytest.raises(ReadOnly, match="reading only"), catalog.writing():
-            pass
 
 
 def test_a_foreign_program_that_writes_is_told_apart_from_damage(tmp_path: Path) -> None:
@@ -133,6 +172,37 @@ sys.stdin.readline()
 
 def test_the_lock_file_beside_the_catalog_says_who_writes(tmp_path: Path) -> None:
     path = tmp_path / "catalog.db"
-    with made(path) as catalog, catalog.writing():
+    with made(path) as catalog, catalog.transaction():
         signature = os.pread(os.open(f"{path}.lock", os.O_RDONLY), 200, 0)
     assert f"process {os.getpid()} ".encode() in signature
+
+
+def test_a_lock_file_on_a_full_disk_keeps_nobody_from_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "catalog.db"
+    with made(path) as catalog:
+
+        def full(*_: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "pwrite", full)
+        put(catalog, [1])
+        assert catalog.known_ids() == {image_id(1)}
+
+
+def test_an_earlier_version_that_keeps_the_lock_for_a_run_is_respected(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    made(path).close()
+    program = """
+import fcntl
+with open(sys.argv[1] + ".lock", "r+b") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("holds", flush=True)
+    sys.stdin.readline()
+"""
+    other = started(program, path)
+    assert next_line(other) == "holds"
+    with SqliteCatalog.open(path, lock_wait_s=0) as catalog:
+        with pytest.raises(Locked):
+            put(catalog, [1])
+        assert ended(other) == 0
+        put(catalog, [1])

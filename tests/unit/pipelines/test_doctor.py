@@ -263,7 +263,7 @@ def test_files_that_are_gone_or_changed_are_counted(patient: Patient, tmp_path: 
 
 
 def test_who_is_writing_is_named(patient: Patient) -> None:
-    with patient.open_catalog().writing():
+    with patient.open_catalog().transaction():
         found = the_only(examine(patient))
     assert (found.check, found.status) == ("lock", Status.WARNING)
     assert "process" in found.what

@@ -121,7 +121,7 @@ def test_while_another_process_writes_a_search_does_not_wait_and_later_keeps_vec
     ready, go_on = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
-        with SqliteCatalog.open(tmp_path / "catalog.sqlite").writing():
+        with SqliteCatalog.open(tmp_path / "catalog.sqlite").transaction():
             os.write(ready[1], b"x")
             os.read(go_on[0], 1)
         os._exit(0)
@@ -143,7 +143,7 @@ def test_a_disk_that_fails_is_not_tried_again(parts: Parts, monkeypatch: pytest.
         tried.append(1)
         raise StorageFailed("the disk is full")
 
-    monkeypatch.setattr(finer_model, "keep_vectors", full)
+    monkeypatch.setattr(finer_model, "put_vectors", full)
     opinion = finer(parts, Fine())
     for n in range(2):
         assert opinion.opinions(pixels(0), [ids[n]])[0].similarity is not None

@@ -125,7 +125,7 @@ class SqliteCatalog:
         if not model_id or dimension < 1:
             raise BadInput(f"expected the id of a model and its dimension, got {model_id!r} and {dimension}")
         if not self.model_id:
-            with self._transaction() as transaction:
+            with self.transaction() as transaction:
                 if not self.model_id:  # nobody else has bound it in the meantime
                     transaction.put_setting("model_id", model_id)
                     transaction.put_setting("dimension", str(dimension))
@@ -136,16 +136,17 @@ class SqliteCatalog:
             )
 
     @contextmanager
-    def writing(self, *, wait: bool = True) -> Iterator[None]:
-        """Keep other processes from writing during a block of several transactions."""
-        if self._connections.read_only:
-            raise ReadOnly(f"{self.path}: the collection was opened for reading only")
-        with self._lock.held(wait_s=self._lock_wait_s if wait else 0.0):
-            yield
-
-    def transaction(self) -> AbstractContextManager[SqliteTransaction]:
+    def transaction(self, *, wait: bool = True) -> Iterator[SqliteTransaction]:
         """Begin changes: committed durably when the block ends, undone when it raises."""
-        return self._transaction()
+        with self._locked(wait_s=self._lock_wait_s if wait else 0.0), self._connections.writing() as connection:
+            transaction = SqliteTransaction(
+                connection,
+                dimension=reading.number_setting(connection, "dimension"),
+                keep_days=self._keep_days,
+                now_s=int(self._clock()),
+            )
+            yield transaction
+            transaction.finish(writer=self._writer)
 
     def facts(self) -> CatalogFacts:
         """How much is there; the counts are kept, not counted."""
@@ -221,6 +222,20 @@ class SqliteCatalog:
         """The file at that path, if it is known."""
         with self._connections.reading() as connection:
             return reading.file_at(connection, path_bytes(path))
+
+    def files_at(self, paths: Sequence[str]) -> dict[str, FileRecord]:
+        """The files at these paths, by path; those that are not known are left out."""
+        stored = [path_bytes(path) for path in paths]
+        with self._connections.reading() as connection:
+            found = (reading.file_at(connection, path) for path in stored)
+            return {file.path: file for file in found if file is not None}
+
+    def refused_at(self, paths: Sequence[str]) -> dict[str, RefusedFile]:
+        """The remembered refusals of these paths, by path; other paths are left out."""
+        stored = [path_bytes(path) for path in paths]
+        with self._connections.reading() as connection:
+            found = (reading.refused_at(connection, path) for path in stored)
+            return {one.path: one for one in found if one is not None}
 
     def refused(self) -> Iterator[RefusedFile]:
         """All remembered refusals, in no order."""
@@ -300,12 +315,12 @@ class SqliteCatalog:
 
     def add_further_model(self, name: str, model_id: str, dimension: int) -> None:
         """Say that vectors of a further model are to be kept under that name; see `Catalog`."""
-        with self._transaction() as transaction:
+        with self.transaction() as transaction:
             transaction.add_further_model(name, model_id, dimension)
 
     def drop_further_model(self, name: str) -> None:
         """Forget a further model and all its vectors; see `Catalog`."""
-        with self._transaction() as transaction:
+        with self.transaction() as transaction:
             transaction.drop_further_model(name)
 
     def model_vectors(self, name: str, keys: Sequence[int] | Keys) -> StoredVectors:
@@ -337,17 +352,10 @@ class SqliteCatalog:
         except CatalogDamaged as error:
             return [str(error)]
 
-    @contextmanager
-    def _transaction(self) -> Iterator[SqliteTransaction]:
-        with self.writing(), self._connections.writing() as connection:
-            transaction = SqliteTransaction(
-                connection,
-                dimension=reading.number_setting(connection, "dimension"),
-                keep_days=self._keep_days,
-                now_s=int(self._clock()),
-            )
-            yield transaction
-            transaction.finish(writer=self._writer)
+    def _locked(self, *, wait_s: float) -> AbstractContextManager[None]:
+        if self._connections.read_only:
+            raise ReadOnly(f"{self.path}: the collection was opened for reading only")
+        return self._lock.held(wait_s=wait_s)
 
     def _bound_model(self) -> tuple[str, int]:
         if not self._model[0]:  # once bound, it stays
@@ -385,7 +393,7 @@ class SqliteCatalog:
 
     def _bring_up_to_date(self) -> None:
         self._make_folder()
-        with self.writing():
+        with self._locked(wait_s=self._lock_wait_s):
             if self._format() < FORMAT:  # no other process has done it in the meantime
                 migrate(self.path)
 

@@ -1,9 +1,12 @@
-"""One process writes: a lock file beside the catalog says which.
+"""One process writes at a time: a lock on a file beside the catalog, held for a commit and no longer.
 
-SQLite 3.7.0 to 3.51.2 can corrupt its write-ahead log in a rare race, so the catalog uses a rollback journal, and keeps
-writers apart by itself, for whole runs rather than for single commits. The lock is a POSIX record lock: it ends with
-the process, however that dies, and processes forked from it do not inherit it. Such a lock is the process's, not the
-thread's, so this file is opened in one place only and the threads share it by counting.
+SQLite 3.7.0 to 3.51.2 can corrupt its write-ahead log in a rare race, so the catalog uses a rollback journal. SQLite
+keeps writers apart there, but neither says who writes nor lets whoever waits have its turn: a process that commits one
+time after another would keep all others out. So who wants to write first passes a door, where one waits for the room.
+
+Both are POSIX record locks, on the first two bytes: they end with the process, however that dies, and processes forked
+from it do not inherit them. Such a lock is the process's, not the thread's, so this file is opened in one place only,
+and the threads of the process take turns before it.
 """
 
 from __future__ import annotations
@@ -14,15 +17,17 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from weakref import WeakValueDictionary
 
 from lookalike.core.errors import Locked, ReadOnly, StorageFailed
 
-_POLL_S = 0.02
+_POLL_S = 0.005
+_ROOM, _DOOR = 0, 1  # the bytes that are locked
+_SIGNATURE_BYTES = 160  # so that it is written in place: a full disk has room for it
 _IS_HELD = (errno.EACCES, errno.EAGAIN)
 _IS_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -32,56 +37,69 @@ class WriterLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._mutex = Lock()
-        self._holders = 0
-        self._descriptor = -1
+        self._begin()
+
+    def _begin(self) -> None:
         self._process = os.getpid()
+        self._turn = RLock()
+        self._depth = 0
+        self._descriptor = -1
 
     @contextmanager
     def held(self, *, wait_s: float) -> Iterator[None]:
-        """Hold the lock during a block; re-entrant, also from several threads.
+        """Hold the lock during a block. Other threads of this process wait for their turn; re-entrant in one.
 
         Raises:
             Locked: when another process holds it and does not let go within `wait_s` seconds.
             ReadOnly: when the lock file cannot be written.
             StorageFailed: when the file system does not lock.
         """
-        with self._mutex:
-            if self._process != os.getpid():  # after a fork, the lock is still the parent's alone
-                self._process, self._holders = os.getpid(), 0
-            if self._holders == 0:
+        if self._process != os.getpid():  # after a fork, the lock is still the parent's alone
+            self._begin()
+        with self._turn:
+            if self._depth == 0:
                 self._descriptor = self._acquired(wait_s)
-            self._holders += 1
-        try:
-            yield
-        finally:
-            with self._mutex:
-                self._holders -= 1
-                if self._holders == 0:
-                    os.close(self._descriptor)
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                if self._depth == 0:
+                    os.close(self._descriptor)  # which lets go of the lock
 
     def holder(self) -> str | None:
         """Who is writing at this moment, in words; None where nobody is."""
-        with self._mutex:
-            if self._holders and self._process == os.getpid():
-                return f"process {os.getpid()}, this one"
-            try:
-                descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-            except OSError:  # not there, or not to be written: by nobody then
-                return None
-            try:
-                self._wait(descriptor, deadline=0.0)
-            except Locked:
-                return _holder(descriptor)
-            finally:
-                os.close(descriptor)  # which lets go of the lock
+        if self._process != os.getpid():
+            self._begin()
+        this_one = f"process {os.getpid()}, this one"
+        if not self._turn.acquire(blocking=False):
+            return this_one
+        try:
+            return this_one if self._depth else self._other_holder()
+        finally:
+            self._turn.release()
+
+    def _other_holder(self) -> str | None:
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:  # not there, or not to be written: by nobody then
+            return None
+        try:
+            self._wait(descriptor, _ROOM, deadline=0.0)
+        except Locked:
+            return _holder(descriptor)
+        finally:
+            os.close(descriptor)
         return None
 
     def _acquired(self, wait_s: float) -> int:
         descriptor = self._opened()
         try:
-            self._wait(descriptor, deadline=time.monotonic() + wait_s)
-            self._sign(descriptor)
+            deadline = time.monotonic() + wait_s
+            self._wait(descriptor, _DOOR, deadline=deadline)
+            self._wait(descriptor, _ROOM, deadline=deadline)
+            fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, _DOOR)
+            _sign(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
@@ -94,10 +112,10 @@ class WriterLock:
             kind = ReadOnly if error.errno in _IS_READ_ONLY else StorageFailed
             raise kind(f"{self.path}: the lock file cannot be written ({error.strerror})") from error
 
-    def _wait(self, descriptor: int, *, deadline: float) -> None:
+    def _wait(self, descriptor: int, byte: int, *, deadline: float) -> None:
         while True:
             try:
-                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
             except OSError as error:
                 if error.errno not in _IS_HELD:
                     raise StorageFailed(f"{self.path}: the file system does not lock ({error.strerror})") from error
@@ -107,18 +125,18 @@ class WriterLock:
                 raise Locked(f"{self.path.parent}: another process is writing ({_holder(descriptor)}); try again later")
             time.sleep(_POLL_S)
 
-    def _sign(self, descriptor: int) -> None:
-        since = datetime.now().astimezone().isoformat(timespec="seconds")
-        signature = f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode()
-        try:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, signature, 0)
-        except OSError as error:
-            raise StorageFailed(f"{self.path}: the lock file cannot be written ({error.strerror})") from error
+
+def _sign(descriptor: int) -> None:
+    """Say who writes, for people; where the disk does not take it, who writes is not known, and that is all."""
+    since = datetime.now().astimezone().isoformat(timespec="seconds")
+    signature = f"process {os.getpid()} on {socket.gethostname()} since {since}".encode()[: _SIGNATURE_BYTES - 1]
+    with suppress(OSError):
+        os.pwrite(descriptor, signature.ljust(_SIGNATURE_BYTES - 1) + b"\n", 0)
 
 
 def _holder(descriptor: int) -> str:
-    return os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "it has not said which"
+    signature = os.pread(descriptor, _SIGNATURE_BYTES, 0).decode("utf-8", "replace")
+    return signature.partition("\n")[0].strip() or "it has not said which"
 
 
 _known: WeakValueDictionary[str, WriterLock] = WeakValueDictionary()

@@ -27,6 +27,7 @@ _FIELDS = """
         UNION ALL SELECT (SELECT min(t.name) FROM terms t WHERE t.name > names.name) FROM names WHERE name IS NOT NULL
     ) SELECT name FROM names LIMIT ?"""
 _FILE = "f.path, i.id, f.size_bytes, f.mtime_ns"
+_REFUSED = "path, size_bytes, mtime_ns, code, reason"
 
 
 def setting(connection: sqlite3.Connection, name: str, default: str) -> str:
@@ -180,8 +181,13 @@ def file_at(connection: sqlite3.Connection, path: bytes) -> FileRecord | None:
 
 def refused(connection: sqlite3.Connection) -> list[RefusedFile]:
     """All refusals."""
-    rows = connection.execute("SELECT path, size_bytes, mtime_ns, code, reason FROM refused")
-    return [RefusedFile(_path(row[0]), *row[1:]) for row in rows]
+    return [_refused(row) for row in connection.execute(f"SELECT {_REFUSED} FROM refused")]
+
+
+def refused_at(connection: sqlite3.Connection, path: bytes) -> RefusedFile | None:
+    """The refusal of a path."""
+    row = connection.execute(f"SELECT {_REFUSED} FROM refused WHERE path = ?", (path,)).fetchone()
+    return _refused(row) if row else None
 
 
 def vectors_of(connection: sqlite3.Connection, keys: Iterable[int], dimension: int) -> StoredVectors:
@@ -248,6 +254,10 @@ def _image(row: Sequence[Any]) -> ImageRecord:
 
 def _file(row: Sequence[Any]) -> FileRecord:
     return FileRecord(_path(row[0]), row[1], row[2], row[3])
+
+
+def _refused(row: Sequence[Any]) -> RefusedFile:
+    return RefusedFile(_path(row[0]), *row[1:])
 
 
 def _path(stored: object) -> str:
