@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from lookalike.catalog.base import Catalog
     from lookalike.collection import Collection
     from lookalike.embedding.base import Embedder
+    from lookalike.ledger.base import Ledger
     from lookalike.models.card import ModelCard
     from lookalike.pipelines.doctor import Patient
     from lookalike.pipelines.held import Wish
+    from lookalike.queue.base import Queue
 
 IN_MEMORY = ":memory:"
 OBJECTS, SNAPSHOTS, MODELS = "objects", "snapshots", "models"
@@ -39,6 +41,12 @@ OBJECTS, SNAPSHOTS, MODELS = "objects", "snapshots", "models"
 
 BUILDING = ("building", "building.lock")
 """What lies there while an index of millions is built, and after a kill."""
+
+QUEUE, LEDGER = "queue.sqlite", "ledger.sqlite"
+"""What lies in the folder of a service, beside what else it makes there."""
+
+MOST_ATTEMPTS = 10
+"""How often a job is tried, over about an hour, before it is given up; what could not be tried does not count."""
 
 ANSWERS_BYTES = 32_000_000
 """What answers that were given before may take in memory."""
@@ -316,6 +324,24 @@ def open_patient(
     finally:
         for one in opened:
             one.close()
+
+
+def open_queue(home: Path) -> Queue:
+    """The queue of the service whose folder that is; made where there is none.
+
+    Raises:
+        FormatTooNew, StorageFailed, ReadOnly, Locked: when it cannot be used.
+    """
+    from lookalike.queue.sqlite import SqliteQueue
+
+    return SqliteQueue(home / QUEUE, max_attempts=MOST_ATTEMPTS)
+
+
+def open_ledger(home: Path) -> Ledger:
+    """The ledger of the service whose folder that is. Raises as `open_queue`."""
+    from lookalike.ledger.sqlite import SqliteLedger
+
+    return SqliteLedger(home / LEDGER)
 
 
 def _embedder(settings: Settings, catalog: Catalog, *, read_only: bool) -> Embedder:

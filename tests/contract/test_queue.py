@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from lookalike.core.errors import BadInput, NotFound, Overloaded
+from lookalike.core.errors import BadInput, Conflict, NotFound, Overloaded
 from lookalike.queue.base import Job, JobState, Queue, QueueFacts
 from lookalike.queue.memory import MemoryQueue
 from lookalike.queue.sqlite import SqliteQueue
@@ -188,6 +189,92 @@ def test_a_job_that_never_works_is_given_up(engine: Callable[..., Queue]) -> Non
     assert "locked: wait" in failed.detail
 
 
+def test_a_job_that_could_not_be_tried_is_never_given_up(engine: Callable[..., Queue], clock: Clock) -> None:
+    queue = engine(max_attempts=2)
+    job = put(queue)
+    for n in range(1, 10):
+        claimed(queue)
+        assert queue.postpone(job.id, worker="w", code="locked", detail="caf\udce9 waits", retry_in_s=20)
+        waiting = queue.get(job.id)
+        assert (waiting.state, waiting.attempts, waiting.postponed) == (JobState.QUEUED, 0, n)
+        assert (waiting.code, waiting.detail) == ("locked", "caf\\udce9 waits")
+        assert queue.claim(["embed"], worker="w", lease_s=1) is None
+        clock.now += 20
+    assert claimed(queue).attempts == 1
+    assert not queue.postpone(job.id, worker="somebody else", code="x", detail="", retry_in_s=0)
+    assert not queue.postpone("0" * 32, worker="w", code="x", detail="", retry_in_s=0)
+    assert queue.finish(job.id, worker="w", result=None)
+    assert not queue.postpone(job.id, worker="w", code="x", detail="", retry_in_s=0)
+
+
+def test_tries_before_and_after_a_job_was_postponed_count(engine: Callable[..., Queue]) -> None:
+    queue = engine(max_attempts=2)
+    job = put(queue)
+    claimed(queue)
+    queue.fail(job.id, worker="w", code="unexpected", detail="", retry_in_s=0)
+    claimed(queue)
+    queue.postpone(job.id, worker="w", code="locked", detail="", retry_in_s=0)
+    claimed(queue)
+    queue.fail(job.id, worker="w", code="unexpected", detail="", retry_in_s=0)
+    assert (queue.get(job.id).state, queue.get(job.id).attempts) == (JobState.FAILED, 2)
+
+
+def test_a_job_that_failed_can_be_put_in_again_as_if_it_had_never_been_tried(engine: Callable[..., Queue]) -> None:
+    queue = engine(max_attempts=1)
+    first, second = put(queue, key="upload 1"), put(queue)
+    claimed(queue)
+    queue.fail(first.id, worker="w", code="unexpected", detail="a bug", retry_in_s=0)
+    again = queue.retry(first.id)
+    assert again == queue.get(first.id)
+    assert (again.state, again.attempts, again.code) == (JobState.QUEUED, 0, "gave_up")
+    assert "a bug" in again.detail  # what went wrong last is told until it goes better
+    assert queue.events(0)[0][-1].event == "job.queued"
+    events = queue.last_event()
+    assert queue.retry(first.id) == again  # once is enough
+    assert queue.last_event() == events
+    assert put(queue, key="upload 1").id == first.id
+    assert claimed(queue).id == first.id  # it keeps its place before younger ones
+    assert queue.retry(first.id).state is JobState.RUNNING
+    assert queue.finish(first.id, worker="w", result=3)
+    assert claimed(queue).id == second.id
+
+
+def test_what_is_done_or_not_there_cannot_be_put_in_again(queue: Queue) -> None:
+    job = put(queue)
+    claimed(queue)
+    queue.finish(job.id, worker="w", result=None)
+    with pytest.raises(Conflict) as refused:
+        queue.retry(job.id)
+    assert refused.value.code == "job_state"
+    for job_id in ("0" * 32, "", "\ud800"):
+        with pytest.raises(NotFound):
+            queue.retry(job_id)
+
+
+def test_jobs_of_collections_that_are_passed_over_stay_where_they_are(queue: Queue) -> None:
+    locked, other = put(queue, collection="locked"), put(queue, collection="other")
+    claim = partial(queue.claim, ["embed"], worker="w", lease_s=10)
+    assert claim(passing_over=["locked", "other"]) is None
+    found = claim(passing_over=["locked"])
+    assert found is not None
+    assert found.id == other.id
+    assert claim(passing_over=["locked"]) is None
+    again = claim(passing_over=["none of that name"])
+    assert again is not None
+    assert again.id == locked.id
+
+
+def test_what_failed_is_kept_for_a_month_so_that_it_can_be_put_in_again(queue: Queue, clock: Clock) -> None:
+    failed = put(queue)
+    claimed(queue)
+    queue.fail(failed.id, worker="w", code="truncated", detail="", retry_in_s=None)
+    queue.sweep(clock.now + 29 * DAY_S)
+    assert queue.get(failed.id).state is JobState.FAILED
+    queue.sweep(clock.now + 31 * DAY_S)
+    with pytest.raises(NotFound):
+        queue.get(failed.id)
+
+
 def test_jobs_that_kill_their_workers_are_given_up_and_the_next_is_claimed(
     engine: Callable[..., Queue], clock: Clock
 ) -> None:
@@ -297,7 +384,7 @@ def test_the_last_events_are_kept_and_the_rest_is_told_as_gone(
     assert [event.seq for event in queue.events(20)[0]] == [21, 22, 23, 24, 25]
 
 
-def test_sweeping_forgets_what_ended_a_week_ago_and_nothing_else(queue: Queue, clock: Clock) -> None:
+def test_sweeping_forgets_what_was_done_a_week_ago_and_nothing_else(queue: Queue, clock: Clock) -> None:
     ended, failed, running, waiting = (put(queue) for _ in range(4))
     for _ in (ended, failed, running):
         claimed(queue, lease_s=100 * DAY_S)
@@ -306,7 +393,7 @@ def test_sweeping_forgets_what_ended_a_week_ago_and_nothing_else(queue: Queue, c
     queue.sweep(clock.now + 6.9 * DAY_S)
     assert len(queue.jobs()) == 4
     queue.sweep(clock.now + 7.1 * DAY_S)
-    assert [job.id for job in queue.jobs()] == [waiting.id, running.id]
+    assert [job.id for job in queue.jobs()] == [waiting.id, running.id, failed.id]
     with pytest.raises(NotFound):
         queue.get(ended.id)
     assert len(queue.events(0)[0]) == 9  # they are still told of

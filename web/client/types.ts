@@ -214,6 +214,7 @@ export interface Job {
   collection: string;
   state: "queued" | "running" | "done" | "failed";
   attempts: number;
+  postponed: number;
   created_at: string;
   updated_at: string;
   result?: Json;

@@ -36,6 +36,7 @@ COMMANDS = {
     "model": "model",
     "serve": "serve",
     "worker": "worker",
+    "jobs": "jobs",
     "key": "key",
     "parity": "parity",
     "demo": "demo",

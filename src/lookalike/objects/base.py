@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from lookalike.core.errors import BadInput, NotIndexed, StorageFailed
+
+DAMAGED: Final = "bytes_damaged"
+"""The code of a `StorageFailed` that says that bytes are there and are others than they were."""
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -32,7 +35,7 @@ class Objects(Protocol):
         Raises:
             BadInput: when `object_id` is no id.
             NotIndexed: when they are not there.
-            StorageFailed: when they are damaged, or cannot be read.
+            StorageFailed: when they cannot be read, or, with the code `bytes_damaged`, are others than they were.
         """
         ...
 
@@ -88,6 +91,7 @@ def whole(data: bytes, object_id: str) -> bytes:
     if id_of(data) != object_id:
         raise StorageFailed(
             f"the stored picture {object_id} is damaged: its {len(data)} bytes have another hash; "
-            "remove it and add the picture again"
+            "remove it and add the picture again",
+            code=DAMAGED,
         )
     return data

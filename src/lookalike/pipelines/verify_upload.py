@@ -18,6 +18,7 @@ from lookalike.core.errors import ImageRefused, NotIndexed, StorageFailed, Uploa
 from lookalike.core.records import Metadata
 from lookalike.core.vectors import HalfVectors, normalise, widened
 from lookalike.images.files import content_id
+from lookalike.objects.base import DAMAGED
 from lookalike.pipelines.embed_files import Embedded, embed_bytes
 from lookalike.pipelines.parts import Parts
 
@@ -192,7 +193,7 @@ def _bytes(picture: UploadedPicture, parts: Parts) -> bytes:
         data = picture.staged()
         if data is not None and content_id(data) == picture.id:
             return data
-        if isinstance(error, StorageFailed):
+        if isinstance(error, StorageFailed) and error.code != DAMAGED:
             raise
         raise UploadRefused("the picture's bytes are not there any more", code="bytes_lost") from error
 

@@ -31,7 +31,8 @@ class Job:
         payload: what the handler needs.
         owner: name of who asked for it.
         state: how it stands.
-        attempts: how often it was begun.
+        attempts: how often it was tried: begun, and not postponed.
+        postponed: how often it was put off because it could not be tried.
         created_at, updated_at, available_at: Unix time in seconds; it is not begun before `available_at`.
         result: what the handler gave; None before.
         code, detail: of the last error; '' where there was none.
@@ -44,6 +45,7 @@ class Job:
     owner: str = ""
     state: JobState = JobState.QUEUED
     attempts: int = 0
+    postponed: int = 0
     created_at: float = 0.0
     updated_at: float = 0.0
     available_at: float = 0.0
@@ -111,16 +113,17 @@ class Queue(Protocol):
         """
         ...
 
-    def claim(self, kinds: Several[str], *, worker: str, lease_s: float) -> Job | None:
+    def claim(self, kinds: Several[str], *, worker: str, lease_s: float, passing_over: Several[str] = ()) -> Job | None:
         """Take the oldest job that may be begun, for a while; None where there is none.
 
-        A job whose lease has ended, because its worker died, is one that may be begun. One that was begun
+        A job whose lease has ended, because its worker died, is one that may be begun. One that was tried
         `max_attempts` times (set where the queue is made) is failed instead, with the code `gave_up`.
 
         Args:
             kinds: only those.
             worker: a name that nobody else has at the time, in any process: jobs are held under it.
             lease_s: for how long, in seconds.
+            passing_over: names of collections whose jobs are left where they are.
         """
         ...
 
@@ -143,6 +146,21 @@ class Queue(Protocol):
 
         After the last of `max_attempts` it is not tried again: it is failed with the code `gave_up`, and its detail
         says what went wrong last.
+        """
+        ...
+
+    def postpone(self, job_id: str, *, worker: str, code: str, detail: str, retry_in_s: float) -> bool:
+        """It could not be tried, which does not count: it may be begun again later; False as in `finish`."""
+        ...
+
+    def retry(self, job_id: str) -> Job:
+        """Put a failed job in again, as if it had never been tried; one that waits or runs stays as it is.
+
+        Returns:
+            the job as it stands then.
+        Raises:
+            NotFound: when there is none (any more).
+            Conflict: `job_state`, when it is done.
         """
         ...
 
@@ -194,7 +212,7 @@ class Queue(Protocol):
         ...
 
     def sweep(self, now: float) -> None:
-        """Delete jobs that ended more than seven days ago."""
+        """Delete jobs that were done more than seven days ago, or failed more than thirty days ago."""
         ...
 
     def close(self) -> None:

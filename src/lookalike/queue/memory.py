@@ -80,12 +80,12 @@ class MemoryQueue:
             self._put(kept, job)
             return job
 
-    def claim(self, kinds: Several[str], *, worker: str, lease_s: float) -> Job | None:
+    def claim(self, kinds: Several[str], *, worker: str, lease_s: float, passing_over: Several[str] = ()) -> Job | None:
         """Take the oldest job that may be begun, for a while; None where there is none."""
         with self._mutex:
             now = self._clock()
             due = [kept for kept in self._live.values() if kept.job.kind in kinds and kept.due_at <= now]
-            for kept in due:
+            for kept in [one for one in due if one.job.collection not in passing_over]:
                 if kept.job.attempts >= self._max_attempts:
                     self._put(kept, transitions.lost(kept.job, now=now))
                     continue
@@ -126,6 +126,30 @@ class MemoryQueue:
             )
             self._put(kept, job)
             return True
+
+    def postpone(self, job_id: str, *, worker: str, code: str, detail: str, retry_in_s: float) -> bool:
+        """It could not be tried, which does not count; see `Queue`."""
+        with self._mutex:
+            kept = self._held(job_id, worker)
+            if kept is None:
+                return False
+            detail = storable_detail(detail)
+            self._put(
+                kept,
+                transitions.postponed(kept.job, code=code, detail=detail, retry_in_s=retry_in_s, now=self._clock()),
+            )
+            return True
+
+    def retry(self, job_id: str) -> Job:
+        """Put a failed job in again; see `Queue`."""
+        with self._mutex:
+            kept = self._known(job_id)
+            job = transitions.again(kept.job, now=self._clock())
+            if job is not kept.job:
+                self._live[job_id] = kept
+                self._live = dict(sorted(self._live.items(), key=lambda item: item[1].number))
+                self._put(kept, job)
+            return job
 
     def get(self, job_id: str) -> Job:
         """Look one up."""
@@ -179,10 +203,11 @@ class MemoryQueue:
             return QueueFacts(len(waits), len(self._live) - len(waits), failed, max([0.0, *waits]))
 
     def sweep(self, now: float) -> None:
-        """Delete jobs that ended more than seven days ago."""
+        """Delete jobs that ended long ago; see `Queue`."""
         with self._mutex:
             for job_id, kept in list(self._kept.items()):
-                if job_id not in self._live and kept.job.updated_at < now - transitions.KEPT_ENDED_S:
+                kept_s = transitions.kept_s(kept.job.state)
+                if kept_s is not None and kept.job.updated_at < now - kept_s:
                     del self._kept[job_id]
                     if kept.key is not None:
                         del self._by_key[kept.key]

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from secrets import token_hex
 
+from lookalike.core.errors import Conflict
 from lookalike.core.records import Json
 from lookalike.queue.base import Job, JobState
 
 KEPT_EVENTS = 10_000
-KEPT_ENDED_S = 7 * 24 * 3600.0
+KEPT_DONE_S = 7 * 24 * 3600.0
+KEPT_FAILED_S = 30 * 24 * 3600.0
+"""So long a failed job can be put in again."""
 
 GAVE_UP = "gave_up"
 
@@ -35,8 +38,8 @@ def begun(job: Job, *, now: float) -> Job:
 
 
 def lost(job: Job, *, now: float) -> Job:
-    """It was begun as often as it may be, and the last worker did not come back."""
-    detail = f"begun {job.attempts} times, and the last worker did not come back"
+    """It was tried as often as it may be, and the last worker did not come back."""
+    detail = f"tried {job.attempts} times, and the last worker did not come back"
     return replace(job, state=JobState.FAILED, code=GAVE_UP, detail=detail, updated_at=now)
 
 
@@ -50,10 +53,42 @@ def failed(job: Job, *, code: str, detail: str, retry_in_s: float | None, max_at
     if retry_in_s is None:
         return replace(job, state=JobState.FAILED, code=code, detail=detail, updated_at=now)
     if job.attempts >= max_attempts:
-        detail = f"begun {job.attempts} times; the last time: {code}: {detail}"
+        detail = f"tried {job.attempts} times; the last time: {code}: {detail}"
         return replace(job, state=JobState.FAILED, code=GAVE_UP, detail=detail, updated_at=now)
     available_at = now + max(0.0, retry_in_s)
     return replace(job, state=JobState.QUEUED, code=code, detail=detail, available_at=available_at, updated_at=now)
+
+
+def postponed(job: Job, *, code: str, detail: str, retry_in_s: float, now: float) -> Job:
+    """It was begun and could not be tried: as if it had not been begun, but for later."""
+    return replace(
+        job,
+        state=JobState.QUEUED,
+        attempts=max(0, job.attempts - 1),
+        postponed=job.postponed + 1,
+        code=code,
+        detail=detail,
+        available_at=now + max(0.0, retry_in_s),
+        updated_at=now,
+    )
+
+
+def again(job: Job, *, now: float) -> Job:
+    """A job that failed is put in once more; what went wrong last is still told. One that waits or runs stays.
+
+    Raises:
+        Conflict: `job_state`, when it is done.
+    """
+    if job.state is JobState.DONE:
+        raise Conflict(f"the job {job.id} is done: there is nothing to be tried again", code="job_state")
+    if job.state is not JobState.FAILED:
+        return job
+    return replace(job, state=JobState.QUEUED, attempts=0, postponed=0, available_at=now, updated_at=now)
+
+
+def kept_s(state: JobState) -> float | None:
+    """How long a job that stands so is kept, in seconds; None for ever."""
+    return {JobState.DONE: KEPT_DONE_S, JobState.FAILED: KEPT_FAILED_S}.get(state)
 
 
 def event_of(job: Job) -> str:

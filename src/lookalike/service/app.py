@@ -13,10 +13,9 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from lookalike.assembly import open_ledger, open_queue
 from lookalike.core.errors import StorageFailed
 from lookalike.core.private import FOLDER, keep_private
-from lookalike.ledger.sqlite import SqliteLedger
-from lookalike.queue.sqlite import SqliteQueue
 from lookalike.service.access.access import check_binding, open_access
 from lookalike.service.api import (
     collections,
@@ -51,7 +50,6 @@ from lookalike.settings.service import ServiceSettings
 
 SIGNING_KEY = "signing.key"
 SEARCH_THREADS = 8
-MOST_ATTEMPTS = 10  # over about an hour: so long may an indexing run hold a collection
 
 _ROUTERS = (
     search.router,  # first, for it is asked for most
@@ -112,8 +110,7 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
         secret = _secret(home / SIGNING_KEY)
     except OSError as error:
         raise StorageFailed(f"the service's folder {home} cannot be used: {error.strerror or error}") from error
-    ledger = SqliteLedger(home / "ledger.sqlite")
-    queue = SqliteQueue(home / "queue.sqlite", max_attempts=MOST_ATTEMPTS)
+    ledger, queue = open_ledger(home), open_queue(home)
     metrics, health = Metrics(), Health()
     threads = Threads(threads=SEARCH_THREADS, waiting=WAITING)
     service = Service(

@@ -13,7 +13,7 @@ from lookalike.pipelines.verify_upload import Tolerance
 from lookalike.service.context import Service
 from lookalike.service.leader import Leader
 from lookalike.worker.completing import VERIFY_UPLOAD
-from lookalike.worker.uploads import UploadVerifier, sweep_staged, sweep_uploads
+from lookalike.worker.uploads import UploadVerifier, end_given_up, sweep_staged, sweep_uploads
 from lookalike.worker.worker import Worker
 
 SWEEP_EVERY_S = 60.0
@@ -77,6 +77,7 @@ class Housework:
         service = self._service
         steps = (
             service.ledger.sweep,
+            partial(end_given_up, service.ledger, service.queue),  # before their jobs are forgotten
             service.queue.sweep,
             partial(_sweep_uploads, service),
         )

@@ -34,6 +34,9 @@ from lookalike.queue.base import Job, JobState, Queue
 VERIFY_UPLOAD: Final = "verify_upload"
 """The kind of the job."""
 
+GAVE_UP: Final = "gave_up"
+"""The code of what the worker has tried in vain."""
+
 HEAD_START_S = 0.5
 """How long the worker waits with the job, so that it mostly finds the completion done."""
 
@@ -134,6 +137,28 @@ def completed_by(job: Job, upload: Upload, *, state: UploadState) -> Upload:
     return replace(upload, state=state, completion=digest, metadata=metadata, image_id=upload.sha256, job_id=job.id)
 
 
+def as_told(upload: Upload, queue: Queue) -> Upload:
+    """An upload as its owner is told of it: failed, with why and what to do, while its job is one that gave up.
+
+    That is the job's to say, for it may be put in again; once that is no longer kept, nothing comes of it.
+    """
+    if upload.state.ended or upload.job_id is None:
+        return upload
+    try:
+        job = queue.get(upload.job_id)
+    except NotFound:
+        detail = "it was given up, and nobody has put it in again: upload the picture again"
+        return replace(upload, state=UploadState.FAILED, code=GAVE_UP, detail=detail)
+    if job.state is not JobState.FAILED:
+        return upload
+    return replace(upload, state=UploadState.FAILED, code=job.code, detail=f"{job.detail}: {retry_advice(job)}")
+
+
+def retry_advice(job: Job) -> str:
+    """What to do about a job that failed."""
+    return f"put it in again with POST /v1/jobs/{job.id}/retry or `lookalike jobs --retry {job.id}`"
+
+
 def _digest(said: _Completion) -> str:
     try:
         return said.digest()
@@ -186,7 +211,7 @@ def _put_job(upload: Upload, said: _Completion, digest: str, queue: Queue) -> Jo
     if job.payload.get("completion") != digest:
         raise _completed_otherwise(upload)
     if job.state is JobState.FAILED:
-        raise UploadRefused(f"the upload could not be taken in ({job.detail}): ask for a new one", code="gave_up")
+        raise UploadRefused(f"the upload was not taken in ({job.detail}): {retry_advice(job)}", code=GAVE_UP)
     return job
 
 

@@ -15,24 +15,35 @@ from lookalike.core.errors import (
     Locked,
     LookalikeError,
     MissingExtra,
+    ModelUnavailable,
+    NoCollection,
     NotFound,
+    ReadOnly,
     ServiceDown,
     SnapshotDamaged,
     StorageFailed,
 )
 
-_PASSES: tuple[type[LookalikeError], ...] = (
+_NOT_TRIED: tuple[type[LookalikeError], ...] = (
     Busy,
     DeadlineExceeded,
     Interrupted,
     Locked,
+    ReadOnly,
     ServiceDown,
-    SnapshotDamaged,  # it is rebuilt
     StorageFailed,
+)
+"""What kept the job from being tried at all: it says nothing of the job, so it is never given up for that."""
+
+_PASSES: tuple[type[LookalikeError], ...] = (
+    ModelUnavailable,  # its file is put back
+    SnapshotDamaged,  # it is rebuilt
 )
 """What may go better another time; every other error of ours stays as it is, however often one tries."""
 
 _FIRST_S, _GROWTH, _LONGEST_S = 2.0, 4.0, 900.0
+_LONGEST_WAIT_S = 60.0
+"""How long a job that could not be tried waits at most: what kept it from that may have passed."""
 
 
 class Verdict(NamedTuple):
@@ -41,35 +52,55 @@ class Verdict(NamedTuple):
     Attributes:
         code, detail: for whoever asks how the job stands.
         retry_in_s: when to try again, in seconds; None for never.
+        was_tried: whether it counts as one of the tries after which a job is given up.
         expected: whether the error was raised on purpose; any other is for a developer to look at.
     """
 
     code: str
     detail: str
     retry_in_s: float | None
+    was_tried: bool
     expected: bool
 
 
-def error_policy(error: Exception, *, attempts: int, random: Callable[[], float] = random.random) -> Verdict:
+def error_policy(
+    error: Exception, *, attempts: int, postponed: int = 0, random: Callable[[], float] = random.random
+) -> Verdict:
     """Decide by the error's class.
 
     Args:
         error: what the handler raised.
-        attempts: how often the job was begun, this time included.
+        attempts: how often the job was tried, this time included.
+        postponed: how often it could not be tried, this time left out.
         random: gives a number from 0 to 1.
     """
+    if isinstance(error, _NOT_TRIED):
+        wait_s = min(_LONGEST_WAIT_S, backoff_s(postponed + 1, random=random))
+        if isinstance(error, Busy):
+            wait_s = max(wait_s, error.retry_after_s)
+        return Verdict(error.code, _told(error), wait_s, was_tried=False, expected=True)
     wait_s = backoff_s(attempts, random=random)
     if not isinstance(error, LookalikeError):  # its message may hold what is nobody's business; the log has it
-        return Verdict("unexpected", f"an unexpected error ({type(error).__name__})", wait_s, expected=False)
-    if isinstance(error, Busy):
-        return Verdict(error.code, error.public, max(wait_s, error.retry_after_s), expected=True)
-    return Verdict(error.code, _told(error), wait_s if isinstance(error, _PASSES) else None, expected=True)
+        detail = f"an unexpected error ({type(error).__name__})"
+        return Verdict("unexpected", detail, wait_s, was_tried=True, expected=False)
+    retry_in_s = wait_s if isinstance(error, _PASSES) else None
+    return Verdict(error.code, _told(error), retry_in_s, was_tried=True, expected=True)
+
+
+_WHY: tuple[tuple[type[LookalikeError], str], ...] = (
+    (Locked, "another process keeps the collection; it is tried again by itself"),
+    (ReadOnly, "the service's disk cannot be written; it is tried again by itself"),
+    (StorageFailed, "the service's disk is full or fails; it is tried again by itself"),
+    (NoCollection, "the collection is not there any more"),
+)
 
 
 def _told(error: LookalikeError) -> str:
     """What whoever put the job in is told: of what failed on our side no paths, for the log has them."""
-    if isinstance(error, BadInput | Conflict | NotFound | MissingExtra):
+    if isinstance(error, BadInput | Busy | Conflict | NotFound | MissingExtra):
         return error.public
+    if why := next((why for kind, why in _WHY if isinstance(error, kind)), ""):
+        return why
     return f"the service could not do it ({error.code}); its log says why"
 
 

@@ -11,8 +11,9 @@ from lookalike.core.records import Json
 from lookalike.ledger.base import Ledger, Upload, UploadState
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.pipelines.verify_upload import Outcome, Tolerance, UploadedPicture, Verification
-from lookalike.queue.base import Job
-from lookalike.worker.completing import completed_by
+from lookalike.queue.base import Job, JobState, Queue
+from lookalike.queue.transitions import KEPT_FAILED_S
+from lookalike.worker.completing import VERIFY_UPLOAD, completed_by
 
 GRACE_S = 60.0
 """How long an upload whose time is over is left alone, so that a completion that began in time can end."""
@@ -132,6 +133,35 @@ def sweep_uploads(ledger: Ledger, uploads_of: Callable[[str], DirectUploads], no
                 continue
             swept += 1
     return swept
+
+
+def end_given_up(ledger: Ledger, queue: Queue, now: float) -> int:
+    """Say of uploads whose jobs failed so long ago that they are about to be forgotten that nothing comes of them.
+
+    Args:
+        ledger: of the uploads.
+        queue: of their jobs, before it is swept.
+        now: Unix time in seconds.
+    Returns:
+        how many there were.
+    """
+    ended, before = 0, None
+    while jobs := queue.jobs(state=JobState.FAILED, before=before):
+        before = jobs[-1].id
+        for job in jobs:
+            if job.kind == VERIFY_UPLOAD and job.updated_at < now - KEPT_FAILED_S:
+                ended += _end(job, ledger)
+    return ended
+
+
+def _end(job: Job, ledger: Ledger) -> bool:
+    try:
+        upload = ledger.upload(str(job.payload["upload_id"]))
+        failed = replace(upload, state=UploadState.FAILED, code=job.code, detail=job.detail)
+        ledger.advance_upload(failed, only_from=(UploadState.PROVISIONAL, UploadState.QUEUED))
+    except (Conflict, NotFound):  # it has ended otherwise
+        return False
+    return True
 
 
 def sweep_staged(ledger: Ledger, uploads: DirectUploads) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from secrets import token_hex
 from threading import Event, Thread
 from typing import TypeAlias
 
-from lookalike.core.errors import LookalikeError
+from lookalike.core.errors import Interrupted, Locked, LookalikeError
 from lookalike.core.records import Json
 from lookalike.queue.base import Job, Queue
 from lookalike.worker.lease import held
@@ -18,6 +19,7 @@ from lookalike.worker.policy import backoff_s, error_policy
 _log = logging.getLogger(__name__)
 
 _LONGEST_SILENCE_S = 30.0
+_STOPPED = "the worker was stopped before it was done"
 
 Handler: TypeAlias = Callable[[Job], Json]
 """Does a job and gives its result. It may be called again for a job that was done before, so it must bear that."""
@@ -56,14 +58,16 @@ class Worker:
         self._concurrency = concurrency
         self._drain_s = drain_s
         self._given_up = Event()
+        self._in_hand: dict[str, Job] = {}  # by the name under which it is held
+        self._locked: dict[str, float] = {}  # collections that are left alone for now, and until when
         self._broken: list[BaseException] = []
 
     def run(self, stop: Event) -> None:
         """Do jobs until `stop` is set; then finish those in hand, at most for `drain_s`, and return.
 
-        What is not finished by then goes on in its thread as long as the process lives, but is held no longer: another
-        worker has it when its lease ends. A mistake in the worker itself, or what is to end the process rather than a
-        job, sets `stop`, too, and is raised here.
+        What is not finished by then goes on in its thread as long as the process lives, but is put back, which is no
+        try: another worker can have it at once. A mistake in the worker itself, or what is to end the process rather
+        than a job, sets `stop`, too, and is raised here.
         """
         threads = [
             Thread(target=self._work, args=(f"{self._name}/{number}", stop), name=f"worker {number}", daemon=True)
@@ -76,9 +80,10 @@ class Worker:
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._given_up.set()
-        unfinished = sum(thread.is_alive() for thread in threads)
-        if unfinished:
-            _log.warning("%d jobs were not finished in %g s; another worker has them soon", unfinished, self._drain_s)
+        for worker, job in list(self._in_hand.items()):
+            _log.warning("job %s was not finished in %g s; another worker has it soon", job.id, self._drain_s)
+            with suppress(LookalikeError):  # then it has it when the lease ends
+                self._queue.postpone(job.id, worker=worker, code=Interrupted.code, detail=_STOPPED, retry_in_s=0.0)
         if self._broken:
             raise self._broken[0]
 
@@ -102,9 +107,15 @@ class Worker:
             stop.set()
 
     def _do_next(self, worker: str) -> bool:
-        job = self._queue.claim(self._handlers.keys(), worker=worker, lease_s=self._lease_s)
+        now = time.monotonic()
+        locked = [collection for collection, until in list(self._locked.items()) if until > now]
+        job = self._queue.claim(self._handlers.keys(), worker=worker, lease_s=self._lease_s, passing_over=locked)
         if job is not None:
-            self._do(job, worker)
+            self._in_hand[worker] = job
+            try:
+                self._do(job, worker)
+            finally:
+                del self._in_hand[worker]
         return job is not None
 
     def _do(self, job: Job, worker: str) -> None:
@@ -122,8 +133,9 @@ class Worker:
             _log.warning("job %s (%s of %s) was done by another worker too", job.id, job.kind, job.collection)
 
     def _tell_failure(self, job: Job, worker: str, error: Exception) -> None:
-        verdict = error_policy(error, attempts=job.attempts)
+        verdict = error_policy(error, attempts=job.attempts, postponed=job.postponed)
         then = "never again" if verdict.retry_in_s is None else f"again in {verdict.retry_in_s:.0f} s"
+        then += "" if verdict.was_tried else ", for it could not be tried"
         _log.log(
             logging.WARNING if verdict.expected else logging.ERROR,
             "job %s (%s of %s), attempt %d: %s: %s; %s",
@@ -136,4 +148,10 @@ class Worker:
             then,
             exc_info=None if verdict.expected else error,
         )
-        self._queue.fail(job.id, worker=worker, code=verdict.code, detail=verdict.detail, retry_in_s=verdict.retry_in_s)
+        code, detail = verdict.code, verdict.detail
+        if verdict.was_tried or verdict.retry_in_s is None:
+            self._queue.fail(job.id, worker=worker, code=code, detail=detail, retry_in_s=verdict.retry_in_s)
+            return
+        if isinstance(error, Locked):  # its other jobs would wait for the same, and all other collections' behind them
+            self._locked[job.collection] = time.monotonic() + verdict.retry_in_s
+        self._queue.postpone(job.id, worker=worker, code=code, detail=detail, retry_in_s=verdict.retry_in_s)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from lookalike.core.errors import FormatTooNew, StorageFailed
+from lookalike.core.sqlite_file import SqliteFile
 from lookalike.ledger.sqlite import SqliteLedger
-from lookalike.queue.sqlite import SqliteQueue
+from lookalike.queue.sqlite import SqliteQueue, tables
 from lookalike.queue.sqlite import queue as statements
 
 
@@ -62,3 +63,29 @@ def test_what_is_asked_often_is_answered_by_an_index(tmp_path: Path, statement: 
     assert index in steps
     assert "SCAN jobs " not in steps.replace("SCAN jobs USING", "")
     assert "TEMP B-TREE" not in steps
+
+
+def test_a_queue_of_the_first_format_is_brought_up_to_date_with_its_jobs(tmp_path: Path) -> None:
+    path = tmp_path / "queue.sqlite"
+    old = SqliteFile(path, what="queue", application_id=tables.APPLICATION_ID, migrations=tables.MIGRATIONS[:1])
+    with old.writing() as connection:
+        connection.execute(
+            """
+            INSERT INTO jobs (id, key, kind, collection, owner, state, attempts, created_at, updated_at, available_at,
+                due_at, result, code, detail, payload)
+            VALUES ('a', 'k', 'embed', 'photos', 'ann', 'queued', 1, 0, 0, 0, 0, 'null', 'locked', 'wait', '{}')"""
+        )
+        connection.execute(
+            "INSERT INTO events (event, collection, job_id, job) SELECT 'job.queued', collection, id, json_object("
+            "'id', id, 'kind', kind, 'collection', collection, 'owner', owner, 'state', state, 'attempts', attempts, "
+            "'created_at', 0, 'updated_at', 0, 'available_at', 0, 'result', 'null', 'code', code, 'detail', detail) "
+            "FROM jobs"
+        )
+    old.close()
+    with closing(SqliteQueue(path)) as queue:
+        (job,) = queue.jobs()
+        assert (job.attempts, job.postponed, job.code) == (1, 0, "locked")
+        assert queue.events(0)[0][0].job.postponed == 0
+        claimed = queue.claim(["embed"], worker="w", lease_s=1)
+        assert claimed is not None
+        assert claimed.attempts == 2

@@ -8,10 +8,11 @@ from lookalike.core import errors
 from lookalike.core.errors import LookalikeError, Overloaded
 from lookalike.worker.policy import backoff_s, error_policy
 
-PASSING = {
+NOT_TRIED = {
     "busy", "rate_limited", "overloaded", "deadline_exceeded", "interrupted", "locked", "service_down",
-    "snapshot_damaged", "storage_failed",
+    "storage_failed", "read_only",
 }  # fmt: skip
+PASSING = {*NOT_TRIED, "snapshot_damaged", "model_unavailable"}
 
 
 def every_kind(kind: type[LookalikeError] = LookalikeError) -> list[type[LookalikeError]]:
@@ -28,12 +29,16 @@ def test_only_what_may_go_better_another_time_is_tried_again(kind: type[Lookalik
     verdict = error_policy(error, attempts=1)
     assert (verdict.retry_in_s is not None) == (kind.code in PASSING)
     assert (verdict.code, verdict.expected) == (kind.code, True)
-    assert verdict.detail in (error.public, f"the service could not do it ({kind.code}); its log says why")
+    assert verdict.was_tried == (kind.code not in NOT_TRIED)
+    assert verdict.detail
+    assert (verdict.detail == "why") == isinstance(
+        error, errors.BadInput | errors.Busy | errors.Conflict | errors.NotFound
+    )
 
 
 def test_the_code_of_a_refused_picture_is_told() -> None:
     verdict = error_policy(errors.ImageRefused("it is cut off", code="truncated"), attempts=1)
-    assert verdict == ("truncated", "it is cut off", None, True)
+    assert verdict == ("truncated", "it is cut off", None, True, True)
 
 
 def test_an_error_of_nobody_is_tried_again_and_its_message_stays_in_the_log() -> None:
@@ -46,7 +51,14 @@ def test_an_error_of_nobody_is_tried_again_and_its_message_stays_in_the_log() ->
 
 def test_a_time_that_an_error_asks_for_is_kept() -> None:
     assert error_policy(Overloaded("later", retry_after_s=77.0), attempts=1).retry_in_s == 77.0
-    assert error_policy(Overloaded("later", retry_after_s=0.1), attempts=4, random=lambda: 1.0).retry_in_s == 128.0
+    assert error_policy(Overloaded("later", retry_after_s=0.1), attempts=9, random=lambda: 1.0).retry_in_s == 2.0
+
+
+def test_what_could_not_be_tried_waits_longer_each_time_and_never_longer_than_a_minute() -> None:
+    waits = [
+        error_policy(errors.Locked("later"), attempts=1, postponed=n, random=lambda: 1.0).retry_in_s for n in range(6)
+    ]
+    assert waits == [2.0, 8.0, 32.0, 60.0, 60.0, 60.0]
 
 
 def test_waiting_grows_to_a_bound_and_half_of_it_is_chance() -> None:
@@ -71,4 +83,5 @@ def test_what_failed_on_our_side_is_told_without_a_path(kind: type[LookalikeErro
     verdict = error_policy(kind("/srv/photos/catalog.sqlite: the disk is full"), attempts=1)
 
     assert "/srv" not in verdict.detail
-    assert kind.code in verdict.detail
+    assert "catalog.sqlite" not in verdict.detail
+    assert verdict.detail

@@ -12,7 +12,8 @@ from lookalike.core.errors import NoCollection, NotFound, StorageFailed
 from lookalike.ledger.base import UploadState
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.queue.base import Job
-from lookalike.worker.uploads import GRACE_S, sweep_staged, sweep_uploads
+from lookalike.worker.completing import as_told
+from lookalike.worker.uploads import GRACE_S, end_given_up, sweep_staged, sweep_uploads
 from tests.unit.worker.desk import DATA, EXPIRES_AT, MODEL, SHA256, Desk, elsewhere, ours
 from tests.unit.worker.test_completing import Crash, dying
 
@@ -211,3 +212,78 @@ def test_bytes_that_come_after_their_upload_ended_are_swept_away(desk: Desk) -> 
     assert sweep_staged(desk.ledger, desk.uploads) == 2
     assert [desk.uploads.staged(one) for one in (ended, unknown)] == [None, None]
     assert desk.uploads.read(waits) == desk.uploads.read(queued) == DATA
+
+
+def test_an_upload_whose_job_gave_up_says_why_and_what_to_do_until_it_is_put_in_again(desk: Desk) -> None:
+    upload_id = desk.ask()
+    desk.complete(upload_id)
+    job = desk.claim()
+    assert job is not None
+    desk.queue.fail(job.id, worker="w", code="wrong_model", detail="it is of another model", retry_in_s=None)
+
+    told = as_told(desk.ledger.upload(upload_id), desk.queue)
+    assert (told.state, told.code) == (UploadState.FAILED, "wrong_model")
+    assert "it is of another model" in told.detail
+    assert f"/v1/jobs/{job.id}/retry" in told.detail
+    assert desk.uploads.staged(upload_id) is not None  # nothing is lost meanwhile
+
+    desk.queue.retry(job.id)
+    assert as_told(desk.ledger.upload(upload_id), desk.queue).state is UploadState.PROVISIONAL
+    desk.work()
+    assert as_told(desk.ledger.upload(upload_id), desk.queue).state is UploadState.KEPT
+
+
+def test_an_upload_that_nobody_puts_in_again_for_a_month_ends(desk: Desk) -> None:
+    upload_id, other = desk.ask(), desk.ask(1)
+    desk.complete(upload_id)
+    desk.complete(other)
+    job = desk.claim()
+    assert job is not None
+    desk.queue.fail(job.id, worker="w", code="unexpected", detail="why", retry_in_s=None)
+    assert end_given_up(desk.ledger, desk.queue, desk.now + 29 * 86_400.0) == 0
+    later = desk.now + 31 * 86_400.0
+    assert end_given_up(desk.ledger, desk.queue, later) == 1
+    assert end_given_up(desk.ledger, desk.queue, later) == 0
+    desk.queue.sweep(later)
+    upload = desk.ledger.upload(upload_id)
+    assert (upload.state, upload.code, upload.detail) == (UploadState.FAILED, "unexpected", "why")
+    assert desk.state(other) is UploadState.PROVISIONAL
+
+
+def test_an_upload_whose_job_is_not_kept_any_more_is_told_as_given_up(desk: Desk) -> None:
+    upload_id = desk.ask()
+    job = desk.queue.get(desk.complete(upload_id).job_id)
+    assert desk.claim() is not None
+    desk.queue.fail(job.id, worker="w", code="unexpected", detail="why", retry_in_s=None)
+    desk.queue.sweep(desk.now + 31 * 86_400.0)
+    told = as_told(desk.ledger.upload(upload_id), desk.queue)
+    assert (told.state, told.code) == (UploadState.FAILED, "gave_up")
+    assert "upload the picture again" in told.detail
+
+
+@pytest.mark.parametrize("bytes_are", ["gone", "damaged"])
+def test_an_upload_whose_bytes_are_lost_is_told_and_not_tried_for_ever(tmp_path: Path, bytes_are: str) -> None:
+    desk = Desk(tmp_path / "photos")
+    upload_id = desk.ask()
+    desk.complete(upload_id)
+    path = tmp_path / "photos" / "objects" / SHA256[:2] / SHA256[2:]
+    if bytes_are == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(DATA[:-1] + b"x")
+    desk.uploads.discard(upload_id)
+    (result,) = desk.work()
+    upload = desk.ledger.upload(upload_id)
+    assert (result["outcome"], upload.state, upload.code) == ("failed", UploadState.FAILED, "bytes_lost")
+    desk.close()
+
+
+def test_a_damaged_object_is_made_whole_from_the_copy_of_the_upload(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "photos")
+    upload_id = desk.ask()
+    desk.complete(upload_id)
+    path = tmp_path / "photos" / "objects" / SHA256[:2] / SHA256[2:]
+    path.write_bytes(DATA[:-1] + b"x")
+    desk.work()
+    assert desk.state(upload_id) is UploadState.KEPT
+    desk.close()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lookalike.core.errors import ImageRefused, StorageFailed
+from lookalike.core.errors import ImageRefused, Locked, ReadOnly, StorageFailed
 from lookalike.core.records import Json
 from lookalike.queue.base import Job, JobState
 from lookalike.queue.memory import MemoryQueue
@@ -28,10 +28,10 @@ class WatchedQueue(MemoryQueue):
         self.ended, self.extended = threading.Semaphore(0), threading.Semaphore(0)
         self.failures: list[Exception] = []
 
-    def claim(self, kinds: Any, *, worker: str, lease_s: float) -> Job | None:
+    def claim(self, kinds: Any, **how: Any) -> Job | None:
         if self.failures:
             raise self.failures.pop()
-        return super().claim(kinds, worker=worker, lease_s=lease_s)
+        return super().claim(kinds, **how)
 
     def extend(self, job_id: str, *, worker: str, lease_s: float) -> bool:
         held = super().extend(job_id, worker=worker, lease_s=lease_s)
@@ -40,6 +40,11 @@ class WatchedQueue(MemoryQueue):
 
     def finish(self, job_id: str, *, worker: str, result: Json) -> bool:
         kept = super().finish(job_id, worker=worker, result=result)
+        self.ended.release()
+        return kept
+
+    def postpone(self, job_id: str, **how: Any) -> bool:
+        kept = super().postpone(job_id, **how)
         self.ended.release()
         return kept
 
@@ -122,6 +127,47 @@ def test_a_refusal_is_final_and_what_passes_is_tried_again() -> None:
     assert states[broken.id] == (JobState.QUEUED, "unexpected")
     assert states[not_json.id] == (JobState.FAILED, "bad_input")
     assert queue.get(full.id).available_at > queue.get(full.id).updated_at
+    assert (queue.get(full.id).attempts, queue.get(broken.id).attempts) == (0, 1)
+
+
+@pytest.mark.parametrize("error", [Locked("another writes"), StorageFailed("disk full"), ReadOnly("read only")])
+def test_what_could_not_be_tried_comes_back_however_often_and_is_done_in_the_end(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lookalike.worker.policy.backoff_s", lambda attempts, random: 0.01)
+    N = 12
+    queue, tries = WatchedQueue(max_attempts=2), []
+    job = put(queue)
+
+    def handler(_: Job) -> Json:
+        tries.append(1)
+        if len(tries) <= N:
+            raise error
+        return "done"
+
+    with running(queue, {"embed": handler}):
+        for _ in range(N + 1):
+            assert queue.ended.acquire(timeout=SOON_S)
+    done = queue.get(job.id)
+    assert (done.state, done.result, done.attempts, done.postponed) == (JobState.DONE, "done", 1, N)
+
+
+def test_a_locked_collection_does_not_keep_the_jobs_of_others_waiting() -> None:
+    queue, tried = WatchedQueue(), []
+    locked = [queue.enqueue("embed", collection="locked", payload={}) for _ in range(5)]
+    other = [queue.enqueue("embed", collection="other", payload={}) for _ in range(5)]
+
+    def handler(job: Job) -> Json:
+        tried.append(job.id)
+        if job.collection == "locked":
+            raise Locked("another writes")
+        return "done"
+
+    with running(queue, {"embed": handler}):
+        for _ in range(1 + len(other)):
+            assert queue.ended.acquire(timeout=SOON_S)
+    assert {queue.get(job.id).state for job in other} == {JobState.DONE}
+    assert tried == [locked[0].id, *(job.id for job in other)]
 
 
 def test_an_unexpected_error_is_logged_whole_with_its_job(caplog: pytest.LogCaptureFixture) -> None:
@@ -167,11 +213,13 @@ def test_a_job_that_takes_too_long_to_finish_is_left_to_another_worker() -> None
     queue, begun, never = WatchedQueue(), Event(), Event()
     job = put(queue)
     try:
-        with running(queue, {"embed": waiting(begun, never)}, drain_s=0.05, lease_s=0.3) as stop:
+        with running(queue, {"embed": waiting(begun, never)}, drain_s=0.05, lease_s=3600) as stop:
             assert begun.wait(SOON_S)
             stop.set()
-        assert queue.get(job.id).state is JobState.RUNNING
-        with running(queue, {"embed": lambda job: "by another"}):  # once the lease has ended
+        assert queue.ended.acquire(timeout=SOON_S)
+        left = queue.get(job.id)
+        assert (left.state, left.attempts, left.code) == (JobState.QUEUED, 0, "interrupted")  # a stop is no try
+        with running(queue, {"embed": lambda job: "by another"}):
             assert queue.ended.acquire(timeout=SOON_S)
         assert queue.get(job.id).result == "by another"
     finally:

@@ -21,6 +21,7 @@ from lookalike.queue.storable import checked_word, json_text, printable, storabl
 _DUE = """
     SELECT number FROM jobs INDEXED BY live
     WHERE state IN ('queued', 'running') AND due_at <= ? AND kind IN (SELECT value FROM json_each(?))
+        AND collection NOT IN (SELECT value FROM json_each(?))
     ORDER BY number LIMIT 1"""
 _JOBS = """
     SELECT * FROM jobs
@@ -43,7 +44,7 @@ _FACTS = """
         (SELECT count(*) FROM jobs WHERE state = 'failed'),
         (SELECT min(available_at) FROM jobs WHERE state = 'queued')"""
 _HELD = "SELECT * FROM jobs WHERE id = ? AND state = 'running' AND worker = ?"
-_SWEEP = "DELETE FROM jobs WHERE state IN ('done', 'failed') AND updated_at < ?"
+_SWEEP = "DELETE FROM jobs WHERE state = ? AND updated_at < ?"
 _LARGEST = 2**63 - 1
 
 
@@ -101,16 +102,16 @@ class SqliteQueue:
             tables.insert(connection, job, key=key)
         return job
 
-    def claim(self, kinds: Several[str], *, worker: str, lease_s: float) -> Job | None:
+    def claim(self, kinds: Several[str], *, worker: str, lease_s: float, passing_over: Several[str] = ()) -> Job | None:
         """Take the oldest job that may be begun, for a while; None where there is none, which costs no write."""
-        wanted = json.dumps(list(kinds))
+        wanted, unwanted = json.dumps(list(kinds)), json.dumps(list(passing_over))
         with self._file.reading() as connection:
-            if connection.execute(_DUE, (self._clock(), wanted)).fetchone() is None:
+            if connection.execute(_DUE, (self._clock(), wanted, unwanted)).fetchone() is None:
                 return None
         with self._file.writing() as connection:
             now = self._clock()
             while True:
-                found = connection.execute(_DUE, (now, wanted)).fetchone()
+                found = connection.execute(_DUE, (now, wanted, unwanted)).fetchone()
                 if found is None:
                     return None
                 row = connection.execute("SELECT * FROM jobs WHERE number = ?", (found["number"],)).fetchone()
@@ -155,6 +156,26 @@ class SqliteQueue:
             )
             tables.update(connection, job)
         return True
+
+    def postpone(self, job_id: str, *, worker: str, code: str, detail: str, retry_in_s: float) -> bool:
+        """It could not be tried, which does not count; see `Queue`."""
+        with self._file.writing() as connection:
+            held = _held(connection, job_id, worker)
+            if held is None:
+                return False
+            detail = storable_detail(detail)
+            job = transitions.postponed(held, code=code, detail=detail, retry_in_s=retry_in_s, now=self._clock())
+            tables.update(connection, job)
+        return True
+
+    def retry(self, job_id: str) -> Job:
+        """Put a failed job in again; see `Queue`."""
+        with self._file.writing() as connection:
+            before = tables.job_of(_known(connection, job_id))
+            job = transitions.again(before, now=self._clock())
+            if job is not before:
+                tables.update(connection, job)
+        return job
 
     def get(self, job_id: str) -> Job:
         """Look one up."""
@@ -203,9 +224,12 @@ class SqliteQueue:
             return QueueFacts(queued, running, failed, 0.0 if oldest is None else max(0.0, self._clock() - oldest))
 
     def sweep(self, now: float) -> None:
-        """Delete jobs that ended more than seven days ago."""
+        """Delete jobs that ended long ago; see `Queue`."""
         with self._file.writing() as connection:
-            connection.execute(_SWEEP, (now - transitions.KEPT_ENDED_S,))
+            for state in JobState:
+                kept_s = transitions.kept_s(state)
+                if kept_s is not None:
+                    connection.execute(_SWEEP, (state, now - kept_s))
 
     def close(self) -> None:
         """Let go of the file. Idempotent."""

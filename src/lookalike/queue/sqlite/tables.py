@@ -50,16 +50,23 @@ _FIRST = (
     )""",
 )
 
-MIGRATIONS = (_FIRST,)
+_POSTPONED = (
+    "ALTER TABLE jobs ADD COLUMN postponed INTEGER NOT NULL DEFAULT 0",
+    "DROP INDEX live",
+    "CREATE INDEX live ON jobs (number, kind, due_at, collection) WHERE state IN ('queued', 'running')",
+)
+
+MIGRATIONS = (_FIRST, _POSTPONED)
 
 _INSERT = """
-    INSERT INTO jobs (id, key, kind, collection, owner, state, attempts, created_at, updated_at, available_at, due_at,
-        result, code, detail, payload)
-    VALUES (:id, :key, :kind, :collection, :owner, :state, :attempts, :created_at, :updated_at, :available_at,
-        :available_at, :result, :code, :detail, :payload)"""
+    INSERT INTO jobs (id, key, kind, collection, owner, state, attempts, postponed, created_at, updated_at,
+        available_at, due_at, result, code, detail, payload)
+    VALUES (:id, :key, :kind, :collection, :owner, :state, :attempts, :postponed, :created_at, :updated_at,
+        :available_at, :available_at, :result, :code, :detail, :payload)"""
 _UPDATE = """
-    UPDATE jobs SET state = :state, attempts = :attempts, updated_at = :updated_at, available_at = :available_at,
-        result = :result, code = :code, detail = :detail, worker = :worker, due_at = :due_at
+    UPDATE jobs SET state = :state, attempts = :attempts, postponed = :postponed, updated_at = :updated_at,
+        available_at = :available_at, result = :result, code = :code, detail = :detail, worker = :worker,
+        due_at = :due_at
     WHERE id = :id"""
 _EVENT = "INSERT INTO events (event, collection, job_id, job) VALUES (?, ?, ?, ?)"
 _FORGET_EVENTS = "DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?"
@@ -107,6 +114,7 @@ def _job(fields: Any, *, payload: str) -> Job:
         owner=str(fields["owner"]),
         state=JobState(fields["state"]),
         attempts=int(fields["attempts"]),
+        postponed=int(fields["postponed"]) if "postponed" in fields.keys() else 0,  # noqa: SIM118 - also of a row
         created_at=float(fields["created_at"]),
         updated_at=float(fields["updated_at"]),
         available_at=float(fields["available_at"]),
@@ -129,6 +137,7 @@ def _fields(job: Job) -> Mapping[str, Any]:
         "owner": job.owner,
         "state": str(job.state),
         "attempts": job.attempts,
+        "postponed": job.postponed,
         "created_at": job.created_at,
         "updated_at": job.updated_at,
         "available_at": job.available_at,

@@ -47,6 +47,7 @@ _JOB = {
     "collection": COLLECTION,
     "state": "done",
     "attempts": 1,
+    "postponed": 0,
     "created_at": TIME,
     "updated_at": TIME,
     "result": {"image_id": IMAGE},

@@ -11,6 +11,7 @@ _CONFLICTS = {
     ("post", "/v1/collections/{collection}/uploads"),
     ("delete", "/v1/collections/{collection}/uploads/{upload_id}"),
     ("post", "/v1/collections/{collection}/uploads/{upload_id}/complete"),
+    ("post", "/v1/jobs/{job_id}/retry"),
     ("put", "/v1/storage/{name}/{upload_id}"),
     ("delete", "/v1/collections/{collection}"),
 }

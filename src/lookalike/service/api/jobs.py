@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Annotated, Any
 
@@ -14,12 +15,14 @@ from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer, cursor_of, page, read_cursor, time_text
-from lookalike.service.context import service_of
+from lookalike.service.api.idempotency import once
+from lookalike.service.context import Service, service_of
 from lookalike.service.problems import InvalidBody
 
 router = APIRouter()
 
 Reader = Annotated[Principal, needs(Scope.READ)]
+Writer = Annotated[Principal, needs(Scope.WRITE)]
 JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 
 
@@ -57,6 +60,31 @@ async def get_job(request: Request, job_id: JobId, principal: Reader) -> Respons
     return answer(job_json(job))
 
 
+@router.post(
+    "/v1/jobs/{job_id}/retry",
+    tags=["jobs"],
+    summary="Put a failed job in again",
+    response_model=None,
+    responses={200: {"model": schemas.Job}},
+)
+async def retry_job(request: Request, job_id: JobId, principal: Writer) -> Response:
+    """By who asked for it, and `admin`. One that waits or runs stays as it is; one that is done is not (409)."""
+    service = service_of(request)
+
+    async def act() -> Response:
+        return answer(job_json(await service.threads.run(lambda: _retried(job_id, principal, service))))
+
+    return await once(request, principal, service, digest=hashlib.sha256().hexdigest(), act=act)
+
+
+def _retried(job_id: str, principal: Principal, service: Service) -> Job:
+    job = service.queue.get(job_id)
+    theirs = job.owner != principal.name and not principal.may(Scope.ADMIN, job.collection)
+    if theirs or not principal.may(Scope.WRITE, job.collection):
+        raise NotFound(f"there is no job {job_id}", values={"kind": "job", "id": job_id})
+    return service.queue.retry(job_id)
+
+
 def job_json(job: Job) -> dict[str, Any]:
     """A job as the API says it; what the handler was given stays inside."""
     return {
@@ -65,6 +93,7 @@ def job_json(job: Job) -> dict[str, Any]:
         "collection": job.collection,
         "state": str(job.state),
         "attempts": job.attempts,
+        "postponed": job.postponed,
         "created_at": time_text(job.created_at),
         "updated_at": time_text(job.updated_at),
         "result": job.result,

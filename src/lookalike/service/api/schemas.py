@@ -397,6 +397,7 @@ class Job(BaseModel):
     collection: str
     state: str
     attempts: int
+    postponed: int
     created_at: str
     updated_at: str
     result: Any = None

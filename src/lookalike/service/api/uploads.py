@@ -24,7 +24,7 @@ from lookalike.service.api.idempotency import once
 from lookalike.service.api.schemas import CompleteBody, UploadBody
 from lookalike.service.context import Service, collection_of, service_of
 from lookalike.service.problems import TooLarge
-from lookalike.worker.completing import complete
+from lookalike.worker.completing import as_told, complete
 
 router = APIRouter()
 
@@ -78,8 +78,10 @@ async def ask(request: Request, collection: str, principal: Writer) -> Response:
     responses={200: {"model": schemas.Upload}},
 )
 async def look(request: Request, collection: str, upload_id: UploadId, principal: Writer) -> Response:
-    """Only who asked for it, and `admin`, can see it."""
-    return answer(upload_json(await _own(request, collection, upload_id, principal)))
+    """Only who asked for it, and `admin`, can see it. One that was given up says why, and how to put it in again."""
+    service = service_of(request)
+    upload = await _own(request, collection, upload_id, principal)
+    return answer(upload_json(await service.threads.run(lambda: as_told(upload, service.queue))))
 
 
 @router.delete(_ONE, tags=["uploads"], summary="Give an upload up", status_code=204, response_model=None)

@@ -249,3 +249,81 @@ def test_the_url_that_was_signed_is_told_to_no_log(served: Running, caplog: pyte
     ours = [record.getMessage() + str(vars(record)) for record in caplog.records if record.name.startswith("lookalike")]
     assert ours
     assert upload["put"]["url"].partition("signature=")[2] not in "".join(ours)
+
+
+def given_up(served: Running, data: bytes) -> tuple[dict, str]:
+    """An upload that was acknowledged, and its job, which the worker has given up."""
+    upload = uploaded(served, data)
+    reply = complete(served, upload, {"sha256": sha256(data)})
+    queue = served.service.queue
+    time.sleep(0.6)  # the worker's head start
+    job = queue.claim(["verify_upload"], worker="w", lease_s=60)
+    assert job is not None
+    assert reply.json()["job_id"] == job.id
+    queue.fail(job.id, worker="w", code="model_unavailable", detail="the model cannot be read", retry_in_s=None)
+    return upload, job.id
+
+
+def test_an_upload_that_was_given_up_is_told_where_it_is_asked_for_and_put_in_again(served: Running) -> None:
+    data = png(70)
+    upload, job_id = given_up(served, data)
+
+    told = served.client.get(f"{UPLOADS}/{upload['id']}", headers=WRITER).json()
+    assert (told["state"], told["code"], told["job_id"]) == ("failed", "model_unavailable", job_id)
+    assert f"POST /v1/jobs/{job_id}/retry" in told["detail"]
+
+    reply = served.client.post(f"/v1/jobs/{job_id}/retry", headers=WRITER)
+    assert (reply.status_code, reply.json()["state"], reply.json()["attempts"]) == (200, "queued", 0)
+    assert served.client.get(f"{UPLOADS}/{upload['id']}", headers=WRITER).json()["state"] == "queued"
+    stop = threading.Event()
+    housework = Housework(served.service)
+    housework.start(stop)
+    assert outcome(served, upload)["state"] == "stored"
+    stop.set()
+    housework.join()
+    assert served.client.get(f"/v1/collections/{FIRST}/images/{sha256(data)}", headers=READER).status_code == 200
+    done = served.client.post(f"/v1/jobs/{job_id}/retry", headers=WRITER)
+    assert (done.status_code, done.json()["code"]) == (409, "job_state")
+
+
+def test_a_job_is_put_in_again_by_who_asked_for_it_and_by_who_may_all(served: Running) -> None:
+    _, job_id = given_up(served, png(71))
+    retry = f"/v1/jobs/{job_id}/retry"
+    assert served.client.post(retry).status_code == 401
+    assert served.client.post(retry, headers=READER).status_code == 403
+    elsewhere = token("write", "admin", collections=["second"])
+    for headers in (OTHER, elsewhere):
+        assert served.client.post(retry, headers=headers).status_code == 404
+    assert served.service.queue.get(job_id).state == "failed"
+    assert served.client.post(retry, headers=token("write", "admin", name="boss")).status_code == 200
+    assert served.client.post("/v1/jobs/" + "0" * 32 + "/retry", headers=WRITER).status_code == 404
+    assert served.client.post("/v1/jobs/x/retry", headers=WRITER).status_code == 422
+
+
+def test_the_same_retry_under_the_same_key_is_done_once(served: Running) -> None:
+    _, job_id = given_up(served, png(72))
+    headers = {**WRITER, "Idempotency-Key": "again"}
+    first, second = (served.client.post(f"/v1/jobs/{job_id}/retry", headers=headers) for _ in range(2))
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert second.headers["Idempotency-Replayed"] == "true"
+
+
+def test_a_job_whose_collection_was_removed_is_told_so_and_not_tried_for_ever(served: Running) -> None:
+    admin = token("read", "write", "admin")
+    assert served.client.put("/v1/collections/brief", headers=admin).status_code in (200, 201)
+    data = png(73)
+    reply = served.client.post("/v1/collections/brief/images?mode=queued", files={"image": data}, headers=admin).json()
+    job_id = reply["data"][0]["job_id"]
+    assert served.client.delete("/v1/collections/brief", headers=admin).status_code == 204
+    stop = threading.Event()
+    housework = Housework(served.service)
+    housework.start(stop)
+    for _ in range(500):
+        job = served.client.get(f"/v1/jobs/{job_id}", headers=admin).json()
+        if job["state"] == "failed":
+            break
+        time.sleep(0.02)
+    stop.set()
+    housework.join()
+    assert (job["state"], job["code"], job["attempts"]) == ("failed", "no_collection", 1)
+    assert job["detail"] == "the collection is not there any more"
