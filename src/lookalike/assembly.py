@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from lookalike.queue.base import Queue
 
 IN_MEMORY = ":memory:"
-OBJECTS, SNAPSHOTS, MODELS = "objects", "snapshots", "models"
+OBJECTS, SNAPSHOTS, MODELS, UPLOADS = "objects", "snapshots", "models", "uploads"
 """What lies in the folder of a collection beside its catalog."""
 
 BUILDING = ("building", "building.lock")
@@ -276,23 +277,36 @@ def open_patient(
     recall: float | None = None,
     memory: str | int | None = None,
     cache: str | os.PathLike[str] | None = None,
+    home: str | os.PathLike[str] | None = None,
 ) -> Iterator[Patient]:
     """The parts of a collection for the doctor, none of which has to be in order; arguments as in `open_collection`.
+
+    `home` is the folder of the service that serves it; the usual one if None. It need not be there.
 
     Raises:
         NoCollection: when there is none.
         BadInput: when a setting is not possible.
     """
     from lookalike.catalog.sqlite.lock import writer_lock
+    from lookalike.ledger.awaited import is_awaited
+    from lookalike.objects.direct.local import LocalUploads
     from lookalike.objects.local import LocalObjects
     from lookalike.pipelines.doctor import ModelPlace, Patient
+    from lookalike.settings.service_reading import read_service_home
 
     settings = read_settings(
         collection=path, model=model, projection=projection, engine=engine, recall=recall, memory=memory, cache=cache
     )
     folder = settings.collection
     _check_there(folder)
+    service = read_service_home(home)
     opened: list[SqliteCatalog] = []
+    ledgers: list[Ledger] = []
+
+    def is_waited_for(upload_id: str) -> bool | None:
+        if not ledgers and (service / LEDGER).is_file():
+            ledgers.append(open_ledger(service))
+        return is_awaited(ledgers[0], upload_id) if ledgers else None
 
     def catalog() -> SqliteCatalog:
         if not opened:
@@ -315,6 +329,8 @@ def open_patient(
             folder=folder,
             open_catalog=catalog,
             objects=LocalObjects(folder / OBJECTS),
+            uploads=LocalUploads(folder / UPLOADS, secret=secrets.token_bytes(32)),  # gives nothing out to be signed
+            is_awaited=is_waited_for,
             open_embedder=lambda: _opened(_model_file(name, settings)),
             model=place,
             snapshots=folder / SNAPSHOTS,
@@ -322,8 +338,10 @@ def open_patient(
             lock_holder=writer_lock(folder / CATALOG).holder,
         )
     finally:
-        for one in opened:
-            one.close()
+        for catalog_opened in opened:
+            catalog_opened.close()
+        for ledger in ledgers:
+            ledger.close()
 
 
 def open_queue(home: Path) -> Queue:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from lookalike.core.errors import BadInput, Conflict, LookalikeError, NotAllowed, UploadRefused
+from lookalike.objects.base import Leftover, LeftoverKind
 from lookalike.objects.direct.base import DirectUploads, PresignedPut, StagedFacts
 from lookalike.objects.direct.local import LocalUploads
 from lookalike.objects.direct.memory import MemoryUploads
@@ -273,11 +274,38 @@ def test_old_bytes_for_which_nobody_waits_are_swept_away(make: Make) -> None:
     for upload_id in (ID, OTHER):
         uploads.stage(upload_id, DATA)
     uploads.quarantine("a" * 32, DATA)
-    assert uploads.sweep(lambda _: False) == 0
+    assert uploads.sweep(lambda _: False) == []
     later[0] = 100_000.0
-    assert uploads.sweep(lambda upload_id: upload_id == OTHER) == 1
+    gone = [Leftover(LeftoverKind.STAGED, ID, len(DATA))]
+    assert uploads.sweep(lambda upload_id: upload_id == OTHER, dry_run=True) == gone
+    assert uploads.read(ID) == DATA
+    assert uploads.sweep(lambda upload_id: upload_id == OTHER) == gone
     assert (uploads.staged(ID), uploads.read(OTHER)) == (None, DATA)
     assert uploads.quarantined("a" * 32) == DATA
+
+
+def test_bytes_of_which_nobody_knows_whether_they_are_wanted_are_kept_for_longer_than_any_upload_waits(
+    make: Make,
+) -> None:
+    later = [0.0]
+    uploads = make(clock=lambda: time.time() + later[0])
+    uploads.stage(ID, DATA)
+    later[0] = 39 * 86_400.0
+    assert uploads.sweep(lambda _: None) == []
+    later[0] = 41 * 86_400.0
+    assert uploads.sweep(lambda _: True) == []
+    assert [one.name for one in uploads.sweep(lambda _: None)] == [ID]
+
+
+def test_what_was_quarantined_is_kept_for_thirty_days(make: Make) -> None:
+    later = [0.0]
+    uploads = make(clock=lambda: time.time() + later[0])
+    uploads.quarantine(ID, DATA)
+    later[0] = 29 * 86_400.0
+    assert uploads.sweep(lambda _: False) == []
+    later[0] = 31 * 86_400.0
+    assert uploads.sweep(lambda _: True) == [Leftover(LeftoverKind.QUARANTINED, ID, len(DATA))]
+    assert uploads.quarantined(ID) is None
 
 
 def test_of_many_that_bring_the_same_at_once_all_succeed(uploads: Uploads) -> None:

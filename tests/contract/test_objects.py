@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lookalike.core.errors import BadInput, NotIndexed, ReadOnly, StorageFailed
-from lookalike.objects.base import Objects
+from lookalike.objects.base import Leftover, LeftoverKind, Objects
 from lookalike.objects.local import LocalObjects
 from lookalike.objects.memory import MemoryObjects
 
@@ -155,3 +156,36 @@ def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "objects").write_text("in the way")
     with pytest.raises(StorageFailed, match="objects"):
         LocalObjects(tmp_path / "objects").put(b"a")
+
+
+def test_what_is_older_is_told_until_it_is_put_again(objects: Objects) -> None:
+    first, second = objects.put(b"first"), objects.put(b"other")
+    assert list(objects.older(time.time() - 60)) == []
+    assert sorted(objects.older(time.time() + 60)) == sorted(
+        [Leftover(LeftoverKind.OBJECT, first, 5), Leftover(LeftoverKind.OBJECT, second, 5)]
+    )
+
+
+def test_an_object_that_is_put_again_is_as_new(local: LocalObjects) -> None:
+    object_id = local.put(b"a")
+    os.utime(local.folder / object_id[:2] / object_id[2:], (0, 0))
+    assert [one.name for one in local.older(100.0)] == [object_id]
+    local.put(b"a")
+    assert list(local.older(100.0)) == []
+
+
+def test_what_a_dead_process_left_half_written_is_swept_and_nothing_else(local: LocalObjects) -> None:
+    object_id = local.put(b"a")
+    folder = local.folder / object_id[:2]
+    for name, age in ((".put-old", 0), (".put-new", 200)):
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (age, age))
+    gone = [Leftover(LeftoverKind.HALF_WRITTEN, ".put-old", 4)]
+    assert local.sweep(100.0, dry_run=True) == gone
+    assert local.sweep(100.0) == gone
+    assert local.sweep(100.0) == []
+    assert sorted(path.name for path in folder.iterdir()) == sorted([".put-new", object_id[2:]])
+
+
+def test_nothing_is_swept_where_nothing_was_ever_put(objects: Objects) -> None:
+    assert objects.sweep(time.time() + 60) == list(objects.older(time.time() + 60)) == []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import lookalike
+from lookalike.assembly import open_ledger
+from lookalike.ledger.base import Upload, UploadState
 from tests.e2e.conftest import PICTURES, Album, Command
 
 
@@ -101,6 +104,29 @@ def test_the_doctor_says_what_to_do_and_repairs(command: Command, album: Album) 
     assert "--repair" in worry["advice"]
     assert {finding["check"] for finding in after["repaired"]} == {"model", "snapshot"}
     assert all(finding["status"] == "ok" for finding in after["findings"] if finding["check"] == "snapshot")
+
+
+def test_the_doctor_sweeps_what_is_left_over_but_not_what_an_upload_waits_for(
+    command: Command, album: Album, tmp_path: Path
+) -> None:
+    home, staged = tmp_path / "home", album.collection / "uploads" / "staged"
+    staged.mkdir(parents=True)
+    with closing(open_ledger(home)) as ledger:
+        for number, state in enumerate([UploadState.QUEUED, UploadState.KEPT]):
+            upload = Upload(
+                id=f"{number:032x}", collection="c", owner="ann", state=state, size_bytes=3, content_type="image/png",
+                sha256="a" * 64, name="a.png", created_at=0.0, expires_at=900.0,
+            )  # fmt: skip
+            ledger.add_upload(upload)
+            (staged / upload.id).write_bytes(b"abc")
+            os.utime(staged / upload.id, (0, 0))
+    at_home = ("-c", album.collection, "--home", home)
+    found = json.loads(command("doctor", *at_home, "--json").stdout)["findings"]
+    assert "1 file of 3 bytes (1 staged)" in next(one["what"] for one in found if one["check"] == "leftovers")
+    outcome = command("doctor", *at_home, "--sweep")
+    assert "sweep: leftovers: deleted: 1 file" in outcome.text
+    assert [path.name for path in staged.iterdir()] == [f"{0:032x}"]
+    assert json.loads(command("doctor", *at_home, "--sweep", "--json").stdout)["swept"][0]["status"] == "ok"
 
 
 def test_the_doctor_ends_with_65_where_the_catalog_is_damaged(command: Command, album: Album) -> None:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @command("doctor")
 @click.option("--repair", is_flag=True, help="First make anew what can be: the model's file and the index.")
-def doctor_command(session: Session, *, repair: bool) -> int:
+@click.option("--sweep", is_flag=True, help="First delete bytes that nothing has referred to for a day.")
+@click.option("--home", metavar="FOLDER", help="The service's own files, which tell which uploads are under way.")
+def doctor_command(session: Session, *, repair: bool, sweep: bool, home: str | None) -> int:
     """Examine a collection and say what to do.
 
     Also the model, the installed libraries and the disk. The exit code is 0 where there is no problem, 1 where
@@ -34,16 +36,21 @@ def doctor_command(session: Session, *, repair: bool) -> int:
         engine=session.engine,
         recall=session.recall,
         memory=session.memory,
+        home=home,
     ) as patient:
         repaired = doctor.repair(patient) if repair else []
+        swept = doctor.sweep(patient) if sweep else []
         findings = doctor.examine(patient)
     if session.as_json:
         report = {"findings": [asdict(finding) for finding in findings]}
         if repair:
             report["repaired"] = [asdict(finding) for finding in repaired]
+        if sweep:
+            report["swept"] = [asdict(finding) for finding in swept]
         session.write_json(report)
     else:
         session.write("".join(_line(f"repair: {finding.check}", finding) for finding in repaired))
+        session.write("".join(_line(f"sweep: {finding.check}", finding) for finding in swept))
         session.write("".join(_line(finding.check, finding) for finding in findings))
     return _exit_code(findings)
 

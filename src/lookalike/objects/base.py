@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from enum import StrEnum
+from typing import Final, NamedTuple, Protocol
 
 from lookalike.core.errors import BadInput, NotIndexed, StorageFailed
 
@@ -13,6 +14,33 @@ DAMAGED: Final = "bytes_damaged"
 """The code of a `StorageFailed` that says that bytes are there and are others than they were."""
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+
+
+class Leftover(NamedTuple):
+    """Bytes that may be left over.
+
+    Attributes:
+        kind: what they are.
+        name: an id, or the name of a file.
+        size_bytes: how many.
+    """
+
+    kind: LeftoverKind
+    name: str
+    size_bytes: int
+
+
+class LeftoverKind(StrEnum):
+    """What left over bytes are."""
+
+    OBJECT = "kept"
+    """Of a picture, whole."""
+    HALF_WRITTEN = "half-written"
+    """By a process that died."""
+    STAGED = "staged"
+    """Brought for an upload."""
+    QUARANTINED = "quarantined"
+    """Kept apart for somebody to look at."""
 
 
 class Objects(Protocol):
@@ -58,6 +86,23 @@ class Objects(Protocol):
 
     def ids(self) -> Iterator[str]:
         """The ids of all that is there, sorted."""
+        ...
+
+    def older(self, before: float) -> Iterator[Leftover]:
+        """What was last put before a time, in Unix time in seconds, in no order; an id that is put again is new."""
+        ...
+
+    def sweep(self, before: float, *, dry_run: bool = False) -> list[Leftover]:
+        """Delete what was left half-written before a time, which nothing ever looks at.
+
+        Args:
+            before: Unix time in seconds.
+            dry_run: only say what would be deleted.
+        Returns:
+            what was deleted.
+        Raises:
+            ReadOnly, StorageFailed: as in `put`; some may be deleted then.
+        """
         ...
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lookalike.objects.base import checked_id, id_of, missing, whole
+from lookalike.objects.base import Leftover, LeftoverKind, checked_id, id_of, missing, whole
 from lookalike.objects.durable import make_folder, sync_folder, translating
 
 _HALF_WRITTEN = ".put-"
@@ -36,7 +36,10 @@ class LocalObjects:
         object_id = id_of(data)
         path = self._path(object_id)
         with translating(path):
-            if not _holds(path, len(data)):
+            if _holds(path, len(data)):
+                with suppress(OSError):  # of a store that cannot be written, and so cannot be swept
+                    os.utime(path)  # so that who sweeps sees that it is wanted again
+            else:
                 make_folder(path.parent)
                 _sweep(path.parent)
                 _write(path, data)
@@ -70,8 +73,38 @@ class LocalObjects:
             found = [path.parent.name + path.name for path in self.folder.glob("[0-9a-f][0-9a-f]/[0-9a-f]*")]
         return iter(sorted(name for name in found if len(name) == 64))
 
+    def older(self, before: float) -> Iterator[Leftover]:
+        """What was last put before a time; see `Objects`."""
+        for path in self.folder.glob("[0-9a-f][0-9a-f]/[0-9a-f]*"):
+            size_bytes = _size_if_older(path, before)
+            if size_bytes is not None:
+                yield Leftover(LeftoverKind.OBJECT, path.parent.name + path.name, size_bytes)
+
+    def sweep(self, before: float, *, dry_run: bool = False) -> list[Leftover]:
+        """Delete what was left half-written before a time; see `Objects`."""
+        swept = []
+        for path in self.folder.glob(f"[0-9a-f][0-9a-f]/{_HALF_WRITTEN}*"):
+            size_bytes = _size_if_older(path, before)
+            if size_bytes is None:
+                continue
+            if not dry_run:
+                with translating(path):
+                    path.unlink(missing_ok=True)
+            swept.append(Leftover(LeftoverKind.HALF_WRITTEN, path.name, size_bytes))
+        return swept
+
     def _path(self, object_id: str) -> Path:
         return self.folder / object_id[:2] / object_id[2:]
+
+
+def _size_if_older(path: Path, before: float) -> int | None:
+    """How large a file is that was last changed before a time; None of others."""
+    with translating(path):
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return None
+    return status.st_size if status.st_mtime < before else None
 
 
 def _holds(path: Path, size_bytes: int) -> bool:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
-from lookalike.objects.base import checked_id, id_of, missing, whole
+from lookalike.objects.base import Leftover, LeftoverKind, checked_id, id_of, missing, whole
 
 
 class MemoryObjects:
-    """See `lookalike.objects.base.Objects`."""
+    """See `lookalike.objects.base.Objects`.
 
-    def __init__(self) -> None:
+    Args:
+        clock: Unix time in seconds.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._objects: dict[str, bytes] = {}
+        self._put_at: dict[str, float] = {}
 
     def put(self, data: bytes) -> str:
         """Keep bytes; see `Objects`."""
         object_id = id_of(data)
         self._objects[object_id] = bytes(data)
+        self._put_at[object_id] = self._clock()
         return object_id
 
     def get(self, object_id: str) -> bytes:
@@ -39,3 +47,12 @@ class MemoryObjects:
     def ids(self) -> Iterator[str]:
         """All ids, sorted; see `Objects`."""
         return iter(sorted(self._objects))
+
+    def older(self, before: float) -> Iterator[Leftover]:
+        """What was last put before a time; see `Objects`."""
+        found = [(one, data) for one, data in list(self._objects.items()) if self._put_at[one] < before]
+        return iter([Leftover(LeftoverKind.OBJECT, one, len(data)) for one, data in found])
+
+    def sweep(self, before: float, *, dry_run: bool = False) -> list[Leftover]:  # noqa: ARG002 - the promise's
+        """Nothing is ever left half-written here."""
+        return []

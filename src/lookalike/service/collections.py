@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lookalike.assembly import open_collection
+from lookalike.assembly import UPLOADS, open_collection
 from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, Conflict, NoCollection, StorageFailed
 from lookalike.core.private import FOLDER
@@ -19,9 +19,6 @@ from lookalike.objects.direct.local import LocalUploads
 from lookalike.settings.served_collections import CATALOG
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-
-UPLOADS = "uploads"
-"""The folder in a collection's own in which uploads wait."""
 
 SEEN_FOR_S = 0.5
 """How long a collection that another process has removed may still be answered for."""

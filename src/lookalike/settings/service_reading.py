@@ -85,6 +85,16 @@ def read_service_settings(*, environment: Mapping[str, str] | None = None, **giv
     return settings
 
 
+def read_service_home(home: str | os.PathLike[str] | None = None) -> Path:
+    """Where a service keeps its own files, without looking at the other settings; `home` is what the caller says.
+
+    Raises:
+        BadInput: when the settings cannot be read.
+    """
+    given = None if home is None else os.fspath(home)
+    return folder("home", gather(_defaults(), variables=os.environ, prefix=PREFIX, table=SERVE, given={"home": given}))
+
+
 def _defaults() -> dict[str, object]:
     """The value by name of all that can be said; the secret cannot."""
     plain = {field.name: field.default for field in fields(ServiceSettings) if field.default is not MISSING}

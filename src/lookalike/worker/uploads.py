@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from lookalike.collection import Collection
 from lookalike.core.errors import Conflict, NoCollection, NotFound, UploadRefused
 from lookalike.core.records import Json
+from lookalike.ledger.awaited import is_awaited
 from lookalike.ledger.base import Ledger, Upload, UploadState
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.pipelines.verify_upload import Outcome, Tolerance, UploadedPicture, Verification
@@ -173,14 +175,7 @@ def sweep_staged(ledger: Ledger, uploads: DirectUploads) -> int:
     Returns:
         how many were deleted.
     """
-
-    def is_wanted(upload_id: str) -> bool:
-        try:
-            return not ledger.upload(upload_id).state.ended
-        except NotFound:
-            return False
-
-    return uploads.sweep(is_wanted)
+    return len(uploads.sweep(partial(is_awaited, ledger)))
 
 
 def _staged(upload_id: str, uploads: DirectUploads) -> bytes | None:

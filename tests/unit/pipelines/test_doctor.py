@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,9 +30,11 @@ from lookalike.embedding.onnx import OnnxEmbedder
 from lookalike.index.snapshot import read_snapshot
 from lookalike.models.card import ModelCard
 from lookalike.models.store import OwnModel, default_model
+from lookalike.objects.direct.local import LocalUploads
 from lookalike.objects.local import LocalObjects
 from lookalike.objects.memory import MemoryObjects
-from lookalike.pipelines.doctor import Finding, ModelPlace, Patient, Status, environment, examine, repair
+from lookalike.pipelines.doctor import Finding, ModelPlace, Patient, Status, environment, examine, repair, sweep
+from lookalike.pipelines.orphans import orphaned_objects, sweep_objects
 from lookalike.pipelines.view import View, Wish
 from tests.unit.pipelines.small_collection import EMBEDDER, encoded, picture, put
 
@@ -97,7 +102,18 @@ def test_a_healthy_collection_has_nothing_but_good_findings_and_is_not_changed(p
     told: list[str] = []
     findings = examine(patient, progress=told.append)
     assert not_fine(findings) == []
-    assert told == ["environment", "disk", "lock", "model", "privacy", "catalog", "objects", "snapshot", "files"]
+    assert told == [
+        "environment",
+        "disk",
+        "lock",
+        "model",
+        "privacy",
+        "catalog",
+        "objects",
+        "leftovers",
+        "snapshot",
+        "files",
+    ]
     assert {finding.check for finding in findings} == set(told)
     assert any("7 vectors are those of the catalog" in finding.what for finding in findings)
     assert before == {path: path.read_bytes() for path in patient.folder.rglob("*") if path.is_file()}
@@ -142,7 +158,7 @@ def test_a_catalog_that_cannot_be_opened_hides_nothing_else(patient: Patient) ->
         return SqliteCatalog.open(path)
 
     findings = examine(replace(patient, open_catalog=broken))
-    assert {finding.check for finding in not_fine(findings)} == {"catalog", "objects", "snapshot", "files"}
+    assert {finding.check for finding in not_fine(findings)} == {"catalog", "objects", "leftovers", "snapshot", "files"}
     assert {"environment", "disk", "lock", "model"} <= {finding.check for finding in findings}
 
 
@@ -378,3 +394,80 @@ def test_errors_that_were_not_foreseen_become_findings_with_advice(patient: Pati
     findings = not_fine(examine(replace(patient, open_catalog=fails)))
     assert {finding.what for finding in findings} == {"something else"}
     assert all(finding.advice for finding in findings)
+
+
+UPLOADS = {number: f"{number:032x}" for number in range(5)}
+WAITS, ENDED, UNKNOWN, FRESH, APART = UPLOADS.values()
+
+
+@pytest.fixture
+def littered(patient: Patient, tmp_path: Path) -> Patient:
+    """With bytes that nothing refers to, others that are wanted, and others that are new; and what tells of uploads."""
+    folder = tmp_path / "collection"
+    uploads = LocalUploads(folder / "uploads", secret=b"s" * 32)
+    for upload_id in (WAITS, ENDED, UNKNOWN, FRESH):
+        uploads.stage(upload_id, b"staged")
+    uploads.quarantine(APART, b"apart")
+    (folder / "uploads" / "half-written" / "half").write_bytes(b"half")
+    patient.objects.put(b"an orphan")
+    (orphan,) = [path for path in (folder / "objects").glob("*/*") if path.read_bytes() == b"an orphan"]
+    (orphan.parent / ".put-half").write_bytes(b"half")
+    for path in (*(folder / "objects").glob("*/*"), *(folder / "uploads").glob("*/*")):
+        age = 0 if path.name == FRESH else 2 * 86_400 if path.name == UNKNOWN else 35 * 86_400
+        os.utime(path, (time.time() - age, time.time() - age))
+    patient.objects.put(b"on its way")
+    return replace(patient, uploads=uploads, is_awaited={WAITS: True, ENDED: False, FRESH: False}.get)
+
+
+def test_bytes_that_nothing_refers_to_are_found_and_nothing_is_deleted(littered: Patient, tmp_path: Path) -> None:
+    def files() -> set[str]:
+        return {str(path) for path in (tmp_path / "collection").rglob("*") if path.is_file()}
+
+    before = files()
+    found = the_only(examine(littered))
+    assert (found.check, found.status) == ("leftovers", Status.WARNING)
+    assert found.what.startswith("5 files of ")
+    assert "(2 half-written, 1 kept, 1 quarantined, 1 staged)" in found.what
+    assert "--sweep" in found.advice
+    assert files() == before
+
+
+def test_what_is_swept_is_what_nothing_refers_to_for_long_enough(littered: Patient, tmp_path: Path) -> None:
+    folder = tmp_path / "collection"
+    (done,) = sweep(littered)
+    assert done.status is Status.OK
+    assert "(2 half-written, 1 kept, 1 quarantined, 1 staged)" in done.what
+    assert not_fine(examine(littered)) == []
+    assert sorted(path.name for path in (folder / "uploads").rglob("*") if path.is_file()) == [WAITS, UNKNOWN, FRESH]
+    held = {path.read_bytes() for path in (folder / "objects").glob("*/*")}
+    assert held == {b"on its way", encoded(picture(6))}
+    (again,) = sweep(littered)
+    assert again.what == "there was nothing to delete"
+
+
+def test_nothing_is_swept_by_a_damaged_catalog(littered: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SqliteCatalog, "check", lambda _: ["a page is torn"])
+    (done,) = sweep(littered)
+    assert done.status is Status.PROBLEM
+    assert "a page is torn" in done.what
+    monkeypatch.undo()
+    assert the_only(examine(littered)).what.startswith("5 files")
+
+
+def test_bytes_that_are_wanted_again_while_they_are_swept_stay(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, data = patient.open_catalog(), encoded(picture(8))
+    object_id = patient.objects.put(data)
+    later = time.time() + 60
+    assert [one.name for one in orphaned_objects(catalog, patient.objects, before=later)] == [object_id]
+    transaction = catalog.transaction
+
+    def somebody_adds_it_first() -> Any:
+        monkeypatch.undo()
+        put(catalog, None, data)
+        return transaction()
+
+    monkeypatch.setattr(catalog, "transaction", somebody_adds_it_first)
+    assert sweep_objects(catalog, patient.objects, before=later) == []
+    assert patient.objects.get(object_id) == data

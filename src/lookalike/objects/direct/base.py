@@ -12,9 +12,17 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from lookalike.core.errors import BadInput, UploadRefused
+from lookalike.objects.base import Leftover
 
 SWEPT_AFTER_S = 86_400.0
 """How old bytes must be that nobody waits for any more, in seconds, before they are deleted."""
+
+UNKNOWN_KEPT_S = 40 * 86_400.0
+"""So long bytes are kept of which it is not known whether somebody waits for them: no upload waits longer than 37 days,
+7 for its completion and 30 for somebody to put it in again."""
+
+QUARANTINE_KEPT_S = 30 * 86_400.0
+"""So long bytes are kept apart for somebody to look at."""
 
 _UPLOAD_ID = re.compile("[0-9a-f]{32}")
 
@@ -100,13 +108,19 @@ class DirectUploads(Protocol):
         """What is kept apart; None where nothing is."""
         ...
 
-    def sweep(self, is_wanted: Callable[[str], bool]) -> int:
-        """Delete what came more than a day ago, by half, or whole for an upload that is not wanted (any more).
+    def sweep(self, is_wanted: Callable[[str], bool | None], *, dry_run: bool = False) -> list[Leftover]:
+        """Delete what came long ago and nobody waits for.
+
+        That is: what came by half, or whole for an upload that is not wanted, more than a day ago; whole for an upload
+        of which that is not known, more than 40 days ago; and what was quarantined more than 30 days ago.
 
         Args:
-            is_wanted: by the upload's id.
+            is_wanted: by the upload's id; None where that is not known.
+            dry_run: only say what would be deleted.
         Returns:
-            how many were deleted.
+            what was deleted.
+        Raises:
+            ReadOnly, StorageFailed: when something cannot be deleted; the rest is left then.
         """
         ...
 
@@ -125,3 +139,8 @@ def checked_upload_id(upload_id: str) -> str:
 def not_uploaded(upload_id: str) -> UploadRefused:
     """The error for bytes that did not come."""
     return UploadRefused(f"the bytes of upload {upload_id} are not there: PUT them first", code="not_uploaded")
+
+
+def is_unwanted(wanted: bool | None, *, age_s: float) -> bool:
+    """Whether bytes of that age are to be deleted, which are more than a day old."""
+    return age_s > UNKNOWN_KEPT_S if wanted is None else not wanted

@@ -17,8 +17,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from lookalike.objects.base import id_of
-from lookalike.objects.direct.base import SWEPT_AFTER_S, PresignedPut, StagedFacts, checked_upload_id, not_uploaded
+from lookalike.objects.base import Leftover, LeftoverKind, id_of
+from lookalike.objects.direct.base import (
+    QUARANTINE_KEPT_S,
+    SWEPT_AFTER_S,
+    PresignedPut,
+    StagedFacts,
+    checked_upload_id,
+    is_unwanted,
+    not_uploaded,
+)
 from lookalike.objects.direct.receiving import Receiver, already_uploaded
 from lookalike.objects.direct.signing import SignedUrls
 from lookalike.objects.durable import make_folder, sync_folder, translating
@@ -109,20 +117,33 @@ class LocalUploads:
         """What is kept apart; see `DirectUploads`."""
         return _read(self._quarantined(upload_id))
 
-    def sweep(self, is_wanted: Callable[[str], bool]) -> int:
-        """Delete what came long ago and is not wanted; see `DirectUploads`."""
-        unwanted = [path for path in self._old("staged") if not is_wanted(path.name)]
-        swept = [*self._old("half-written"), *unwanted]
-        for path in swept:
-            with translating(path):
-                path.unlink(missing_ok=True)
-        return len(swept)
+    def sweep(self, is_wanted: Callable[[str], bool | None], *, dry_run: bool = False) -> list[Leftover]:
+        """Delete what came long ago and nobody waits for; see `DirectUploads`."""
+        swept = []
+        for kind, path, size_bytes in self._unwanted(is_wanted):
+            if not dry_run:
+                with translating(path):
+                    path.unlink(missing_ok=True)
+            swept.append(Leftover(kind, path.name, size_bytes))
+        return swept
 
-    def _old(self, folder: str) -> Iterator[Path]:
+    def _unwanted(self, is_wanted: Callable[[str], bool | None]) -> Iterator[tuple[LeftoverKind, Path, int]]:
+        for _, path, size_bytes in self._old("half-written", SWEPT_AFTER_S):
+            yield LeftoverKind.HALF_WRITTEN, path, size_bytes
+        for age_s, path, size_bytes in self._old("staged", SWEPT_AFTER_S):
+            if is_unwanted(is_wanted(path.name), age_s=age_s):
+                yield LeftoverKind.STAGED, path, size_bytes
+        for _, path, size_bytes in self._old("quarantine", QUARANTINE_KEPT_S):
+            yield LeftoverKind.QUARANTINED, path, size_bytes
+
+    def _old(self, folder: str, kept_s: float) -> Iterator[tuple[float, Path, int]]:
+        """Files that are older than that: their age, in seconds, path and size."""
         for path in (self.folder / folder).glob("*"):
             with translating(path), suppress(FileNotFoundError):
-                if path.stat().st_mtime < self._urls.clock() - SWEPT_AFTER_S:
-                    yield path
+                status = path.stat()
+                age_s = self._urls.clock() - status.st_mtime
+                if age_s > kept_s:
+                    yield age_s, path, status.st_size
 
     def _write(self, path: Path, data: bytes) -> None:
         sink = self._sink(path)

@@ -7,8 +7,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from lookalike.objects.base import id_of
-from lookalike.objects.direct.base import SWEPT_AFTER_S, PresignedPut, StagedFacts, checked_upload_id, not_uploaded
+from lookalike.objects.base import Leftover, LeftoverKind, id_of
+from lookalike.objects.direct.base import (
+    QUARANTINE_KEPT_S,
+    SWEPT_AFTER_S,
+    PresignedPut,
+    StagedFacts,
+    checked_upload_id,
+    is_unwanted,
+    not_uploaded,
+)
 from lookalike.objects.direct.receiving import Receiver, already_uploaded
 from lookalike.objects.direct.signing import SignedUrls
 
@@ -30,7 +38,7 @@ class MemoryUploads:
         self._urls = SignedUrls(secrets.token_bytes(32), url_prefix, clock)
         self._clock = clock
         self._staged: dict[str, _Came] = {}
-        self._quarantined: dict[str, bytes] = {}
+        self._quarantined: dict[str, _Came] = {}
 
     def presign(
         self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float
@@ -69,20 +77,34 @@ class MemoryUploads:
 
     def quarantine(self, upload_id: str, data: bytes) -> None:
         """Keep these bytes apart; see `DirectUploads`."""
-        self._quarantined[checked_upload_id(upload_id)] = bytes(data)
+        self._quarantined[checked_upload_id(upload_id)] = _Came(bytes(data), self._clock())
         self.discard(upload_id)
 
     def quarantined(self, upload_id: str) -> bytes | None:
         """What is kept apart; see `DirectUploads`."""
-        return self._quarantined.get(checked_upload_id(upload_id))
+        kept = self._quarantined.get(checked_upload_id(upload_id))
+        return None if kept is None else kept.data
 
-    def sweep(self, is_wanted: Callable[[str], bool]) -> int:
-        """Delete what came long ago and is not wanted; see `DirectUploads`."""
-        since = self._clock() - SWEPT_AFTER_S
-        unwanted = [one for one, came in list(self._staged.items()) if came.at < since and not is_wanted(one)]
-        for upload_id in unwanted:
-            self.discard(upload_id)
-        return len(unwanted)
+    def sweep(self, is_wanted: Callable[[str], bool | None], *, dry_run: bool = False) -> list[Leftover]:
+        """Delete what came long ago and nobody waits for; see `DirectUploads`."""
+        unwanted = [
+            (LeftoverKind.STAGED, self._staged, one)
+            for one, age_s in _old(self._staged, SWEPT_AFTER_S, now=self._clock())
+            if is_unwanted(is_wanted(one), age_s=age_s)
+        ]
+        unwanted += [
+            (LeftoverKind.QUARANTINED, self._quarantined, one)
+            for one, _ in _old(self._quarantined, QUARANTINE_KEPT_S, now=self._clock())
+        ]
+        swept = [Leftover(kind, one, len(where[one].data)) for kind, where, one in unwanted]
+        for _, where, one in unwanted if not dry_run else []:
+            del where[one]
+        return swept
+
+
+def _old(came: Mapping[str, _Came], kept_s: float, *, now: float) -> list[tuple[str, float]]:
+    """Those that are older than that, with their age, in seconds."""
+    return [(one, now - there.at) for one, there in came.items() if now - there.at > kept_s]
 
 
 class _MemorySink:

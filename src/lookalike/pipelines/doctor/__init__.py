@@ -2,7 +2,8 @@
 
 from lookalike.pipelines.doctor.examine import examine
 from lookalike.pipelines.doctor.finding import Finding, Status
+from lookalike.pipelines.doctor.leftovers import sweep
 from lookalike.pipelines.doctor.patient import ModelPlace, Patient
 from lookalike.pipelines.doctor.repair import repair
 
-__all__ = ["Finding", "ModelPlace", "Patient", "Status", "examine", "repair"]
+__all__ = ["Finding", "ModelPlace", "Patient", "Status", "examine", "repair", "sweep"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from lookalike.core.errors import FormatTooNew, LookalikeError
 from lookalike.core.installing import upgrade_advice
-from lookalike.pipelines.doctor import contents, environment, model, privacy, snapshot
+from lookalike.pipelines.doctor import contents, environment, leftovers, model, privacy, snapshot
 from lookalike.pipelines.doctor.finding import Finding, problem
 from lookalike.pipelines.doctor.patient import Patient
 
@@ -18,6 +18,7 @@ CHECKS: dict[str, Callable[[Patient], Iterator[Finding]]] = {
     "privacy": privacy.privacy,  # after the model, which imports what may phone
     "catalog": contents.catalog,
     "objects": contents.objects,
+    "leftovers": leftovers.leftovers,
     "snapshot": snapshot.snapshot,
     "files": contents.files,
 }

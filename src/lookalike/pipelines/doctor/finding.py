@@ -19,7 +19,8 @@ class Finding:
     """One thing that was looked at.
 
     Attributes:
-        check: `environment`, `disk`, `lock`, `model`, `privacy`, `catalog`, `objects`, `snapshot` or `files`.
+        check: `environment`, `disk`, `lock`, `model`, `privacy`, `catalog`, `objects`, `leftovers`,
+            `snapshot` or `files`.
         status: how it is.
         what: one line: what was found. Names of files stand in it as they are.
         advice: one line: what to do; empty where there is nothing to do.

@@ -9,6 +9,7 @@ from pathlib import Path
 from lookalike.catalog.base import Catalog
 from lookalike.embedding.base import Embedder
 from lookalike.objects.base import Objects
+from lookalike.objects.direct.base import DirectUploads
 from lookalike.pipelines.view import Wish
 
 
@@ -33,6 +34,8 @@ class Patient:
         folder: the collection's own; None in memory.
         open_catalog: the catalog; called by each check that needs it, gives the same one each time, or raises.
         objects: bytes of pictures that were added without a file.
+        uploads: bytes that clients have brought; None where there can be none.
+        is_awaited: whether an upload is still under way, by its id; None where that is not known.
         open_embedder: opens the model of the collection, making its file where that is missing or damaged.
         model: where its file is expected; None where it is not a file.
         snapshots: folder of the index; None where it lives in memory.
@@ -43,6 +46,8 @@ class Patient:
     folder: Path | None
     open_catalog: Callable[[], Catalog]
     objects: Objects
+    uploads: DirectUploads | None = None
+    is_awaited: Callable[[str], bool | None] = lambda _: None
     open_embedder: Callable[[], Embedder]
     model: ModelPlace | None
     snapshots: Path | None

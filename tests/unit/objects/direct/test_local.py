@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lookalike.core.errors import ReadOnly, StorageFailed
+from lookalike.objects.base import Leftover, LeftoverKind
 from lookalike.objects.direct.local import LocalUploads
 from tests.contract.test_direct_uploads import DATA, ID, bring, presigned, received
 
@@ -105,7 +106,7 @@ def test_a_folder_that_cannot_be_written_says_so(
 def test_what_a_dead_process_left_half_written_is_swept_away_when_it_is_old(tmp_path: Path) -> None:
     now = [0.0]
     uploads = LocalUploads(tmp_path / "uploads", secret=SECRET, clock=lambda: now[0])
-    assert uploads.sweep(lambda _: True) == 0
+    assert uploads.sweep(lambda _: True) == []
     bring(uploads, presigned(uploads))
     half = uploads.folder / "half-written"
     (half / "old").write_bytes(b"half")
@@ -113,5 +114,5 @@ def test_what_a_dead_process_left_half_written_is_swept_away_when_it_is_old(tmp_
     os.utime(half / "old", (0, 0))
     os.utime(half / "new", (80_000, 80_000))
     now[0] = 90_000.0
-    assert uploads.sweep(lambda _: True) == 1
+    assert uploads.sweep(lambda _: True) == [Leftover(LeftoverKind.HALF_WRITTEN, "old", 4)]
     assert files(uploads.folder) == ["half-written/new", f"staged/{ID}"]
