@@ -45,7 +45,7 @@ class Trace(NamedTuple):
     @property
     def connections(self) -> list[str]:
         """Connections and messages to what is not this machine."""
-        return [call for call in self.calls if "sin" in call and _leaves(call)]
+        return [call for call in self.calls if "sa_family=AF_INET" in call and _leaves(call)]
 
     def writes_outside(self, *folders: Path) -> list[str]:
         """Paths outside of these folders that were made, opened for writing, or renamed to."""

@@ -24,7 +24,15 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    "--disable-breakpad",
+    "--disable-crash-reporter",
+    "--disable-extensions",
+    "--proxy-server=127.0.0.1:9",  # nobody answers there; what is on this machine is asked without it
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+_FOLDERS = ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")
+"""Where a browser would write beside its profile."""
+_LONGEST_TEMPORARY_FOLDER = 48  # bytes: 60 more come to it, and Linux bounds the path of a socket at 107
 _SECONDS_TO_END = 10
 
 
@@ -44,12 +52,20 @@ def find_browser(named: Path | None = None) -> Path:
 
 @contextmanager
 def browsing(browser: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Let a browser show a page, with an empty profile of its own, until the block ends; then all of it is ended."""
-    with tempfile.TemporaryDirectory(prefix="lookalike-browser-", ignore_cleanup_errors=True) as profile:
+    """Let a browser show a page until the block ends; then all of it is ended.
+
+    It has an empty profile of its own, writes nowhere else, and asks nobody but this machine.
+
+    Raises:
+        ServiceDown: when the path of the folder for temporary files is too long for a browser.
+    """
+    _check_temporary_folder()
+    with tempfile.TemporaryDirectory(prefix="lk-", ignore_cleanup_errors=True) as profile:
         alone = ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
         arguments = [str(browser), *FLAGS, *alone, f"--user-data-dir={profile}", url]
         process = subprocess.Popen(  # noqa: S603 -- the user's own browser, with arguments of ours
             arguments,
+            env={**os.environ, **dict.fromkeys(_FOLDERS, profile)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -59,6 +75,15 @@ def browsing(browser: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             _end(process)
+
+
+def _check_temporary_folder() -> None:
+    folder = tempfile.gettempdir()
+    if len(os.fsencode(folder)) > _LONGEST_TEMPORARY_FOLDER:
+        raise ServiceDown(
+            f"expected a folder for temporary files whose path has at most {_LONGEST_TEMPORARY_FOLDER} bytes, for a "
+            f"browser keeps a socket there, got {folder}: set TMPDIR to a shorter one, or say --browser none"
+        )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

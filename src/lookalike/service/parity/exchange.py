@@ -12,6 +12,7 @@ from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any
 
 from lookalike.core.errors import ServiceDown
@@ -108,6 +109,10 @@ def serving(exchange: Exchange) -> Iterator[str]:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+
+    def server_bind(self) -> None:
+        """Without asking for the name of the address, for which the library would ask a name server."""
+        TCPServer.server_bind(self)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A browser that is ended in the middle of a connection is no error; anything else is told."""
