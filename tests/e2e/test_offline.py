@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -17,7 +19,9 @@ import httpx2
 import pytest
 
 from tests.e2e.conftest import Album
+from tests.e2e.test_cli_process import pictures_in, until
 from tests.e2e.tracing import Trace, bare_environment, calls_in, prefix, python, traced
+from tests.unit.images.pictures import encoded, scene
 
 LONGEST_S = 60
 UNTIL_TELEMETRY_LOOKS_UP_S = 13  # ONNX Runtime 1.31 asks for its maker's host ten seconds after its import
@@ -193,6 +197,37 @@ def test_so_it_is_in_benchmarks_and_tests(guarded: Guarded, package: str) -> Non
     assert_private(run, guarded)
 
 
+IN_A_DATABASE = """
+import numpy, shutil
+vectors = numpy.random.default_rng(0).normal(size=(200, 16)).astype("f")
+{}
+"""
+PEERS = {
+    "annoy": "import annoy; index = annoy.AnnoyIndex(16, 'angular');"
+    " [index.add_item(n, v) for n, v in enumerate(vectors)]; index.build(4); assert index.get_nns_by_vector(vectors[0], 1) == [0]",
+    "faiss": "import faiss; index = faiss.IndexHNSWFlat(16, 8); index.add(vectors); index.search(vectors, 1)",
+    "fastembed": "import fastembed; fastembed.ImageEmbedding.list_supported_models()",
+    "hnswlib": "import hnswlib; index = hnswlib.Index('cosine', 16); index.init_index(200); index.add_items(vectors)",
+    "lancedb": "import lancedb; table = lancedb.connect('lance').create_table('t', [dict(vector=v) for v in vectors]);"
+    " assert len(table.search(vectors[0]).limit(3).to_list()) == 3",
+    "milvus_lite": "import pymilvus; client = pymilvus.MilvusClient('m.db');"
+    " client.create_collection('t', dimension=16); client.insert('t', [dict(id=n, vector=v.tolist()) for n, v in enumerate(vectors)]); client.close()",
+    "usearch": "import usearch.index; index = usearch.index.Index(ndim=16); index.add(numpy.arange(200), vectors)",
+}
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_the_peers_of_benchmarks_speak_to_nobody(guarded: Guarded, peer: str) -> None:
+    if importlib.util.find_spec(peer) is None:
+        pytest.skip("needs the extra bench")
+    program = f"import benchmarks\n{IN_A_DATABASE.format(PEERS[peer])}"
+    run = guarded.run("-c", program, PYTHONPATH=str(Path(__file__).parents[2]))
+    assert run.code == 0, run.stderr
+    # gRPC, which Milvus speaks with itself, reads where name servers are, and asks none
+    questions = [call for call in run.lookups if peer != "milvus_lite" or "resolv.conf" not in call]
+    assert (questions, run.connections, run.writes_outside(*guarded.own), guarded.files) == ([], [], [], set())
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_service_and_all_its_processes_speak_to_nobody(
     guarded: Guarded, albums: Path, tmp_path: Path, workers: str
@@ -205,6 +240,42 @@ def test_a_service_and_all_its_processes_speak_to_nobody(
             files = {"image": (albums / "p" / "0.jpg").read_bytes()}
             assert client.post(f"{address}/v1/collections/c/search", files=files).status_code == 200
         time.sleep(UNTIL_TELEMETRY_LOOKS_UP_S)
+    assert_private(Trace(0, "", "", guarded.work, calls_in(tmp_path / "trace")), guarded)
+
+
+def test_what_is_uploaded_is_taken_in_without_a_word_to_anybody(guarded: Guarded, albums: Path, tmp_path: Path) -> None:
+    data = encoded(scene(640, 480, seed=77), "JPEG")
+    command = python("-m", "lookalike", "serve", "--port", "0", "-c", "c", "--home", "home")
+    with running(command, guarded, tmp_path) as process, httpx2.Client(trust_env=False, timeout=30) as client:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        collection = f"{address}/v1/collections/c"
+        sha256 = hashlib.sha256(data).hexdigest()
+        announced = {"name": "a.jpg", "size_bytes": len(data), "content_type": "image/jpeg", "sha256": sha256}
+        upload = client.post(f"{collection}/uploads", json=announced).json()
+        put = upload["put"]
+        client.request(put["method"], f"{address}{put['url']}", headers=put["headers"], content=data).raise_for_status()
+        completed = client.post(f"{collection}/uploads/{upload['id']}/complete", json={"sha256": sha256})
+        completed.raise_for_status()
+        until(lambda: client.get(f"{collection}/images/{sha256}").status_code == 200)
+        added = client.post(f"{collection}/images", files={"image": encoded(scene(320, 240, seed=78), "PNG")})
+        assert added.status_code in (200, 201, 202)
+        refused = client.post(f"{collection}/search", json={"image_url": "http://127.0.0.1:9/a.jpg"})
+        assert refused.status_code == 422
+    assert_private(Trace(0, "", "", guarded.work, calls_in(tmp_path / "trace")), guarded)
+
+
+def test_a_folder_is_watched_in_private(guarded: Guarded, albums: Path, tmp_path: Path) -> None:
+    pytest.importorskip("watchfiles", reason="needs the extra watch")
+    (guarded.work / "watched").mkdir()
+    command = python("-m", "lookalike", "index", "watched", "-c", "new", "--watch")
+
+    def is_known() -> bool:
+        shutil.copy(albums / "p" / "0.jpg", guarded.work / "watched")
+        return pictures_in(guarded.work / "new") == 1
+
+    with running(command, guarded, tmp_path):
+        until(is_known)
     assert_private(Trace(0, "", "", guarded.work, calls_in(tmp_path / "trace")), guarded)
 
 

@@ -16,7 +16,7 @@ const MOST_MS = 180_000;
 const [url, picture, place, rounds] = process.argv.slice(2) as [string, string, string, string];
 const browser = await chromium.launch({
   executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"],
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
 });
 for (let round = 0; round < Number(rounds); round++) console.log(JSON.stringify(await firstSearch()));
 await browser.close();
