@@ -197,22 +197,46 @@ def test_so_it_is_in_benchmarks_and_tests(guarded: Guarded, package: str) -> Non
     assert_private(run, guarded)
 
 
-IN_A_DATABASE = """
-import numpy, shutil
+SOME_VECTORS = """
+import benchmarks
+import numpy
 vectors = numpy.random.default_rng(0).normal(size=(200, 16)).astype("f")
-{}
 """
 PEERS = {
-    "annoy": "import annoy; index = annoy.AnnoyIndex(16, 'angular');"
-    " [index.add_item(n, v) for n, v in enumerate(vectors)]; index.build(4); assert index.get_nns_by_vector(vectors[0], 1) == [0]",
-    "faiss": "import faiss; index = faiss.IndexHNSWFlat(16, 8); index.add(vectors); index.search(vectors, 1)",
-    "fastembed": "import fastembed; fastembed.ImageEmbedding.list_supported_models()",
-    "hnswlib": "import hnswlib; index = hnswlib.Index('cosine', 16); index.init_index(200); index.add_items(vectors)",
-    "lancedb": "import lancedb; table = lancedb.connect('lance').create_table('t', [dict(vector=v) for v in vectors]);"
-    " assert len(table.search(vectors[0]).limit(3).to_list()) == 3",
-    "milvus_lite": "import pymilvus; client = pymilvus.MilvusClient('m.db');"
-    " client.create_collection('t', dimension=16); client.insert('t', [dict(id=n, vector=v.tolist()) for n, v in enumerate(vectors)]); client.close()",
-    "usearch": "import usearch.index; index = usearch.index.Index(ndim=16); index.add(numpy.arange(200), vectors)",
+    "annoy": """
+import annoy
+index = annoy.AnnoyIndex(16, "angular")
+for n, vector in enumerate(vectors):
+    index.add_item(n, vector)
+index.build(4)
+assert index.get_nns_by_vector(vectors[0], 1) == [0]""",
+    "faiss": """
+import faiss
+index = faiss.IndexHNSWFlat(16, 8)
+index.add(vectors)
+index.search(vectors, 1)""",
+    "fastembed": """
+import fastembed
+fastembed.ImageEmbedding.list_supported_models()""",
+    "hnswlib": """
+import hnswlib
+index = hnswlib.Index("cosine", 16)
+index.init_index(200)
+index.add_items(vectors)""",
+    "lancedb": """
+import lancedb
+table = lancedb.connect("lance").create_table("t", [{"vector": vector} for vector in vectors])
+assert len(table.search(vectors[0]).limit(3).to_list()) == 3""",
+    "milvus_lite": """
+import pymilvus
+client = pymilvus.MilvusClient("m.db")
+client.create_collection("t", dimension=16)
+client.insert("t", [{"id": n, "vector": vector.tolist()} for n, vector in enumerate(vectors)])
+client.close()""",
+    "usearch": """
+import usearch.index
+index = usearch.index.Index(ndim=16)
+index.add(numpy.arange(200), vectors)""",
 }
 
 
@@ -220,8 +244,7 @@ PEERS = {
 def test_the_peers_of_benchmarks_speak_to_nobody(guarded: Guarded, peer: str) -> None:
     if importlib.util.find_spec(peer) is None:
         pytest.skip("needs the extra bench")
-    program = f"import benchmarks\n{IN_A_DATABASE.format(PEERS[peer])}"
-    run = guarded.run("-c", program, PYTHONPATH=str(Path(__file__).parents[2]))
+    run = guarded.run("-c", SOME_VECTORS + PEERS[peer], PYTHONPATH=str(Path(__file__).parents[2]))
     assert run.code == 0, run.stderr
     # gRPC, which Milvus speaks with itself, reads where name servers are, and asks none
     questions = [call for call in run.lookups if peer != "milvus_lite" or "resolv.conf" not in call]
