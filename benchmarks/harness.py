@@ -28,6 +28,7 @@ QUESTIONS = (
     "second_opinion",
     "tiered",
     "crash_safety",
+    "acknowledged_uploads",
     "snapshot_damage",
     "hostile_images",
     "exact_search",

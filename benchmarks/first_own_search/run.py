@@ -11,8 +11,9 @@ from pathlib import Path
 import lookalike
 from benchmarks.harness import Bench, CannotRun, evenly
 from benchmarks.photos import large_photos, photo_set
+from benchmarks.ports import free_port
 from benchmarks.rows import measured, median, quartiles
-from benchmarks.service_load.servers import free_port, ours, server
+from benchmarks.service_load.servers import ours, server
 from lookalike.core.errors import ServiceDown
 from lookalike.service.page_files import BUILT
 from lookalike.service.parity.browser import find_browser

@@ -17,10 +17,11 @@ from benchmarks.collections import fill
 from benchmarks.harness import Bench, evenly
 from benchmarks.indexing_speed.peers import write_plain_model
 from benchmarks.photos import all_photos
+from benchmarks.ports import free_port
 from benchmarks.rows import Row, measured, median, quartiles
 from benchmarks.service_load.frames import stream
 from benchmarks.service_load.load import Answered, Asked, load
-from benchmarks.service_load.servers import Server, fastembed, flask, free_port, ours, server
+from benchmarks.service_load.servers import Server, fastembed, flask, ours, server
 from benchmarks.vectors import grown_raw
 from lookalike.core.vectors import Vectors, normalise
 

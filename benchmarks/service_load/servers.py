@@ -91,13 +91,6 @@ def fastembed(vectors: Path, model: Path, *, port: int, workers: int) -> tuple[l
     return [*command, "--workers", str(workers), "--no-access-log", "--log-level", "warning"], environment
 
 
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end and process.poll() is None:

@@ -57,6 +57,7 @@ class Worker:
         self._poll_s = poll_s
         self._concurrency = concurrency
         self._drain_s = drain_s
+        self._stop = Event()
         self._given_up = Event()
         self._in_hand: dict[str, Job] = {}  # by the name under which it is held
         self._locked: dict[str, float] = {}  # collections that are left alone for now, and until when
@@ -69,6 +70,7 @@ class Worker:
         try: another worker can have it at once. A mistake in the worker itself, or what is to end the process rather
         than a job, sets `stop`, too, and is raised here.
         """
+        self._stop = stop
         threads = [
             Thread(target=self._work, args=(f"{self._name}/{number}", stop), name=f"worker {number}", daemon=True)
             for number in range(self._concurrency)
@@ -149,9 +151,28 @@ class Worker:
             exc_info=None if verdict.expected else error,
         )
         code, detail = verdict.code, verdict.detail
-        if verdict.was_tried or verdict.retry_in_s is None:
-            self._queue.fail(job.id, worker=worker, code=code, detail=detail, retry_in_s=verdict.retry_in_s)
+        retry_in_s = verdict.retry_in_s
+        if verdict.was_tried or retry_in_s is None:
+            self._insist(
+                lambda: self._queue.fail(job.id, worker=worker, code=code, detail=detail, retry_in_s=retry_in_s)
+            )
             return
         if isinstance(error, Locked):  # its other jobs would wait for the same, and all other collections' behind them
-            self._locked[job.collection] = time.monotonic() + verdict.retry_in_s
-        self._queue.postpone(job.id, worker=worker, code=code, detail=detail, retry_in_s=verdict.retry_in_s)
+            self._locked[job.collection] = time.monotonic() + retry_in_s
+        self._insist(
+            lambda: self._queue.postpone(job.id, worker=worker, code=code, detail=detail, retry_in_s=retry_in_s)
+        )
+
+    def _insist(self, tell: Callable[[], bool]) -> None:
+        """Tell the queue how a job stands, however long its disk is full: else that would count as a try."""
+        failures = 0
+        while True:
+            try:
+                tell()
+            except LookalikeError as error:
+                failures += 1
+                _log.warning("the queue does not take how a job stands (%s): trying again", error)
+                if self._stop.wait(min(backoff_s(failures), _LONGEST_SILENCE_S)):
+                    return
+            else:
+                return

@@ -241,6 +241,43 @@ def test_two_runs_of_the_same_folder_at_the_same_time_bring_each_picture_once(
     assert sum(report.done for report in reports) == 2 * N
 
 
+def test_an_index_that_is_made_anew_beside_a_run_holds_all_in_the_end(
+    tmp_path: Path, photos: Path, other: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    N = 30
+    monkeypatch.setattr(ingest_module, "_COMMIT_AFTER_FILES", 2)
+    album(photos, N)
+    stop = threading.Event()
+
+    def rebuild() -> None:
+        while not stop.is_set():
+            other.rebuild()
+
+    rebuilding = threading.Thread(target=rebuild)
+    with interrupted_by(tmp_path, rebuilding.start) as collection:
+        report = collection.index(photos)
+        stop.set()
+        rebuilding.join()
+        assert report.added == N
+        assert [len(one.search(png(3), k=2 * N)) for one in (collection, other)] == [N, N]
+    with new_collection(tmp_path / "c") as again:
+        assert len(again.search(png(3), k=2 * N)) == N
+
+
+def test_what_is_imported_beside_a_run_is_there_once(tmp_path: Path, photos: Path, other: Collection) -> None:
+    pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    album(photos, 4)
+    with new_collection(tmp_path / "elsewhere") as elsewhere:
+        elsewhere.index(photos)
+        elsewhere.add(png(9))
+        elsewhere.export_to(tmp_path / "all.parquet")
+    with interrupted_by(tmp_path, lambda: other.import_from(tmp_path / "all.parquet")) as collection:
+        report = collection.index(photos)
+    assert read(report) == (0, 0, 4, 0)
+    assert len(other) == 5
+    assert len(list(other._parts.catalog.files())) == 4
+
+
 def test_a_run_waits_for_a_writer_that_takes_longer_than_a_usual_commit(
     tmp_path: Path, photos: Path, other: Collection
 ) -> None:

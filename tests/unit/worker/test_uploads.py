@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +15,12 @@ import pytest
 from lookalike.core.errors import NoCollection, NotFound, StorageFailed
 from lookalike.ledger.base import UploadState
 from lookalike.objects.direct.base import DirectUploads
+from lookalike.objects.durable import translating
+from lookalike.objects.local import LocalObjects
 from lookalike.queue.base import Job
-from lookalike.worker.completing import as_told
+from lookalike.worker.completing import VERIFY_UPLOAD, as_told
 from lookalike.worker.uploads import GRACE_S, end_given_up, sweep_staged, sweep_uploads
+from lookalike.worker.worker import Worker
 from tests.unit.worker.desk import DATA, EXPIRES_AT, MODEL, SHA256, Desk, elsewhere, ours
 from tests.unit.worker.test_completing import Crash, dying
 
@@ -286,4 +293,40 @@ def test_a_damaged_object_is_made_whole_from_the_copy_of_the_upload(tmp_path: Pa
     path.write_bytes(DATA[:-1] + b"x")
     desk.work()
     assert desk.state(upload_id) is UploadState.KEPT
+    desk.close()
+
+
+def test_a_disk_that_is_full_for_long_costs_an_upload_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lookalike.worker.policy.backoff_s", lambda attempts, random: 0.0)
+    N, tries = 25, []
+    keep = LocalObjects.put
+
+    def full(objects: LocalObjects, data: bytes) -> str:
+        tries.append(1)
+        if len(tries) <= N:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return keep(objects, data)
+
+    def put(objects: LocalObjects, data: bytes) -> str:
+        with translating(objects.folder):
+            return full(objects, data)
+
+    monkeypatch.setattr(LocalObjects, "put", put)
+    desk, stop = Desk(tmp_path / "photos"), threading.Event()
+    upload_id = desk.ask()
+    job_id = desk.complete(upload_id, vector=None, model=None).job_id
+    desk.now += 60
+    worker = Worker(desk.queue, {VERIFY_UPLOAD: desk.verifier()}, name="test", poll_s=0.01)
+    working = threading.Thread(target=worker.run, args=(stop,))
+    working.start()
+    for _ in range(2_000):
+        if desk.queue.get(job_id).state == "done":
+            break
+        time.sleep(0.01)
+    stop.set()
+    working.join()
+    job = desk.queue.get(job_id)
+    assert (job.state, job.attempts, job.postponed) == ("done", 1, N)
+    assert desk.state(upload_id) is UploadState.STORED
+    assert desk.image().id == SHA256
     desk.close()

@@ -27,6 +27,7 @@ class WatchedQueue(MemoryQueue):
         super().__init__(**options)
         self.ended, self.extended = threading.Semaphore(0), threading.Semaphore(0)
         self.failures: list[Exception] = []
+        self.deaf: list[Exception] = []
 
     def claim(self, kinds: Any, **how: Any) -> Job | None:
         if self.failures:
@@ -44,6 +45,8 @@ class WatchedQueue(MemoryQueue):
         return kept
 
     def postpone(self, job_id: str, **how: Any) -> bool:
+        if self.deaf:
+            raise self.deaf.pop()
         kept = super().postpone(job_id, **how)
         self.ended.release()
         return kept
@@ -150,6 +153,17 @@ def test_what_could_not_be_tried_comes_back_however_often_and_is_done_in_the_end
             assert queue.ended.acquire(timeout=SOON_S)
     done = queue.get(job.id)
     assert (done.state, done.result, done.attempts, done.postponed) == (JobState.DONE, "done", 1, N)
+
+
+def test_a_disk_that_is_too_full_to_say_so_costs_no_try_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lookalike.worker.worker.backoff_s", lambda failures: 0.01)
+    queue = WatchedQueue()
+    queue.deaf = [StorageFailed("disk full")] * 3
+    job = put(queue)
+    with running(queue, {"embed": raising(StorageFailed("disk full"))}):
+        assert queue.ended.acquire(timeout=SOON_S)
+    left = queue.get(job.id)
+    assert (left.state, left.attempts, left.postponed) == (JobState.QUEUED, 0, 1)
 
 
 def test_a_locked_collection_does_not_keep_the_jobs_of_others_waiting() -> None:
