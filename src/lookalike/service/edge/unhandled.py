@@ -35,7 +35,10 @@ class UnhandledErrors:
         async def send_and_note(message: Message) -> None:
             nonlocal started
             started = True
-            await send(message)
+            try:
+                await send(message)
+            except OSError as error:  # which is how a server says, by ASGI, that nobody listens any more
+                raise ConnectionAbortedError(str(error)) from error
 
         try:
             await self.app(scope, receive, send_and_note)

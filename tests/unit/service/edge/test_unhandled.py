@@ -14,7 +14,8 @@ from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.utils import ClientDisconnected
 
 from lookalike.service.edge import edge
 from lookalike.service.edge.access_log import AccessLog
@@ -74,6 +75,22 @@ def test_a_client_that_is_gone_is_no_error(error: Exception, caplog: pytest.LogC
     asyncio.run(raising(error)({"type": "http"}, receive, send))
 
     assert sent == []
+    assert not caplog.records
+
+
+def test_a_client_that_goes_while_its_web_socket_is_accepted_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        websocket = WebSocket(scope, receive, send)
+        await websocket.accept()
+
+    async def send(message: Any) -> None:
+        raise ClientDisconnected
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    asyncio.run(UnhandledErrors(app)({"type": "websocket"}, receive, send))
+
     assert not caplog.records
 
 
