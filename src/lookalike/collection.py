@@ -37,7 +37,7 @@ from lookalike.images.decode import decode
 from lookalike.images.files import content_id, read_file
 from lookalike.images.refusals import RefusalCode, refusal
 from lookalike.pipelines.answer_cache import CacheFacts
-from lookalike.pipelines.known_fields import check_fields
+from lookalike.pipelines.known_fields import askable_fields, check_fields
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import Picture, bytes_of_picture, pixels_of_picture
 from lookalike.pipelines.query import LEAST_OF_AN_ID, Crop, SourceKind, Term
@@ -106,6 +106,7 @@ class CollectionInfo:
         index: the index.
         answers: the cache of answers.
         further_models: models of which vectors are kept beside the collection's own.
+        fields: what a filter may ask for: built-in fields, then those of the metadata, 1,000 of them at most.
         rebuilt_because: why the index had to be made anew at opening; None where it had not.
     """
 
@@ -122,6 +123,7 @@ class CollectionInfo:
     index: IndexFacts
     answers: CacheFacts
     further_models: tuple[FurtherModel, ...]
+    fields: tuple[str, ...]
     rebuilt_because: str | None
 
 
@@ -860,6 +862,7 @@ class Collection:
             index=self._parts.view.facts(),
             answers=self._parts.answers.facts(),
             further_models=tuple(self._parts.catalog.further_models()),
+            fields=tuple(askable_fields(self._parts.catalog)),
             rebuilt_because=self._parts.view.rebuilt_because,
         )
 

@@ -48,6 +48,8 @@ export interface CollectionFacts {
   index: IndexFacts;
   /** Names of them. */
   further_models: string[];
+  /** What a filter may ask for, by who asks: built-in fields, then those of the metadata. */
+  fields: string[];
   /** The further model by which the tiered mode looks again; null where there is none. */
   finer: string | null;
 }

@@ -222,6 +222,22 @@ describe("a filter", () => {
     await hits(page);
   });
 
+  it("offers the fields that the service says one may ask for, no more, and each of them is answered", async () => {
+    const offered = () => page.locator("#fields option").evaluateAll((all) => all.map((one) => (one as HTMLOptionElement).value));
+    const facts = (await (await page.request.get(`${SERVICE}/v1/collections/demo`)).json()) as {fields: string[]};
+    await page.getByRole("button", {name: t.filter.heading}).click();
+    await expectSoon(offered, (fields) => expect(fields).toEqual(facts.fields));
+    for (const field of await offered()) {
+      const reply = await page.request.post(`${SERVICE}/v1/collections/demo/search`, {data: {id: asked(page).get("id"), filter: {[field]: {exists: true}}}});
+      expect(reply.status(), field).toBe(200);
+    }
+
+    await page.route("**/v1/collections/demo", (route) => route.fulfill({json: {...facts, fields: ["width", "shop"]}}));
+    await page.getByRole("button", {name: t.filter.heading}).click();
+    await page.getByRole("button", {name: t.filter.heading}).click();
+    await expectSoon(offered, (fields) => expect(fields).toEqual(["width", "shop"]));
+  });
+
   it("is written as JSON, and an error is told in the service's words", async () => {
     await page.getByRole("button", {name: t.filter.heading}).click();
     await page.getByRole("button", {name: t.filter.asJson}).click();

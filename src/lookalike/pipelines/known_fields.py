@@ -1,11 +1,11 @@
-"""A filter may ask only for fields that there are: a misspelt one would quietly find nothing."""
+"""The fields that a filter may ask for: a misspelt one would quietly find nothing."""
 
 from __future__ import annotations
 
 from lookalike.catalog.base import MOST_FIELDS, Catalog
 from lookalike.core.condition_values import Op
 from lookalike.core.errors import UnknownField
-from lookalike.core.fields import BUILT_IN, Kind
+from lookalike.core.fields import BUILT_IN, METADATA_PREFIX, Kind
 from lookalike.core.filters import Filter
 
 _MOST_LISTED = 40
@@ -16,6 +16,18 @@ _OTHER_NAMES = {
     "ext": "format", "extension": "format", "type": "format", "w": "width", "h": "height", "model": "camera",
     "filepath": "path",
 }  # fmt: skip
+
+
+def askable_fields(catalog: Catalog) -> list[str]:
+    """What a filter may ask for, under the names by which it does: the built-in fields, then those of the metadata.
+
+    A metadata field that is named as a built-in one has its prefix, as in `metadata.name`.
+    """
+    return [*BUILT_IN, *(_asked_as(name) for name in catalog.metadata_fields())]
+
+
+def _asked_as(name: str) -> str:
+    return METADATA_PREFIX + name if name in BUILT_IN or name.startswith(METADATA_PREFIX) else name
 
 
 def check_fields(where: Filter, catalog: Catalog) -> None:
@@ -33,7 +45,7 @@ def check_fields(where: Filter, catalog: Catalog) -> None:
         if condition.field in where.withheld
     ]
     if denied:
-        raise _unknown(denied[0], catalog.metadata_fields(), where)
+        raise _unknown(denied[0], askable_fields(catalog), where)
     asked = {
         condition.metadata_name: None
         for alternative in where.alternatives
@@ -45,23 +57,24 @@ def check_fields(where: Filter, catalog: Catalog) -> None:
     known = catalog.metadata_fields()
     unknown = [name for name in asked if name not in known]
     if unknown and len(known) < MOST_FIELDS and catalog.facts().images:
-        raise _unknown(unknown[0], known, where)
+        raise _unknown(unknown[0], askable_fields(catalog), where)
 
 
-def _unknown(name: str, known: list[str], where: Filter) -> UnknownField:
+def _unknown(name: str, askable: list[str], where: Filter) -> UnknownField:
     built_in = [one for one in BUILT_IN if one not in where.withheld]
-    listed = [*built_in, *known[:_MOST_LISTED]]
-    return UnknownField(_told(name, known, built_in), values={"field": name[:80], "known": listed})
+    of_metadata = askable[len(BUILT_IN) :]
+    listed = [*built_in, *of_metadata[:_MOST_LISTED]]
+    return UnknownField(_told(name, of_metadata, built_in), values={"field": name[:80], "known": listed})
 
 
-def _told(name: str, known: list[str], built_in: list[str]) -> str:
+def _told(name: str, of_metadata: list[str], built_in: list[str]) -> str:
     from difflib import get_close_matches  # only a mistake needs it
 
-    lowered = {one.lower(): one for one in (*built_in, *known)}
+    lowered = {one.lower(): one for one in (*built_in, *of_metadata)}
     close = get_close_matches(name.lower(), lowered, n=1, cutoff=0.7)
     other = _OTHER_NAMES.get(name.lower())
     meant = other if other in built_in else lowered[close[0]] if close else None
     question = f" Did you mean {meant}?" if meant is not None else ""
-    listed = ", ".join(known[:_MOST_LISTED]) + ", ..." * (len(known) > _MOST_LISTED)
+    listed = ", ".join(of_metadata[:_MOST_LISTED]) + ", ..." * (len(of_metadata) > _MOST_LISTED)
     fields = f"the fields are {', '.join(built_in)}; of metadata: {listed or 'none'}"
     return f"no picture has a field {name[:80]!r}.{question} Of pictures and files {fields}"

@@ -5,7 +5,6 @@ import {afterEach, describe, expect, it} from "vitest";
 import {type Advice, codesEn} from "../src/i18n/codes.en";
 import {codesZh} from "../src/i18n/codes.zh";
 import {language} from "../src/i18n/language";
-import {KNOWN_FIELDS} from "../src/state/filter";
 import {adviceOf, sayAll, sayFault, wordFor} from "../src/i18n/said";
 
 type Named = {[code: string]: string[]};
@@ -90,8 +89,4 @@ describe("values", () => {
     expect(sayAll("plans", [{code: "of_tomorrow", values: {}}], "as the service says it")).toBe("as the service says it");
     expect(wordFor("fields", "metadata.label")).toBe("metadata.label");
   });
-});
-
-it("the form of the filter offers fields that the service knows", () => {
-  expect(CODES.Field).toEqual(expect.arrayContaining(KNOWN_FIELDS));
 });

@@ -39,6 +39,7 @@ _FACTS = {
     "dimension": 1280,
     "index": _INDEX,
     "further_models": [],
+    "fields": ["id", "name", "date", "size", "width", "height", "format", "camera", "shop"],
     "finer": None,
 }
 _JOB = {

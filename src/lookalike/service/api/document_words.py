@@ -60,6 +60,7 @@ PROPERTIES: Mapping[str, Mapping[str, str]] = {
         "dimension": "Numbers of a vector of that model.",
         "index": "What answers searches.",
         "further_models": "Names of further models of which it keeps vectors.",
+        "fields": "What a filter may ask for, by who asks: built-in fields, then those of the metadata.",
         "finer": "Name of the further model that looks again where an answer is not sure; null for none.",
     },
     "CollectionList": _PAGE,

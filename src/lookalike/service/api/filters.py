@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from lookalike.core.fields import TELLING_PLACES
 from lookalike.core.filters import Filter
@@ -21,4 +21,15 @@ def filter_of(asked: Mapping[str, object] | None, principal: Principal) -> Filte
 
 def allowed(where: Filter, principal: Principal) -> Filter:
     """A filter that was read already, as somebody may ask it."""
-    return where if principal.may(Scope.ADMIN) else where.withholding(TELLING_PLACES)
+    withheld = _withheld(principal)
+    return where.withholding(withheld) if withheld else where
+
+
+def askable(fields: Iterable[str], principal: Principal) -> list[str]:
+    """Those of the fields that somebody may ask for."""
+    withheld = _withheld(principal)
+    return [field for field in fields if field not in withheld]
+
+
+def _withheld(principal: Principal) -> frozenset[str]:
+    return frozenset() if principal.may(Scope.ADMIN) else TELLING_PLACES

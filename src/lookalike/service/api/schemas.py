@@ -282,6 +282,7 @@ class CollectionFacts(BaseModel):
     dimension: int
     index: IndexFacts
     further_models: list[str]
+    fields: list[str]
     finer: str | None
 
 

@@ -21,6 +21,9 @@ ASKING: list[dict[str, Any]] = [
     {"or": [{"width": {"gt": 1}}, {"path": {"like": "/t*"}}]},
 ]
 
+# Values for fields that do not take every text.
+ODD: dict[str, Any] = {"date": "2024", "size": 1, "width": 1, "height": 1, "folder": "/a"}
+
 
 def listed(served: Running, where: dict[str, Any], who: dict[str, str]) -> httpx2.Response:
     return served.client.get(IMAGES, params={"filter": json.dumps(where)}, headers=who)
@@ -62,6 +65,27 @@ def test_the_fields_that_are_listed_are_those_that_may_be_asked_for(served: Runn
         assert ("path" in problem["values"]["known"]) == ("folder" in problem["values"]["known"]) == lists
         assert (", path," in problem["detail"]) == (", folder," in problem["detail"]) == lists
         assert "width" in problem["values"]["known"]
+
+
+@pytest.mark.parametrize("scope", ["read", "write", "admin"])
+def test_a_collection_tells_which_fields_one_may_ask_for_and_each_of_them_is_answered(
+    served: Running, scope: str
+) -> None:
+    own = {"shop": "north", "name": "of somebody", "metadata.name": "odd"}
+    served.client.patch(f"{IMAGES}/{served.ids[0]}", json={"metadata": own}, headers=token("write"))
+    one = served.client.get(f"/v1/collections/{FIRST}", headers=token(scope)).json()["fields"]
+    every = served.client.get("/v1/collections", headers=token(scope)).json()["data"]
+
+    places = {"path", "folder"} if scope == "admin" else set()
+    assert {"shop", "name", "metadata.name", "metadata.metadata.name", "width", *places} <= set(one)
+    assert ({"path", "folder"} & set(one)) == places
+    assert one in [facts["fields"] for facts in every]
+    assert listed(served, {"no such": {"eq": 1}}, token(scope)).json()["values"]["known"] == one
+    for field in one:
+        assert listed(served, {field: {"exists": True}}, token(scope)).status_code == 200
+        assert listed(served, {field: {"ne": ODD.get(field, "x")}}, token(scope)).status_code == 200, field
+    found = listed(served, {"metadata.metadata.name": {"eq": "odd"}}, token(scope)).json()["data"]
+    assert [picture["id"] for picture in found] == [served.ids[0]]
 
 
 def test_a_name_that_only_means_the_path_is_not_proposed(served: Running) -> None:

@@ -4,10 +4,10 @@ import {useEffect, useState} from "preact/hooks";
 
 import {texts} from "../i18n/language";
 import {wordFor} from "../i18n/said";
-import {answer} from "../search/answer";
-import {jsonToRows, KNOWN_FIELDS, OPERATORS, type Operator, readRaw, type Row, rowsToJson} from "../state/filter";
+import {jsonToRows, OPERATORS, type Operator, readRaw, type Row, rowsToJson} from "../state/filter";
 import type {FilterJson} from "../state/question";
 import {ask, question} from "../state/route";
+import {facts, refreshFacts} from "../state/service";
 import {Icon} from "./icons";
 
 const EMPTY: Row = {field: "", operator: "eq", value: ""};
@@ -16,6 +16,7 @@ export function FilterPanel() {
   const {filter: t} = texts.value;
   const {filter} = question.value;
   const [asJson, setAsJson] = useState(jsonToRows(filter) === null);
+  useEffect(() => void refreshFacts(), []); // for the fields, which may be others by now
   return (
     <section class="filter-panel" aria-label={t.heading}>
       <div class="row tabs" role="group" aria-label={t.heading}>
@@ -48,7 +49,7 @@ function RowsForm({filter}: {filter: FilterJson | null}) {
       }}
     >
       <datalist id="fields">
-        {fieldsSeen().map((field) => (
+        {facts.value?.fields.map((field) => (
           <option key={field} value={field} label={wordFor("fields", field)} />
         ))}
       </datalist>
@@ -168,10 +169,4 @@ function ClearButton() {
       {texts.value.filter.clear}
     </button>
   );
-}
-
-/** Fields that every picture has, and those of the metadata that the hits of now have. */
-function fieldsSeen(): string[] {
-  const ofHits = (answer.value?.hits ?? []).flatMap((hit) => Object.keys(hit.metadata));
-  return [...new Set([...KNOWN_FIELDS, ...ofHits])];
 }

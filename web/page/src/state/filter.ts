@@ -7,9 +7,6 @@ export type Operator = (typeof OPERATORS)[number];
 
 export type Row = {field: string; operator: Operator; value: string};
 
-/** Fields that every picture has; the user's own metadata come on top of these. */
-export const KNOWN_FIELDS = ["name", "folder", "path", "format", "width", "height", "size", "date", "camera"];
-
 /**
  * The rows as JSON: all must hold.
  *
