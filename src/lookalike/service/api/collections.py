@@ -36,7 +36,9 @@ async def list_collections(request: Request, principal: Reader) -> Response:
     """Those that one may see."""
     service = service_of(request)
     names = [name for name in service.collections.names() if principal.may(Scope.READ, name)]
-    found = await service.threads.run(lambda: [facts for name in names if (facts := _facts_if_open(name, service, principal))])
+    found = await service.threads.run(
+        lambda: [facts for name in names if (facts := _facts_if_open(name, service, principal))]
+    )
     return answer(page(found, next_cursor=None))
 
 
