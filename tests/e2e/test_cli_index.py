@@ -17,7 +17,7 @@ from tests.e2e.conftest import PICTURES, Album, Command
 
 KEYS = {
     "added", "recognised", "unchanged", "updated", "removed", "failed", "seconds", "photos_per_second", "dry_run",
-    "kept", "passed_over", "unmatched_patterns", "labels_returned", "without_date"
+    "kept", "cut_short", "passed_over", "unmatched_patterns", "labels_returned", "without_date"
 }  # fmt: skip
 
 
@@ -41,6 +41,18 @@ def test_json_ends_with_what_was_done_and_what_was_refused(command: Command, pho
     assert (report["added"], report["recognised"], report["unchanged"]) == (3, 1, 0)
     assert [(one["path"], one["code"]) for one in report["failed"]] == [(str(photos / "bro\nken.jpg"), "not_an_image")]
     assert report["photos_per_second"] > 0
+
+
+def test_a_picture_that_lacks_only_its_end_is_taken_in_and_named(
+    command: Command, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "1.jpg").write_bytes((photos / "1.jpg").read_bytes()[:-2])
+    (photos / "2.jpg").write_bytes((photos / "2.jpg").read_bytes()[:-40])
+    outcome = command("index", photos, "-c", tmp_path / "new", "--json")
+    report = json.loads(outcome.stdout)
+    assert (report["added"], report["cut_short"]) == (2, [str(photos / "1.jpg")])
+    assert {one["path"]: one["code"] for one in report["failed"]}[str(photos / "2.jpg")] == "truncated"
+    assert f"only the end marker is missing: 1 file.\n  {photos / '1.jpg'}\n" in outcome.stderr
 
 
 def test_people_read_a_summary_on_stderr_and_stdout_stays_empty(command: Command, photos: Path, tmp_path: Path) -> None:

@@ -35,6 +35,10 @@ def tell_report(report: IngestReport, session: Session) -> None:
         session.say(f"Labels returned with {human_count(report.labels_returned, 'picture')}.")
     if report.without_date and report.read:
         session.say(f"Without a date: {human_count(report.without_date, 'picture')} of the collection.")
+    if report.cut_short:
+        told = human_count(len(report.cut_short), "file")
+        session.say(f"Taken in although cut short, for only the end marker is missing: {told}.")
+        tell_some(report.cut_short, session)
     tell_some([_kept(folder) for folder in report.kept], session)
     _tell_passed_over(report, session)
     if not report.failed:

@@ -36,6 +36,7 @@ class DecodedImage:
         format: `jpeg`, `png`, `webp`, `gif`, `bmp`, `tiff`, `avif` or `heic`.
         taken_at: `YYYY-MM-DDTHH:MM:SS` in the camera's own time, or None.
         camera: maker and model, or None.
+        lacks_its_end: whether the file was cut off right behind the picture: a JPEG without the marker that ends it.
     """
 
     pixels: Pixels
@@ -44,6 +45,7 @@ class DecodedImage:
     format: str
     taken_at: str | None
     camera: str | None
+    lacks_its_end: bool = False
 
 
 def decode(data: bytes, *, min_side: int | None = 224, limits: ImageLimits = DEFAULT_LIMITS) -> DecodedImage:
@@ -93,9 +95,11 @@ def _room_for(cost_bytes: int, *, limits: ImageLimits) -> Iterator[None]:
 
 def _decode_jpeg(data: bytes, inspected: Inspected, *, scale: int) -> DecodedImage:
     header = inspected.header
-    pixels = decode_jpeg(data, header=header, scale=scale)
-    facts = picture_facts(header)
-    return _assembled(pixels, inspected.format, size=(header.width, header.height), facts=facts)
+    decoded = decode_jpeg(data, header=header, scale=scale)
+    size, facts = (header.width, header.height), picture_facts(header)
+    return replace(
+        _assembled(decoded.pixels, inspected.format, size=size, facts=facts), lacks_its_end=decoded.lacks_its_end
+    )
 
 
 def _decode_other(data: bytes, inspected: Inspected, *, min_side: int | None, limits: ImageLimits) -> DecodedImage:

@@ -3,50 +3,94 @@
 from __future__ import annotations
 
 import io
+from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
 from PIL import JpegImagePlugin
 
+from lookalike.core.errors import ImageRefused
 from lookalike.core.vectors import Pixels
 from lookalike.images.edge import refusals, silence_pillow
 from lookalike.images.flatten import flatten
 from lookalike.images.headers.base import Header
+from lookalike.images.headers.jpeg_end import with_its_end
+from lookalike.images.refusals import RefusalCode
 from lookalike.images.sniff import ImageFormat
 
 # Warnings about bytes that do no harm to the pixels; real cameras and editors leave them.
 _HARMLESS = ("extraneous bytes", "unknown jfif revision", "unknown adobe", "invalid sos parameters")
 # TurboJPEG has names for the common sampling factors alone; libjpeg, which lies below it, reads all.
 _UNUSUAL_SAMPLING = "subsampling level"
+_END = b"\xff\xd9"
 
 
-def decode_jpeg(data: bytes, *, header: Header, scale: int) -> Pixels:
-    """Decode a JPEG, not yet turned upright.
+class DecodedJpeg(NamedTuple):
+    """A JPEG, not yet turned upright.
+
+    Attributes:
+        pixels: shape (ceil(H / scale), ceil(W / scale), 3), uint8, C-contiguous.
+        lacks_its_end: whether the marker that ends the file is not there, though all of the picture is.
+    """
+
+    pixels: Pixels
+    lacks_its_end: bool
+
+
+def decode_jpeg(data: bytes, *, header: Header, scale: int) -> DecodedJpeg:
+    """Decode a JPEG.
 
     Args:
         data: the whole file; bytes after the picture are ignored.
         header: of this file.
         scale: 1, 2, 4 or 8.
-    Returns:
-        shape (ceil(H / scale), ceil(W / scale), 3), uint8, C-contiguous.
     Raises:
         ImageRefused: `truncated`, `damaged` or `unsupported_format`. A picture of which a part is grey because
             its data are broken counts as damaged.
     """
+    try:
+        return DecodedJpeg(_decoded(data, header=header, scale=scale), lacks_its_end=False)
+    except ImageRefused as error:
+        ended = with_end(data, header=header) if error.code == RefusalCode.TRUNCATED else None
+        if ended is None:
+            raise
+    return DecodedJpeg(_decoded(ended, header=header, scale=scale), lacks_its_end=True)
+
+
+def with_end(data: bytes, *, header: Header) -> bytes | None:
+    """A file that lacks nothing but the marker which ends it, with that; None where it has one, or lacks more.
+
+    All of it is decoded to tell. Where sampling is unusual that is not possible: there it counts as lacking more.
+    """
+    if data.endswith(_END) or (ended := with_its_end(data)) is None:
+        return None
+    try:
+        _by_turbo(ended, header=header, scale=8)
+    except ValueError:  # it warns of data that end early, and would make up the rest
+        return None
+    return ended
+
+
+def _decoded(data: bytes, *, header: Header, scale: int) -> Pixels:
     if header.components == 4:
         return _with_pillow(data, header=header, scale=scale)
     try:
-        pixels = simplejpeg.decode_jpeg(
-            data,
-            "RGB",
-            min_height=-(-header.height // scale) if scale > 1 else 0,
-            min_width=-(-header.width // scale) if scale > 1 else 0,
-        )
+        return _by_turbo(data, header=header, scale=scale)
     except ValueError as error:
         if any(sign in str(error).lower() for sign in (*_HARMLESS, _UNUSUAL_SAMPLING)):
             return _with_pillow(data, header=header, scale=scale)
         with refusals(ImageFormat.JPEG):
             raise
+
+
+def _by_turbo(data: bytes, *, header: Header, scale: int) -> Pixels:
+    """Whatever libjpeg-turbo warns of is a ValueError. Of inks, the values come as they are."""
+    pixels = simplejpeg.decode_jpeg(
+        data,
+        "CMYK" if header.components == 4 else "RGB",
+        min_height=-(-header.height // scale) if scale > 1 else 0,
+        min_width=-(-header.width // scale) if scale > 1 else 0,
+    )
     return np.asarray(pixels, dtype=np.uint8)
 
 

@@ -37,10 +37,12 @@ class Embedded:
     Attributes:
         record: its facts.
         vector: shape (D,), float16.
+        lacks_its_end: see `DecodedImage`.
     """
 
     record: ImageRecord
     vector: NDArray[np.float16]
+    lacks_its_end: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +149,7 @@ class FileEmbedder:
         vectors = self._embedder.embed([image.pixels for _, image in images]).astype(np.float16)
         for (one, image), vector in zip(images, vectors, strict=True):
             record = _record(image, one.file.image_id, one.file.size_bytes)
-            one.future.set_result(Embedded(record, vector))
+            one.future.set_result(Embedded(record, vector, image.lacks_its_end))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -288,6 +288,8 @@ class BatchWriter:
             else:
                 self._report.recognised += 1
             self._added.add(image_id)
+            if one.embedded is not None and one.embedded.lacks_its_end:
+                self._report.cut_short.append(one.file.path)
         for refused in self._refused:
             self._report.failed.append(Failure(refused.found.path, str(refused.error), refused.error.code))
 

@@ -35,6 +35,8 @@ class IngestReport:
         removed: files that were forgotten because they are gone; the old name of a renamed one does not count.
         kept: folders that cannot be seen into, below which nothing was forgotten.
         failed: what was refused, also earlier and unchanged since.
+        cut_short: files that were taken in although they lack their end: JPEGs without their last marker, of which
+            every row could be read.
         passed_over: what was not looked into, by name or by its first bytes.
         unmatched_patterns: of those to exclude, which have matched nothing.
         labelled: pictures whose metadata this run has changed.
@@ -52,6 +54,7 @@ class IngestReport:
     removed: int = 0
     kept: list[KeptFolder] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
+    cut_short: list[str] = field(default_factory=list)
     passed_over: PassedOver = field(default_factory=PassedOver)
     unmatched_patterns: list[str] = field(default_factory=list)
     labelled: int = 0

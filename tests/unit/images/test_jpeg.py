@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ import pytest
 from lookalike.core.errors import ImageRefused
 from lookalike.images.decode import decode
 from lookalike.images.headers.jpeg import read_header
+from lookalike.images.limits import DEFAULT_LIMITS
+from lookalike.images.whole.contents import contents_of
 from tests.unit.images.pictures import encoded, scene
 from tests.unit.images.sampled_jpeg import Factors, sampled_jpeg
 
@@ -77,6 +81,52 @@ def test_a_picture_of_unusual_sampling_that_was_cut_off_is_refused() -> None:
         decode(data[: len(data) * 2 // 3])
 
     assert refused.value.code == "truncated"
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [("RGB", {}), ("RGB", {"progressive": True}), ("L", {}), ("CMYK", {}), ("RGB", {"restart_marker_blocks": 4})],
+    ids=["baseline", "progressive", "grey", "inks", "restarts"],
+)
+def test_a_picture_that_lacks_only_its_end_marker_is_taken_in_and_told(
+    mode: str, options: dict[str, Any], lost: int
+) -> None:
+    whole = encoded(scene(333, 222).convert(mode), "JPEG", **options)
+
+    for min_side in (None, 30):
+        decoded = decode(whole[:-lost], min_side=min_side)
+        assert decoded.lacks_its_end
+        assert not decode(whole, min_side=min_side).lacks_its_end
+        np.testing.assert_array_equal(decoded.pixels, decode(whole, min_side=min_side).pixels)
+    assert contents_of(whole[:-lost], limits=DEFAULT_LIMITS).digest == contents_of(whole, limits=DEFAULT_LIMITS).digest
+
+
+@pytest.mark.parametrize("lost", [3, 4, 5, 20])
+@pytest.mark.parametrize(("mode", "options"), [("RGB", {}), ("L", {}), ("CMYK", {}), ("RGB", {"progressive": True})])
+def test_a_picture_whose_last_row_is_cut_is_refused(mode: str, options: dict[str, Any], lost: int) -> None:
+    whole = encoded(scene(333, 222).convert(mode), "JPEG", **options)
+
+    for data in (whole[:-lost], whole[:-lost] + b"\xff"):
+        with pytest.raises(ImageRefused) as refused:
+            decode(data)
+        assert refused.value.code in {"truncated", "damaged"}
+
+
+@pytest.mark.parametrize("kind", ["progressive", "progressive grey", "a scan each"])
+def test_a_picture_that_was_cut_behind_a_scan_which_is_not_its_last_is_refused(kind: str) -> None:
+    if kind == "a scan each":
+        whole = sampled_jpeg(160, 120, COLOUR[0], together=False)
+    else:
+        whole = encoded(scene(160, 120).convert("L" if "grey" in kind else "RGB"), "JPEG", progressive=True)
+    scans = [at.start() for at in re.finditer(b"\xff\xda", whole)]
+    assert len(scans) > 2
+
+    for scan in scans[1:]:
+        tables = whole.rfind(b"\xff\xc4", scans[0], scan)  # each scan may have its own, before it
+        with pytest.raises(ImageRefused) as refused:
+            decode(whole[: tables if tables > whole.rfind(b"\xff\xda", 0, scan) else scan])
+        assert refused.value.code == "truncated"
 
 
 def progressive() -> bytes:

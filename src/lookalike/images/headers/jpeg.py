@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from lookalike.images.headers.base import Header, cut_short
 from lookalike.images.refusals import RefusalCode, refusal
 
-_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 _EXIF, _XMP, _PHOTOSHOP = b"Exif\x00\x00", b"http://ns.adobe.com/xap/1.0/\x00", b"Photoshop 3.0\x00"
 _NOTES = {0xE1: (_EXIF, _XMP), 0xED: (_PHOTOSHOP,)}
-_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
-_PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _COMMON_LUMA = frozenset({(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 4)})
 _WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 # What ends coded data: a marker that is neither a stuffed byte, nor one that only restarts the decoder, nor padding.
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
 
 def read_header(data: bytes) -> Header:
@@ -39,18 +39,18 @@ def read_header(data: bytes) -> Header:
         if marker in _WITHOUT_LENGTH:
             at += 1
             continue
-        if marker in (_START_OF_SCAN, _END_OF_IMAGE):
+        if marker in (START_OF_SCAN, END_OF_IMAGE):
             break
         length = max(2, int.from_bytes(data[at + 1 : at + 3], "big"))
-        if marker in _FRAMES and not frame_marker:
+        if marker in FRAMES and not frame_marker:
             frame, frame_marker = data[at + 3 : at + 1 + length], marker
         elif marker in _NOTES and (name := next((one for one in _NOTES[marker] if data.startswith(one, at + 3)), b"")):
             segments.setdefault(name, data[at + 3 : at + 1 + length])
         at += 1 + length
-    if not frame_marker or marker == _END_OF_IMAGE:
+    if not frame_marker or marker == END_OF_IMAGE:
         raise refusal(RefusalCode.DAMAGED, "the JPEG holds no picture: no frame before its first scan")
     components_in_scan = data[at + 3] if at + 3 < len(data) else 0
-    in_passes = frame_marker in _PROGRESSIVE_FRAMES or components_in_scan < _components(frame)
+    in_passes = frame_marker in PROGRESSIVE_FRAMES or components_in_scan < _components(frame)
     scans = _scans(data, at=at - 1) if in_passes else 1
     return _of_frame(frame, segments, scans=scans, in_passes=in_passes)
 
@@ -62,11 +62,11 @@ def _scans(data: bytes, *, at: int) -> int:
     picture or a thumbnail has scans of its own.
     """
     count = 0
-    while (found := _MARKER.search(data, at)) is not None:
+    while (found := MARKER.search(data, at)) is not None:
         marker, at = data[found.start() + 1], found.end()
-        if marker == _END_OF_IMAGE:
+        if marker == END_OF_IMAGE:
             break
-        count += marker == _START_OF_SCAN
+        count += marker == START_OF_SCAN
         at += max(2, int.from_bytes(data[at : at + 2], "big"))
     return max(1, count)
 

@@ -14,6 +14,7 @@ from lookalike.images.decode import inspect_for_decoding
 from lookalike.images.edge import refusals
 from lookalike.images.exif import read_exif
 from lookalike.images.guard import Inspected
+from lookalike.images.jpeg import with_end
 from lookalike.images.limits import ImageLimits
 from lookalike.images.orientation import turned_upright, upright
 from lookalike.images.pillow import container_orientation, open_image
@@ -67,6 +68,8 @@ def opened(data: bytes, *, limits: ImageLimits) -> Opened:
         ImageRefused: the only error.
     """
     inspected = inspect_for_decoding(data, limits=limits)
+    if inspected.format is ImageFormat.JPEG:
+        data = with_end(data, header=inspected.header) or data
     with refusals(inspected.format):
         image = open_image(data, image_format=inspected.format, limits=limits, whole=True)
         if inspected.format in (ImageFormat.AVIF, ImageFormat.HEIC):
