@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -25,6 +26,21 @@ from lookalike.pipelines.shelf import ModelShelf
 from lookalike.pipelines.view import View, Wish
 
 D = 16
+
+
+_open: list[SqliteCatalog] = []
+
+
+def open_catalog(path: Path, **options: Any) -> SqliteCatalog:
+    """A catalog in a file that is closed when the test ends, if the test has not done so."""
+    _open.append(SqliteCatalog.open(path, **options))
+    return _open[-1]
+
+
+def close_catalogs() -> None:
+    """Close what `open_catalog` has opened."""
+    while _open:
+        _open.pop().close()
 
 
 class CountingEmbedder:
@@ -48,7 +64,7 @@ class CountingEmbedder:
 
 def new_parts(folder: Path | None = None, *, embedder: CountingEmbedder | None = None) -> Parts:
     """A collection in a folder, or in memory."""
-    catalog = SqliteCatalog.open(folder / "catalog.sqlite", lock_wait_s=0.05) if folder else MemoryCatalog()
+    catalog = open_catalog(folder / "catalog.sqlite", lock_wait_s=0.05) if folder else MemoryCatalog()
     embedder = embedder or CountingEmbedder()
     catalog.claim_model(embedder.card.id, embedder.card.dimension)
     return Parts(

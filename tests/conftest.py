@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 import lookalike  # noqa: F401  # before any library that would report to its maker
+from tests.collections import close_catalogs
 from tests.disks import mount, unmount
+
+
+@pytest.fixture(autouse=True)
+def no_catalog_stays_open() -> Iterator[None]:
+    yield
+    close_catalogs()
 
 
 @pytest.fixture

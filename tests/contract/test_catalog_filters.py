@@ -21,6 +21,7 @@ from lookalike.core.conditions import Condition
 from lookalike.core.errors import BadFilter
 from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord
+from tests.collections import open_catalog
 
 N, D = 4, 2
 
@@ -168,7 +169,7 @@ COMPOSED, DECOMPOSED = "M\N{LATIN SMALL LETTER U WITH DIAERESIS}ller", "Mu\N{COM
 @pytest.mark.parametrize("engine", ["sqlite", "memory"])
 @pytest.mark.parametrize(("kept", "asked"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
 def test_names_match_in_any_unicode_form(tmp_path: Path, engine: str, kept: str, asked: str) -> None:
-    catalog: Catalog = SqliteCatalog.open(tmp_path / "c.db") if engine == "sqlite" else MemoryCatalog()
+    catalog: Catalog = open_catalog(tmp_path / "c.db") if engine == "sqlite" else MemoryCatalog()
     catalog.claim_model("m" * 64, D)
     paths = [f"/{kept}/{kept}.jpg", "/plain/a.jpg"]
     images = [ImageRecord(hashlib.sha256(path.encode()).hexdigest(), 1, 1, "png", 1) for path in paths]
@@ -191,7 +192,7 @@ def test_names_match_in_any_unicode_form(tmp_path: Path, engine: str, kept: str,
 
 @pytest.mark.parametrize("engine", ["sqlite", "memory"])
 def test_fields_of_metadata_are_listed(tmp_path: Path, engine: str) -> None:
-    catalog: Catalog = SqliteCatalog.open(tmp_path / "c.db") if engine == "sqlite" else MemoryCatalog()
+    catalog: Catalog = open_catalog(tmp_path / "c.db") if engine == "sqlite" else MemoryCatalog()
     catalog.claim_model("m" * 64, D)
     assert catalog.metadata_fields() == []
     with catalog.transaction() as transaction:

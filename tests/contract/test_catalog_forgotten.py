@@ -13,6 +13,7 @@ from lookalike.catalog.base import DAY_S, Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.filters import Filter
+from tests.collections import open_catalog
 from tests.contract.test_catalog import MODEL, D, image, image_id, rows
 
 Opening = Callable[..., Catalog]
@@ -43,7 +44,7 @@ def opening(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Ite
     def make(**settings: Any) -> Catalog:
         catalog: Catalog
         if request.param == "sqlite":
-            catalog = SqliteCatalog.open(tmp_path / "catalog.db", clock=clock, **settings)
+            catalog = open_catalog(tmp_path / "catalog.db", clock=clock, **settings)
         else:
             catalog = MemoryCatalog(clock=clock, **settings)
         opened.append(catalog)

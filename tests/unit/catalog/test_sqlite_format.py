@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,7 +105,8 @@ def test_an_older_format_is_brought_up_to_date_by_a_writer(tmp_path: Path, monke
         monkeypatch.setattr(f"lookalike.catalog.sqlite.{module}.FORMAT", FORMAT + 1)
     with SqliteCatalog.open(path) as catalog:
         assert catalog.facts().images == 2
-    assert catalog_format.format_of(sqlite3.connect(path), path) == FORMAT + 1
+    with closing(sqlite3.connect(path)) as connection:
+        assert catalog_format.format_of(connection, path) == FORMAT + 1
 
 
 def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

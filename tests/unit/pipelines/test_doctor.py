@@ -36,6 +36,7 @@ from lookalike.objects.memory import MemoryObjects
 from lookalike.pipelines.doctor import Finding, ModelPlace, Patient, Status, environment, examine, repair, sweep
 from lookalike.pipelines.orphans import orphaned_objects, sweep_objects
 from lookalike.pipelines.view import View, Wish
+from tests.collections import open_catalog
 from tests.unit.pipelines.small_collection import EMBEDDER, encoded, picture, put
 
 
@@ -49,7 +50,7 @@ def patient(tmp_path: Path) -> Iterator[Patient]:
 
     def catalog() -> SqliteCatalog:
         if not opened:
-            opened.append(SqliteCatalog.open(folder / "catalog.sqlite"))
+            opened.append(open_catalog(folder / "catalog.sqlite"))
         return opened[0]
 
     objects = LocalObjects(folder / "objects")
@@ -155,7 +156,7 @@ def test_a_catalog_that_cannot_be_opened_hides_nothing_else(patient: Patient) ->
     path = path_of(patient)
 
     def broken() -> SqliteCatalog:
-        return SqliteCatalog.open(path)
+        return open_catalog(path)
 
     findings = examine(replace(patient, open_catalog=broken))
     assert {finding.check for finding in not_fine(findings)} == {"catalog", "objects", "leftovers", "snapshot", "files"}

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from lookalike.catalog.base import Catalog
-from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import BadInput, StorageFailed, WrongModel
 from lookalike.core.vectors import Pixels
 from lookalike.images.decode import decode
@@ -21,7 +20,7 @@ from lookalike.pipelines.finer_model import FinerModel
 from lookalike.pipelines.further_models import embed_further
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.second_opinion import SecondOpinion, reordered
-from tests.collections import new_parts, png
+from tests.collections import new_parts, open_catalog, png
 from tests.unit.pipelines.test_further_models import Fine, bytes_of, filled
 
 
@@ -121,7 +120,7 @@ def test_while_another_process_writes_a_search_does_not_wait_and_later_keeps_vec
     ready, go_on = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
-        with SqliteCatalog.open(tmp_path / "catalog.sqlite").transaction():
+        with open_catalog(tmp_path / "catalog.sqlite").transaction():
             os.write(ready[1], b"x")
             os.read(go_on[0], 1)
         os._exit(0)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
-from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import BadQuery
 from lookalike.core.filters import Filter
 from lookalike.core.records import ImageRecord, Neighbours
@@ -23,6 +22,7 @@ from lookalike.pipelines.fusion import Weight, fused, parse_mixture
 from lookalike.pipelines.fusion_sources import FurtherSource, Source, sources
 from lookalike.pipelines.held import Wish
 from lookalike.pipelines.view import View
+from tests.collections import open_catalog
 
 WIDTHS = {"main": 6, "fine": 9, "coarse": 3}
 MIXTURE = (Weight("main", 1.0), Weight("fine", 0.5), Weight("coarse", 0.25))
@@ -88,7 +88,7 @@ def check(found: Neighbours, expected: list[tuple[float, int]], k: int) -> None:
 
 @pytest.fixture(params=["memory", "sqlite"])
 def new_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Catalog]:
-    return lambda: SqliteCatalog.open(tmp_path / "catalog.db") if request.param == "sqlite" else MemoryCatalog()
+    return lambda: open_catalog(tmp_path / "catalog.db") if request.param == "sqlite" else MemoryCatalog()
 
 
 @pytest.mark.parametrize("mixture", [MIXTURE, MIXTURE[:1], MIXTURE[1:], (Weight("fine", 1e300), Weight("main", 1e308))])
@@ -238,7 +238,7 @@ def test_the_collections_own_model_is_compared_as_its_view_does_after_the_projec
 
 def test_a_filter_gives_what_is_allowed_as_the_catalog_selects_it(tmp_path: Path) -> None:
     N, k = 60, 5
-    pictures = Pictures(SqliteCatalog.open(tmp_path / "catalog.db"), N)
+    pictures = Pictures(open_catalog(tmp_path / "catalog.db"), N)
     allowed = pictures.catalog.select(Filter.parse("size >= 30"))
     found = fused(pictures.sources(), MIXTURE, pictures.catalog, k=k, allowed=allowed)
     check(found, pictures.naive(MIXTURE, allowed), k)

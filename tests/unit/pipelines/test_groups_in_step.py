@@ -11,19 +11,19 @@ import pytest
 
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
-from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import StorageFailed
 from lookalike.core.records import ImageRecord
 from lookalike.index.groups import THRESHOLD
 from lookalike.index.projection import LEAST_TO_LEARN
 from lookalike.pipelines.view import View, Wish
+from tests.collections import open_catalog
 
 D = 16
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
-    made: Catalog = MemoryCatalog() if request.param == "memory" else SqliteCatalog.open(tmp_path / "catalog.db")
+    made: Catalog = MemoryCatalog() if request.param == "memory" else open_catalog(tmp_path / "catalog.db")
     made.claim_model("m" * 64, D)
     yield made
     made.close()

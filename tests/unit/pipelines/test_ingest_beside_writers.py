@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, Locked, WrongModel
 from lookalike.pipelines import ingest as ingest_module
@@ -17,7 +16,17 @@ from lookalike.pipelines import patience
 from lookalike.pipelines.further_models import PictureVector, keep_vectors
 from lookalike.pipelines.ingest_report import IngestReport
 from lookalike.pipelines.patience import patiently
-from tests.collections import CountingEmbedder, album, new_collection, new_parts, png, touch, write, write_bytes
+from tests.collections import (
+    CountingEmbedder,
+    album,
+    new_collection,
+    new_parts,
+    open_catalog,
+    png,
+    touch,
+    write,
+    write_bytes,
+)
 
 
 @pytest.fixture
@@ -282,7 +291,7 @@ def test_a_run_waits_for_a_writer_that_takes_longer_than_a_usual_commit(
     tmp_path: Path, photos: Path, other: Collection
 ) -> None:
     album(photos, 2)
-    catalog = SqliteCatalog.open(tmp_path / "c" / "catalog.sqlite")
+    catalog = open_catalog(tmp_path / "c" / "catalog.sqlite")
     held, go_on = threading.Event(), threading.Event()
 
     def hold() -> None:

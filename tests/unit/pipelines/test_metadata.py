@@ -12,10 +12,10 @@ import pytest
 
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
-from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import BadInput
 from lookalike.core.records import FileRecord, ImageRecord
 from lookalike.pipelines.metadata import MetadataReport, UnusedRow, apply_metadata, read_metadata
+from tests.collections import open_catalog
 from tests.photos import PHOTOS
 
 
@@ -109,7 +109,7 @@ def test_a_table_that_is_not_there_or_too_large_is_refused(tmp_path: Path, monke
 
 @pytest.mark.parametrize("engine", ["sqlite", "memory"])
 def test_fields_are_laid_over_and_nothing_is_written_twice(tmp_path: Path, engine: str) -> None:
-    catalog: Catalog = SqliteCatalog.open(tmp_path / "c.db") if engine == "sqlite" else MemoryCatalog()
+    catalog: Catalog = open_catalog(tmp_path / "c.db") if engine == "sqlite" else MemoryCatalog()
     collection(catalog, tmp_path / "a.jpg", tmp_path / "b.jpg", "/elsewhere/c.jpg")
     rows = [
         {"path": "a.jpg", "label": ["x", 1], "old": None},

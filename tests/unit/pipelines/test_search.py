@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from lookalike.catalog.base import MAIN
-from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import BadQuery, LookalikeError, NotIndexed
 from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
@@ -26,7 +25,7 @@ from lookalike.pipelines.search import Query, Wanted, search
 from lookalike.pipelines.second_opinion import Opinion
 from lookalike.pipelines.timings import Timings
 from lookalike.pipelines.understand import understand
-from tests.collections import D, new_parts, png, write
+from tests.collections import D, new_parts, open_catalog, png, write
 
 N, K = 20, 5
 
@@ -435,7 +434,7 @@ def test_no_change_is_ever_hidden_by_the_cache(tmp_path: Path, vectors: Any, cha
         transaction.put_files([file_of(best, "old")])
     before = ask(parts)
     assert ask(parts).cached
-    writer = parts.catalog if by == "the same" else SqliteCatalog.open(tmp_path / "catalog.sqlite")
+    writer = parts.catalog if by == "the same" else open_catalog(tmp_path / "catalog.sqlite")
     unit = normalise(QUERY).astype(np.float16)
     with writer.transaction() as transaction:
         if change == "add":
@@ -472,7 +471,7 @@ def test_a_commit_that_comes_just_after_the_refresh_is_not_hidden_by_the_answer_
 ) -> None:
     parts = new_parts(tmp_path)
     put(parts, range(N), vectors)
-    other = SqliteCatalog.open(tmp_path / "catalog.sqlite")
+    other = open_catalog(tmp_path / "catalog.sqlite")
     real = parts.view.refresh
     waiting = [np.float16(1) * normalise(QUERY).astype(np.float16)]
 

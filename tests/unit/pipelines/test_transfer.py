@@ -14,7 +14,6 @@ import pytest
 
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
-from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import (
     BadInput,
     CollectionError,
@@ -28,6 +27,7 @@ from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord, RefusedFile
 from lookalike.pipelines import transfer
 from lookalike.pipelines.transfer import ImportReport, export_collection, import_collection
+from tests.collections import open_catalog
 
 pa = pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra 'parquet'")
@@ -73,7 +73,7 @@ def content(catalog: Catalog) -> dict[str, tuple[ImageRecord, list[FileRecord], 
 
 @pytest.fixture(params=["sqlite", "memory"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Catalog:
-    return SqliteCatalog.open(tmp_path / "c.db") if request.param == "sqlite" else MemoryCatalog()
+    return open_catalog(tmp_path / "c.db") if request.param == "sqlite" else MemoryCatalog()
 
 
 def test_everything_comes_back_and_importing_twice_is_importing_once(

@@ -27,6 +27,7 @@ from lookalike.index.exact import ExactIndex
 from lookalike.index.projection import LEAST_TO_LEARN
 from lookalike.pipelines.recall_gauge import RecallGauge
 from lookalike.pipelines.view import Projecting, View, Wish
+from tests.collections import open_catalog
 from tests.damage import damaged
 from tests.unit.pipelines.rounding_index import RoundingIndex
 
@@ -66,7 +67,7 @@ def new_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Call
 
     def make() -> Catalog:
         path = tmp_path / f"{len(opened)}.db"
-        catalog: Catalog = SqliteCatalog.open(path) if request.param == "sqlite" else MemoryCatalog()
+        catalog: Catalog = open_catalog(path) if request.param == "sqlite" else MemoryCatalog()
         opened.append(catalog)
         catalog.claim_model(MODEL, D)
         return catalog
@@ -165,7 +166,7 @@ def test_an_empty_catalog_is_searched_without_a_word(catalog: Catalog, folder: P
 
 
 def test_a_view_opened_before_the_catalog_knew_its_model_goes_on_with_it(tmp_path: Path, folder: Path) -> None:
-    for catalog in (MemoryCatalog(), SqliteCatalog.open(tmp_path / "catalog.db")):
+    for catalog in (MemoryCatalog(), open_catalog(tmp_path / "catalog.db")):
         view = opened(catalog, folder)
         view.save()
         catalog.claim_model(MODEL, D)
@@ -288,7 +289,7 @@ def test_a_snapshot_ahead_of_a_catalog_put_back_from_a_copy_is_not_used(
     path, copy = tmp_path / "catalog.db", tmp_path / "copy.db"
 
     def begun() -> SqliteCatalog:
-        catalog = SqliteCatalog.open(path)
+        catalog = open_catalog(path)
         catalog.claim_model(MODEL, D)
         return catalog
 
