@@ -24,7 +24,7 @@ from lookalike.embedding.lazy import LazyEmbedder
 from lookalike.models.store import MODEL_IDS, ModelFile, default_model, default_model_path, load_model
 from lookalike.pipelines.waiting import Waiting, untold
 from lookalike.settings import Settings, read_settings
-from lookalike.settings.served_collections import CATALOG
+from lookalike.settings.served_collections import CATALOG, SUFFIX
 
 if TYPE_CHECKING:
     from lookalike.catalog.base import Catalog
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from lookalike.embedding.base import Embedder
     from lookalike.ledger.base import Ledger
     from lookalike.models.card import ModelCard
+    from lookalike.pipelines.backup import CollectionPlace, Place
     from lookalike.pipelines.doctor import Patient
     from lookalike.pipelines.held import Wish
     from lookalike.queue.base import Queue
+    from lookalike.settings.service import ServiceSettings
 
 IN_MEMORY = ":memory:"
 OBJECTS, SNAPSHOTS, MODELS, UPLOADS = "objects", "snapshots", "models", "uploads"
@@ -43,11 +45,14 @@ OBJECTS, SNAPSHOTS, MODELS, UPLOADS = "objects", "snapshots", "models", "uploads
 BUILDING = ("building", "building.lock")
 """What lies there while an index of millions is built, and after a kill."""
 
-QUEUE, LEDGER = "queue.sqlite", "ledger.sqlite"
-"""What lies in the folder of a service, beside what else it makes there."""
+COLLECTIONS, QUEUE, LEDGER, SIGNING_KEY = "collections", "queue.sqlite", "ledger.sqlite", "signing.key"
+"""What lies in the folder of a service: the collections that it has made, and beside them its own files."""
 
 MOST_ATTEMPTS = 10
 """How often a job is tried, over about an hour, before it is given up; what could not be tried does not count."""
+
+KEYS = "keys.json"
+"""The file of keys in a backup."""
 
 ANSWERS_BYTES = 32_000_000
 """What answers that were given before may take in memory."""
@@ -360,6 +365,47 @@ def open_ledger(home: Path) -> Ledger:
     from lookalike.ledger.sqlite import SqliteLedger
 
     return SqliteLedger(home / LEDGER)
+
+
+def service_place(settings: ServiceSettings) -> Place:
+    """All that a service keeps, for a backup: its collections, its own files, the keys."""
+    from lookalike.catalog.sqlite.copying import CatalogCopy
+    from lookalike.objects.local import LocalObjects
+    from lookalike.pipelines.backup import Place
+
+    home = settings.home
+    folders = {f"{name}{SUFFIX}": folder for name, folder in settings.collections.items()}
+    for catalog in sorted((home / COLLECTIONS).glob(f"*/{CATALOG}")):
+        if not catalog.parent.name.startswith("."):  # which one that is being removed does
+            folders[f"{COLLECTIONS}/{catalog.parent.name}"] = catalog.parent
+    files = {SIGNING_KEY: home / SIGNING_KEY}
+    if settings.keys_file is not None:
+        files[KEYS] = settings.keys_file
+    return Place(
+        collections=tuple(_collection_place(name, folder) for name, folder in folders.items()),
+        databases={name: home / name for name in (LEDGER, QUEUE) if (home / name).is_file()},
+        files=files,
+        open_objects=LocalObjects,
+        open_copy=CatalogCopy,
+    )
+
+
+def _collection_place(name: str, folder: Path) -> CollectionPlace:
+    from lookalike.catalog.sqlite.copying import CatalogFile
+    from lookalike.objects.direct.local import QUARANTINE, STAGED
+    from lookalike.objects.local import LocalObjects
+    from lookalike.pipelines.backup import CollectionPlace
+
+    staged, quarantine = f"{UPLOADS}/{STAGED}", f"{UPLOADS}/{QUARANTINE}"
+    return CollectionPlace(
+        name=name,
+        catalog_name=CATALOG,
+        catalog=CatalogFile(folder / CATALOG),
+        objects_name=OBJECTS,
+        objects=LocalObjects(folder / OBJECTS),
+        waiting={staged: folder / staged},
+        beside={MODELS: folder / MODELS, quarantine: folder / quarantine},
+    )
 
 
 def _embedder(settings: Settings, catalog: Catalog, *, read_only: bool) -> Embedder:

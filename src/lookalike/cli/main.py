@@ -38,6 +38,7 @@ COMMANDS = {
     "worker": "worker",
     "jobs": "jobs",
     "key": "key",
+    "backup": "backup",
     "parity": "parity",
     "demo": "demo",
     "completion": "completion",

@@ -28,6 +28,13 @@ def keep_private(*paths: Path) -> None:
                 path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder and those above it. Idempotent."""
+    if not folder.is_dir():
+        make_private(folder.parent)
+        folder.mkdir(exist_ok=True, mode=FOLDER)
+
+
 def database_files(path: Path) -> list[Path]:
     """A file of SQLite's and what lies beside it; journals that are not there yet are made as the file is."""
     return [path, *(path.with_name(path.name + ending) for ending in ("-journal", "-wal", "-shm", ".lock"))]

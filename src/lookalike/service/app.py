@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from lookalike.assembly import open_ledger, open_queue
+from lookalike.assembly import SIGNING_KEY, open_ledger, open_queue
 from lookalike.core.errors import StorageFailed
 from lookalike.core.private import FOLDER, keep_private
 from lookalike.service.access.access import check_binding, open_access
@@ -48,7 +48,6 @@ from lookalike.service.thumbnails import Thumbnails
 from lookalike.settings import read_settings
 from lookalike.settings.service import ServiceSettings
 
-SIGNING_KEY = "signing.key"
 SEARCH_THREADS = 8
 
 _ROUTERS = (

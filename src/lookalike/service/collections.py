@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lookalike.assembly import UPLOADS, open_collection
+from lookalike.assembly import COLLECTIONS, UPLOADS, open_collection
 from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, Conflict, NoCollection, StorageFailed
 from lookalike.core.private import FOLDER
@@ -39,7 +39,7 @@ class Collections:
 
     def __init__(self, *, named: dict[str, Path], home: Path, secret: bytes, open_: Open | None = None) -> None:
         self._named = dict(named)
-        self._folder = home / "collections"
+        self._folder = home / COLLECTIONS
         self._secret = secret
         self._open = open_ or _opened
         self._opening = threading.Lock()

@@ -64,7 +64,7 @@ _SHOULD_BE_NONE = (
 
 def damage(connection: sqlite3.Connection) -> list[str]:
     """What is wrong, one line each; empty where nothing is. Reads the whole file."""
-    found = [f"integrity: {line}" for line in _integrity(connection)]
+    found = [f"integrity: {line}" for line in integrity(connection)]
     if found:  # what the tables say of one another means nothing then
         return found[:MOST_LINES]
     broken = connection.execute('SELECT "table", count(*) FROM pragma_foreign_key_check GROUP BY "table"')
@@ -75,7 +75,8 @@ def damage(connection: sqlite3.Connection) -> list[str]:
     return found
 
 
-def _integrity(connection: sqlite3.Connection) -> list[str]:
+def integrity(connection: sqlite3.Connection) -> list[str]:
+    """What SQLite itself finds wrong with a file of any format; empty where nothing is."""
     rows = connection.execute(f"PRAGMA integrity_check({MOST_LINES})").fetchall()
     lines = [line for (text,) in rows for line in str(text).splitlines() if not line.startswith("***")]
     return [] if lines == ["ok"] else lines or ["the check ended without an answer"]

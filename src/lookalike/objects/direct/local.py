@@ -31,6 +31,8 @@ from lookalike.objects.direct.receiving import Receiver, already_uploaded
 from lookalike.objects.direct.signing import SignedUrls
 from lookalike.objects.durable import make_folder, sync_folder, translating
 
+STAGED, QUARANTINE = "staged", "quarantine"
+
 
 class LocalUploads:
     """See `lookalike.objects.direct.base.DirectUploads`. Cheap to make.
@@ -130,10 +132,10 @@ class LocalUploads:
     def _unwanted(self, is_wanted: Callable[[str], bool | None]) -> Iterator[tuple[LeftoverKind, Path, int]]:
         for _, path, size_bytes in self._old("half-written", SWEPT_AFTER_S):
             yield LeftoverKind.HALF_WRITTEN, path, size_bytes
-        for age_s, path, size_bytes in self._old("staged", SWEPT_AFTER_S):
+        for age_s, path, size_bytes in self._old(STAGED, SWEPT_AFTER_S):
             if is_unwanted(is_wanted(path.name), age_s=age_s):
                 yield LeftoverKind.STAGED, path, size_bytes
-        for _, path, size_bytes in self._old("quarantine", QUARANTINE_KEPT_S):
+        for _, path, size_bytes in self._old(QUARANTINE, QUARANTINE_KEPT_S):
             yield LeftoverKind.QUARANTINED, path, size_bytes
 
     def _old(self, folder: str, kept_s: float) -> Iterator[tuple[float, Path, int]]:
@@ -160,10 +162,10 @@ class LocalUploads:
             return _FileSink(target, self.folder / "half-written")
 
     def _staged(self, upload_id: str) -> Path:
-        return self.folder / "staged" / checked_upload_id(upload_id)
+        return self.folder / STAGED / checked_upload_id(upload_id)
 
     def _quarantined(self, upload_id: str) -> Path:
-        return self.folder / "quarantine" / checked_upload_id(upload_id)
+        return self.folder / QUARANTINE / checked_upload_id(upload_id)
 
 
 class _FileSink:

@@ -1,0 +1,108 @@
+"""A catalog's file, copied while it is in use, and its copy. Of any format that this version knows."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from lookalike.catalog.sqlite import checking
+from lookalike.catalog.sqlite.errors import decoding, translating
+from lookalike.catalog.sqlite.format import FORMAT, check_not_newer, format_of
+from lookalike.catalog.sqlite.reading import number_setting
+from lookalike.core.errors import CatalogDamaged
+from lookalike.core.sqlite_copy import copy_database, unchanging
+
+
+class CatalogFile:
+    """A catalog that this process does not have open.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def exists(self) -> bool:
+        """Whether it is there."""
+        return self.path.is_file()
+
+    def last_seq(self) -> int:
+        """The number of the last change.
+
+        Raises:
+            CatalogDamaged, FormatTooNew, Locked, StorageFailed: when it cannot be read.
+        """
+        with translating(self.path), decoding(), unchanging(self.path) as (connection,):
+            check_not_newer(format_of(connection, self.path), self.path)
+            return number_setting(connection, "last_seq")
+
+    @contextmanager
+    def copied(self, target: Path) -> Iterator[CatalogCopy]:
+        """Copy it into a new file. Nothing is committed until the block ends: who writes waits, who reads does not.
+
+        Raises:
+            CatalogDamaged, Locked, StorageFailed: when it cannot be read.
+            OSError: when the copy cannot be written.
+        """
+        with translating(self.path), unchanging(self.path) as (connection,):
+            copy_database(connection, target)
+            yield CatalogCopy(target)
+
+
+class CatalogCopy:
+    """A catalog's file that nobody writes.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def ids_changed_after(self, seq: int) -> list[str]:
+        """The pictures that are there and were put in or changed after a change of the catalog.
+
+        Raises:
+            CatalogDamaged: when it cannot be read.
+        """
+        with self._reading() as connection:
+            rows = connection.execute("SELECT id FROM images WHERE seq > ? AND NOT removed", (seq,))
+            return [str(image_id) for (image_id,) in rows]
+
+    def without(self, image_ids: Iterator[str]) -> list[str]:
+        """Those that are no pictures that are there.
+
+        Raises:
+            CatalogDamaged: when it cannot be read.
+        """
+        statement = "SELECT 1 FROM images WHERE id = ? AND NOT removed"
+        with self._reading() as connection:
+            return [one for one in image_ids if connection.execute(statement, (one,)).fetchone() is None]
+
+    def images(self) -> int:
+        """How many pictures are there.
+
+        Raises:
+            CatalogDamaged: when it cannot be read.
+        """
+        with self._reading() as connection:
+            return int(connection.execute("SELECT count(*) FROM images WHERE NOT removed").fetchone()[0])
+
+    def damage(self) -> list[str]:
+        """What is wrong, one line each; empty where nothing is. Reads the whole file."""
+        try:
+            with self._reading() as connection:
+                if format_of(connection, self.path) == FORMAT:
+                    return checking.damage(connection)
+                return checking.integrity(connection)  # an older one lacks tables that the other looks into
+        except CatalogDamaged as error:
+            return [str(error)]
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        uri = f"{self.path.absolute().as_uri()}?mode=ro"
+        with translating(self.path), decoding(), closing(sqlite3.connect(uri, uri=True)) as connection:
+            yield connection
