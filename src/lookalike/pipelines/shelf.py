@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lookalike.catalog.base import MAIN, Catalog, FurtherModel
+from lookalike.core.ending import turn_of
 from lookalike.core.errors import BadQuery, ModelUnavailable, StorageFailed, WrongModel
 from lookalike.core.private import FOLDER, keep_private
 from lookalike.embedding.base import Embedder
@@ -83,7 +84,7 @@ class ModelShelf:
         models = {model.name: model for model in self._catalog.further_models()}
         if name not in models:
             raise BadQuery(f"expected a model of the collection ({', '.join([MAIN, *models])}), got {name[:80]!r}")
-        with self._opening:
+        with turn_of(self._opening):
             model_id = models[name].model_id
             if model_id not in self._opened:
                 self._opened[model_id] = self._reopened(models[name])
@@ -120,7 +121,7 @@ class ModelShelf:
         """
         embedder = self._open_model(source)
         self._catalog.add_further_model(name, embedder.card.id, embedder.card.dimension)
-        with self._opening:
+        with turn_of(self._opening):
             self._opened[embedder.card.id] = embedder
             if self._folder is not None and embedder.card.id not in self._own:
                 _keep(Path(os.path.expanduser(source)), self._folder, model_id=embedder.card.id)
@@ -129,7 +130,7 @@ class ModelShelf:
     def open(self, source: str) -> Embedder:
         """Open a model that the collection need not know; should it get to know it, it is at hand."""
         embedder = self._open_model(source)
-        with self._opening:
+        with turn_of(self._opening):
             return self._opened.setdefault(embedder.card.id, embedder)
 
     def _reopened(self, model: FurtherModel) -> Embedder:

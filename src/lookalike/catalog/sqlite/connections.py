@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock, RLock
 
 from lookalike.catalog.sqlite.errors import decoding, translating
+from lookalike.core.ending import interruptible, turn_of
 from lookalike.core.errors import CollectionError, ReadOnly
 from lookalike.core.sqlite_connection import Connection, connected
 
@@ -48,12 +49,13 @@ class Connections:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees one committed state until the block ends."""
+        """A connection that sees one committed state until the block ends; see `interruptible`."""
         with translating(self.path), decoding():
             connection = self._taken()
             try:
-                connection.execute("BEGIN")
-                yield connection
+                with interruptible(connection, busy_wait_s=self.busy_wait_s):
+                    connection.execute("BEGIN")
+                    yield connection
             finally:
                 self._give_back(connection)
 
@@ -65,7 +67,7 @@ class Connections:
         """
         if self.read_only:
             raise ReadOnly(f"{self.path}: the collection was opened for reading only")
-        with self._turn, translating(self.path):
+        with turn_of(self._turn), translating(self.path):
             connection = self._opened_writer()
             if connection.in_transaction:
                 raise CollectionError("a transaction was begun inside another one of the same thread; end that first")

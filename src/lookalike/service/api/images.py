@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from lookalike.collection import Collection
+from lookalike.collection import Collection, StoredPicture
 from lookalike.core.errors import BadInput, BadQuery, NotIndexed, UploadRefused
 from lookalike.core.records import Metadata
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
-from lookalike.service.api.answers import answer, cursor_of, page, read_cursor
+from lookalike.service.api.answers import answer, answer_aside, cursor_of, page, read_cursor
 from lookalike.service.api.bodies import media_type, parse_field, read_json
 from lookalike.service.api.describing import FILE, FILES, form_body, json_body
 from lookalike.service.api.filters import filter_of
@@ -58,15 +59,12 @@ async def list_images(
         raise BadQuery("`spread` gives pictures from all over at once: leave the cursor or it away")
     held = await collection_of(service, collection, deadline=deadline_of(request))
     if spread:
-        some = await service.threads.run(lambda: held.spread(limit, where=where), deadline=deadline_of(request))
-        data = [picture_json(one, collection=collection, principal=principal) for _, one in some]
-        return answer(page(data, next_cursor=None))
-    found = await service.threads.run(
-        lambda: held.page(where=where, after=after, limit=limit + 1), deadline=deadline_of(request)
-    )
-    data = [picture_json(one, collection=collection, principal=principal) for _, one in found[:limit]]
-    more = len(found) > limit
-    return answer(page(data, next_cursor=cursor_of(str(found[limit - 1][0])) if more else None))
+        some = partial(held.spread, limit, where=where)
+        make = partial(_some, some, collection=collection, principal=principal)
+    else:
+        ask = partial(held.page, where=where, after=after, limit=limit + 1)
+        make = partial(_page, ask, limit, collection=collection, principal=principal)
+    return await answer_aside(make, service.threads, deadline=deadline_of(request))
 
 
 @router.post(
@@ -97,7 +95,7 @@ async def add_images(
         async def act() -> Response:
             if mode == "queued":
                 return await _queued(form, metadata, collection, principal, service)
-            results = [await service.threads.run(partial(_added, one, metadata, held)) for one in form.pictures]
+            results = [await service.writes.run(partial(_added, one, metadata, held)) for one in form.pictures]
             return answer({"data": results})
 
         return await once(request, principal, service, digest=form.digest, act=act)
@@ -118,7 +116,7 @@ async def delete_images(request: Request, collection: str, principal: Writer) ->
     held = await collection_of(service, collection, deadline=deadline_of(request))
 
     async def act() -> Response:
-        results = await service.threads.run(lambda: _removed(body.ids, held, forever=body.forever))
+        results = await service.writes.run(lambda: _removed(body.ids, held, forever=body.forever))
         return answer({"data": results})
 
     return await once(request, principal, service, digest=digest, act=act)
@@ -151,10 +149,10 @@ async def put_image(request: Request, collection: str, image_id: ImageId, princi
     with Spool() as spool:
         picture = await _received(request, image_id, spool, max_bytes=service.settings.upload_max_bytes)
         held = await collection_of(service, collection, deadline=deadline_of(request))
-        result = await service.threads.run(partial(_added, picture, {}, held))
+        result = await service.writes.run(partial(_added, picture, {}, held))
     if result["status"] == "refused":
         raise UploadRefused(result["detail"], code=result["code"], values=result["values"])
-    stored = await service.threads.run(lambda: held.get(image_id))
+    stored = await service.threads.run(lambda: held.get(image_id), deadline=deadline_of(request))
     status = 201 if result["status"] == "added" else 200
     return answer(picture_json(stored, collection=collection, principal=principal), status=status)
 
@@ -172,8 +170,8 @@ async def patch_image(request: Request, collection: str, image_id: ImageId, prin
     service = service_of(request)
     body, _ = await read_json(request, MetadataBody)
     held = await collection_of(service, collection, deadline=deadline_of(request))
-    await service.threads.run(lambda: _relabelled(image_id, body.metadata, held))
-    stored = await service.threads.run(lambda: held.get(image_id))
+    await service.writes.run(lambda: _relabelled(image_id, body.metadata, held))
+    stored = await service.threads.run(lambda: held.get(image_id), deadline=deadline_of(request))
     return answer(picture_json(stored, collection=collection, principal=principal))
 
 
@@ -194,10 +192,24 @@ async def delete_image(
     """Files that lie elsewhere stay where they are; metadata is kept for a while and returns with the picture."""
     service = service_of(request)
     held = await collection_of(service, collection, deadline=deadline_of(request))
-    (result,) = await service.threads.run(lambda: _removed([image_id], held, forever=forever))
+    (result,) = await service.writes.run(lambda: _removed([image_id], held, forever=forever))
     if result["status"] == "not_found":
         raise NotIndexed(f"no picture in the collection has the id {image_id}", values={"id": image_id})
     return Response(status_code=204)
+
+
+_Numbered = list[tuple[int, StoredPicture]]
+
+
+def _some(ask: Callable[[], _Numbered], *, collection: str, principal: Principal) -> dict[str, Any]:
+    return page([picture_json(one, collection=collection, principal=principal) for _, one in ask()], next_cursor=None)
+
+
+def _page(ask: Callable[[], _Numbered], limit: int, *, collection: str, principal: Principal) -> dict[str, Any]:
+    found = ask()
+    data = [picture_json(one, collection=collection, principal=principal) for _, one in found[:limit]]
+    more = len(found) > limit
+    return page(data, next_cursor=cursor_of(str(found[limit - 1][0])) if more else None)
 
 
 def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, Any]:
@@ -219,7 +231,7 @@ def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, 
 
 async def _queued(form: Form, metadata: Metadata, collection: str, principal: Principal, service: Service) -> Response:
     put_in = partial(queue_picture, metadata=metadata, collection=collection, owner=principal.name, service=service)
-    results = [await service.threads.run(partial(put_in, one)) for one in form.pictures]
+    results = [await service.writes.run(partial(put_in, one)) for one in form.pictures]
     first = next((one["job_id"] for one in results if one.get("job_id")), None)
     return answer({"data": results}, status=202, headers={"Location": f"/v1/jobs/{first}"} if first else None)
 
