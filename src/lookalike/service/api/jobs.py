@@ -72,7 +72,7 @@ async def retry_job(request: Request, job_id: JobId, principal: Writer) -> Respo
     service = service_of(request)
 
     async def act() -> Response:
-        return answer(job_json(await service.threads.run(lambda: _retried(job_id, principal, service))))
+        return answer(job_json(await service.books.run(lambda: _retried(job_id, principal, service))))
 
     return await once(request, principal, service, digest=hashlib.sha256().hexdigest(), act=act)
 

@@ -81,7 +81,7 @@ async def look(request: Request, collection: str, upload_id: UploadId, principal
     """Only who asked for it, and `admin`, can see it. One that was given up says why, and how to put it in again."""
     service = service_of(request)
     upload = await _own(request, collection, upload_id, principal)
-    return answer(upload_json(await service.threads.run(lambda: as_told(upload, service.queue))))
+    return answer(upload_json(await service.books.run(lambda: as_told(upload, service.queue))))
 
 
 @router.delete(_ONE, tags=["uploads"], summary="Give an upload up", status_code=204, response_model=None)
