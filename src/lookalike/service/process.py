@@ -23,6 +23,7 @@ from lookalike.core.errors import BadInput, Interrupted, LookalikeError
 from lookalike.service.accepting import Acceptor
 from lookalike.service.edge import Edge
 from lookalike.service.http_protocol import bounded_http
+from lookalike.service.websocket_protocol import bounded_websocket
 from lookalike.settings.service import ServiceSettings
 
 KEEP_ALIVE_S = 75
@@ -84,8 +85,12 @@ def run_process(
 def _config(app: _Starting, settings: ServiceSettings) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
-        http=bounded_http(head_timeout_s=settings.body_timeout_s),
-        ws="websockets-sansio",
+        http=bounded_http(
+            head_timeout_s=settings.body_timeout_s,
+            unread_timeout_s=settings.body_timeout_s,
+            most_connections=settings.max_connections,
+        ),
+        ws=bounded_websocket(unread_timeout_s=settings.body_timeout_s),
         ws_max_size=settings.max_message_bytes,
         ws_per_message_deflate=False,  # pictures are compressed already
         lifespan="on",

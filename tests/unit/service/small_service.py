@@ -127,11 +127,10 @@ class Address(NamedTuple):
 
 
 @contextmanager
-def answering(app: ASGIApp, *, head_timeout_s: float = 20.0) -> Iterator[Address]:
-    """Run an application in a thread, on a real socket."""
-    config = uvicorn.Config(
-        app, port=0, http=bounded_http(head_timeout_s=head_timeout_s), lifespan="off", log_config=None, access_log=False
-    )
+def answering(app: ASGIApp, *, head_timeout_s: float = 20.0, **bounds: Any) -> Iterator[Address]:
+    """Run an application in a thread, on a real socket; `bounds` are those of `bounded_http`."""
+    http = bounded_http(head_timeout_s=head_timeout_s, **bounds)
+    config = uvicorn.Config(app, port=0, http=http, lifespan="off", log_config=None, access_log=False)
     server, started = uvicorn.Server(config), threading.Event()
     startup = server.startup
 

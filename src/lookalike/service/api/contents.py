@@ -11,6 +11,7 @@ from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api.describing import BYTES, JPEG
 from lookalike.service.api.images import ImageId
+from lookalike.service.api.open_files import OpenFileResponse
 from lookalike.service.context import collection_of, deadline_of, service_of
 
 router = APIRouter()
@@ -65,6 +66,6 @@ async def file(request: Request, collection: str, image_id: ImageId) -> Response
     headers = {"ETag": f'"{image_id}"', "Cache-Control": _FOREVER, "Content-Security-Policy": "sandbox"}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    data = await service.threads.run(lambda: held.bytes_of(image_id), deadline=deadline)
-    kind = stored.image.format if stored.image.format in _TYPES else "octet-stream"
-    return Response(data, media_type=f"image/{kind}" if kind in _TYPES else "application/octet-stream", headers=headers)
+    opened = await service.threads.run(lambda: held.open_bytes_of(image_id), deadline=deadline)
+    kind = f"image/{stored.image.format}" if stored.image.format in _TYPES else "application/octet-stream"
+    return OpenFileResponse(opened, sha256=image_id, media_type=kind, headers=headers)
