@@ -39,7 +39,6 @@ QUESTIONS = (
     "browser_embedding",
     "first_own_search",
     "service_load",
-    "held_memory",
 )
 
 T = TypeVar("T")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookalike.catalog.sqlite import SqliteCatalog
+from lookalike.catalog.sqlite import SqliteCatalog, nobody_writing
 from lookalike.core.errors import (
     BadInput,
     CollectionError,
@@ -21,6 +24,7 @@ from lookalike.core.errors import (
 from lookalike.core.options import tells_options
 from lookalike.core.private import keep_private
 from lookalike.embedding.lazy import LazyEmbedder
+from lookalike.models.kept import keep_model, kept_model
 from lookalike.models.store import MODEL_IDS, ModelFile, default_model, default_model_path, load_model
 from lookalike.pipelines.waiting import Waiting, untold
 from lookalike.settings import Settings, read_settings
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
     from lookalike.pipelines.held import Wish
     from lookalike.queue.base import Queue
     from lookalike.settings.service import ServiceSettings
+
+_log = logging.getLogger(__name__)
 
 IN_MEMORY = ":memory:"
 OBJECTS, SNAPSHOTS, MODELS, UPLOADS = "objects", "snapshots", "models", "uploads"
@@ -56,6 +62,9 @@ KEYS = "keys.json"
 
 ANSWERS_BYTES = 32_000_000
 """What answers that were given before may take in memory."""
+
+REMOVAL_WAIT_S = 10.0
+"""How long the removal of a collection waits for who writes to it, in seconds."""
 
 DIMENSION = 1280
 """Of the models that come with the install."""
@@ -152,6 +161,69 @@ def open_collection(
         raise
 
 
+@dataclass(frozen=True, slots=True)
+class CollectionGlance:
+    """What the catalog alone says of a collection.
+
+    Attributes:
+        images: pictures.
+        model_id: of its own model; '' where nothing was indexed yet.
+        dimension: of the raw vectors.
+        further_models: names of models of which vectors are kept beside its own, with the ids of these.
+        fields: what a filter may ask for, as in `CollectionInfo`.
+    """
+
+    images: int
+    model_id: str
+    dimension: int
+    further_models: dict[str, str]
+    fields: tuple[str, ...]
+
+
+def glance_at_collection(folder: Path) -> CollectionGlance:
+    """Look into a collection's catalog, without opening its index or a model. Takes about a millisecond.
+
+    Raises:
+        NoCollection: when there is none.
+        FormatTooNew, CatalogDamaged, CollectionError: when its catalog cannot be read as it is.
+    """
+    from lookalike.pipelines.known_fields import askable_fields
+
+    if not (folder / CATALOG).is_file():
+        raise NoCollection(f"there is no collection at {folder}")
+    with SqliteCatalog.open(folder / CATALOG, read_only=True) as catalog:
+        further = {model.name: model.model_id for model in catalog.further_models()}
+        return CollectionGlance(
+            images=catalog.facts().images,
+            model_id=catalog.model_id,
+            dimension=catalog.dimension,
+            further_models=further,
+            fields=tuple(askable_fields(catalog)),
+        )
+
+
+def remove_collection(folder: Path, *, wait_s: float = REMOVAL_WAIT_S) -> None:
+    """Remove a collection whole: first out of sight in one step, while nobody writes to it, then for good.
+
+    Args:
+        folder: the collection's.
+        wait_s: how long to wait for who writes, in seconds.
+    Raises:
+        NoCollection: when there is none.
+        Locked: when another process writes all the while.
+        ReadOnly, StorageFailed: when it cannot be removed.
+    """
+    if not (folder / CATALOG).is_file():
+        raise NoCollection(f"there is no collection at {folder}")
+    gone = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.removed")
+    try:
+        with nobody_writing(folder / CATALOG, wait_s=wait_s):
+            folder.rename(gone)
+        shutil.rmtree(gone)
+    except OSError as error:
+        raise StorageFailed(f"the collection cannot be removed: {error.strerror or error}") from error
+
+
 def _check_there(folder: Path) -> None:
     if (folder / CATALOG).is_file():
         return
@@ -183,7 +255,7 @@ def _check_place(folder: Path) -> None:
         raise BadInput(f"expected the folder of a collection, but {folder} is a file") from None
     except OSError:  # not there yet, or not to be listed: the opening of the catalog says which
         return
-    if set(others) - {OBJECTS, SNAPSHOTS, MODELS, *BUILDING} and not (folder / CATALOG).exists():
+    if set(others) - {OBJECTS, SNAPSHOTS, MODELS, UPLOADS, *BUILDING} and not (folder / CATALOG).exists():
         raise BadInput(
             f"{folder} is no collection, and holds other things ({', '.join(others[:2])}{' …' * (len(others) > 2)}): "
             f"give the collection a folder of its own, for example {folder / 'photos.lookalike'}"
@@ -200,7 +272,7 @@ def _wired(
     upkeep: bool,
     waiting: Waiting,
 ) -> Collection:
-    embedder = _embedder(settings, catalog, read_only=read_only)
+    embedder = _embedder(settings, catalog, folder, read_only=read_only)
     if model_soon and isinstance(embedder, LazyEmbedder):
         embedder.prepare()
     # Imported here, so that this goes on beside the opening of the model: together they are most of a short command.
@@ -223,7 +295,7 @@ def _wired(
             open_model=lambda name: _opened(_model_file(name, settings)),
             own_models={str(name): model_id for name, model_id in MODEL_IDS.items()},
             read_model=lambda name: _model_file(name, settings),
-            main_source=_model_name(settings, catalog.model_id),
+            main_source=_model_source(settings, catalog.model_id, folder),
         ),
         answers=AnswerCache(ANSWERS_BYTES),
         view=View(catalog, folder / SNAPSHOTS if folder else None, wish=_wish(settings), waiting=waiting),
@@ -268,7 +340,7 @@ def open_model(
     if (settings.collection / CATALOG).is_file():
         with SqliteCatalog.open(settings.collection / CATALOG, read_only=True) as catalog:
             bound = catalog.model_id
-    file = _model_file(_model_name(settings, bound), settings)
+    file = _model_file(_model_name(settings, bound, settings.collection), settings)
     return _opened(file).card, file.path
 
 
@@ -320,9 +392,9 @@ def open_patient(
 
     def model_name() -> str:
         try:
-            return _model_name(settings, catalog().model_id)
+            return _model_name(settings, catalog().model_id, folder)
         except (CollectionError, StorageFailed):  # a damaged catalog is a finding of its own
-            return _model_name(settings, "")
+            return _model_name(settings, "", None)
 
     name = model_name()
     if name in MODEL_IDS:
@@ -408,22 +480,39 @@ def _collection_place(name: str, folder: Path) -> CollectionPlace:
     )
 
 
-def _embedder(settings: Settings, catalog: Catalog, *, read_only: bool) -> Embedder:
-    """The embedder of the catalog's model; a new catalog is bound to the model that the settings name."""
-    name = _model_name(settings, catalog.model_id)
-    binds = not read_only or bool(catalog.model_id)
+def _embedder(settings: Settings, catalog: Catalog, folder: Path | None, *, read_only: bool) -> Embedder:
+    """The embedder of the catalog's model; a new catalog is bound to the model that the settings name.
+
+    A model of the user's own is kept with the collection, so that the next opening need not be told where it lies.
+    """
+    bound = catalog.model_id
+    name = _model_name(settings, bound, folder)
     if name in MODEL_IDS:
-        if binds:
+        if bound or not read_only:
             catalog.claim_model(MODEL_IDS[name], DIMENSION)
         return LazyEmbedder(lambda: _opened(_model_file(name, settings)))
-    embedder = _opened(_model_file(name, settings))
-    if binds:
+    if bound and folder is not None and name == str(kept_model(folder / MODELS, bound)):
+        return LazyEmbedder(lambda: _opened(_whole_model(name, bound, settings)))
+    file = _model_file(name, settings)
+    embedder = _opened(file)
+    if bound or not read_only:
         catalog.claim_model(embedder.card.id, embedder.card.dimension)
+    if folder is not None and not read_only:
+        try:
+            keep_model(file.content, folder / MODELS, model_id=file.id)
+        except StorageFailed as error:  # it works without, as long as it is told where the file lies
+            _log.warning("%s", error)
     return embedder
 
 
-def _model_name(settings: Settings, bound: str) -> str:
-    """A name of `MODEL_IDS` or the path of a file; `bound` is the id of the catalog's model, '' for none yet."""
+def _model_name(settings: Settings, bound: str, folder: Path | None) -> str:
+    """A name of `MODEL_IDS` or the path of a file.
+
+    Args:
+        settings: what was said.
+        bound: the id of the catalog's model, '' for none yet.
+        folder: of the collection; None in memory.
+    """
     if settings.model != "auto":
         return settings.model
     if not bound:
@@ -431,10 +520,29 @@ def _model_name(settings: Settings, bound: str) -> str:
     for name, model_id in MODEL_IDS.items():
         if model_id == bound:
             return name
+    if folder is not None and kept_model(folder / MODELS, bound).is_file():
+        return str(kept_model(folder / MODELS, bound))
     raise WrongModel(
         f"the collection was made with the model {bound[:12]}, which did not come with the install: "
         "name its file, with --model or LOOKALIKE_MODEL"
     )
+
+
+def _model_source(settings: Settings, bound: str, folder: Path | None) -> str:
+    """Where to read the model's file: rather the kept copy than the user's file, which may change."""
+    if folder is not None and bound and kept_model(folder / MODELS, bound).is_file():
+        return str(kept_model(folder / MODELS, bound))
+    return _model_name(settings, bound, folder)
+
+
+def _whole_model(path: str, model_id: str, settings: Settings) -> ModelFile:
+    model = _model_file(path, settings)
+    if model.id != model_id:
+        raise ModelUnavailable(
+            f"{path} is damaged, or holds another model than the collection's {model_id[:12]}: "
+            "name a whole copy of the model's file once, with --model or LOOKALIKE_MODEL"
+        )
+    return model
 
 
 def _model_file(name: str, settings: Settings) -> ModelFile:

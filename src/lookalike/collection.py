@@ -23,8 +23,10 @@ from lookalike.core.errors import (
     BadFilter,
     BadQuery,
     CollectionError,
+    CollectionReplaced,
     ImageRefused,
     ModelUnavailable,
+    NoCollection,
     NotIndexed,
     ReadOnly,
     StorageFailed,
@@ -34,7 +36,8 @@ from lookalike.core.options import tells_options
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
 from lookalike.core.vectors import Keys, Pixels, Vectors, as_vectors
 from lookalike.images.decode import decode
-from lookalike.images.files import OpenFile
+from lookalike.images.files import content_id, read_file
+from lookalike.images.refusals import RefusalCode, refusal
 from lookalike.pipelines.answer_cache import CacheFacts
 from lookalike.pipelines.known_fields import askable_fields, check_fields
 from lookalike.pipelines.parts import Parts
@@ -44,7 +47,6 @@ from lookalike.pipelines.query_vector import mixed_vector, whole_id
 from lookalike.pipelines.reply import Hit, IndexFacts, Reply
 from lookalike.pipelines.search import Wanted, search
 from lookalike.pipelines.second_opinion import SecondOpinion
-from lookalike.pipelines.stored_bytes import open_stored, read_stored
 from lookalike.pipelines.timings import Timings
 from lookalike.pipelines.understand import Understood, queries_of, understand, understand_all, whole_picture
 from lookalike.pipelines.walk import absolute
@@ -183,6 +185,32 @@ class Collection:
         self._closed = True
         self._kept.view.close()
         self._kept.catalog.close()
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it is for sure still the collection that was opened, untouched since it was used last. At once."""
+        return self._parts.catalog.is_unchanged
+
+    def is_current(self) -> bool:
+        """Whether it is still the collection that was opened.
+
+        Another process may have removed it, and made another in its place, or put an older copy there. Then everything
+        raises `CollectionReplaced`, or `NoCollection` where there is none: open it again.
+        """
+        return self._parts.catalog.is_current()
+
+    def let_go(self) -> None:
+        """Save the index, and let go of what nobody uses at the moment.
+
+        Unlike after `close`, what is under way goes on; when that has ended, nothing is left open.
+        """
+        parts = self._parts
+        if self._has_written and parts.view.loaded:
+            self._save_if_possible()
+        with self._choosing:
+            self._opinions.clear()
+        parts.view.close()
+        parts.catalog.let_go()
 
     @tells_options
     def index(
@@ -751,13 +779,6 @@ class Collection:
         """
         return self._bytes_of(self.get(image_id).image.id)
 
-    def open_bytes_of(self, image_id: str) -> OpenFile:
-        """The same as an open file, so that it need not be in memory as a whole. Raises as `bytes_of`.
-
-        A file of the user's may be written to while it is read: whoever must have the very bytes hashes them again.
-        """
-        return open_stored(self.get(image_id).image.id, self._parts)
-
     def small(self, image_id: str, *, min_side: int) -> Pixels:
         """A small version of a picture, not smaller than `min_side` where it has such pixels. Raises as `bytes_of`."""
         return decode(self.bytes_of(image_id), min_side=min_side, limits=self._parts.limits).pixels
@@ -889,7 +910,20 @@ class Collection:
             return None
 
     def _bytes_of(self, image_id: str, *, first: str | None = None) -> bytes:
-        return read_stored(image_id, self._parts, first=first)
+        others = [file.path for file in self._parts.catalog.files_of([image_id]).get(image_id, [])]
+        why = None
+        for path in dict.fromkeys([first, *others] if first is not None else others):
+            try:
+                data = read_file(path, limits=self._parts.limits).data
+            except ImageRefused as error:
+                why = why or error
+                continue
+            if content_id(data) == image_id:
+                return data
+            why = why or refusal(RefusalCode.CHANGED, "the file holds another picture now")
+        if why is not None and not self._parts.objects.has(image_id):
+            raise why
+        return self._parts.objects.get(image_id)
 
     def _pixels(self, picture: Picture) -> Pixels:
         return pixels_of_picture(picture, min_side=self._parts.embedder.card.input_side, limits=self._parts.limits)
@@ -984,6 +1018,6 @@ class Collection:
         try:
             self._parts.view.save()
             self._disk_failed = False
-        except StorageFailed as error:
-            self._disk_failed = True
+        except (CollectionReplaced, NoCollection, StorageFailed) as error:
+            self._disk_failed = isinstance(error, StorageFailed)
             _log.info("the index was not saved: %s", error)

@@ -125,18 +125,38 @@ def test_a_collection_keeps_its_model_whatever_the_settings_say_by_default(monke
         lookalike.open("photos", read_only=True)
 
 
-def test_a_file_can_be_the_model_and_must_be_named_again(tmp_path: Path, own_model: Path) -> None:
+def test_a_file_can_be_the_model_and_is_kept_with_the_collection(tmp_path: Path, own_model: Path) -> None:
     with lookalike.open("photos", model=own_model) as collection:
         image_id = collection.add(write(tmp_path / "a.png", 1))
         (hit,) = collection.search(str(tmp_path / "a.png"))
         assert (hit.id, round(hit.similarity, 3), collection.info().dimension) == (image_id, 1.0, 3)
 
+    own_model.unlink()
+    with lookalike.open("photos", read_only=True) as collection:
+        (hit,) = collection.search(str(tmp_path / "a.png"))
+        assert (hit.id, round(hit.similarity, 3)) == (image_id, 1.0)
+    with pytest.raises(WrongModel):
+        lookalike.open("photos", model="int8")
+
+
+def test_a_model_that_was_not_kept_must_be_named_again_and_a_damaged_one_is_not_used(
+    tmp_path: Path, own_model: Path
+) -> None:
+    with lookalike.open("photos", model=own_model) as collection:
+        collection.add(write(tmp_path / "a.png", 1))
+        model_id = collection.info().model
+    kept = Path("photos", "models", f"{model_id}.onnx")
+    kept.write_bytes(b"other bytes")
+
+    with lookalike.open("photos") as collection, pytest.raises(ModelUnavailable, match=r"damaged.*--model"):
+        collection.search(str(tmp_path / "a.png"))
+    kept.unlink()
     with pytest.raises(WrongModel, match="name its file, with --model or LOOKALIKE_MODEL"):
         lookalike.open("photos")
     with lookalike.open("photos", model=str(own_model)) as collection:
         assert len(collection) == 1
-    with pytest.raises(WrongModel):
-        lookalike.open("photos", model="int8")
+    with lookalike.open("photos") as collection:
+        assert len(collection.search(str(tmp_path / "a.png"))) == 1
 
 
 def test_a_model_that_is_not_there_lists_what_there_is() -> None:

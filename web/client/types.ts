@@ -45,7 +45,8 @@ export interface CollectionFacts {
   images: number;
   model: string;
   dimension: number;
-  index: IndexFacts;
+  /** Null in lists, for which it is not opened. */
+  index: IndexFacts | null;
   /** Names of them. */
   further_models: string[];
   /** What a filter may ask for, by who asks: built-in fields, then those of the metadata. */

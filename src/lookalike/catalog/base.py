@@ -345,6 +345,13 @@ class Catalog(Protocol):
         """
         ...
 
+    def identity(self) -> str:
+        """A random word for this collection, which no other one has that is ever made; '' until something is written.
+
+        A copy has it, too, and goes on having it: `lineage` tells histories of the same collection apart.
+        """
+        ...
+
     def lineage(self, seq: int) -> str:
         """A random word for the history up to sequence number `seq`; '' for 0.
 
@@ -418,6 +425,22 @@ class Catalog(Protocol):
         Raises:
             Locked, StorageFailed: when it cannot be read at all.
         """
+        ...
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it is for sure still as it was when it was read last. Looks at most at the file's name; at once."""
+        ...
+
+    def is_current(self) -> bool:
+        """Whether it is still the catalog that was opened, and not another in its place, or an older state of it.
+
+        Where it is not, everything else raises `CollectionReplaced`, or `NoCollection` where there is none.
+        """
+        ...
+
+    def let_go(self) -> None:
+        """Keep no file open that nobody uses at the moment. It goes on working, only slower; `close` ends that."""
         ...
 
     def close(self) -> None:

@@ -417,6 +417,20 @@ class MemoryCatalog:
         """What has changed after sequence number `since`, oldest first, each image once (its last change)."""
         return sorted(change for change in self._state.changes.values() if change.seq > since)
 
+    is_unchanged = True
+    """Nobody else can come to it."""
+
+    def is_current(self) -> bool:
+        """Always."""
+        return True
+
+    def let_go(self) -> None:
+        """Nothing: no file is open."""
+
+    def identity(self) -> str:
+        """A random word for the collection; see `Catalog`."""
+        return self._lineage
+
     def lineage(self, seq: int) -> str:
         """A random word for the history up to sequence number `seq`; see `Catalog`."""
         return self._lineage if seq > 0 else ""

@@ -8,9 +8,10 @@
     refused  files that were refused
     forgotten  metadata of removed pictures by id, and when they were removed (seconds since 1970): it returns
              with them
-    settings model_id, dimension, last_seq, version; `lineage <seq>`: a random word for who made the changes from there
-             on; `count images`, `count files`, `count refused`, `count forgotten`: how many there are; devices: the
-             device of each folder by its path, a JSON object
+    settings model_id, dimension, last_seq, version; `identity`: a random word for the collection; `commit`: one for the
+             last commit; `lineage <seq>`: one for who made the changes from there on; `count images`, `count files`,
+             `count refused`, `count forgotten`: how many there are; devices: the device of each folder by its path, a
+             JSON object
     further_models  other models of which vectors are kept, by the user's names, and how many
     model_vectors   these vectors: D little-endian float16, D that model's dimension
 

@@ -14,6 +14,7 @@
     │   └── WouldOverwrite       an output in the place of something that we did not make
     ├── CollectionError          the collection cannot do that                exit 1
     │   ├── NoCollection         nothing there
+    │   ├── CollectionReplaced   another one, or an older state, in its place exit 75
     │   ├── ReadOnly
     │   ├── WrongModel           vectors of another model
     │   ├── FormatTooNew         written by a newer Lookalike                 exit 65
@@ -137,15 +138,9 @@ class DimensionMismatch(BadVectors):
 
 
 class FetchRefused(BadInput):
-    """A URL that is not fetched: a private address, too large, too slow, not http.
-
-    Attributes:
-        told_at: `time.monotonic()` before which a stranger is not to be told, for the time that it took would tell
-            which names there are inside; None where it may be told at once.
-    """
+    """A URL that is not fetched: a private address, too large, too slow, not http."""
 
     code = "fetch_refused"
-    told_at: float | None = None
 
 
 class UploadRefused(BadInput):
@@ -183,6 +178,13 @@ class NoCollection(CollectionError):
     """There is no collection at that place."""
 
     code = "no_collection"
+
+
+class CollectionReplaced(CollectionError):
+    """Another collection, or another state of the same, was put in the place of the one that was opened."""
+
+    code = "collection_replaced"
+    exit_code = 75
 
 
 class ReadOnly(CollectionError):

@@ -14,7 +14,12 @@ class Connection(sqlite3.Connection):
 
     A statement that is half read holds a lock on the file, also behind the end of its transaction and of the
     connection, and it lives as long as its cursor: in the frames of an error that may be until the collector comes by.
+
+    Attributes:
+        file: device and inode of the file, where whoever opened it has noted them; else zeros.
     """
+
+    file: tuple[int, int] = (0, 0)
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.catalog.base import Catalog
-from lookalike.core.ending import turn_of
 from lookalike.core.vectors import Vectors
 from lookalike.pipelines.view import View
 
@@ -108,7 +107,7 @@ class Confidences:
         if count < LEAST:
             return None
         generation = view.generation
-        with turn_of(self._lock):
+        with self._lock:
             if self._known is None or not self._known.holds_for(generation, count):
                 ids = catalog.find_ids("", limit=SAMPLE)
                 keys = np.array(sorted(catalog.keys(ids).values()), np.int64)

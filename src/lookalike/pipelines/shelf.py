@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from lookalike.catalog.base import MAIN, Catalog, FurtherModel
-from lookalike.core.ending import turn_of
-from lookalike.core.errors import BadQuery, ModelUnavailable, StorageFailed, WrongModel
-from lookalike.core.private import FOLDER, keep_private
+from lookalike.core.errors import BadQuery, ModelUnavailable, WrongModel
 from lookalike.embedding.base import Embedder
-from lookalike.models.store import ModelFile
+from lookalike.models.kept import keep_model, kept_model
+from lookalike.models.store import ModelFile, load_model
 
 OpenModel = Callable[[str], Embedder]
 """Opens `int8`, `fp32`, `fine` or the path of an ONNX file."""
@@ -84,7 +81,7 @@ class ModelShelf:
         models = {model.name: model for model in self._catalog.further_models()}
         if name not in models:
             raise BadQuery(f"expected a model of the collection ({', '.join([MAIN, *models])}), got {name[:80]!r}")
-        with turn_of(self._opening):
+        with self._opening:
             model_id = models[name].model_id
             if model_id not in self._opened:
                 self._opened[model_id] = self._reopened(models[name])
@@ -102,7 +99,7 @@ class ModelShelf:
         model_id = self.embedder(name).card.id
         if self._read_model is None:
             raise ModelUnavailable(f"the model {name!r} has no file")
-        path = _place(self._folder, model_id) if self._folder is not None else None
+        path = kept_model(self._folder, model_id) if self._folder is not None else None
         model = self._read_model(self._main_source if name == MAIN else self._own.get(model_id) or str(path))
         if model.id != model_id:
             raise ModelUnavailable(f"the file of the model {name!r} was changed since it was opened")
@@ -121,21 +118,27 @@ class ModelShelf:
         """
         embedder = self._open_model(source)
         self._catalog.add_further_model(name, embedder.card.id, embedder.card.dimension)
-        with turn_of(self._opening):
+        with self._opening:
             self._opened[embedder.card.id] = embedder
             if self._folder is not None and embedder.card.id not in self._own:
-                _keep(Path(os.path.expanduser(source)), self._folder, model_id=embedder.card.id)
+                keep_model(self._read(source, embedder.card.id), self._folder, model_id=embedder.card.id)
         return embedder
 
     def open(self, source: str) -> Embedder:
         """Open a model that the collection need not know; should it get to know it, it is at hand."""
         embedder = self._open_model(source)
-        with turn_of(self._opening):
+        with self._opening:
             return self._opened.setdefault(embedder.card.id, embedder)
+
+    def _read(self, source: str, model_id: str) -> bytes:
+        model = load_model(Path(os.path.expanduser(source)))
+        if model.id != model_id:
+            raise ModelUnavailable(f"{source} was changed while the model was being opened: add it once more")
+        return model.content
 
     def _reopened(self, model: FurtherModel) -> Embedder:
         own = self._own.get(model.model_id)
-        path = _place(self._folder, model.model_id) if self._folder is not None else None
+        path = kept_model(self._folder, model.model_id) if self._folder is not None else None
         if own is None and (path is None or not path.is_file()):
             raise ModelUnavailable(
                 f"the file of the model {model.name!r} is not with the collection any more: "
@@ -145,30 +148,3 @@ class ModelShelf:
         if embedder.card.id != model.model_id:
             raise WrongModel(f"the file of the model {model.name!r} holds another model: add it again under its name")
         return embedder
-
-
-def _place(folder: Path, model_id: str) -> Path:
-    return folder / f"{model_id}.onnx"
-
-
-def _keep(source: Path, folder: Path, *, model_id: str) -> None:
-    """Copy a model's file whole, or not at all; a damaged one is replaced."""
-    target = _place(folder, model_id)
-    part = target.with_suffix(f".{secrets.token_hex(4)}.part")
-    try:
-        if target.is_file() and _sha256(target.read_bytes()) == model_id:
-            return
-        data = source.read_bytes()
-        if _sha256(data) != model_id:
-            raise ModelUnavailable(f"{source} was changed while the model was being opened: add it once more")
-        folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
-        part.write_bytes(data)
-        keep_private(part)
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise StorageFailed(f"the model cannot be kept in {folder}: {error.strerror or error}") from error
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

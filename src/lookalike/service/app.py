@@ -16,7 +16,6 @@ from fastapi import FastAPI
 from lookalike.assembly import SIGNING_KEY, open_ledger, open_queue
 from lookalike.core.errors import StorageFailed
 from lookalike.core.private import FOLDER, keep_private
-from lookalike.core.processors import available_processors
 from lookalike.service.access.access import check_binding, open_access
 from lookalike.service.api import (
     collections,
@@ -34,7 +33,6 @@ from lookalike.service.api import (
 from lookalike.service.api.documents import add_document
 from lookalike.service.api.hits import hit_json
 from lookalike.service.batching import Embedding
-from lookalike.service.batching.line import Share
 from lookalike.service.collections import Collections, Open
 from lookalike.service.context import Service
 from lookalike.service.edge import Edge, edge
@@ -50,8 +48,7 @@ from lookalike.service.thumbnails import Thumbnails
 from lookalike.settings import read_settings
 from lookalike.settings.service import ServiceSettings
 
-MOST_OF_ONE = max(2, min(4, available_processors()))
-"""Threads that one caller may have for searching and reading; more would not be sooner, and keep others from theirs."""
+SEARCH_THREADS = 8
 
 _ROUTERS = (
     search.router,  # first, for it is asked for most
@@ -114,10 +111,16 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
         raise StorageFailed(f"the service's folder {home} cannot be used: {error.strerror or error}") from error
     ledger, queue = open_ledger(home), open_queue(home)
     metrics, health = Metrics(), Health()
-    threads = Threads(threads=8, share=Share(caller=MOST_OF_ONE, collection=6))
+    threads = Threads(threads=SEARCH_THREADS, waiting=WAITING)
     service = Service(
         settings=settings,
-        collections=Collections(named=dict(settings.collections), home=home, secret=secret, open_=open_),
+        collections=Collections(
+            named=dict(settings.collections),
+            home=home,
+            secret=secret,
+            open_=open_,
+            most_open=settings.open_collections,
+        ),
         queue=queue,
         ledger=ledger,
         access=open_access(settings, ledger),
@@ -130,9 +133,6 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
             observe=metrics,
         ),
         threads=threads,
-        writes=Threads("lookalike-write", threads=8, share=Share(caller=4, collection=6), ends=False),
-        books=Threads("lookalike-books", threads=4, share=Share(caller=2, collection=3), ends=False),
-        fetches=Threads("lookalike-fetch", threads=8, share=Share(caller=4, collection=6)),
         searches=Searches(threads, waiting=WAITING),
         thumbnails=Thumbnails(),
         metrics=metrics,
@@ -150,17 +150,8 @@ def _watch(service: Service) -> None:
     for name in service.settings.collections:
         health.add(f"collection {name}", partial(_answers, partial(service.collections.get, name)), part="collections")
     health.saturated("embedding", lambda: service.embedding.saturated)
-    for name, threads in _kinds(service).items():
-        health.saturated(name, partial(_is_saturated, threads))
+    health.saturated("threads", lambda: service.threads.saturated)
     health.saturated("searches", lambda: service.searches.saturated)
-
-
-def _kinds(service: Service) -> dict[str, Threads]:
-    return {"threads": service.threads, "writes": service.writes, "books": service.books, "fetches": service.fetches}
-
-
-def _is_saturated(threads: Threads) -> bool:
-    return threads.saturated
 
 
 def _answers(question: Callable[[], object]) -> None:
@@ -180,8 +171,7 @@ async def _lifespan(service: Service) -> AsyncIterator[None]:
         stop.set()
         await service.embedding.close()
         await service.searches.close()
-        for threads in _kinds(service).values():
-            await threads.close()
+        await service.threads.close()
         closings: list[Callable[[], None]] = [housework.join, service.collections.close]
         for close in (*closings, service.queue.close, service.ledger.close):
             close()

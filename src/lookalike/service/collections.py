@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import re
-import shutil
 import threading
-import time
+from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
-from lookalike.assembly import COLLECTIONS, UPLOADS, open_collection
+from lookalike.assembly import (
+    COLLECTIONS,
+    UPLOADS,
+    CollectionGlance,
+    glance_at_collection,
+    open_collection,
+    remove_collection,
+)
 from lookalike.collection import Collection
-from lookalike.core.errors import BadInput, Conflict, NoCollection, StorageFailed
+from lookalike.core.errors import (
+    BadInput,
+    CollectionReplaced,
+    Conflict,
+    LookalikeError,
+    NoCollection,
+    StorageFailed,
+    WrongModel,
+)
 from lookalike.core.private import FOLDER
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.objects.direct.local import LocalUploads
@@ -20,34 +37,60 @@ from lookalike.settings.served_collections import CATALOG
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
-SEEN_FOR_S = 0.5
-"""How long a collection that another process has removed may still be answered for."""
+MOST_OPEN = 32
+"""So many collections of one process are kept open, where nothing else is set."""
+
+ATTEMPTS = 5
+"""How often something is begun anew because another collection took the place of the one that it was begun with."""
 
 Open = Callable[[Path, bool], Collection]
 """Opens a folder as a collection; whether one may be made there."""
 
+T = TypeVar("T")
+
+_Stamp = tuple[int, int, int, int]
+
+_log = logging.getLogger(__name__)
+
 
 class Collections:
     """Opens collections when they are first asked for, and keeps them open. Safe to use from many threads.
+
+    A name stands for whatever collection lies in its folder at the moment: where another process has removed it and
+    made it anew, or put an older copy in its place, that one is opened. Of more than `most_open` the one that was not
+    asked for the longest is let go of. Who still uses one that was let go of can go on with it: it is gone once nobody
+    does.
 
     Args:
         named: folders by name.
         home: folder in whose `collections` others lie, and new ones are made.
         secret: signs the URLs of uploads.
         open_: opens one.
+        most_open: how many are kept open.
     """
 
-    def __init__(self, *, named: dict[str, Path], home: Path, secret: bytes, open_: Open | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        named: dict[str, Path],
+        home: Path,
+        secret: bytes,
+        open_: Open | None = None,
+        most_open: int = MOST_OPEN,
+    ) -> None:
         self._named = dict(named)
         self._folder = home / COLLECTIONS
         self._secret = secret
         self._open = open_ or _opened
-        self._opening = threading.Lock()
-        self._collections: dict[str, Collection] = {}
-        self._seen: dict[str, float] = {}  # when their folders were last looked at
+        self._most_open = most_open
+        self._mutex = threading.Lock()
+        self._opened: OrderedDict[str, Collection] = OrderedDict()  # the last one was asked for last
+        self._turns: dict[str, threading.Lock] = {}  # of who opens, makes or removes, by name
+        self._glances: dict[str, tuple[_Stamp | None, CollectionGlance]] = {}
+        self._letting_go = ThreadPoolExecutor(1, thread_name_prefix="lookalike-let-go")
 
     def names(self) -> list[str]:
-        """All of them, sorted."""
+        """All of them, sorted. Looks at names of files alone."""
         found = [path.parent.name for path in self._folder.glob(f"*/{CATALOG}") if NAME.fullmatch(path.parent.name)]
         return sorted({*self._named, *found})
 
@@ -56,31 +99,57 @@ class Collections:
 
         Raises:
             NoCollection: when there is none of that name.
+            LookalikeError: when it cannot be opened.
         """
-        collection = self._collections.get(name)
-        folder = self._path(name)
-        if collection is not None and (folder / CATALOG).exists():
+        collection = self.opened(name)
+        if collection is not None:
             return collection
-        with self._opening:
-            collection = self._collections.pop(name, None)
-            if not (folder / CATALOG).exists():  # another process may have removed it
-                if collection is not None:
-                    collection.close()
+        folder = self._path(name)
+        with self._turn(name):
+            collection = self._at_hand(name)
+            if collection is not None and collection.is_current():
+                return collection
+            self._let_go(name)
+            if not (folder / CATALOG).exists():
                 raise NoCollection(f"there is no collection {name!r}", values={"name": name})
-            self._collections[name] = collection or self._open(folder, False)
-            return self._collections[name]
+            return self._kept(name, self._open(folder, False))
 
     def opened(self, name: str) -> Collection | None:
-        """One that is open already, at once; None for one that `get` has to look for."""
-        collection = self._collections.get(name)
-        if collection is None:
-            return None
-        now = time.monotonic()
-        if now - self._seen.get(name, 0.0) > SEEN_FOR_S:
-            if not (self._path(name) / CATALOG).exists():
-                return None
-            self._seen[name] = now
-        return collection
+        """One that is open and was not touched since it was used last, at once; None for what `get` must look at."""
+        collection = self._at_hand(name)
+        return collection if collection is not None and collection.is_unchanged else None
+
+    def use(self, name: str, call: Callable[[Collection], T]) -> T:
+        """Do something with a collection; anew, from its beginning, where another took its place meanwhile.
+
+        Raises:
+            NoCollection: when there is none of that name.
+            LookalikeError: what the call raises.
+        """
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return call(self.get(name))
+            except CollectionReplaced:
+                continue
+        return call(self.get(name))
+
+    def glance(self, name: str) -> CollectionGlance:
+        """What the catalog says of a collection, without opening its index or its models.
+
+        Raises:
+            NoCollection: when there is none of that name.
+            LookalikeError: when it cannot be read.
+        """
+        folder = self._path(name)
+        stamp = _stamp(folder / CATALOG)
+        with self._mutex:
+            known = self._glances.get(name)
+        if known is not None and stamp is not None and known[0] == stamp:
+            return known[1]
+        seen = glance_at_collection(folder)
+        with self._mutex:
+            self._glances[name] = stamp, seen
+        return seen
 
     def uploads(self, name: str) -> DirectUploads:
         """Where uploads into a collection wait."""
@@ -98,20 +167,31 @@ class Collections:
             StorageFailed: when it cannot be made.
         """
         folder = self._path(name)
-        with self._opening:
-            if (folder / CATALOG).exists():
-                return False
-            folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
-            self._collections[name] = self._open(folder, True)
-            return True
+        with self._turn(name):
+            for _ in range(ATTEMPTS):
+                if (folder / CATALOG).exists():
+                    return False
+                self._let_go(name)
+                folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+                try:
+                    self._kept(name, self._open(folder, True))
+                except (CollectionReplaced, NoCollection, StorageFailed):
+                    if (folder / CATALOG).exists():
+                        raise
+                    continue  # another process has removed it as soon as it was there, or the disk fails again
+                return True
+        raise StorageFailed(f"the collection {name!r} cannot be made, or is removed as often as it is made")
 
     def remove(self, name: str) -> None:
         """Remove one whole, with all that was added to it; pictures that lie elsewhere stay.
 
+        Whoever writes to it at the moment ends that first, so that nothing is acknowledged that goes into nothing.
+
         Raises:
             NoCollection: when there is none of that name.
             Conflict: when it was named at the start, and is not the service's own.
-            StorageFailed: when it cannot be removed.
+            Locked: when another process writes for long.
+            StorageFailed, ReadOnly: when it cannot be removed.
         """
         folder = self._path(name)
         if name in self._named:
@@ -120,19 +200,47 @@ class Collections:
                 code="not_ours",
                 values={"name": name},
             )
-        with self._opening:
-            if not (folder / CATALOG).exists():
-                raise NoCollection(f"there is no collection {name!r}", values={"name": name})
-            self._seen.pop(name, None)
-            if (collection := self._collections.pop(name, None)) is not None:
-                collection.close()
-            _remove(folder)
+        with self._turn(name):
+            try:
+                remove_collection(folder)
+            except NoCollection:
+                raise NoCollection(f"there is no collection {name!r}", values={"name": name}) from None
+            finally:
+                if not (folder / CATALOG).exists():
+                    self._let_go(name)
 
     def close(self) -> None:
         """Save what is worth it, and let go of all of them. Idempotent."""
-        with self._opening:
-            while self._collections:
-                self._collections.popitem()[1].close()
+        self._letting_go.shutdown()
+        with self._mutex:
+            opened, self._opened = self._opened, OrderedDict()
+        for collection in opened.values():
+            collection.close()
+
+    def _turn(self, name: str) -> threading.Lock:
+        with self._mutex:
+            return self._turns.setdefault(name, threading.Lock())
+
+    def _at_hand(self, name: str) -> Collection | None:
+        with self._mutex:
+            collection = self._opened.get(name)
+            if collection is not None:
+                self._opened.move_to_end(name)
+            return collection
+
+    def _kept(self, name: str, collection: Collection) -> Collection:
+        with self._mutex:
+            self._opened[name] = collection
+            most = [self._opened.popitem(last=False)[1] for _ in range(len(self._opened) - self._most_open)]
+        for one in most:
+            self._letting_go.submit(_let_go, one)
+        return collection
+
+    def _let_go(self, name: str) -> None:
+        with self._mutex:
+            collection = self._opened.pop(name, None)
+        if collection is not None:
+            self._letting_go.submit(_let_go, collection)
 
     def _path(self, name: str) -> Path:
         if not NAME.fullmatch(name):
@@ -142,15 +250,25 @@ class Collections:
         return self._named.get(name, self._folder / name)
 
 
+def _stamp(path: Path) -> _Stamp | None:
+    """By which a file that was written or replaced is told; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def _opened(folder: Path, create: bool) -> Collection:
+    """With its own model, whatever the service's settings name, which is for new ones, and where it was not kept."""
+    if not create:
+        with suppress(WrongModel):
+            return open_collection(folder, create=False, model="auto")
     return open_collection(folder, create=create)
 
 
-def _remove(folder: Path) -> None:
-    """First out of sight in one step, then for good."""
-    gone = folder.with_name(f".{folder.name}.{os.getpid()}.removed")
+def _let_go(collection: Collection) -> None:
     try:
-        folder.rename(gone)
-        shutil.rmtree(gone)
-    except OSError as error:
-        raise StorageFailed(f"the collection cannot be removed: {error.strerror or error}") from error
+        collection.let_go()
+    except LookalikeError as error:
+        _log.warning("a collection was not left in order: %s", error)

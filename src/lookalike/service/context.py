@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from fastapi import Request, WebSocket
 
 from lookalike.collection import Collection
+from lookalike.core.errors import CollectionReplaced
 from lookalike.ledger.base import Ledger
 from lookalike.queue.base import Queue
 from lookalike.service.access.access import Access
 from lookalike.service.batching import Embedding
-from lookalike.service.collections import Collections
+from lookalike.service.collections import ATTEMPTS, Collections
 from lookalike.service.health import Health
 from lookalike.service.metrics import Metrics
+from lookalike.service.model_cards import ModelCards
 from lookalike.service.search_batching import Searches
 from lookalike.service.threads import Threads
 from lookalike.service.thumbnails import Thumbnails
 from lookalike.settings.service import ServiceSettings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,14 +37,12 @@ class Service:
         ledger: uploads, idempotency keys, tickets.
         access: who may do what.
         embedding: pictures become vectors, several at a time.
-        threads: where collections are searched and read.
-        writes: where collections are changed.
-        books: where the ledger and the queue are read and written.
-        fetches: where pictures are fetched from elsewhere.
+        threads: where everything else that takes time is done.
         searches: vectors are searched for, several at a time.
         thumbnails: small versions, kept.
         metrics: figures.
         health: how the parts do.
+        cards: of models that were asked for.
     """
 
     settings: ServiceSettings
@@ -48,13 +52,11 @@ class Service:
     access: Access
     embedding: Embedding
     threads: Threads
-    writes: Threads
-    books: Threads
-    fetches: Threads
     searches: Searches
     thumbnails: Thumbnails
     metrics: Metrics
     health: Health
+    cards: ModelCards = field(default_factory=ModelCards)
 
 
 def service_of(connection: Request | WebSocket) -> Service:
@@ -75,6 +77,28 @@ async def collection_of(service: Service, name: str, *, deadline: float | None =
     if opened is not None:
         return opened
     return await service.threads.run(lambda: service.collections.get(name), deadline=deadline)
+
+
+async def with_collection(
+    service: Service, name: str, use: Callable[[Collection], Awaitable[T]], *, deadline: float | None = None
+) -> T:
+    """Do something with a collection; anew, from its beginning, where another took its place meanwhile.
+
+    Args:
+        service: the parts.
+        name: of the collection.
+        use: does it; it must bear to be called again after `CollectionReplaced`.
+        deadline: for the opening.
+    Raises:
+        NoCollection: when there is none of that name.
+    """
+    for _ in range(ATTEMPTS - 1):
+        held = await collection_of(service, name, deadline=deadline)
+        try:
+            return await use(held)
+        except CollectionReplaced:
+            continue
+    return await use(await collection_of(service, name, deadline=deadline))
 
 
 def deadline_of(request: Request) -> float | None:

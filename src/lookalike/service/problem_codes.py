@@ -44,6 +44,7 @@ class ProblemCode(Coded):
     # collections
     NO_COLLECTION = "no_collection", "name?"
     COLLECTION_ERROR = "collection_error"
+    COLLECTION_REPLACED = "collection_replaced", "retry_after_s?"
     NOT_INDEXED = "not_indexed", "id?"
     WRONG_MODEL = "wrong_model"
     FORMAT_TOO_NEW = "format_too_new"

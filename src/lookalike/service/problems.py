@@ -17,6 +17,7 @@ from lookalike.core.errors import (
     BadInput,
     Busy,
     CollectionError,
+    CollectionReplaced,
     Conflict,
     DeadlineExceeded,
     Locked,
@@ -54,6 +55,7 @@ STATUS: tuple[tuple[type[LookalikeError], int, str], ...] = (
     (StorageFailed, 503, "Storage failed"),
     (ServiceDown, 503, "A part is down"),
     (ModelUnavailable, 503, "A part is down"),
+    (CollectionReplaced, 503, "Busy"),
     (CollectionError, 422, "Cannot be used"),
     (MissingExtra, 501, "Not installed here"),
     (LookalikeError, 500, "Failed"),
@@ -112,7 +114,7 @@ def problem(error: LookalikeError) -> Response:
         status, title = 422, "Cannot be used"
     if isinstance(error, MissingExtra):
         _log.warning("a request needs what is not installed: %s", error)
-    elif status >= 500 and not isinstance(error, Busy | Locked | DeadlineExceeded):
+    elif status >= 500 and not isinstance(error, Busy | CollectionReplaced | Locked | DeadlineExceeded):
         _log.error("a request failed: %s", error, exc_info=error)
     return problem_response(
         status,

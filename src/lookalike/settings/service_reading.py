@@ -34,10 +34,10 @@ PREFIX = "LOOKALIKE_SERVE_"
 _BYTES = 1 << 40
 _WHOLE = {
     "port": (0, 65_535),
+    "open_collections": (1, 100_000),
     "workers": (1, 256),
     "rate_per_minute": (0, 10_000_000),
     "max_body_bytes": (1, _BYTES),
-    "max_connections": (1, 1_000_000),
     "max_json_bytes": (1, _BYTES),
     "max_message_bytes": (1, _BYTES),
     "upload_max_bytes": (1, _BYTES),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from lookalike.core.errors import (
     BadInput,
     Busy,
+    CollectionReplaced,
     Conflict,
     DeadlineExceeded,
     Interrupted,
@@ -26,6 +27,7 @@ from lookalike.core.errors import (
 
 _NOT_TRIED: tuple[type[LookalikeError], ...] = (
     Busy,
+    CollectionReplaced,
     DeadlineExceeded,
     Interrupted,
     Locked,

@@ -194,11 +194,10 @@ def test_a_file_that_changes_while_it_is_added_is_not_kept_as_what_it_was(
 def test_a_disk_that_cannot_be_written_leaves_no_half_of_a_file(
     new_shelf: Callable[[], ModelShelf], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, data: bytes) -> int:
-        path.touch()
+    def full(descriptor: int) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageFailed, match="No space left"):
         new_shelf().add("fine", str(file))
     assert kept(tmp_path) == []

@@ -21,7 +21,15 @@ from lookalike.catalog.sqlite.lock import writer_lock
 from lookalike.catalog.sqlite.selections import Selections
 from lookalike.catalog.sqlite.writing import SqliteTransaction
 from lookalike.catalog.storable import path_bytes
-from lookalike.core.errors import BadInput, CatalogDamaged, NoCollection, ReadOnly, StorageFailed, WrongModel
+from lookalike.core.errors import (
+    BadInput,
+    CatalogDamaged,
+    CollectionReplaced,
+    NoCollection,
+    ReadOnly,
+    StorageFailed,
+    WrongModel,
+)
 from lookalike.core.filters import Filter
 from lookalike.core.private import FOLDER, database_files, keep_private
 from lookalike.core.records import Change, FileRecord, ImageRecord, RefusedFile
@@ -95,6 +103,7 @@ class SqliteCatalog:
         )
         try:
             catalog._check_format(read_only=read_only)
+            catalog._connections.watch()
         except BaseException:
             catalog.close()
             raise
@@ -103,6 +112,28 @@ class SqliteCatalog:
     def close(self) -> None:
         """Let go of files and locks. Idempotent."""
         self._connections.close()
+
+    def let_go(self) -> None:
+        """Close the files that nobody uses at the moment, and others as soon as nobody does; see `Catalog`."""
+        self._connections.keep_none()
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it is still as it was when it was read last; see `Catalog`."""
+        return self._connections.are_unchanged
+
+    def is_current(self) -> bool:
+        """Whether it is still the catalog that was opened; see `Catalog`."""
+        try:
+            with self._connections.reading():
+                return True
+        except (CollectionReplaced, NoCollection):
+            return False
+
+    def identity(self) -> str:
+        """A random word for the collection, whatever it holds; see `Catalog`."""
+        with self._connections.reading() as connection:
+            return reading.setting(connection, "identity", "")
 
     def __enter__(self) -> SqliteCatalog:
         return self
@@ -355,6 +386,7 @@ class SqliteCatalog:
     def _locked(self, *, wait_s: float) -> AbstractContextManager[None]:
         if self._connections.read_only:
             raise ReadOnly(f"{self.path}: the collection was opened for reading only")
+        self._connections.check_there()
         return self._lock.held(wait_s=wait_s)
 
     def _bound_model(self) -> tuple[str, int]:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock, RLock
 
+from lookalike.catalog.sqlite.continuity import Continuity, history_of, stamp_of
 from lookalike.catalog.sqlite.errors import decoding, translating
-from lookalike.core.ending import interruptible, turn_of
 from lookalike.core.errors import CollectionError, ReadOnly
 from lookalike.core.sqlite_connection import Connection, connected
 
@@ -31,6 +31,8 @@ _WRITER_PRAGMAS = (
 class Connections:
     """Lends connections to threads, each to one at a time.
 
+    Once `watch` was called, each block begins with a look whether the file is still the one that was opened first.
+
     Args:
         path: of the database, which exists.
         read_only: whether `writing` is refused.
@@ -41,21 +43,48 @@ class Connections:
         self.path = path
         self.read_only = read_only
         self.busy_wait_s = busy_wait_s
+        self._continuity: Continuity | None = None
         self._idle: list[Connection] = []
+        self._most_idle = _MOST_IDLE
         self._mutex = Lock()
         self._turn = RLock()
         self._writer: Connection | None = None
         self._closed = False
 
+    def watch(self) -> None:
+        """From now on the file must be the same one, and go on from what it is; it has its tables.
+
+        Raises:
+            NoCollection: when it is gone.
+        """
+        self._continuity = Continuity(self.path)
+        with self.reading():
+            pass
+
+    def check_there(self) -> None:
+        """Raises `NoCollection` when the file is gone."""
+        if self._continuity is not None:
+            stamp_of(self.path)
+
+    @property
+    def are_unchanged(self) -> bool:
+        """Whether nothing has happened to the file since the last block that began. At once."""
+        return not self._closed and self._continuity is not None and self._continuity.is_unchanged()
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees one committed state until the block ends; see `interruptible`."""
+        """A connection that sees one committed state until the block ends.
+
+        Raises:
+            CollectionReplaced, NoCollection: when the file is another one now, or gone.
+        """
         with translating(self.path), decoding():
             connection = self._taken()
             try:
-                with interruptible(connection, busy_wait_s=self.busy_wait_s):
-                    connection.execute("BEGIN")
-                    yield connection
+                connection.execute("BEGIN")
+                if self._continuity is not None:
+                    self._continuity.check(connection, connection.file)
+                yield connection
             finally:
                 self._give_back(connection)
 
@@ -63,33 +92,49 @@ class Connections:
     def writing(self) -> Iterator[Connection]:
         """A transaction: committed when the block ends, undone when it raises. Other threads wait for their turn.
 
-        The caller holds the writer lock.
+        The caller holds the writer lock. Raises as `reading`, before anything is changed.
         """
         if self.read_only:
             raise ReadOnly(f"{self.path}: the collection was opened for reading only")
-        with turn_of(self._turn), translating(self.path):
+        with self._turn, translating(self.path):
             connection = self._opened_writer()
             if connection.in_transaction:
                 raise CollectionError("a transaction was begun inside another one of the same thread; end that first")
             connection.execute("BEGIN IMMEDIATE")
             try:
+                if self._continuity is not None:
+                    self._continuity.check(connection, connection.file)
                 yield connection
+                history = history_of(connection) if self._continuity is not None else None
                 connection.execute("COMMIT")
             except BaseException:
                 self._undo(connection)
                 raise
+            if self._continuity is not None and history is not None:
+                self._continuity.committed(history)
+            if self._most_idle == 0:
+                self._close_writer()
 
     def close(self) -> None:
         """Close what is not lent; what is lent is closed when it comes back."""
         with self._mutex:
             self._closed = True
+        self.keep_none()
+
+    def keep_none(self) -> None:
+        """Close what is not lent, and from now on whatever comes back; what is needed is opened as before."""
+        with self._mutex:
+            self._most_idle = 0
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
         with self._turn:
-            writer, self._writer = self._writer, None
-            if writer is not None:
-                writer.close()
+            self._close_writer()
+
+    def _close_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
 
     def _taken(self) -> Connection:
         with self._mutex:
@@ -100,6 +145,8 @@ class Connections:
         return self._opened("PRAGMA query_only = ON")
 
     def _undo(self, connection: Connection) -> None:
+        if self._continuity is not None:
+            self._continuity.undone()
         try:
             connection.undo()
         except sqlite3.Error:  # the error that led here is the one to tell; a new connection undoes the rest
@@ -113,7 +160,7 @@ class Connections:
             connection.close()
             return
         with self._mutex:
-            if not self._closed and len(self._idle) < _MOST_IDLE:
+            if len(self._idle) < self._most_idle:
                 self._idle.append(connection)
                 return
         connection.close()
@@ -126,4 +173,10 @@ class Connections:
         return self._writer
 
     def _opened(self, *pragmas: str) -> Connection:
-        return connected(self.path, busy_wait_s=self.busy_wait_s, pragmas=(*_PRAGMAS, *pragmas))
+        while True:
+            file = stamp_of(self.path).file
+            connection = connected(self.path, busy_wait_s=self.busy_wait_s, pragmas=(*_PRAGMAS, *pragmas))
+            if stamp_of(self.path).file == file:
+                connection.file = file
+                return connection
+            connection.close()  # another one was put there just now: which was opened?

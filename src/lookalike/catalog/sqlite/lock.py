@@ -23,7 +23,7 @@ from pathlib import Path
 from threading import Lock, RLock
 from weakref import WeakValueDictionary
 
-from lookalike.core.errors import Locked, ReadOnly, StorageFailed
+from lookalike.core.errors import Locked, LookalikeError, NoCollection, ReadOnly, StorageFailed
 
 _POLL_S = 0.005
 _ROOM, _DOOR = 0, 1  # the bytes that are locked
@@ -93,24 +93,39 @@ class WriterLock:
         return None
 
     def _acquired(self, wait_s: float) -> int:
-        descriptor = self._opened()
-        try:
-            deadline = time.monotonic() + wait_s
-            self._wait(descriptor, _DOOR, deadline=deadline)
-            self._wait(descriptor, _ROOM, deadline=deadline)
-            fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, _DOOR)
-            _sign(descriptor)
-        except BaseException:
+        deadline = time.monotonic() + wait_s
+        while True:
+            descriptor = self._opened()
+            try:
+                self._wait(descriptor, _DOOR, deadline=deadline)
+                self._wait(descriptor, _ROOM, deadline=deadline)
+                fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, _DOOR)
+                if self._is_in_place(descriptor):
+                    _sign(descriptor)
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
             os.close(descriptor)
-            raise
-        return descriptor
+
+    def _is_in_place(self, descriptor: int) -> bool:
+        """False where the collection was removed while we waited: others may hold the lock of the next."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
     def _opened(self) -> int:
         try:
             return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            kind = ReadOnly if error.errno in _IS_READ_ONLY else StorageFailed
-            raise kind(f"{self.path}: the lock file cannot be written ({error.strerror})") from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> LookalikeError:
+        if error.errno == errno.ENOENT:
+            return NoCollection(f"{self.path.parent}: the collection is not there any more: it was removed or moved")
+        kind = ReadOnly if error.errno in _IS_READ_ONLY else StorageFailed
+        return kind(f"{self.path}: the lock file cannot be written ({error.strerror})")
 
     def _wait(self, descriptor: int, byte: int, *, deadline: float) -> None:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -171,10 +172,17 @@ class SqliteTransaction:
         self._rows(_PUT_SETTING, (name, value))
 
     def finish(self, *, writer: str) -> None:
-        """Write down that there were changes, the last sequence number given, and where this writer's changes begin."""
+        """Write down that there were changes, the last sequence number given, and where this writer's changes begin.
+
+        Also a word for the commit, and, in a new catalog, one for the collection.
+        """
         if self._connection.total_changes == self._changes_before:
             return
         self.put_setting("version", str(number_setting(self._connection, "version") + 1))
+        self.put_setting("commit", secrets.token_hex(8))
+        self._rows(
+            "INSERT INTO settings (name, value) VALUES ('identity', ?) ON CONFLICT DO NOTHING", (secrets.token_hex(16),)
+        )
         if self._seq == self._first_seq:
             return
         self.put_setting("last_seq", str(self._seq))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from lookalike.collection import Collection
 from lookalike.core.errors import LookalikeError
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
-from lookalike.service.api.answers import answer, page
+from lookalike.service.api.answers import answer, cursor_of, page, read_cursor
 from lookalike.service.api.filters import askable
 from lookalike.service.api.hits import index_json
 from lookalike.service.collections import NAME
@@ -22,6 +24,9 @@ router = APIRouter()
 Reader = Annotated[Principal, needs(Scope.READ)]
 Admin = Annotated[Principal, needs(Scope.ADMIN)]
 Name = Annotated[str, Path(pattern=f"^{NAME.pattern}$")]
+Cursor = Annotated[str | None, Query(max_length=200)]
+MOST_LISTED = 200
+Limit = Query(ge=1, le=MOST_LISTED)
 _ONE = "/v1/collections/{collection}"
 
 
@@ -32,14 +37,13 @@ _ONE = "/v1/collections/{collection}"
     response_model=None,
     responses={200: {"model": schemas.CollectionList}},
 )
-async def list_collections(request: Request, principal: Reader) -> Response:
-    """Those that one may see."""
+async def list_collections(
+    request: Request, principal: Reader, cursor: Cursor = None, limit: Annotated[int, Limit] = MOST_LISTED
+) -> Response:
+    """Those that one may see, by name. What their catalogs say: of their indexes nothing, for these are not opened."""
     service = service_of(request)
-    names = [name for name in service.collections.names() if principal.may(Scope.READ, name)]
-    found = await service.threads.run(
-        lambda: [facts for name in names if (facts := _facts_if_open(name, service, principal))]
-    )
-    return answer(page(found, next_cursor=None))
+    after = read_cursor(cursor)
+    return answer(await service.threads.run(lambda: _listed(principal, service, after=after, limit=limit)))
 
 
 @router.get(
@@ -65,7 +69,7 @@ async def get_collection(request: Request, collection: Name, principal: Reader) 
 async def put_collection(request: Request, collection: Name, principal: Admin) -> Response:
     """Empty, with the model that comes with the install. 200 where it is there already."""
     service = service_of(request)
-    made = await service.writes.run(lambda: service.collections.create(collection))
+    made = await service.threads.run(lambda: service.collections.create(collection))
     facts = await service.threads.run(lambda: _facts(collection, service, principal))
     return answer(facts, status=201 if made else 200)
 
@@ -81,27 +85,47 @@ async def put_collection(request: Request, collection: Name, principal: Admin) -
 async def delete_collection(request: Request, collection: Name) -> Response:
     """With all that was added to it. One that was named when the service was started is not removed (409)."""
     service = service_of(request)
-    await service.writes.run(lambda: service.collections.remove(collection))
+    await service.threads.run(lambda: service.collections.remove(collection))
     return Response(status_code=204)
 
 
-def _facts_if_open(name: str, service: Service, principal: Principal) -> dict[str, Any] | None:
-    try:
-        return _facts(name, service, principal)
-    except LookalikeError:  # damaged, or just removed: `GET` of it says which
-        return None
+def _listed(principal: Principal, service: Service, *, after: str, limit: int) -> dict[str, Any]:
+    """A page; catalogs that cannot be read are left out: `GET` of them says why."""
+    found: list[dict[str, Any]] = []
+    for name in service.collections.names():
+        if name <= after or not principal.may(Scope.READ, name):
+            continue
+        if len(found) == limit:
+            return page(found, next_cursor=cursor_of(found[-1]["name"]))
+        with suppress(LookalikeError):
+            seen = service.collections.glance(name)
+            found.append(
+                {
+                    "name": name,
+                    "images": seen.images,
+                    "model": seen.model_id,
+                    "dimension": seen.dimension,
+                    "index": None,
+                    "fields": askable(seen.fields, principal),
+                    **_further(list(seen.further_models), service),
+                }
+            )
+    return page(found, next_cursor=None)
 
 
 def _facts(name: str, service: Service, principal: Principal) -> dict[str, Any]:
-    info = service.collections.get(name).info()
-    further = [model.name for model in info.further_models]
+    info = service.collections.use(name, Collection.info)
     return {
         "name": name,
         "images": info.images,
         "model": info.model,
         "dimension": info.dimension,
         "index": index_json(info.index),
-        "further_models": further,
         "fields": askable(info.fields, principal),
-        "finer": service.settings.finer if service.settings.finer in further else None,
+        **_further([model.name for model in info.further_models], service),
     }
+
+
+def _further(names: list[str], service: Service) -> dict[str, Any]:
+    finer = service.settings.finer
+    return {"further_models": names, "finer": finer if finer in names else None}

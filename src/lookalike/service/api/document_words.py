@@ -58,7 +58,7 @@ PROPERTIES: Mapping[str, Mapping[str, str]] = {
         "images": "How many pictures it holds.",
         "model": "Id of the model that it is bound to.",
         "dimension": "Numbers of a vector of that model.",
-        "index": "What answers searches.",
+        "index": "What answers searches; null in lists, for which it is not opened.",
         "further_models": "Names of further models of which it keeps vectors.",
         "fields": "What a filter may ask for, by who asks: built-in fields, then those of the metadata.",
         "finer": "Name of the further model that looks again where an answer is not sure; null for none.",

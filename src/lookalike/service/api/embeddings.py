@@ -14,10 +14,10 @@ from lookalike.embedding.base import Embedder
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
-from lookalike.service.api.answers import answer_aside
+from lookalike.service.api.answers import answer
 from lookalike.service.api.describing import FILES, form_body
 from lookalike.service.api.forms import Form, Picture, form_of
-from lookalike.service.api.models import visible
+from lookalike.service.api.models import using, visible
 from lookalike.service.context import Service, deadline_of, service_of
 from lookalike.service.problems import InvalidBody
 
@@ -47,8 +47,7 @@ async def embed(request: Request, principal: Reader) -> Response:
         embedder = await service.threads.run(lambda: _embedder(form.fields.get("model"), principal, service))
         results = await _vectors(form, embedder, service, deadline_of(request))
     service.metrics.embedded("server")
-    reply = {"model": embedder.card.id, "dimension": embedder.card.dimension, "data": results}
-    return await answer_aside(lambda: reply, service.threads, deadline=deadline_of(request))
+    return answer({"model": embedder.card.id, "dimension": embedder.card.dimension, "data": results})
 
 
 async def _vectors(form: Form, embedder: Embedder, service: Service, deadline: float | None) -> list[dict[str, Any]]:
@@ -82,12 +81,11 @@ async def _vector(picture: Picture, embedder: Embedder, service: Service, deadli
 
 
 def _embedder(model_id: str | None, principal: Principal, service: Service) -> Embedder:
-    mains = [one.collection.embedder for one in visible(principal, service) if one.name == MAIN]
-    ids = {embedder.card.id: embedder for embedder in mains}
-    if model_id is None and len(ids) == 1:
-        return next(iter(ids.values()))
-    if model_id is None:
-        raise InvalidBody([{"where": "model", "detail": f"expected one of {', '.join(sorted(ids)) or 'no models'}"}])
-    if model_id not in ids:
-        raise NotFound(f"there is no model {model_id[:80]}", values={"kind": "model", "id": model_id[:80]})
-    return ids[model_id]
+    mains = {one.model_id: one for one in visible(principal, service) if one.name == MAIN}
+    if model_id is None and len(mains) != 1:
+        raise InvalidBody([{"where": "model", "detail": f"expected one of {', '.join(sorted(mains)) or 'no models'}"}])
+    wanted = next(iter(mains)) if model_id is None else model_id
+    if wanted not in mains:
+        raise NotFound(f"there is no model {wanted[:80]}", values={"kind": "model", "id": wanted[:80]})
+    one = mains[wanted]
+    return service.collections.use(one.tenant, lambda held: using(one, held).embedder)

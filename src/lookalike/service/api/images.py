@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -16,7 +15,7 @@ from lookalike.core.records import Metadata
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
-from lookalike.service.api.answers import answer, answer_aside, cursor_of, page, read_cursor
+from lookalike.service.api.answers import answer, cursor_of, page, read_cursor
 from lookalike.service.api.bodies import media_type, parse_field, read_json
 from lookalike.service.api.describing import FILE, FILES, form_body, json_body
 from lookalike.service.api.filters import filter_of
@@ -26,7 +25,7 @@ from lookalike.service.api.idempotency import once
 from lookalike.service.api.queued import queue_picture
 from lookalike.service.api.schemas import DeleteBody, FilterField, MetadataBody, MetadataField, checked_metadata
 from lookalike.service.api.spool import Spool
-from lookalike.service.context import Service, collection_of, deadline_of, service_of
+from lookalike.service.context import Service, collection_of, deadline_of, service_of, with_collection
 from lookalike.service.problems import InvalidBody, TooLarge, UnsupportedMediaType
 
 router = APIRouter()
@@ -57,14 +56,19 @@ async def list_images(
     after = _number(read_cursor(cursor))
     if spread and cursor is not None:
         raise BadQuery("`spread` gives pictures from all over at once: leave the cursor or it away")
-    held = await collection_of(service, collection, deadline=deadline_of(request))
-    if spread:
-        some = partial(held.spread, limit, where=where)
-        make = partial(_some, some, collection=collection, principal=principal)
-    else:
-        ask = partial(held.page, where=where, after=after, limit=limit + 1)
-        make = partial(_page, ask, limit, collection=collection, principal=principal)
-    return await answer_aside(make, service.threads, deadline=deadline_of(request))
+    deadline = deadline_of(request)
+
+    async def some(held: Collection) -> list[tuple[int, StoredPicture]]:
+        if spread:
+            return await service.threads.run(lambda: held.spread(limit, where=where), deadline=deadline)
+        return await service.threads.run(
+            lambda: held.page(where=where, after=after, limit=limit + 1), deadline=deadline
+        )
+
+    found = await with_collection(service, collection, some, deadline=deadline)
+    data = [picture_json(one, collection=collection, principal=principal) for _, one in found[:limit]]
+    more = len(found) > limit and not spread
+    return answer(page(data, next_cursor=cursor_of(str(found[limit - 1][0])) if more else None))
 
 
 @router.post(
@@ -90,13 +94,16 @@ async def add_images(
         if not form.pictures:
             raise InvalidBody([{"where": "image", "detail": "expected at least one picture"}])
         metadata = (await parse_field(form.fields.get("metadata", "{}"), MetadataField, where="metadata")).root
-        held = await collection_of(service, collection, deadline=deadline_of(request))
+        await collection_of(service, collection, deadline=deadline_of(request))
+
+        async def added(held: Collection) -> Response:
+            results = [await service.threads.run(partial(_added, one, metadata, held)) for one in form.pictures]
+            return answer({"data": results})
 
         async def act() -> Response:
             if mode == "queued":
                 return await _queued(form, metadata, collection, principal, service)
-            results = [await service.writes.run(partial(_added, one, metadata, held)) for one in form.pictures]
-            return answer({"data": results})
+            return await with_collection(service, collection, added)
 
         return await once(request, principal, service, digest=form.digest, act=act)
 
@@ -113,11 +120,14 @@ async def delete_images(request: Request, collection: str, principal: Writer) ->
     """A result for each; one that is not there is no error."""
     service = service_of(request)
     body, digest = await read_json(request, DeleteBody)
-    held = await collection_of(service, collection, deadline=deadline_of(request))
+    await collection_of(service, collection, deadline=deadline_of(request))
+
+    async def removed(held: Collection) -> Response:
+        results = await service.threads.run(lambda: _removed(body.ids, held, forever=body.forever))
+        return answer({"data": results})
 
     async def act() -> Response:
-        results = await service.writes.run(lambda: _removed(body.ids, held, forever=body.forever))
-        return answer({"data": results})
+        return await with_collection(service, collection, removed)
 
     return await once(request, principal, service, digest=digest, act=act)
 
@@ -128,8 +138,12 @@ async def delete_images(request: Request, collection: str, principal: Writer) ->
 async def get_image(request: Request, collection: str, image_id: ImageId, principal: Reader) -> Response:
     """Its facts and metadata."""
     service = service_of(request)
-    held = await collection_of(service, collection, deadline=deadline_of(request))
-    stored = await service.threads.run(lambda: held.get(image_id), deadline=deadline_of(request))
+    deadline = deadline_of(request)
+
+    async def looked_up(held: Collection) -> StoredPicture:
+        return await service.threads.run(lambda: held.get(image_id), deadline=deadline)
+
+    stored = await with_collection(service, collection, looked_up, deadline=deadline)
     return answer(picture_json(stored, collection=collection, principal=principal))
 
 
@@ -148,12 +162,15 @@ async def put_image(request: Request, collection: str, image_id: ImageId, princi
         raise UnsupportedMediaType(f"expected image/*, got {media_type(request)[:80] or 'nothing'!r}")
     with Spool() as spool:
         picture = await _received(request, image_id, spool, max_bytes=service.settings.upload_max_bytes)
-        held = await collection_of(service, collection, deadline=deadline_of(request))
-        result = await service.writes.run(partial(_added, picture, {}, held))
-    if result["status"] == "refused":
-        raise UploadRefused(result["detail"], code=result["code"], values=result["values"])
-    stored = await service.threads.run(lambda: held.get(image_id), deadline=deadline_of(request))
-    status = 201 if result["status"] == "added" else 200
+
+        async def added(held: Collection) -> tuple[str, StoredPicture]:
+            result = await service.threads.run(partial(_added, picture, {}, held))
+            if result["status"] == "refused":
+                raise UploadRefused(result["detail"], code=result["code"], values=result["values"])
+            return result["status"], await service.threads.run(lambda: held.get(image_id))
+
+        how, stored = await with_collection(service, collection, added, deadline=deadline_of(request))
+    status = 201 if how == "added" else 200
     return answer(picture_json(stored, collection=collection, principal=principal), status=status)
 
 
@@ -169,9 +186,12 @@ async def patch_image(request: Request, collection: str, image_id: ImageId, prin
     """A field given as null is deleted."""
     service = service_of(request)
     body, _ = await read_json(request, MetadataBody)
-    held = await collection_of(service, collection, deadline=deadline_of(request))
-    await service.writes.run(lambda: _relabelled(image_id, body.metadata, held))
-    stored = await service.threads.run(lambda: held.get(image_id), deadline=deadline_of(request))
+
+    async def relabelled(held: Collection) -> StoredPicture:
+        await service.threads.run(lambda: _relabelled(image_id, body.metadata, held))
+        return await service.threads.run(lambda: held.get(image_id))
+
+    stored = await with_collection(service, collection, relabelled, deadline=deadline_of(request))
     return answer(picture_json(stored, collection=collection, principal=principal))
 
 
@@ -191,25 +211,14 @@ async def delete_image(
 ) -> Response:
     """Files that lie elsewhere stay where they are; metadata is kept for a while and returns with the picture."""
     service = service_of(request)
-    held = await collection_of(service, collection, deadline=deadline_of(request))
-    (result,) = await service.writes.run(lambda: _removed([image_id], held, forever=forever))
+
+    async def removed(held: Collection) -> list[dict[str, Any]]:
+        return await service.threads.run(lambda: _removed([image_id], held, forever=forever))
+
+    (result,) = await with_collection(service, collection, removed, deadline=deadline_of(request))
     if result["status"] == "not_found":
         raise NotIndexed(f"no picture in the collection has the id {image_id}", values={"id": image_id})
     return Response(status_code=204)
-
-
-_Numbered = list[tuple[int, StoredPicture]]
-
-
-def _some(ask: Callable[[], _Numbered], *, collection: str, principal: Principal) -> dict[str, Any]:
-    return page([picture_json(one, collection=collection, principal=principal) for _, one in ask()], next_cursor=None)
-
-
-def _page(ask: Callable[[], _Numbered], limit: int, *, collection: str, principal: Principal) -> dict[str, Any]:
-    found = ask()
-    data = [picture_json(one, collection=collection, principal=principal) for _, one in found[:limit]]
-    more = len(found) > limit
-    return page(data, next_cursor=cursor_of(str(found[limit - 1][0])) if more else None)
 
 
 def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, Any]:
@@ -231,7 +240,8 @@ def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, 
 
 async def _queued(form: Form, metadata: Metadata, collection: str, principal: Principal, service: Service) -> Response:
     put_in = partial(queue_picture, metadata=metadata, collection=collection, owner=principal.name, service=service)
-    results = [await service.writes.run(partial(put_in, one)) for one in form.pictures]
+    use = service.collections.use
+    results = [await service.threads.run(partial(use, collection, partial(put_in, one))) for one in form.pictures]
     first = next((one["job_id"] for one in results if one.get("job_id")), None)
     return answer({"data": results}, status=202, headers={"Location": f"/v1/jobs/{first}"} if first else None)
 

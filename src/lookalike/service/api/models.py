@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
+from itertools import islice
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import FileResponse, Response
 
 from lookalike.catalog.base import MAIN
 from lookalike.collection import Collection
 from lookalike.core.errors import LookalikeError, NotFound
+from lookalike.models.store import ModelFile
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
-from lookalike.service.api.answers import answer, page
+from lookalike.service.api.answers import answer, cursor_of, page, read_cursor
 from lookalike.service.api.describing import BYTES
 from lookalike.service.context import Service, service_of
+from lookalike.service.model_cards import KnownModel
 
 router = APIRouter()
 
 Reader = Annotated[Principal, needs(Scope.READ)]
 ModelId = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+MOST_LISTED = 200
 
 
 @router.get(
@@ -33,10 +37,16 @@ ModelId = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
     response_model=None,
     responses={200: {"model": schemas.ModelList}},
 )
-async def list_models(request: Request, principal: Reader) -> Response:
-    """The cards of the models of the collections that one may see."""
+async def list_models(
+    request: Request,
+    principal: Reader,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = MOST_LISTED,
+) -> Response:
+    """The cards of the models of the collections that one may see, by id. A model's file is read once."""
     service = service_of(request)
-    return answer(page(await service.threads.run(lambda: _cards(principal, service)), next_cursor=None))
+    after = read_cursor(cursor)
+    return answer(await service.threads.run(lambda: _listed(principal, service, after=after, limit=limit)))
 
 
 @router.get(
@@ -49,11 +59,7 @@ async def list_models(request: Request, principal: Reader) -> Response:
 async def get_model(request: Request, model_id: ModelId, principal: Reader) -> Response:
     """Its card."""
     service = service_of(request)
-    cards = await service.threads.run(lambda: _cards(principal, service))
-    for card in cards:
-        if card["id"] == model_id:
-            return answer(card)
-    raise NotFound(f"there is no model {model_id}", values={"kind": "model", "id": model_id})
+    return answer(await service.threads.run(lambda: _card(_having(model_id, principal, service), service)))
 
 
 @router.get(
@@ -67,62 +73,113 @@ async def get_file(request: Request, model_id: ModelId, principal: Reader) -> Re
     """Its id is its SHA-256: it may be kept for ever, and checked."""
     service = service_of(request)
     headers = {"ETag": f'"{model_id}"', "Cache-Control": "private, max-age=31536000, immutable"}
-    name, collection = await service.threads.run(lambda: _find(model_id, principal, service))
+    having = await service.threads.run(lambda: _having(model_id, principal, service))
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    model = await service.threads.run(lambda: collection.model_file(name))
+    model = await service.threads.run(lambda: _file(model_id, having, service))
     if model.path is not None:
         return FileResponse(model.path, media_type="application/octet-stream", headers=headers)
     return Response(model.content, media_type="application/octet-stream", headers=headers)
 
 
 class Visible(NamedTuple):
-    """A model that one may see: a collection's name, the collection, and the model's name there."""
+    """A model that one may see: its id, a collection's name, and the model's name there."""
 
+    model_id: str
     tenant: str
-    collection: Collection
     name: str
 
 
 def visible(principal: Principal, service: Service) -> Iterator[Visible]:
-    """The models that one may see; collections that do not open are left out."""
-    for name in service.collections.names():
-        if not principal.may(Scope.READ, name):
+    """The models that one may see; collections that cannot be read are left out. Opens none of them."""
+    for tenant in service.collections.names():
+        if not principal.may(Scope.READ, tenant):
             continue
         try:
-            collection = service.collections.get(name)
-            names = [MAIN, *(model.name for model in collection.models())]
+            seen = service.collections.glance(tenant)
         except LookalikeError:
             continue
-        for model in names:
-            yield Visible(name, collection, model)
+        if seen.model_id:
+            yield Visible(seen.model_id, tenant, MAIN)
+        for name, model_id in seen.further_models.items():
+            yield Visible(model_id, tenant, name)
 
 
-def _cards(principal: Principal, service: Service) -> list[dict[str, Any]]:
-    cards: dict[str, dict[str, Any]] = {}
-    for tenant, collection, name in visible(principal, service):
+def using(model: Visible, held: Collection) -> Collection:
+    """The collection, if it still has that model.
+
+    Raises:
+        NotFound: when another collection has taken its place, or the name was given to another model.
+    """
+    if held.model_card(model.name).id != model.model_id:
+        raise _no_model(model.model_id)
+    return held
+
+
+def _listed(principal: Principal, service: Service, *, after: str, limit: int) -> dict[str, Any]:
+    by_id: dict[str, list[Visible]] = {}
+    for one in visible(principal, service):
+        by_id.setdefault(one.model_id, []).append(one)
+    later = (by_id[model_id] for model_id in sorted(by_id) if model_id > after)
+    cards: list[dict[str, Any]] = []
+    for having in islice(later, limit + 1):
+        if len(cards) == limit:
+            return page(cards, next_cursor=cursor_of(cards[-1]["id"]))
         try:
-            card, file = collection.model_card(name), collection.model_file(name)
-        except LookalikeError:
+            cards.append(_card(having, service))
+        except LookalikeError:  # its file is gone, say: `GET` of it says why
             continue
-        size = os.path.getsize(file.path) if file.path is not None else len(file.content)
-        known = cards.setdefault(
-            card.id,
-            {
-                **asdict(card),
-                "size_bytes": size,
-                "url": f"/v1/models/{card.id}/file",
-                "collections": [],
-                "role": "main" if name == MAIN else "further",
-            },
-        )
-        known["role"] = "main" if name == MAIN else known["role"]
-        known["collections"].append(tenant)
-    return list(cards.values())
+    return page(cards, next_cursor=None)
 
 
-def _find(model_id: str, principal: Principal, service: Service) -> tuple[str, Collection]:
-    for _, collection, name in visible(principal, service):
-        if collection.model_card(name).id == model_id:
-            return name, collection
-    raise NotFound(f"there is no model {model_id}", values={"kind": "model", "id": model_id})
+def _having(model_id: str, principal: Principal, service: Service) -> list[Visible]:
+    """All who have a model, at least one."""
+    found = [one for one in visible(principal, service) if one.model_id == model_id]
+    if not found:
+        raise _no_model(model_id)
+    return found
+
+
+def _card(having: list[Visible], service: Service) -> dict[str, Any]:
+    model_id = having[0].model_id
+    known = service.cards.get(model_id, lambda: _known(having, service))
+    return {
+        **asdict(known.card),
+        "size_bytes": known.size_bytes,
+        "url": f"/v1/models/{model_id}/file",
+        "collections": [one.tenant for one in having],
+        "role": "main" if any(one.name == MAIN for one in having) else "further",
+    }
+
+
+def _known(having: list[Visible], service: Service) -> KnownModel:
+    model = _file(having[0].model_id, having, service)
+    first = having[0]
+    card = service.collections.use(first.tenant, lambda held: using(first, held).model_card(first.name))
+    return KnownModel(card, len(model.content))
+
+
+def _file(model_id: str, having: list[Visible], service: Service) -> ModelFile:
+    """From whoever has it whole.
+
+    Raises:
+        LookalikeError: of the last of them, when nobody has.
+    """
+    last: LookalikeError = _no_model(model_id)
+    for one in having:
+        try:
+            model = service.collections.use(one.tenant, partial(_file_in, model=one))
+        except LookalikeError as error:
+            last = error
+            continue
+        if model.id == model_id:
+            return model
+    raise last
+
+
+def _file_in(held: Collection, *, model: Visible) -> ModelFile:
+    return using(model, held).model_file(model.name)
+
+
+def _no_model(model_id: str) -> NotFound:
+    return NotFound(f"there is no model {model_id[:80]}", values={"kind": "model", "id": model_id[:80]})

@@ -6,6 +6,7 @@ import secrets
 import time
 from typing import Any
 
+from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, LookalikeError
 from lookalike.core.records import Metadata
 from lookalike.ledger.base import Upload, UploadState
@@ -16,7 +17,7 @@ from lookalike.worker.completing import complete
 
 
 def queue_picture(
-    picture: Picture, *, metadata: Metadata, collection: str, owner: str, service: Service
+    picture: Picture, held: Collection, *, metadata: Metadata, collection: str, owner: str, service: Service
 ) -> dict[str, Any]:
     """Keep a picture's bytes, and have a worker do the rest.
 
@@ -32,7 +33,7 @@ def queue_picture(
             upload.id,
             ledger=service.ledger,
             queue=service.queue,
-            collection=service.collections.get(collection),
+            collection=held,
             uploads=uploads,
             owner=owner,
             sha256=upload.sha256,

@@ -280,7 +280,7 @@ class CollectionFacts(BaseModel):
     images: int
     model: str
     dimension: int
-    index: IndexFacts
+    index: IndexFacts | None
     further_models: list[str]
     fields: list[str]
     finer: str | None

@@ -31,7 +31,8 @@ PROTOCOL = "lookalike.v1"
 async def session(request: Request, principal: Reader) -> Response:
     """What a client needs to know before it asks for more."""
     service = service_of(request)
-    names = [name for name in service.collections.names() if principal.may(Scope.READ, name)]
+    there = await service.threads.run(service.collections.names)
+    names = [name for name in there if principal.may(Scope.READ, name)]
     settings = service.settings
     return answer(
         {
@@ -62,7 +63,7 @@ async def session(request: Request, principal: Reader) -> Response:
 async def ticket(request: Request, principal: Reader) -> Response:
     """Good once, for 30 seconds: offered as the subprotocol `ticket.TICKET`, so that it stands in no URL."""
     service = service_of(request)
-    issued = await service.books.run(lambda: service.access.issue_ticket(principal))
+    issued = await service.threads.run(lambda: service.access.issue_ticket(principal))
     return answer(
         {"ticket": issued.ticket, "protocol": PROTOCOL, "expires_at": time_text(issued.expires_at)}, status=201
     )

@@ -13,7 +13,7 @@ from lookalike.core.vectors import Vectors
 from lookalike.results import SearchResult
 from lookalike.service.access.principal import Principal
 from lookalike.service.api.filters import allowed
-from lookalike.service.context import Service
+from lookalike.service.context import Service, with_collection
 from lookalike.service.search_batching import Way
 from lookalike.service.stream.admission import until_over
 from lookalike.service.stream.connection import Closing, Code, Connection, first_ended
@@ -74,7 +74,7 @@ class SearchStream:
             Closing, Gone: when it is over.
             NoCollection: when there is no such collection.
         """
-        card = await self._service.threads.run(lambda: self._held().embedder.card)
+        card = await self._service.threads.run(lambda: self._service.collections.get(self._name).embedder.card)
         await self._connection.send(ready_message(self._name, card))
         await first_ended(self._read(), self._answer(), self._drain())
 
@@ -115,19 +115,19 @@ class SearchStream:
         frame, configured = query
         began = time.perf_counter()
         deadline = time.monotonic() + self._service.settings.request_timeout_ms / 1000
-        try:
-            held = await self._service.threads.run(self._held, deadline=deadline)
+
+        async def found_in(held: Collection) -> tuple[_Looked, SearchResult]:
             looked = await self._looked(frame, configured, held, deadline)
-            result = await self._found(held, looked.vector, configured, deadline)
+            return looked, await self._found(held, looked.vector, configured, deadline)
+
+        try:
+            looked, result = await with_collection(self._service, self._name, found_in, deadline=deadline)
         except LookalikeError as error:
             return problem_message(frame.seq, error)
         for name, milliseconds in result.timings_ms.items():
             self._service.metrics.stage(name, milliseconds / 1000)
         total = (time.perf_counter() - began) * 1000
         return self._hits(frame.seq, result, {**result.timings_ms, **looked.timings_ms, "total": total})
-
-    def _held(self) -> Collection:
-        return self._service.collections.get(self._name)
 
     async def _looked(self, frame: Frame, configured: Configured, held: Collection, deadline: float) -> _Looked:
         """The vector of a query, and what it took."""

@@ -39,7 +39,30 @@ def test_collections_tell_their_figures(served: Running) -> None:
     listed = served.client.get("/v1/collections", headers=READER).json()["data"]
 
     assert [one["name"] for one in listed] == [FIRST, SECOND]
-    assert listed[0] == served.client.get(f"/v1/collections/{FIRST}", headers=READER).json()
+    whole = served.client.get(f"/v1/collections/{FIRST}", headers=READER).json()
+    assert whole["index"]["count"] == 6
+    assert listed[0] == {**whole, "index": None}
+
+
+def test_collections_come_in_pages_and_none_is_opened_for_it(served: Running) -> None:
+    for n in range(5):
+        assert served.client.put(f"/v1/collections/c{n}", headers=ADMIN).status_code == 201
+    served.service.collections.close()
+    was_opened: list[str] = []
+    collections = served.service.collections
+    collections.get = lambda name: was_opened.append(name)  # type: ignore[assignment,func-returns-value]
+
+    names: list[str] = []
+    cursor: dict[str, str] = {}
+    for _ in range(4):
+        reply = served.client.get("/v1/collections", params={"limit": 2, **cursor}, headers=READER).json()
+        assert len(reply["data"]) <= 2
+        names += [one["name"] for one in reply["data"]]
+        cursor = {"cursor": reply["next_cursor"]}
+    assert names == ["c0", "c1", "c2", "c3", "c4", FIRST, SECOND]
+    assert not reply["has_more"]
+    assert was_opened == []
+    assert served.client.get("/v1/collections", params={"limit": 0}, headers=READER).status_code == 422
 
 
 def test_health_needs_no_credentials_and_metrics_do(served: Running) -> None:

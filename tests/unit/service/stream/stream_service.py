@@ -50,6 +50,9 @@ class OneCollection(Collections):
     def __init__(self, collection: Collection) -> None:
         self.collection: Collection | None = collection
 
+    def opened(self, name: str) -> Collection | None:
+        return None
+
     def get(self, name: str) -> Collection:
         if name != NAME or self.collection is None:
             raise NoCollection(f"there is no collection {name!r}")
@@ -97,9 +100,6 @@ class World:
             access=open_access(settings, ledger),
             embedding=Embedding(threads=1, waiting=4, batch_size=1, window_ms=0.0, observe=Seen()),
             threads=threads,
-            writes=threads,
-            books=threads,
-            fetches=threads,
             searches=Searches(threads, waiting=64),
             thumbnails=Thumbnails(),
             metrics=self.metrics,

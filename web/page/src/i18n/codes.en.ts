@@ -43,6 +43,7 @@ export const codesEn = {
     wrong_model: ["The model of the collection has changed.", "Try again; the page then fetches the new one."],
     format_too_new: ["The collection was made by a newer version.", TELL],
     catalog_damaged: ["The collection is damaged.", TELL],
+    collection_replaced: ["The collection was replaced by another a moment ago.", WAIT],
     snapshot_damaged: ["The index is damaged and is being made anew.", WAIT],
     not_ours: ["“{name}” was there before the service and is not removed by it.", "Whoever runs the service can remove it."],
     bad_query: ["The service cannot search for that.", "Start again with another picture."],

@@ -38,6 +38,7 @@ export const codesZh: CodeTexts = {
     wrong_model: ["图库的模型已更换。", "请重试，页面会下载新的模型。"],
     format_too_new: ["图库由更新的版本创建。", TELL],
     catalog_damaged: ["图库已损坏。", TELL],
+    collection_replaced: ["图库刚刚被替换。", WAIT],
     snapshot_damaged: ["索引已损坏，正在重建。", WAIT],
     not_ours: ["“{name}”不是由服务创建的，服务不会删除它。", "服务管理员可以手动删除。"],
     bad_query: ["无法按此内容搜索。", "请换一张图片重新开始。"],

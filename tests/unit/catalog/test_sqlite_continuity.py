@@ -1,0 +1,215 @@
+"""A catalog that was opened is the one that is read, and its history goes on; or nothing is read at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from lookalike.catalog.sqlite import SqliteCatalog, nobody_writing
+from lookalike.core.errors import CollectionReplaced, NoCollection
+from tests.unit.catalog.pictures import image_id, made, put
+
+FILE = "catalog.sqlite"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "collection"
+    with opened(folder) as catalog:
+        put(catalog, [1])
+    return folder
+
+
+def opened(folder: Path) -> SqliteCatalog:
+    return made(folder / FILE)
+
+
+def ids(*numbers: int) -> set[str]:
+    return {image_id(n) for n in numbers}
+
+
+def made_anew(folder: Path) -> None:
+    shutil.rmtree(folder)
+    with opened(folder) as other:
+        put(other, [2])
+
+
+def renamed_over(folder: Path, copy: Path) -> None:
+    copy.replace(folder / FILE)
+
+
+def copied_into(folder: Path, copy: Path) -> None:
+    shutil.copyfile(copy, folder / FILE)
+
+
+def copied_with_its_times(folder: Path, copy: Path) -> None:
+    shutil.copy2(copy, folder / FILE)
+
+
+def copied_and_written_to_the_same_number(folder: Path, copy: Path) -> None:
+    shutil.copyfile(copy, folder / FILE)
+    with opened(folder) as other:
+        put(other, [3])
+
+
+def test_one_that_was_made_anew_is_not_taken_for_the_one_that_was_opened(folder: Path) -> None:
+    with opened(folder) as catalog:
+        known = catalog.identity()
+        made_anew(folder)
+
+        assert not catalog.is_unchanged
+        assert not catalog.is_current()
+        with pytest.raises(CollectionReplaced, match="open it again"):
+            catalog.known_ids()
+        with pytest.raises(CollectionReplaced):
+            put(catalog, [3])
+    with opened(folder) as again:
+        assert again.identity() != known
+        assert again.known_ids() == ids(2)
+
+
+@pytest.mark.parametrize(
+    "put_back", [renamed_over, copied_into, copied_with_its_times, copied_and_written_to_the_same_number]
+)
+def test_an_older_copy_is_noticed(folder: Path, tmp_path: Path, put_back: Callable[[Path, Path], None]) -> None:
+    copy = Path(shutil.copy2(folder / FILE, tmp_path / "copy"))
+    with opened(folder) as catalog:
+        put(catalog, [2])
+        assert catalog.known_ids() == ids(1, 2)
+        put_back(folder, copy)
+
+        with pytest.raises(CollectionReplaced):
+            catalog.known_ids()
+        with pytest.raises(CollectionReplaced):
+            catalog.last_seq()
+    with opened(folder) as again:
+        assert again.known_ids() - ids(3) == ids(1)
+
+
+def test_an_older_copy_is_noticed_before_anything_is_written_into_it(folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copy2(folder / FILE, tmp_path / "copy"))
+    with opened(folder) as catalog:
+        put(catalog, [2])
+        copied_into(folder, copy)
+
+        with pytest.raises(CollectionReplaced):
+            put(catalog, [3])
+    with opened(folder) as again:
+        assert again.known_ids() == ids(1)
+
+
+def test_a_folder_that_is_moved_away_and_back_is_the_same_again(folder: Path, tmp_path: Path) -> None:
+    with opened(folder) as catalog:
+        folder.rename(tmp_path / "away")
+        with pytest.raises(NoCollection, match="removed or moved"):
+            catalog.known_ids()
+        with pytest.raises(NoCollection):
+            put(catalog, [2])
+        assert not folder.exists()
+        (tmp_path / "away").rename(folder)
+
+        put(catalog, [2])
+        assert catalog.known_ids() == ids(1, 2)
+
+
+def test_another_in_its_place_for_a_while_is_not_read(folder: Path, tmp_path: Path) -> None:
+    with opened(folder) as catalog:
+        assert catalog.known_ids() == ids(1)
+        folder.rename(tmp_path / "away")
+        with opened(folder) as other:
+            put(other, [2])
+        assert not catalog.is_current()
+        shutil.rmtree(folder)
+        (tmp_path / "away").rename(folder)
+
+        assert catalog.known_ids() == ids(1)
+
+
+def test_what_others_commit_is_the_same_history(folder: Path) -> None:
+    with opened(folder) as catalog, opened(folder) as other:
+        for n in range(2, 7):
+            put(other if n % 2 else catalog, [n])
+            assert catalog.is_current()
+            assert catalog.is_unchanged
+            assert len(catalog.known_ids()) == len(other.known_ids())
+            assert other.is_unchanged
+
+
+def test_a_change_that_is_undone_is_no_other_history(folder: Path) -> None:
+    with opened(folder) as catalog:
+        with suppress(ZeroDivisionError), catalog.transaction() as transaction:
+            transaction.remove_images([image_id(1)])
+            raise ZeroDivisionError
+        put(catalog, [2])
+        assert catalog.known_ids() == ids(1, 2)
+
+
+def test_many_threads_that_read_while_others_write_see_one_history(folder: Path) -> None:
+    failures: list[BaseException] = []
+
+    def read(catalog: SqliteCatalog) -> None:
+        try:
+            while not over.is_set():
+                catalog.known_ids()
+        except BaseException as error:
+            failures.append(error)
+
+    over = threading.Event()
+    with opened(folder) as catalog, opened(folder) as other:
+        threads = [threading.Thread(target=read, args=(one,)) for one in (catalog, other, catalog)]
+        for thread in threads:
+            thread.start()
+        for n in range(20):
+            put(catalog if n % 2 else other, [n])
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert not failures
+
+
+def test_nobody_writes_while_a_catalog_is_taken_away(folder: Path, tmp_path: Path) -> None:
+    went: list[str] = []
+
+    def write(catalog: SqliteCatalog) -> None:
+        try:
+            put(catalog, [2])
+        except NoCollection:
+            went.append("refused")
+
+    with opened(folder) as catalog:
+        with nobody_writing(folder / FILE, wait_s=5):
+            thread = threading.Thread(target=write, args=(catalog,))
+            thread.start()
+            thread.join(0.3)
+            assert thread.is_alive()
+            folder.rename(tmp_path / "away")
+        thread.join(30)
+    assert went == ["refused"]
+    with opened(tmp_path / "away") as again:
+        assert again.known_ids() == ids(1)
+
+
+def test_a_damaged_catalog_can_be_taken_away_too(folder: Path) -> None:
+    (folder / FILE).write_bytes(os.urandom(10_000))
+
+    with nobody_writing(folder / FILE, wait_s=1):
+        shutil.rmtree(folder)
+
+    assert not folder.exists()
+
+
+def test_one_that_keeps_no_file_open_goes_on(folder: Path) -> None:
+    with opened(folder) as catalog:
+        catalog.known_ids()
+        catalog.let_go()
+        before = len(os.listdir("/dev/fd"))
+
+        put(catalog, [2])
+        assert catalog.known_ids() == ids(1, 2)
+        assert len(os.listdir("/dev/fd")) == before

@@ -1,0 +1,231 @@
+"""Names of collections stand for what lies in their folders; many can be asked for, and few are kept open."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lookalike.collection import Collection
+from lookalike.core.errors import CollectionError, NoCollection
+from lookalike.service.collections import Collections
+from tests.collections import new_collection, png
+from tests.services import sha256
+
+
+def opened(folder: Path, create: bool) -> Collection:
+    return new_collection(folder)
+
+
+def served(home: Path, *, most_open: int = 32) -> Collections:
+    return Collections(named={}, home=home, secret=b"s" * 32, open_=opened, most_open=most_open)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Collections]:
+    collections = served(tmp_path)
+    yield collections
+    collections.close()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Collections]:
+    """As another process has them."""
+    collections = served(tmp_path)
+    yield collections
+    collections.close()
+
+
+def found(collection: Collection) -> set[str]:
+    return {hit.id for hit in collection.search(png(0), k=100)}
+
+
+def test_one_that_another_process_made_anew_is_served_at_once(here: Collections, elsewhere: Collections) -> None:
+    here.create("photos")
+    here.get("photos").add(png(1))
+    assert found(here.get("photos")) == {sha256(png(1))}
+
+    elsewhere.remove("photos")
+    with pytest.raises(NoCollection):
+        here.get("photos")
+    elsewhere.create("photos")
+    elsewhere.get("photos").add(png(2))
+
+    assert found(here.get("photos")) == {sha256(png(2))}
+    here.get("photos").add(png(3))
+    assert found(elsewhere.get("photos")) == {sha256(png(2)), sha256(png(3))}
+
+
+def test_removing_and_making_anew_in_turn_shows_no_picture_of_an_earlier_one(
+    here: Collections, elsewhere: Collections
+) -> None:
+    live: set[str] = set()
+    wrong: list[set[str]] = []
+    over = threading.Event()
+
+    def search() -> None:
+        while not over.is_set():
+            before = set(live)
+            try:
+                hits = here.use("photos", found)
+            except CollectionError:
+                continue
+            if hits - before - set(live):
+                wrong.append(hits - before - set(live))
+
+    here.create("photos")
+    searching = threading.Thread(target=search)
+    searching.start()
+    for n in range(50):
+        one, other = (here, elsewhere) if n % 2 else (elsewhere, here)
+        one.remove("photos")
+        live.clear()
+        assert other.create("photos")
+        live.add(sha256(png(n)))
+        one.use("photos", lambda held, n=n: held.add(png(n)))
+        assert other.use("photos", found) == {sha256(png(n))}
+        assert one.use("photos", found) == {sha256(png(n))}
+    over.set()
+    searching.join(60)
+    assert wrong == []
+
+
+def test_an_older_copy_that_is_put_back_is_served(here: Collections, tmp_path: Path) -> None:
+    here.create("photos")
+    catalog = tmp_path / "collections" / "photos" / "catalog.sqlite"
+    here.get("photos").add(png(1))
+    shutil.copy2(catalog, tmp_path / "copy")
+    here.get("photos").add(png(2))
+    assert len(found(here.get("photos"))) == 2
+
+    shutil.copyfile(tmp_path / "copy", catalog)
+    assert found(here.get("photos")) == {sha256(png(1))}
+    here.get("photos").add(png(3))
+    assert found(here.get("photos")) == {sha256(png(1)), sha256(png(3))}
+
+    shutil.copy2(tmp_path / "copy", tmp_path / "again")
+    (tmp_path / "again").replace(catalog)
+    assert found(here.get("photos")) == {sha256(png(1))}
+
+
+def test_a_folder_that_is_moved_away_and_back_is_gone_and_there_again(here: Collections, tmp_path: Path) -> None:
+    here.create("photos")
+    here.get("photos").add(png(1))
+    folder = tmp_path / "collections" / "photos"
+
+    folder.rename(tmp_path / "away")
+    with pytest.raises(NoCollection):
+        here.get("photos")
+    (tmp_path / "away").rename(folder)
+
+    assert found(here.get("photos")) == {sha256(png(1))}
+
+
+def test_no_more_are_kept_open_than_may_be_and_who_uses_one_goes_on(tmp_path: Path) -> None:
+    collections = served(tmp_path, most_open=2)
+    for n in range(5):
+        collections.create(f"c{n}")
+        collections.get(f"c{n}").add(png(n))
+    used = collections.get("c0")
+    for n in range(1, 5):
+        collections.get(f"c{n}")
+
+    assert [name for name in collections.names() if collections.opened(name)] == ["c3", "c4"]
+    assert found(used) == {sha256(png(0))}
+    used.add(png(9))
+    assert found(collections.get("c0")) == {sha256(png(0)), sha256(png(9))}
+    collections.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not tell which files are open")
+def test_those_that_were_let_go_of_hold_no_files(tmp_path: Path) -> None:
+    collections = served(tmp_path, most_open=2)
+    for n in range(12):
+        collections.create(f"c{n}")
+        collections.get(f"c{n}").add(png(n))
+        found(collections.get(f"c{n}"))
+    collections._letting_go.shutdown()
+
+    held = {Path(link).resolve().parent.name for link in Path("/proc/self/fd").iterdir() if link.exists()}
+    assert {name for name in collections.names() if name in held} <= {"c10", "c11"}
+    collections.close()
+
+
+def test_what_a_removed_collection_left_behind_is_not_in_the_way_of_the_next(here: Collections, tmp_path: Path) -> None:
+    here.create("photos")
+    here.remove("photos")
+    here.uploads("photos").stage("a" * 32, png(1))  # which came a moment too late
+
+    assert here.create("photos")
+    assert len(here.get("photos")) == 0
+
+
+def test_what_is_acknowledged_while_one_is_removed_went_before_it(here: Collections, elsewhere: Collections) -> None:
+    """An upload goes into the old one or the new one; none is acknowledged that is in neither."""
+    kept: list[str] = []
+    over = threading.Event()
+
+    def add() -> None:
+        n = 0
+        while not over.is_set():
+            n += 1
+            try:
+                image_id = here.use("photos", lambda held, n=n: held.add(png(n)))
+            except CollectionError:
+                continue
+            kept.append(image_id)
+
+    elsewhere.create("photos")
+    adding = threading.Thread(target=add)
+    adding.start()
+    for _ in range(10):
+        elsewhere.remove("photos")
+        kept.clear()  # what came before it is gone on purpose; what is acknowledged from here on is not
+        elsewhere.create("photos")
+    since = len(kept)
+    while len(kept) < since + 5:
+        over.wait(0.01)
+    over.set()
+    adding.join(60)
+    there = elsewhere.get("photos")
+    assert [one for one in kept[since:] if one not in there] == []
+
+
+def test_two_processes_take_turns(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from tests.collections import png
+from tests.unit.service.test_collections import served
+collections = served(Path(sys.argv[1]))
+for line in sys.stdin:
+    n = int(line)
+    collections.remove("photos")
+    collections.create("photos")
+    collections.get("photos").add(png(n))
+    print(n, flush=True)
+"""
+    here = served(tmp_path)
+    here.create("photos")
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    ) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        for n in range(10):
+            print(n, file=other.stdin, flush=True)
+            assert int(other.stdout.readline()) == n
+            assert here.use("photos", found) == {sha256(png(n))}
+            here.use("photos", lambda held: held.add(png(100)))
+            assert len(here.use("photos", found)) == 2
+        other.stdin.close()
+    here.close()
