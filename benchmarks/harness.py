@@ -39,6 +39,7 @@ QUESTIONS = (
     "browser_embedding",
     "first_own_search",
     "service_load",
+    "held_memory",
 )
 
 T = TypeVar("T")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import pickle
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,13 +19,13 @@ import jwt
 import numpy as np
 import uvicorn
 from starlette.testclient import TestClient
-from starlette.types import ASGIApp
 
 from lookalike.collection import Collection
 from lookalike.service.app import application, wire
 from lookalike.service.context import Service
-from lookalike.service.edge import edge
+from lookalike.service.edge import Edge, edge
 from lookalike.service.http_protocol import bounded_http
+from lookalike.service.websocket_protocol import bounded_websocket
 from lookalike.settings.service import ServiceSettings
 from tests.collections import D, new_collection, png
 
@@ -67,8 +71,14 @@ def unit(seed: int) -> list[float]:
 def listening(folder: Path, **changed: Any) -> Iterator[tuple[str, Service, tuple[str, ...]]]:
     """The same behind a real socket: its address, its parts, and the ids of its pictures."""
     service, ids = _prepared(folder, changed)
-    http = bounded_http(head_timeout_s=20.0)
-    config = uvicorn.Config(_whole(service), port=0, http=http, log_level="critical", ws="websockets-sansio")
+    settings = service.settings
+    http = bounded_http(
+        head_timeout_s=settings.body_timeout_s,
+        unread_timeout_s=settings.body_timeout_s,
+        most_connections=settings.max_connections,
+    )
+    ws = bounded_websocket(unread_timeout_s=settings.body_timeout_s)
+    config = uvicorn.Config(_whole(service), port=0, http=http, log_level="critical", ws=ws)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="uvicorn")
     thread.start()
@@ -92,7 +102,63 @@ def running(folder: Path, *, raise_errors: bool = True, **changed: Any) -> Itera
         yield Running(client, service, ids)
 
 
+class Process(NamedTuple):
+    """A service that answers in a process of its own, as `lookalike serve` runs it.
+
+    Attributes:
+        port: on loopback.
+        pid: of the process.
+        ids: of its pictures.
+    """
+
+    port: int
+    pid: int
+    ids: tuple[str, ...]
+
+    def resident_bytes(self) -> int:
+        """The memory that it has now. Only where the system tells it in `/proc`."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextlib.contextmanager
+def in_a_process(folder: Path, **changed: Any) -> Iterator[Process]:
+    """The same in a process of its own."""
+    settings, ids = _settings(folder, {"port": 0, **changed})
+    program = (
+        "import pickle, sys; from lookalike.service.server import serve; from tests.services import whole_service; "
+        "serve(pickle.load(sys.stdin.buffer), factory=whole_service, ready=lambda url: print(url, flush=True))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
+    with process:
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(pickle.dumps(settings))
+            process.stdin.close()
+            url = process.stdout.readline().decode().strip()
+            yield Process(int(url.rpartition(":")[2]), process.pid, ids)
+        finally:
+            process.kill()
+
+
+def whole_service(settings: ServiceSettings) -> Edge:
+    """What that process runs."""
+    return _whole(wire(settings, open_=_open))
+
+
 def _prepared(folder: Path, changed: dict[str, Any]) -> tuple[Service, tuple[str, ...]]:
+    settings, ids = _settings(folder, changed)
+    return wire(settings, open_=_open), ids
+
+
+def _settings(folder: Path, changed: dict[str, Any]) -> tuple[ServiceSettings, tuple[str, ...]]:
     places = {name: folder / name for name in (FIRST, SECOND)}
     for place in places.values():
         place.mkdir(parents=True)
@@ -109,10 +175,10 @@ def _prepared(folder: Path, changed: dict[str, Any]) -> tuple[Service, tuple[str
         ),
         **changed,
     )
-    return wire(settings, open_=_open), tuple(ids)
+    return settings, tuple(ids)
 
 
-def _whole(service: Service) -> ASGIApp:
+def _whole(service: Service) -> Edge:
     return edge(application(service), settings=service.settings, metrics=service.metrics, health=service.health)
 
 

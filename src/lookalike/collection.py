@@ -36,8 +36,7 @@ from lookalike.core.options import tells_options
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
 from lookalike.core.vectors import Keys, Pixels, Vectors, as_vectors
 from lookalike.images.decode import decode
-from lookalike.images.files import content_id, read_file
-from lookalike.images.refusals import RefusalCode, refusal
+from lookalike.images.files import OpenFile
 from lookalike.pipelines.answer_cache import CacheFacts
 from lookalike.pipelines.known_fields import askable_fields, check_fields
 from lookalike.pipelines.parts import Parts
@@ -47,6 +46,7 @@ from lookalike.pipelines.query_vector import mixed_vector, whole_id
 from lookalike.pipelines.reply import Hit, IndexFacts, Reply
 from lookalike.pipelines.search import Wanted, search
 from lookalike.pipelines.second_opinion import SecondOpinion
+from lookalike.pipelines.stored_bytes import open_stored, read_stored
 from lookalike.pipelines.timings import Timings
 from lookalike.pipelines.understand import Understood, queries_of, understand, understand_all, whole_picture
 from lookalike.pipelines.walk import absolute
@@ -779,6 +779,13 @@ class Collection:
         """
         return self._bytes_of(self.get(image_id).image.id)
 
+    def open_bytes_of(self, image_id: str) -> OpenFile:
+        """The same as an open file, so that it need not be in memory as a whole. Raises as `bytes_of`.
+
+        A file of the user's may be written to while it is read: whoever must have the very bytes hashes them again.
+        """
+        return open_stored(self.get(image_id).image.id, self._parts)
+
     def small(self, image_id: str, *, min_side: int) -> Pixels:
         """A small version of a picture, not smaller than `min_side` where it has such pixels. Raises as `bytes_of`."""
         return decode(self.bytes_of(image_id), min_side=min_side, limits=self._parts.limits).pixels
@@ -910,20 +917,7 @@ class Collection:
             return None
 
     def _bytes_of(self, image_id: str, *, first: str | None = None) -> bytes:
-        others = [file.path for file in self._parts.catalog.files_of([image_id]).get(image_id, [])]
-        why = None
-        for path in dict.fromkeys([first, *others] if first is not None else others):
-            try:
-                data = read_file(path, limits=self._parts.limits).data
-            except ImageRefused as error:
-                why = why or error
-                continue
-            if content_id(data) == image_id:
-                return data
-            why = why or refusal(RefusalCode.CHANGED, "the file holds another picture now")
-        if why is not None and not self._parts.objects.has(image_id):
-            raise why
-        return self._parts.objects.get(image_id)
+        return read_stored(image_id, self._parts, first=first)
 
     def _pixels(self, picture: Picture) -> Pixels:
         return pixels_of_picture(picture, min_side=self._parts.embedder.card.input_side, limits=self._parts.limits)

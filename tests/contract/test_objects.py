@@ -36,6 +36,10 @@ def test_bytes_come_back_under_their_hash(objects: Objects, data: bytes) -> None
     assert object_id == hashlib.sha256(data).hexdigest()
     assert objects.get(object_id) == data
     assert objects.has(object_id)
+    opened = objects.open(object_id)
+    assert opened.size_bytes == len(data)
+    assert opened.read(0, 20) + opened.read(20, 100) == data
+    opened.close()
 
 
 def test_putting_twice_is_putting_once(objects: Objects) -> None:
@@ -53,6 +57,8 @@ def test_what_is_not_there_is_told(objects: Objects) -> None:
     assert not objects.has("0" * 64)
     with pytest.raises(NotIndexed, match="0000"):
         objects.get("0" * 64)
+    with pytest.raises(NotIndexed, match="0000"):
+        objects.open("0" * 64)
 
 
 def test_deleting_is_idempotent_and_passes_unknown_ids_over(objects: Objects) -> None:
@@ -70,7 +76,7 @@ def test_deleting_is_idempotent_and_passes_unknown_ids_over(objects: Objects) ->
 )
 def test_what_is_no_id_is_refused_everywhere(objects: Objects, bad_id: str) -> None:
     kept = objects.put(b"kept")
-    for ask in (objects.get, objects.has, lambda one: objects.delete([kept, one])):
+    for ask in (objects.get, objects.open, objects.has, lambda one: objects.delete([kept, one])):
         with pytest.raises(BadInput, match="64"):
             ask(bad_id)
     assert objects.has(kept)
@@ -102,6 +108,8 @@ def test_damaged_bytes_are_never_handed_out(local: LocalObjects, how: str) -> No
     damaged(local.folder / object_id[:2] / object_id[2:], how)
     with pytest.raises(StorageFailed, match="damaged"):
         local.get(object_id)
+    with pytest.raises(StorageFailed, match="damaged"):
+        local.open(object_id)
 
 
 @pytest.mark.parametrize("how", ["cut", "emptied", "longer"])

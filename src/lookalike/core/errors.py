@@ -138,9 +138,15 @@ class DimensionMismatch(BadVectors):
 
 
 class FetchRefused(BadInput):
-    """A URL that is not fetched: a private address, too large, too slow, not http."""
+    """A URL that is not fetched: a private address, too large, too slow, not http.
+
+    Attributes:
+        told_at: `time.monotonic()` before which a stranger is not to be told, for the time that it took would tell
+            which names there are inside; None where it may be told at once.
+    """
 
     code = "fetch_refused"
+    told_at: float | None = None
 
 
 class UploadRefused(BadInput):

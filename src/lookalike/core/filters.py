@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lookalike.core.conditions import Condition
+from lookalike.core.ending import check_wanted
 from lookalike.core.errors import BadFilter
 from lookalike.core.filter_json import alternatives_from_json
 from lookalike.core.filter_text import alternatives_from_text
@@ -100,7 +101,12 @@ class Filter:
         return any(condition.is_about_files for alternative in self.alternatives for condition in alternative)
 
     def matches(self, image: ImageRecord, path: str | None) -> bool:
-        """Whether a picture passes, seen as the file at `path` (None: a picture without a file)."""
+        """Whether a picture passes, seen as the file at `path` (None: a picture without a file).
+
+        Raises:
+            DeadlineExceeded: when nobody wants to know it any more.
+        """
+        check_wanted()
         return any(
             all(condition.matches(image, path) for condition in alternative) for alternative in self.alternatives
         )

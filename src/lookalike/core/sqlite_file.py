@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
+from lookalike.core.ending import interruptible, turn_of
 from lookalike.core.errors import FormatTooNew, ReadOnly, StorageFailed
 from lookalike.core.installing import upgrade_advice
 from lookalike.core.private import FILE, FOLDER, database_files, keep_private
@@ -70,12 +71,13 @@ class SqliteFile:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees one committed state until the block ends."""
+        """A connection that sees one committed state until the block ends; see `interruptible`."""
         with translating(self.path):
             connection = self._taken()
             try:
-                connection.execute("BEGIN")
-                yield connection
+                with interruptible(connection, busy_wait_s=self._busy_wait_s):
+                    connection.execute("BEGIN")
+                    yield connection
             finally:
                 self._give_back(connection)
 
@@ -85,7 +87,7 @@ class SqliteFile:
 
         Committed durably when the block ends, undone when it raises. It may not be begun inside another one.
         """
-        with self._turn, translating(self.path):
+        with turn_of(self._turn), translating(self.path):
             connection = self._opened_writer()
             connection.execute("BEGIN IMMEDIATE")
             try:

@@ -6,8 +6,10 @@ import ipaddress
 import socket
 import threading
 import time
+from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network
 
+from lookalike.core.ending import check_wanted
 from lookalike.core.errors import FetchRefused
 
 # What `is_global` lets pass and yet is no ordinary host: 6to4 relays, protocol assignments.
@@ -22,6 +24,9 @@ _CLOSED_V6 = (
     IPv6Network("3fff::/20"),
 )
 
+
+_LOOKING_UP = threading.BoundedSemaphore(64)
+_LOOK_EVERY_S = 0.1
 
 DISCREET_S = 2.0
 """How long a stranger waits to be told that a name leads nowhere; none may take longer to be looked up."""
@@ -50,7 +55,7 @@ def resolve(host: str, *, port: int, timeout_s: float, allow_private: bool, advi
         allow_private: whether any address will do.
         advice: said behind the reason where an address is not public, to whoever sits at this machine; None for a
             stranger, who does not find out which names there are inside: each that leads to no public address is
-            refused with the same words, after the same time.
+            refused with the same words, and with the same time before which it must not be told (`told_at`).
     Returns:
         an IP address as text; connect to it, not to the name, so that a second look-up cannot differ.
     Raises:
@@ -62,9 +67,10 @@ def resolve(host: str, *, port: int, timeout_s: float, allow_private: bool, advi
     try:
         return _resolved(host, port=port, timeout_s=min(timeout_s, DISCREET_S), allow_private=False)
     except FetchRefused:
+        refused = FetchRefused(f"the host {host} does not lead to a public address", values={"host": host})
         if not _is_address(host):
-            time.sleep(max(0.0, until - time.monotonic()))
-        raise FetchRefused(f"the host {host} does not lead to a public address", values={"host": host}) from None
+            refused.told_at = until
+        raise refused from None
 
 
 def _is_address(host: str) -> bool:
@@ -82,6 +88,15 @@ def _resolved(host: str, *, port: int, timeout_s: float, allow_private: bool, ad
     return addresses[0]
 
 
+def _ask_in_turn(ask: Callable[[], None], until: float) -> None:
+    """The system's look-up may take a minute, wanted or not: so only so many are under way."""
+    if _LOOKING_UP.acquire(timeout=max(0.0, until - time.monotonic())):
+        try:
+            ask()
+        finally:
+            _LOOKING_UP.release()
+
+
 def _look_up(host: str, *, port: int, timeout_s: float) -> list[str]:
     """All addresses of a name; in a thread of its own, because the system's look-up knows no time limit."""
     found: list[str] = []
@@ -94,9 +109,12 @@ def _look_up(host: str, *, port: int, timeout_s: float) -> list[str]:
         except (OSError, UnicodeError) as error:
             failures.append(error)
 
-    thread = threading.Thread(target=ask, name="lookalike-resolve", daemon=True)
+    until = time.monotonic() + timeout_s
+    thread = threading.Thread(target=_ask_in_turn, args=(ask, until), name="lookalike-resolve", daemon=True)
     thread.start()
-    thread.join(timeout_s)
+    while thread.is_alive() and (left_s := until - time.monotonic()) > 0:
+        check_wanted()
+        thread.join(min(left_s, _LOOK_EVERY_S))
     if not found:
         reason = "is not known" if failures else f"was not found within {timeout_s:.0f} s"
         raise FetchRefused(f"the host {host} {reason}", code="url_unreachable", values={"host": host})

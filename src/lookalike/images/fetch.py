@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
+import os
+import select
 import socket
 import ssl
 import threading
@@ -12,6 +15,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from lookalike.core.ending import check_wanted, current_ending
 from lookalike.core.errors import FetchRefused
 from lookalike.images.addresses import resolve
 
@@ -19,6 +23,7 @@ _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
 _CHUNK_BYTES = 65_536
+_LOOK_EVERY_S = 0.2
 _LONGEST_URL = 8_192
 _HEADERS = {
     "Accept": "image/*, */*;q=0.5",
@@ -64,7 +69,8 @@ def fetch(
     Args:
         url: `http` or `https`, without user name and password.
         max_bytes: of the body.
-        timeout_s: for everything together, from the look-up to the last byte, however slowly they drip.
+        timeout_s: for everything together, from the look-up to the last byte, however slowly they drip; less where
+            the work that needs it is to end sooner, see `lookalike.core.ending`.
         allow_private: also fetch from private and loopback addresses.
         private_advice: said behind the reason where that is refused, to whoever sits at this machine; None for a
             stranger, who is not told which names there are inside.
@@ -74,7 +80,10 @@ def fetch(
     Raises:
         FetchRefused: with the reason; the URL in it has lost its query.
     """
+    when = current_ending()
     deadline = time.monotonic() + timeout_s
+    if when is not None and when.deadline is not None:
+        deadline = min(deadline, when.deadline)
     reach = _Reach(allow_private, private_advice)
     for _ in range(redirects + 1):
         target = _parsed(url)
@@ -155,8 +164,7 @@ def _ask(target: _Target, *, deadline: float, max_bytes: int, reach: _Reach) -> 
         allow_private=reach.private,
         advice=reach.advice,
     )
-    raw = socket.create_connection((address, target.port), timeout=_left(deadline))
-    with raw, _cut_off_at(deadline, raw):
+    with _connecting(address, target.port, deadline=deadline) as raw, _cut_off_at(deadline, raw):
         stream = _secured(raw, target)
         with stream:
             connection = http.client.HTTPConnection(target.host, target.port)
@@ -164,6 +172,22 @@ def _ask(target: _Target, *, deadline: float, max_bytes: int, reach: _Reach) -> 
             connection.request("GET", target.path, headers={"Host": _host_header(target), **_HEADERS})
             with connection.getresponse() as response:
                 return _answer(response, target, deadline=deadline, max_bytes=max_bytes)
+
+
+@contextmanager
+def _connecting(address: str, port: int, *, deadline: float) -> Iterator[socket.socket]:
+    """A connection to an IP address; while it is waited for, it is given up as soon as nobody wants it."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as raw:
+        raw.setblocking(False)
+        error = raw.connect_ex((address, port))
+        while error in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+            check_wanted()
+            if select.select([], [raw], [], min(_LOOK_EVERY_S, _left(deadline)))[1]:
+                error = raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            raise OSError(error, os.strerror(error))
+        raw.settimeout(_left(deadline))
+        yield raw
 
 
 def _host_header(target: _Target) -> str:
@@ -187,15 +211,25 @@ def _left(deadline: float) -> float:
 
 @contextmanager
 def _cut_off_at(deadline: float, raw: socket.socket) -> Iterator[None]:
-    """Shut the connection down at the deadline: a time limit of the socket starts anew with every byte."""
+    """Shut the connection down at the deadline, for a time limit of the socket starts anew with every byte, and as soon
+    as nobody wants what comes.
+    """
+    when, is_done = current_ending(), threading.Event()
     with raw.dup() as twin:  # `raw` itself is emptied when TLS takes over
-        alarm = threading.Timer(_left(deadline), _shut, args=(twin,))
-        alarm.daemon = True
-        alarm.start()
+
+        def watch() -> None:
+            while not is_done.wait(min(_LOOK_EVERY_S, max(0.0, deadline - time.monotonic()))):
+                if time.monotonic() >= deadline or (when is not None and when.is_over):
+                    _shut(twin)
+                    return
+
+        watching = threading.Thread(target=watch, name="lookalike-fetch-alarm", daemon=True)
+        watching.start()
         try:
             yield
         finally:
-            alarm.cancel()
+            is_done.set()
+            watching.join()  # it holds the descriptor, whose number another connection may get
 
 
 def _shut(connection: socket.socket) -> None:

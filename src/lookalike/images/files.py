@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ PICTURE_EXTENSIONS = frozenset(
 
 # Without waiting for the other end of a pipe, without becoming a terminal's process, not for our children.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0)
+_PIECE_BYTES = 1 << 18
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
 _NOT_FILES = frozenset({errno.ENXIO, errno.ENODEV, errno.EISDIR, errno.EOPNOTSUPP})
 
@@ -102,14 +104,71 @@ def read_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIM
             os.close(descriptor)
 
 
-def _read_open(descriptor: int, *, limits: ImageLimits) -> FileBytes:
-    before = os.fstat(descriptor)
-    if not stat.S_ISREG(before.st_mode):
-        raise refusal(RefusalCode.NOT_A_FILE, f"expected a file, got a {_kind(before.st_mode)}")
-    if before.st_size > limits.max_bytes:
-        raise too_large(before.st_size, limits=limits)
-    if before.st_size == 0:
+def open_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIMITS) -> OpenFile:
+    """Open a regular file, to be read piece by piece. Takes and raises what `read_file` does, but for `changed`."""
+    with _translated():
+        opened = OpenFile(os.open(path, _OPEN_FLAGS))
+        try:
+            _checked(os.stat(opened.descriptor), limits=limits)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+
+class OpenFile:
+    """A file that is read from any place. It is closed when nobody holds it any more, at the latest.
+
+    Args:
+        descriptor: of the file; this closes it.
+
+    Attributes:
+        descriptor: likewise.
+        size_bytes: when it was opened.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._closing = weakref.finalize(self, os.close, descriptor)
+        self.descriptor = descriptor
+        self.size_bytes = os.fstat(descriptor).st_size
+
+    def read(self, start: int, size_bytes: int) -> bytes:
+        """So many bytes from a place, or fewer where the file ends.
+
+        Raises:
+            OSError: when they cannot be read.
+        """
+        return os.pread(self.descriptor, size_bytes, start)
+
+    def content_id(self) -> str:
+        """The id of its bytes, see `content_id`; no more than a piece of them is held.
+
+        Raises:
+            OSError: when they cannot be read.
+        """
+        digest, start = hashlib.sha256(), 0
+        while piece := self.read(start, _PIECE_BYTES):
+            digest.update(piece)
+            start += len(piece)
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Let go of it. Idempotent."""
+        self._closing()
+
+
+def _checked(facts: os.stat_result, *, limits: ImageLimits) -> os.stat_result:
+    if not stat.S_ISREG(facts.st_mode):
+        raise refusal(RefusalCode.NOT_A_FILE, f"expected a file, got a {_kind(facts.st_mode)}")
+    if facts.st_size > limits.max_bytes:
+        raise too_large(facts.st_size, limits=limits)
+    if facts.st_size == 0:
         raise refusal(RefusalCode.EMPTY, "the file is empty")
+    return facts
+
+
+def _read_open(descriptor: int, *, limits: ImageLimits) -> FileBytes:
+    before = _checked(os.fstat(descriptor), limits=limits)
     data = _read_up_to(descriptor, size_bytes=before.st_size + 1)
     after = os.fstat(descriptor)
     told = {(before.st_size, before.st_mtime_ns), (after.st_size, after.st_mtime_ns), (len(data), before.st_mtime_ns)}

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
 from lookalike.core.errors import BadInput, NotIndexed, StorageFailed
+from lookalike.images.files import OpenFile
 
 DAMAGED: Final = "bytes_damaged"
 """The code of a `StorageFailed` that says that bytes are there and are others than they were."""
@@ -65,6 +66,10 @@ class Objects(Protocol):
             NotIndexed: when they are not there.
             StorageFailed: when they cannot be read, or, with the code `bytes_damaged`, are others than they were.
         """
+        ...
+
+    def open(self, object_id: str) -> OpenFile:
+        """The same as an open file. The caller closes it. Raises as `get`."""
         ...
 
     def has(self, object_id: str) -> bool:
@@ -134,9 +139,14 @@ def whole(data: bytes, object_id: str) -> bytes:
         StorageFailed: when they are not.
     """
     if id_of(data) != object_id:
-        raise StorageFailed(
-            f"the stored picture {object_id} is damaged: its {len(data)} bytes have another hash; "
-            "remove it and add the picture again",
-            code=DAMAGED,
-        )
+        raise damaged(object_id, len(data))
     return data
+
+
+def damaged(object_id: str, size_bytes: int) -> StorageFailed:
+    """The error for bytes that are others."""
+    return StorageFailed(
+        f"the stored picture {object_id} is damaged: its {size_bytes} bytes have another hash; "
+        "remove it and add the picture again",
+        code=DAMAGED,
+    )

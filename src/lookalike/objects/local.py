@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lookalike.objects.base import Leftover, LeftoverKind, checked_id, id_of, missing, whole
+from lookalike.images.files import OpenFile
+from lookalike.objects.base import Leftover, LeftoverKind, checked_id, damaged, id_of, missing, whole
 from lookalike.objects.durable import make_folder, sync_folder, translating
 
 _HALF_WRITTEN = ".put-"
@@ -54,6 +55,19 @@ class LocalObjects:
             except FileNotFoundError:
                 raise missing(object_id) from None
         return whole(data, object_id)
+
+    def open(self, object_id: str) -> OpenFile:
+        """The same as an open file; see `Objects`."""
+        path = self._path(checked_id(object_id))
+        with translating(path):
+            try:
+                opened = OpenFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+            except FileNotFoundError:
+                raise missing(object_id) from None
+            if opened.content_id() != object_id:
+                opened.close()
+                raise damaged(object_id, opened.size_bytes)
+        return opened
 
     def has(self, object_id: str) -> bool:
         """Whether they are there; see `Objects`."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from lookalike.images.files import OpenFile
 from lookalike.objects.base import Leftover, LeftoverKind, checked_id, id_of, missing, whole
 
 
@@ -34,6 +37,14 @@ class MemoryObjects:
         except KeyError:
             raise missing(object_id) from None
         return whole(data, object_id)
+
+    def open(self, object_id: str) -> OpenFile:
+        """The same as an open file; see `Objects`."""
+        data = self.get(object_id)
+        with tempfile.TemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            return OpenFile(os.dup(file.fileno()))
 
     def has(self, object_id: str) -> bool:
         """Whether they are there; see `Objects`."""

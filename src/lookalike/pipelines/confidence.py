@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.catalog.base import Catalog
+from lookalike.core.ending import turn_of
 from lookalike.core.vectors import Vectors
 from lookalike.pipelines.view import View
 
@@ -107,7 +108,7 @@ class Confidences:
         if count < LEAST:
             return None
         generation = view.generation
-        with self._lock:
+        with turn_of(self._lock):
             if self._known is None or not self._known.holds_for(generation, count):
                 ids = catalog.find_ids("", limit=SAMPLE)
                 keys = np.array(sorted(catalog.keys(ids).values()), np.int64)

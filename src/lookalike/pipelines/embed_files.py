@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.core.ending import carried
 from lookalike.core.errors import ImageRefused
 from lookalike.core.records import FileRecord, ImageRecord
 from lookalike.embedding.base import Embedder
@@ -207,6 +208,7 @@ def taken(
     """
     waiting = iter(files)
     chunks = iter(lambda: list(islice(waiting, AT_ONCE)), [])
+    take = carried(take)
     with ThreadPoolExecutor(threads, thread_name_prefix="lookalike-embed") as pool:
         try:
             under_way = deque(pool.submit(take, chunk) for chunk in islice(chunks, threads * _CHUNKS_AHEAD))

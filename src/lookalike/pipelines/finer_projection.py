@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.catalog.base import Catalog
+from lookalike.core.ending import turn_of
 from lookalike.core.errors import StorageFailed
 from lookalike.core.vectors import normalise, widened
 from lookalike.index.projection import LEAST_TO_LEARN, Projection, learn
@@ -66,7 +67,7 @@ class FinerProjection:
         model = next((one for one in self._catalog.further_models() if one.name == self._name), None)
         if model is None or model.count < max(LEAST_TO_LEARN, _SHARE * images):
             return None
-        with self._lock:
+        with turn_of(self._lock):
             if not _fits(self._learnt, images):
                 self._learnt = self._kept(model.model_id, images) or self._anew(model.model_id)
             return self._learnt.projection if self._learnt is not None else None

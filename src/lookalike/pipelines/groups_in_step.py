@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lookalike.catalog.base import Catalog
+from lookalike.core.ending import turn_of
 from lookalike.core.vectors import Keys, Vectors, normalise
 from lookalike.index.projection import Projection
 from lookalike.pipelines.building import vectors_of_catalog
@@ -29,7 +30,7 @@ class GroupsInStep:
 
     def in_step(self, catalog: Catalog, held: Held) -> Groups:
         """The groups of what an index holds, or of a little more where changes have come just now."""
-        with self._changing:
+        with turn_of(self._changing):
             if self._groups is None or self._projection is not held.projection:
                 self._groups = self._made(catalog, held)
             elif self._seq < held.seq:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.core.ending import carried
 from lookalike.core.errors import ImageRefused
 from lookalike.core.saying import ReasonCode
 from lookalike.core.vectors import Pixels
@@ -100,7 +102,10 @@ class LocalFeatures:
         if points.plain:
             return [Opinion(None, _query_too_plain(points))] * len(ids)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="local-features") as pool:
-            return list(pool.map(lambda image_id: _opinion(points, self._points_of_id(image_id)), ids))
+            return list(pool.map(carried(partial(self._opinion_of, points)), ids))
+
+    def _opinion_of(self, query: Points, image_id: str) -> Opinion:
+        return _opinion(query, self._points_of_id(image_id))
 
     def _points_of_id(self, image_id: str) -> Points | str:
         """The points of a picture, or why there are none."""

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.catalog.base import Catalog
+from lookalike.core.ending import turn_of
 from lookalike.core.vectors import Keys, Vectors, normalise
 from lookalike.pipelines.candidates import Candidate
 from lookalike.pipelines.held import Held, as_float32, projected
@@ -126,7 +127,7 @@ class NearnessInStep:
         count = len(held.index)
         if count < LEAST:
             return None
-        with self._measuring:
+        with turn_of(self._measuring):
             known = self._known
             if known is None or known[0] != generation or not _is_about_as_large(count, known[1]):
                 known = self._known = generation, count, measure_nearness(catalog, held)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lookalike.catalog.base import MAIN, Catalog, FurtherModel
+from lookalike.core.ending import turn_of
 from lookalike.core.errors import BadQuery, ModelUnavailable, WrongModel
 from lookalike.embedding.base import Embedder
 from lookalike.models.kept import keep_model, kept_model
@@ -81,7 +82,7 @@ class ModelShelf:
         models = {model.name: model for model in self._catalog.further_models()}
         if name not in models:
             raise BadQuery(f"expected a model of the collection ({', '.join([MAIN, *models])}), got {name[:80]!r}")
-        with self._opening:
+        with turn_of(self._opening):
             model_id = models[name].model_id
             if model_id not in self._opened:
                 self._opened[model_id] = self._reopened(models[name])
@@ -118,7 +119,7 @@ class ModelShelf:
         """
         embedder = self._open_model(source)
         self._catalog.add_further_model(name, embedder.card.id, embedder.card.dimension)
-        with self._opening:
+        with turn_of(self._opening):
             self._opened[embedder.card.id] = embedder
             if self._folder is not None and embedder.card.id not in self._own:
                 keep_model(self._read(source, embedder.card.id), self._folder, model_id=embedder.card.id)
@@ -127,7 +128,7 @@ class ModelShelf:
     def open(self, source: str) -> Embedder:
         """Open a model that the collection need not know; should it get to know it, it is at hand."""
         embedder = self._open_model(source)
-        with self._opening:
+        with turn_of(self._opening):
             return self._opened.setdefault(embedder.card.id, embedder)
 
     def _read(self, source: str, model_id: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from lookalike.index.groups import Groups
 
 _CHANGES_WORTH_SAVING = 1000
-_SHARE_WORTH_SAVING = 0.1  # of a collection that grows for an hour not every thousand pictures are worth a snapshot
+_SHARE_OF_TIME = 20  # while others write for an hour, saving takes a twentieth of it at most
 _CHANGES_AT_ONCE = 4096
 _BUILT_AT_ONCE = 20_000
 _BUILDING = "building"
@@ -67,6 +68,7 @@ class View:
         self._building = threading.Lock()  # one build at a time, for they would share a workplace
         self._tending = threading.Lock()
         self._has_built = False  # since the last snapshot
+        self._next_saving = float("-inf")  # on the monotonic clock
         self._background: threading.Thread | None = None
         self._rebuild_failed = False
         self._closed = False
@@ -105,10 +107,9 @@ class View:
     def worth_saving(self) -> bool:
         """Whether the next opening would take noticeably longer without a new snapshot."""
         held = self._held
-        if held is None or held.seq <= held.saved_seq:
+        if held is None or held.seq <= held.saved_seq or time.monotonic() < self._next_saving:
             return False
-        worth = max(_CHANGES_WORTH_SAVING, _SHARE_WORTH_SAVING * len(held.index))
-        return held.saved_seq < 0 or held.seq - held.saved_seq > worth
+        return held.saved_seq < 0 or held.seq - held.saved_seq > _CHANGES_WORTH_SAVING
 
     def facts(self) -> IndexFacts:
         """What the index is at this moment."""
@@ -213,6 +214,7 @@ class View:
             if held is None or self._folder is None or held.seq == held.saved_seq:
                 return None
             nearness = self._nearness.in_step(self._catalog, held, generation=self.generation)
+            begun = time.monotonic()
             manifest = write_snapshot(
                 self._folder,
                 held.index,
@@ -225,6 +227,8 @@ class View:
                 nearness=nearness and nearness._asdict(),
             )
             self._held = replace(held, saved_seq=held.seq)
+            ended = time.monotonic()
+            self._next_saving = ended + _SHARE_OF_TIME * (ended - begun)
         if self._workplace is not None and self._has_built:
             discard_workplace(self._workplace)
             self._has_built = False

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from lookalike.assembly import SIGNING_KEY, open_ledger, open_queue
 from lookalike.core.errors import StorageFailed
 from lookalike.core.private import FOLDER, keep_private
+from lookalike.core.processors import available_processors
 from lookalike.service.access.access import check_binding, open_access
 from lookalike.service.api import (
     collections,
@@ -33,6 +34,7 @@ from lookalike.service.api import (
 from lookalike.service.api.documents import add_document
 from lookalike.service.api.hits import hit_json
 from lookalike.service.batching import Embedding
+from lookalike.service.batching.line import Share
 from lookalike.service.collections import Collections, Open
 from lookalike.service.context import Service
 from lookalike.service.edge import Edge, edge
@@ -48,7 +50,8 @@ from lookalike.service.thumbnails import Thumbnails
 from lookalike.settings import read_settings
 from lookalike.settings.service import ServiceSettings
 
-SEARCH_THREADS = 8
+MOST_OF_ONE = max(2, min(4, available_processors()))
+"""Threads that one caller may have for searching and reading; more would not be sooner, and keep others from theirs."""
 
 _ROUTERS = (
     search.router,  # first, for it is asked for most
@@ -111,7 +114,7 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
         raise StorageFailed(f"the service's folder {home} cannot be used: {error.strerror or error}") from error
     ledger, queue = open_ledger(home), open_queue(home)
     metrics, health = Metrics(), Health()
-    threads = Threads(threads=SEARCH_THREADS, waiting=WAITING)
+    threads = Threads(threads=8, share=Share(caller=MOST_OF_ONE, collection=6))
     service = Service(
         settings=settings,
         collections=Collections(
@@ -133,6 +136,9 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
             observe=metrics,
         ),
         threads=threads,
+        writes=Threads("lookalike-write", threads=8, share=Share(caller=4, collection=6), ends=False),
+        books=Threads("lookalike-books", threads=4, share=Share(caller=2, collection=3), ends=False),
+        fetches=Threads("lookalike-fetch", threads=8, share=Share(caller=4, collection=6)),
         searches=Searches(threads, waiting=WAITING),
         thumbnails=Thumbnails(),
         metrics=metrics,
@@ -150,8 +156,17 @@ def _watch(service: Service) -> None:
     for name in service.settings.collections:
         health.add(f"collection {name}", partial(_answers, partial(service.collections.get, name)), part="collections")
     health.saturated("embedding", lambda: service.embedding.saturated)
-    health.saturated("threads", lambda: service.threads.saturated)
+    for name, threads in _kinds(service).items():
+        health.saturated(name, partial(_is_saturated, threads))
     health.saturated("searches", lambda: service.searches.saturated)
+
+
+def _kinds(service: Service) -> dict[str, Threads]:
+    return {"threads": service.threads, "writes": service.writes, "books": service.books, "fetches": service.fetches}
+
+
+def _is_saturated(threads: Threads) -> bool:
+    return threads.saturated
 
 
 def _answers(question: Callable[[], object]) -> None:
@@ -171,7 +186,8 @@ async def _lifespan(service: Service) -> AsyncIterator[None]:
         stop.set()
         await service.embedding.close()
         await service.searches.close()
-        await service.threads.close()
+        for threads in _kinds(service).values():
+            await threads.close()
         closings: list[Callable[[], None]] = [housework.join, service.collections.close]
         for close in (*closings, service.queue.close, service.ledger.close):
             close()

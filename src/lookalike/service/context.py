@@ -37,7 +37,10 @@ class Service:
         ledger: uploads, idempotency keys, tickets.
         access: who may do what.
         embedding: pictures become vectors, several at a time.
-        threads: where everything else that takes time is done.
+        threads: where collections are searched and read.
+        writes: where collections are changed.
+        books: where the ledger and the queue are read and written.
+        fetches: where pictures are fetched from elsewhere.
         searches: vectors are searched for, several at a time.
         thumbnails: small versions, kept.
         metrics: figures.
@@ -52,6 +55,9 @@ class Service:
     access: Access
     embedding: Embedding
     threads: Threads
+    writes: Threads
+    books: Threads
+    fetches: Threads
     searches: Searches
     thumbnails: Thumbnails
     metrics: Metrics

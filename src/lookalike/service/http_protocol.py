@@ -1,4 +1,8 @@
-"""HTTP on a connection, with bounds on the head of a request: how large it may be, and how long it may take to come.
+"""HTTP on a connection, with bounds on what one may make the process hold.
+
+On the head of a request: how large it may be, and how long it may take to come. On what else is no body: the frame of a
+chunked one, and fields behind it, which nobody looks at. On requests that come before earlier ones are answered. On
+replies that are not read. And on connections: where there are too many, those that are between two requests go first.
 
 A body that is still coming when its request has been answered is not waited for long either.
 """
@@ -12,52 +16,97 @@ from asyncio import BaseTransport, TimerHandle
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lookalike.service.edge.problem_body import problem_response
+from lookalike.service.unread import Unread
 
 MOST_HEAD_BYTES = 64_000
 MOST_HEADERS = 256
+MOST_AHEAD = 8
+"""Requests of one connection that may come before an earlier one is answered."""
+READ_BYTES = 64_000
+"""Taken from the system at a time, where the event loop lets it be said."""
 LINGER_S = 1.0
+RETRY_AFTER_S = 1
 
 
-def bounded_http(*, head_timeout_s: float) -> type[HttpToolsProtocol]:
+def bounded_http(
+    *, head_timeout_s: float, unread_timeout_s: float = 20.0, most_connections: int = 1_000
+) -> type[HttpToolsProtocol]:
     """The protocol, for a server.
 
     Args:
         head_timeout_s: within which the first line and the headers must be there, from the beginning of the connection
             or of the request; a connection between two requests is the server's own matter.
+        unread_timeout_s: how long what was sent may wait to be read, on top of a second per 8 kB.
+        most_connections: that may be open, WebSockets among them.
     """
-    return type("BoundedHttp", (_BoundedHttp,), {"head_timeout_s": head_timeout_s})
+    bounds = {
+        "head_timeout_s": head_timeout_s,
+        "unread_timeout_s": unread_timeout_s,
+        "most_connections": most_connections,
+    }
+    return type("BoundedHttp", (_BoundedHttp,), bounds)
 
 
-class HeadTooLarge(Exception):
+class Stop(Exception):
     """Raised inside the parser to stop it."""
 
 
 class _BoundedHttp(HttpToolsProtocol):
     head_timeout_s = 20.0
+    unread_timeout_s = 20.0
+    most_connections = 1_000
 
+    _unread: Unread | None = None
+    _other_bytes = 0  # of the body's message, since some of the body has come
+    _body_came = False
     _head_timer: TimerHandle | None = None
     _head_bytes = 0
     _is_in_head = True
     _is_in_body = False
     _linger_timer: TimerHandle | None = None
     _is_refused = False
-    _problem = (400, "malformed", "Malformed", "expected a request of HTTP/1.1")
+    _problem: tuple[int, str, str, str] = (400, "malformed", "Malformed", "expected a request of HTTP/1.1")
 
     def connection_made(self, transport: BaseTransport) -> None:
+        is_full = len(self.connections) >= self.most_connections and not self._made_room()
         super().connection_made(transport)  # type: ignore[arg-type]
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ_BYTES
+        self._unread = Unread(self.transport, self.loop, patience_s=self.unread_timeout_s)
+        if is_full:
+            detail = f"{self.most_connections} connections are open, which is the most that may"
+            self._problem = (503, "overloaded", "Busy", detail)
+            self.send_400_response("")
+            return
         self._begin_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
         self._end_body()
+        if self._unread is not None:
+            self._unread.stop()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._unread is not None:
+            self._unread.wait()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.stop()
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
             return
+        self._body_came = False
         super().data_received(data)
         if not self._is_in_head:
             self._head_bytes = 0
+            self._other_bytes = 0 if self._body_came or not self._is_in_body else self._other_bytes + len(data)
+            if self._other_bytes > MOST_HEAD_BYTES and not self._is_refused:
+                self.send_400_response("")
             return
         self._head_bytes += len(data)
         if self._head_bytes > MOST_HEAD_BYTES and not self._is_refused:
@@ -68,14 +117,30 @@ class _BoundedHttp(HttpToolsProtocol):
         super().on_message_begin()
         self._begin_head()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._is_in_head:  # a field behind a chunked body
+            return
+        if len(self.headers) >= MOST_HEADERS:
+            self._refuse_head()
+            raise Stop
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         self._end_head()
+        if len(self.pipeline) >= MOST_AHEAD:
+            self._is_refused = True
+            self.transport.abort()  # a problem would be taken for the reply to an earlier request
+            raise Stop
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > MOST_HEAD_BYTES or len(self.headers) > MOST_HEADERS:
+        if size > MOST_HEAD_BYTES:
             self._refuse_head()
-            raise HeadTooLarge
+            raise Stop
         super().on_headers_complete()
         self._is_in_body = True
+
+    def on_body(self, body: bytes) -> None:
+        self._body_came = True
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._end_body()
@@ -83,6 +148,10 @@ class _BoundedHttp(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self.pipeline:
+            self.flow.pause_reading()  # what was read is enough for now
+        if self.transport.is_closing() and self._unread is not None:
+            self._unread.wait()
         if self._is_in_body and self.cycle.response_complete:  # of what still comes, nobody will ever read anything
             self._linger_timer = self.loop.call_later(LINGER_S, self.transport.close)
 
@@ -91,6 +160,8 @@ class _BoundedHttp(HttpToolsProtocol):
 
         Not at once: closed while bytes come in, it would be reset, and the client would not get to read the problem.
         """
+        if self.transport.is_closing():
+            return
         self._is_refused = True
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             self.transport.write(_written(*self._problem))
@@ -99,7 +170,29 @@ class _BoundedHttp(HttpToolsProtocol):
             self.cycle.message_event.set()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self.loop.call_later(LINGER_S, self.transport.close)
+        self.loop.call_later(LINGER_S, self.transport.abort)
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        if self._unread is not None:
+            self._unread.wait()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """It is answered as if nothing else had been asked for; what comes then is no HTTP."""
+        self._is_refused = True
+        self.cycle.keep_alive = False
+
+    def _made_room(self) -> bool:
+        """Close the connection that has been between two requests for longest; False where there is none."""
+        idle = {
+            one.timeout_keep_alive_task.when(): one
+            for one in self.connections
+            if isinstance(one, _BoundedHttp) and one.timeout_keep_alive_task is not None
+        }
+        if not idle:
+            return False
+        idle[min(idle)].transport.abort()
+        return True
 
     def _begin_head(self) -> None:
         self._is_in_head = True
@@ -133,7 +226,12 @@ class _BoundedHttp(HttpToolsProtocol):
 def _written(status: int, code: str, title: str, detail: str) -> bytes:
     request_id = uuid.uuid4().hex
     headers = {"Connection": "close", "X-Request-Id": request_id, "X-Content-Type-Options": "nosniff"}
-    response = problem_response(status, code=code, title=title, detail=detail, request_id=request_id, headers=headers)
+    values = {}
+    if status == 503:
+        headers["Retry-After"], values = str(RETRY_AFTER_S), {"retry_after_s": RETRY_AFTER_S}
+    response = problem_response(
+        status, code=code, title=title, detail=detail, request_id=request_id, headers=headers, values=values
+    )
     lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}".encode()]
     lines += [name + b": " + value for name, value in response.raw_headers]
     return b"\r\n".join((*lines, b"", bytes(response.body)))

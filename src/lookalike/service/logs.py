@@ -11,20 +11,21 @@ from typing import TextIO
 
 from lookalike.presentation.text import safe
 from lookalike.service.edge.request_id import current_request_id
+from lookalike.service.log_writing import AsideHandler
 
 _SERVER = "uvicorn.error"
 """Its lines below errors tell of addresses with their queries, and of clients that speak no HTTP."""
 
 
 def set_up_logs(log_format: str, *, level: int = logging.INFO, stream: TextIO | None = None) -> None:
-    """Write what the parts tell to standard error.
+    """Write what the parts tell to standard error; where nobody reads that, the service goes on.
 
     Args:
         log_format: `text` or `json`.
         level: the least that is written, of `logging`.
         stream: to write to instead.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = AsideHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines() if log_format == "json" else TextLines())
     for name, least in (("", logging.WARNING), ("lookalike", level), (_SERVER, logging.ERROR)):
         logger = logging.getLogger(name)

@@ -11,6 +11,7 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -22,6 +23,7 @@ from lookalike.core.errors import BadInput, Interrupted, LookalikeError
 from lookalike.service.accepting import Acceptor
 from lookalike.service.edge import Edge
 from lookalike.service.http_protocol import bounded_http
+from lookalike.service.websocket_protocol import bounded_websocket
 from lookalike.settings.service import ServiceSettings
 
 KEEP_ALIVE_S = 75
@@ -35,6 +37,9 @@ _log = logging.getLogger(__name__)
 
 COLLECT_AFTER = 50_000, 20, 50
 """Objects more than before, and times that the younger were looked through before the older are."""
+
+CLOSING_S = 1.0
+"""Beyond the time to drain, for closing what is open; then the process ends, whatever runs."""
 
 SWITCH_S = 0.0005
 """How soon a thread that computes in Python lets another go on, in seconds. With the usual 5 ms the event loop waits as
@@ -64,6 +69,7 @@ def run_process(
         LookalikeError: when the application cannot be made or does not start.
     """
     sys.setswitchinterval(SWITCH_S)
+    logging.captureWarnings(capture=True)
     app = _Starting(factory(settings))
     server = _Server(_config(app, settings), app=app.inner, settings=settings, started=started)
     server.is_one_of_many = is_one_of_many
@@ -79,8 +85,12 @@ def run_process(
 def _config(app: _Starting, settings: ServiceSettings) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
-        http=bounded_http(head_timeout_s=settings.body_timeout_s),
-        ws="websockets-sansio",
+        http=bounded_http(
+            head_timeout_s=settings.body_timeout_s,
+            unread_timeout_s=settings.body_timeout_s,
+            most_connections=settings.max_connections,
+        ),
+        ws=bounded_websocket(unread_timeout_s=settings.body_timeout_s),
         ws_max_size=settings.max_message_bytes,
         ws_per_message_deflate=False,  # pictures are compressed already
         lifespan="on",
@@ -133,17 +143,25 @@ def _spare_pauses() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
+def _end_now() -> None:
+    _log.warning("the time to stop is over: what still runs is ended")
+    logging.shutdown()
+    os._exit(0)
+
+
 class _Server(uvicorn.Server):
     """Drains at the first signal, ends at once at the second.
 
     After SIGTERM requests are still taken in for `drain_notice_s`, but the service says that it is not ready. Then
-    nothing new is accepted, WebSockets are closed with 1012, and requests under way have `drain_s` to end.
+    nothing new is accepted, WebSockets are closed with 1012, and requests under way have `drain_s` to end. What still
+    runs then, in whatever thread, is not waited for: what was acknowledged is durable.
     """
 
     def __init__(self, config: uvicorn.Config, *, app: Edge, settings: ServiceSettings, started: Started) -> None:
         super().__init__(config)
         self._health = app.health
         self._notice_s = settings.drain_notice_s
+        self._drain_s = settings.drain_s
         self._tell_started = started
         self._stop_at: float | None = None
         self.is_one_of_many = False
@@ -174,6 +192,10 @@ class _Server(uvicorn.Server):
         if self._stop_at is not None:
             os._exit(Interrupted.exit_code)  # what was acknowledged is durable
         self._health.drain()
+        notice_s = self._notice_s if sig == signal.SIGTERM else 0.0
+        alarm = threading.Timer(notice_s + self._drain_s + CLOSING_S, _end_now)
+        alarm.daemon = True
+        alarm.start()
         self._stop_at = time.monotonic() + (self._notice_s if sig == signal.SIGTERM else 0.0)
 
     async def on_tick(self, counter: int) -> bool:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lookalike.collection import Collection
+from lookalike.core.ending import Ending, ending
 from lookalike.core.errors import Overloaded
 from lookalike.core.filters import Filter
 from lookalike.core.vectors import Vectors
@@ -48,8 +49,8 @@ class Searches:
 
     Where all pictures are compared, which takes every processor, one thread does it: while it compares, others gather,
     and it goes on with as many of them as want the same of the same collection. Where there was company lately, the
-    first waits for it a moment; who is alone waits for nobody. Where an index knows shorter ways, and where much is
-    asked for, each goes to the threads. All get the reply that they get alone.
+    first waits for it a moment; who is alone waits for nobody. Where an index knows shorter ways, where much is asked
+    for, and where a filter has to be looked up, each goes to the threads. All get the reply that they get alone.
 
     Args:
         threads: for those that gain nothing.
@@ -72,7 +73,7 @@ class Searches:
     @property
     def saturated(self) -> bool:
         """Whether the next would be turned away."""
-        return self._line.is_full
+        return self._line.is_saturated
 
     async def search(
         self, collection: Collection, vector: Vectors, *, way: Way, deadline: float | None = None
@@ -89,7 +90,7 @@ class Searches:
             DeadlineExceeded: when it is not done in time.
             LookalikeError: as `Collection.search`.
         """
-        if way.k > MOST_K or not collection.compares_all:
+        if way.k > MOST_K or way.where or not collection.compares_all:
             return await self._threads.run(
                 lambda: collection.search_vectors(vector[None], **way._asdict())[0], deadline=deadline
             )
@@ -118,7 +119,7 @@ class Searches:
         self._line.gather(self._company - 1, until=time.monotonic() + PATIENCE_S)
         taken, started = [first], time.perf_counter()
         while len(taken) < self._batch_size:
-            ask = self._line.take_another(first.goes_with, own=len(taken), until=0.0)
+            ask = self._line.take_another(first.goes_with, own=taken, until=0.0)
             if ask is None:
                 break
             taken.append(ask)
@@ -128,7 +129,7 @@ class Searches:
                 _answer(wanted)
                 self._line.pace.took(time.perf_counter() - started, count=len(wanted))
         finally:
-            self._line.done(len(taken))
+            self._line.done(taken)
         self._company = min(self._batch_size, max(len(taken) + self._line.waiting, self._company - 1))
         return True
 
@@ -142,11 +143,16 @@ class _VectorAsk(Ask[SearchResult]):
         return other.collection is self.collection and other.way == self.way and other.vector.shape == self.vector.shape
 
 
+def _while_one_is_wanted(asks: list[_VectorAsk]) -> Ending:
+    return Ending(None, lambda: any(ask.is_wanted for ask in asks))
+
+
 def _answer(asks: list[_VectorAsk]) -> None:
     """Together; where that fails, one by one, so that only the one at fault does."""
     try:
         vectors = np.stack([ask.vector for ask in asks])
-        results = asks[0].collection.search_vectors(vectors, **asks[0].way._asdict())
+        with ending(_while_one_is_wanted(asks)):
+            results = asks[0].collection.search_vectors(vectors, **asks[0].way._asdict())
     except Exception as error:
         if len(asks) == 1:
             asks[0].refuse(error)

@@ -1,4 +1,4 @@
-"""Blocking work off the event loop: searches, reads of the catalog, thumbnails."""
+"""Blocking work off the event loop, each kind on threads of its own."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from lookalike.core.ending import ending
 from lookalike.core.errors import Overloaded
 from lookalike.service.batching.ask import Ask
 from lookalike.service.batching.crew import Crew
-from lookalike.service.batching.line import Line
+from lookalike.service.batching.line import Line, Share
 
 T = TypeVar("T")
 
@@ -20,16 +21,28 @@ _NO_BYTES = 1  # what waits here is a function
 
 
 class Threads:
-    """Runs functions on a few threads, first come, first served. Every method belongs on the event loop.
+    """Runs functions on a few threads, callers in turn (see `Line`). Every method belongs on the event loop.
 
     Args:
         name: of the threads, for people.
         threads: how many.
         waiting: how many calls may wait before others are turned away.
+        share: of the threads that one may take; None for all of them.
+        ends: whether what was begun ends when its caller leaves or the deadline passes, where it looks at
+            `lookalike.core.ending`. What changes something is done to its end.
     """
 
-    def __init__(self, name: str = "lookalike-work", *, threads: int, waiting: int) -> None:
-        self._line = Line[_Call]("calls", most=waiting, most_bytes=_NO_BYTES, threads=threads)
+    def __init__(
+        self,
+        name: str = "lookalike-work",
+        *,
+        threads: int,
+        waiting: int = WAITING,
+        share: Share | None = None,
+        ends: bool = True,
+    ) -> None:
+        self._ends = ends
+        self._line = Line[_Call]("calls", most=waiting, most_bytes=_NO_BYTES, threads=threads, share=share)
         self._crew = Crew(name, threads, self._work)
 
     @property
@@ -39,13 +52,13 @@ class Threads:
 
     @property
     def saturated(self) -> bool:
-        """Whether the next call would be turned away."""
-        return self._line.is_full
+        """Whether the next call would be turned away, or none of the threads gets free."""
+        return self._line.is_saturated
 
     async def run(self, call: Callable[[], T], *, deadline: float | None = None) -> T:
         """Call a function on a thread, with the caller's context variables.
 
-        Cancelling takes it out of the line; where it has begun, it goes on for nothing.
+        Cancelling takes it out of the line, or has it end soon where it has begun; see `ends`.
 
         Args:
             call: takes nothing.
@@ -64,9 +77,11 @@ class Threads:
             self._line.leave(ask)
 
     async def close(self) -> None:
-        """Turn away who waits, and wait for what has begun. Idempotent."""
+        """Turn away who waits, and wait for what has begun, which ends soon where it may. Idempotent."""
         for ask in self._line.close():
             ask.refuse(Overloaded("the service is stopping"))
+        if self._ends:
+            self._line.give_up()
         await self._crew.ended()
 
     def _work(self) -> None:
@@ -81,13 +96,17 @@ class Threads:
         started = time.perf_counter()
         try:
             if ask.is_wanted:
-                ask.give(ask.context.run(ask.call))
+                ask.give(ask.context.run(self._made, ask))
                 self._line.pace.took(time.perf_counter() - started)
         except Exception as error:  # its asker is told
             ask.refuse(error)
         finally:
-            self._line.done(1)
+            self._line.done([ask])
         return True
+
+    def _made(self, ask: _Call) -> object:
+        with ending(ask.ending if self._ends else None):
+            return ask.call()
 
 
 class _Call(Ask[Any]):

@@ -30,7 +30,9 @@ class ServiceSettings:
         rate_storage: `memory://`, per process, or `redis://...`, for all; it may hold a password.
         max_body_bytes: of a request; pictures have limits of their own.
         max_json_bytes: of a JSON body.
-        body_timeout_s: that a request's body may take on top of a second per 64 kB.
+        body_timeout_s: that a request's body may take on top of a second per 64 kB, and a reply that is not read on top
+            of a second per 8 kB.
+        max_connections: open at once in one process, WebSockets among them.
         request_timeout_ms: deadline of a request that names none.
         embed_threads: that decode and embed in one process.
         embed_waiting: pictures that may wait to be embedded in one process before others are turned away.
@@ -70,6 +72,7 @@ class ServiceSettings:
     max_body_bytes: int = 256_000_000
     max_json_bytes: int = 4_000_000
     body_timeout_s: float = 20.0
+    max_connections: int = 1_000
     request_timeout_ms: int = 30_000
     embed_threads: int = 2
     embed_waiting: int = 64
@@ -86,4 +89,4 @@ class ServiceSettings:
     log_format: str = "text"
     drain_notice_s: float = 0.0
     drain_s: float = 20.0
-    max_message_bytes: int = 16_000_000
+    max_message_bytes: int = 8_000_000

@@ -38,6 +38,7 @@ _WHOLE = {
     "workers": (1, 256),
     "rate_per_minute": (0, 10_000_000),
     "max_body_bytes": (1, _BYTES),
+    "max_connections": (1, 1_000_000),
     "max_json_bytes": (1, _BYTES),
     "max_message_bytes": (1, _BYTES),
     "upload_max_bytes": (1, _BYTES),

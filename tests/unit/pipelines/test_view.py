@@ -25,6 +25,7 @@ from lookalike.core.errors import BadQuery, BadVectors, DimensionMismatch, Stora
 from lookalike.core.records import ImageRecord
 from lookalike.index.exact import ExactIndex
 from lookalike.index.projection import LEAST_TO_LEARN
+from lookalike.pipelines import view as view_module
 from lookalike.pipelines.recall_gauge import RecallGauge
 from lookalike.pipelines.view import Projecting, View, Wish
 from tests.collections import open_catalog
@@ -239,6 +240,32 @@ def test_a_failing_disk_leaves_the_view_as_it_was(catalog: Catalog, tmp_path: Pa
         view.save()
     assert view.worth_saving
     assert_in_step(view, catalog)
+
+
+def test_while_much_is_written_for_long_saving_takes_a_small_share_of_the_time(
+    catalog: Catalog, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view_module, "_CHANGES_WORTH_SAVING", 5)
+    now = [0.0]
+    monkeypatch.setattr(view_module.time, "monotonic", lambda: now[0])
+    write = view_module.write_snapshot
+
+    def takes_two_seconds(*given: Any, **named: Any) -> Any:
+        now[0] += 2.0
+        return write(*given, **named)
+
+    monkeypatch.setattr(view_module, "write_snapshot", takes_two_seconds)
+    view = opened(catalog, folder)
+    saved = []
+    for n in range(100):
+        put(catalog, range(10 * n, 10 * n + 10))
+        view.refresh()
+        if view.worth_saving:
+            saved.append(now[0])
+            view.save()
+        now[0] += 1.0
+    assert len(saved) == 3
+    assert now[0] / (2 * len(saved)) >= 15
 
 
 # Snapshots that do not fit

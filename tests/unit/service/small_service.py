@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +74,12 @@ def _routes(settings: ServiceSettings, metrics: Metrics, health: Health) -> ASGI
             await asyncio.sleep(0.01)
         return PlainTextResponse("done")
 
+    async def stuck(request: Request) -> Response:
+        """In a thread that nothing ends."""
+        (settings.home / "stuck.begun").touch()
+        await asyncio.to_thread(time.sleep, 600)
+        return PlainTextResponse("done")
+
     async def echo(request: Request) -> Response:
         return Response(await request.body(), media_type="application/octet-stream")
 
@@ -104,6 +111,7 @@ def _routes(settings: ServiceSettings, metrics: Metrics, health: Health) -> ASGI
             Route("/process", process),
             Route("/metrics", figures),
             Route("/wait/{name}", wait),
+            Route("/stuck", stuck),
             Route("/echo", echo, methods=["POST"]),
             Route("/deaf", deaf, methods=["POST"]),
             Route("/deadline", deadline, methods=["GET", "POST"]),
@@ -119,11 +127,10 @@ class Address(NamedTuple):
 
 
 @contextmanager
-def answering(app: ASGIApp, *, head_timeout_s: float = 20.0) -> Iterator[Address]:
-    """Run an application in a thread, on a real socket."""
-    config = uvicorn.Config(
-        app, port=0, http=bounded_http(head_timeout_s=head_timeout_s), lifespan="off", log_config=None, access_log=False
-    )
+def answering(app: ASGIApp, *, head_timeout_s: float = 20.0, **bounds: Any) -> Iterator[Address]:
+    """Run an application in a thread, on a real socket; `bounds` are those of `bounded_http`."""
+    http = bounded_http(head_timeout_s=head_timeout_s, **bounds)
+    config = uvicorn.Config(app, port=0, http=http, lifespan="off", log_config=None, access_log=False)
     server, started = uvicorn.Server(config), threading.Event()
     startup = server.startup
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -35,6 +37,50 @@ def written(log_format: str, *, level: int = logging.INFO) -> str:
     logger.error("it failed", exc_info=ValueError(HOSTILE))
     logging.getLogger("uvicorn.error").warning("WebSocket /x?secret")
     return stream.getvalue()
+
+
+TALKATIVE = """
+import logging, sys, time
+from lookalike.service.logs import set_up_logs
+set_up_logs("text")
+logger = logging.getLogger("lookalike.test")
+for n in range(30_000):
+    logger.info("line %d %s", n, "x" * 100)
+print("done", flush=True)
+if sys.stdin.readline():
+    time.sleep(0.5)
+    logger.info("the last")
+"""
+
+
+def talking() -> subprocess.Popen[bytes]:
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen([sys.executable, "-c", TALKATIVE], **pipes)
+
+
+def test_a_log_that_nobody_reads_holds_up_neither_the_work_nor_the_end() -> None:
+    with talking() as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == b"done\n"
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
+def test_what_was_left_out_while_nobody_read_is_told() -> None:
+    with talking() as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"done\n"
+        process.stdin.write(b"go on\n")
+        process.stdin.close()
+        lines = process.stderr.read().splitlines()
+        assert process.wait(30) == 0
+    left_out = [int(line.split()[0]) for line in lines if b"left out" in line]
+    assert sum(left_out) > 0
+    assert len(lines) - len(left_out) + sum(left_out) == 30_001
+    assert b"the last" in lines[-1]
 
 
 def test_for_people_a_line_is_a_line_whatever_stands_in_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -125,6 +126,24 @@ def test_web_sockets_are_told_that_the_service_stops(tmp_path: Path, workers: in
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
         assert service.process.wait(30) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_stopping_takes_no_longer_than_was_set_whatever_runs(tmp_path: Path, workers: int) -> None:
+    with served(tmp_path, workers=workers, drain_s=0.5) as service:
+
+        def ask() -> None:
+            with contextlib.suppress(httpx2.HTTPError):
+                service.get("/stuck")
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        until(lambda: (tmp_path / "stuck.begun").exists())
+
+        began = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - began < 20
+        asking.join(20)
 
 
 def test_processes_that_are_killed_come_back(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from threading import Lock, RLock
 
 from lookalike.catalog.sqlite.continuity import Continuity, history_of, stamp_of
 from lookalike.catalog.sqlite.errors import decoding, translating
+from lookalike.core.ending import interruptible, turn_of
 from lookalike.core.errors import CollectionError, ReadOnly
 from lookalike.core.sqlite_connection import Connection, connected
 
@@ -73,7 +74,7 @@ class Connections:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees one committed state until the block ends.
+        """A connection that sees one committed state until the block ends; see `interruptible`.
 
         Raises:
             CollectionReplaced, NoCollection: when the file is another one now, or gone.
@@ -81,10 +82,11 @@ class Connections:
         with translating(self.path), decoding():
             connection = self._taken()
             try:
-                connection.execute("BEGIN")
-                if self._continuity is not None:
-                    self._continuity.check(connection, connection.file)
-                yield connection
+                with interruptible(connection, busy_wait_s=self.busy_wait_s):
+                    connection.execute("BEGIN")
+                    if self._continuity is not None:
+                        self._continuity.check(connection, connection.file)
+                    yield connection
             finally:
                 self._give_back(connection)
 
@@ -96,7 +98,7 @@ class Connections:
         """
         if self.read_only:
             raise ReadOnly(f"{self.path}: the collection was opened for reading only")
-        with self._turn, translating(self.path):
+        with turn_of(self._turn), translating(self.path):
             connection = self._opened_writer()
             if connection.in_transaction:
                 raise CollectionError("a transaction was begun inside another one of the same thread; end that first")

@@ -20,6 +20,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from lookalike.catalog.sqlite.reading import lineage, number_setting, setting
+from lookalike.core.ending import turn_of
 from lookalike.core.errors import CollectionReplaced, NoCollection, StorageFailed
 
 
@@ -117,7 +118,7 @@ class Continuity:
             raise _replaced(self._path)
         if found == self._seen and not self._is_broken:
             return
-        with self._mutex:  # looks come one after the other, as the states do that they see
+        with turn_of(self._mutex):  # looks come one after the other, as the states do that they see
             history = history_of(connection)
             found = stamp_of(self._path)  # nobody writes while this connection reads
             if self._is_broken or not self._goes_on(connection, history, found):

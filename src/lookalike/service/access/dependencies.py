@@ -16,6 +16,7 @@ from lookalike.core.errors import NotAllowed, NotAuthenticated
 from lookalike.service.access.access import Access
 from lookalike.service.access.loopback import is_welcome_origin, may_ride
 from lookalike.service.access.principal import Principal, Scope
+from lookalike.service.asker import note_asker
 
 PROTOCOL = "lookalike.v1"
 """The subprotocol that the server chooses."""
@@ -50,7 +51,9 @@ def _guard(scope: Scope | None, *, everywhere: bool) -> Callable[..., Awaitable[
         access = _access(request)
         found = await _known(access, request)
         await _counted(access, found)
-        _check(access, found, scope, request.path_params.get("collection"), everywhere=everywhere)
+        collection = request.path_params.get("collection")
+        _check(access, found, scope, collection, everywhere=everywhere)
+        note_asker(found.name, collection)
         return found
 
     return principal
@@ -77,6 +80,7 @@ async def principal_of_websocket(websocket: WebSocket, scope: Scope, collection:
         found = await _known(access, websocket)
     await _counted(access, found)
     _check(access, found, scope, collection)
+    note_asker(found.name, collection)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import orjson
 from starlette.responses import Response
 
 from lookalike.service.problems import InvalidBody
+from lookalike.service.threads import Threads
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 
@@ -18,6 +20,12 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 def answer(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON reply; see `json_bytes`."""
     return Response(json_bytes(value), status, headers, media_type="application/json")
+
+
+async def answer_aside(make: Callable[[], Any], threads: Threads, *, deadline: float | None = None) -> Response:
+    """A JSON reply of what `make` gives, both made on a thread: for what takes more than a moment."""
+    content = await threads.run(lambda: json_bytes(make()), deadline=deadline)
+    return Response(content, media_type="application/json")
 
 
 def json_bytes(value: Any) -> bytes:

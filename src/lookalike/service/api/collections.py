@@ -69,7 +69,7 @@ async def get_collection(request: Request, collection: Name, principal: Reader) 
 async def put_collection(request: Request, collection: Name, principal: Admin) -> Response:
     """Empty, with the model that comes with the install. 200 where it is there already."""
     service = service_of(request)
-    made = await service.threads.run(lambda: service.collections.create(collection))
+    made = await service.writes.run(lambda: service.collections.create(collection))
     facts = await service.threads.run(lambda: _facts(collection, service, principal))
     return answer(facts, status=201 if made else 200)
 
@@ -85,7 +85,7 @@ async def put_collection(request: Request, collection: Name, principal: Admin) -
 async def delete_collection(request: Request, collection: Name) -> Response:
     """With all that was added to it. One that was named when the service was started is not removed (409)."""
     service = service_of(request)
-    await service.threads.run(lambda: service.collections.remove(collection))
+    await service.writes.run(lambda: service.collections.remove(collection))
     return Response(status_code=204)
 
 

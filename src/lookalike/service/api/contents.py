@@ -12,6 +12,7 @@ from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api.describing import BYTES, JPEG
 from lookalike.service.api.images import ImageId
+from lookalike.service.api.open_files import OpenFileResponse
 from lookalike.service.context import deadline_of, service_of, with_collection
 
 router = APIRouter()
@@ -70,8 +71,8 @@ async def file(request: Request, collection: str, image_id: ImageId) -> Response
         stored = await service.threads.run(lambda: held.get(image_id), deadline=deadline)
         if headers["ETag"] in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        data = await service.threads.run(lambda: held.bytes_of(image_id), deadline=deadline)
+        opened = await service.threads.run(lambda: held.open_bytes_of(image_id), deadline=deadline)
         kind = f"image/{stored.image.format}" if stored.image.format in _TYPES else "application/octet-stream"
-        return Response(data, media_type=kind, headers=headers)
+        return OpenFileResponse(opened, sha256=image_id, media_type=kind, headers=headers)
 
     return await with_collection(service, collection, whole, deadline=deadline)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 
 from lookalike import __version__
 from lookalike.service.api import document_examples, document_words
-from lookalike.service.api.answers import answer
+from lookalike.service.api.answers import json_bytes
 from lookalike.service.api.describing import PROBLEMS
 from lookalike.service.api.document_statuses import statuses_of
 from lookalike.service.api.schemas import Problem
@@ -129,9 +130,15 @@ def add_document(app: FastAPI) -> None:
             document.update(openapi_of(app))
         return document
 
+    @cache
+    def written() -> bytes:
+        return json_bytes(openapi())
+
     app.openapi = openapi  # type: ignore[method-assign]
     app.include_router(router)
-    app.add_route("/openapi.json", lambda _: answer(openapi()), include_in_schema=False)
+    app.add_route(
+        "/openapi.json", lambda _: Response(written(), media_type="application/json"), include_in_schema=False
+    )
 
 
 @router.get("/docs")

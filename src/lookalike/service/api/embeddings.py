@@ -14,7 +14,7 @@ from lookalike.embedding.base import Embedder
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
-from lookalike.service.api.answers import answer
+from lookalike.service.api.answers import answer_aside
 from lookalike.service.api.describing import FILES, form_body
 from lookalike.service.api.forms import Form, Picture, form_of
 from lookalike.service.api.models import using, visible
@@ -47,7 +47,8 @@ async def embed(request: Request, principal: Reader) -> Response:
         embedder = await service.threads.run(lambda: _embedder(form.fields.get("model"), principal, service))
         results = await _vectors(form, embedder, service, deadline_of(request))
     service.metrics.embedded("server")
-    return answer({"model": embedder.card.id, "dimension": embedder.card.dimension, "data": results})
+    reply = {"model": embedder.card.id, "dimension": embedder.card.dimension, "data": results}
+    return await answer_aside(lambda: reply, service.threads, deadline=deadline_of(request))
 
 
 async def _vectors(form: Form, embedder: Embedder, service: Service, deadline: float | None) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from lookalike.collection import StoredPicture
@@ -10,6 +11,14 @@ from lookalike.core.records import Json
 from lookalike.core.wording import remarks_of
 from lookalike.pipelines.reply import Hit, IndexFacts
 from lookalike.service.access.principal import Principal, Scope
+
+SOON = 100
+SOON_WITH_METADATA = 20
+
+
+def is_soon_told(hits: Sequence[Hit]) -> bool:
+    """Whether hits become JSON within a few milliseconds, so that the event loop may do it. Metadata may be long."""
+    return len(hits) <= (SOON_WITH_METADATA if any(hit.metadata for hit in hits) else SOON)
 
 
 def hit_json(hit: Hit, *, collection: str, principal: Principal, model: str = "") -> dict[str, Json]:

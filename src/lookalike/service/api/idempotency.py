@@ -49,7 +49,7 @@ async def once(
     route = f"{request.method} {request.url.path}?{request.url.query}"
     whole = hashlib.sha256(f"{principal.name}\n{route}\n{key}".encode()).hexdigest()
     now = time.time()
-    kept = await service.threads.run(
+    kept = await service.books.run(
         lambda: service.ledger.begin(whole, body_hash=digest, now=now, expires_at=now + KEPT_S)
     )
     if kept is not None:
@@ -62,7 +62,7 @@ async def once(
     headers = {name: value for name, value in response.headers.items() if name in _REPEATED}
     reply = KeptReply(response.status_code, headers, bytes(response.body))
     try:
-        await service.threads.run(lambda: service.ledger.finish(whole, reply))
+        await service.books.run(lambda: service.ledger.finish(whole, reply))
     except LookalikeError as error:  # it was done, which is what the client must hear
         _log.warning("a reply is not kept for its idempotency key: %s", error)
         _abandon(whole, service)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from lookalike.core.records import Metadata
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
-from lookalike.service.api.answers import answer, cursor_of, page, read_cursor
+from lookalike.service.api.answers import answer, answer_aside, cursor_of, page, read_cursor
 from lookalike.service.api.bodies import media_type, parse_field, read_json
 from lookalike.service.api.describing import FILE, FILES, form_body, json_body
 from lookalike.service.api.filters import filter_of
@@ -58,17 +59,16 @@ async def list_images(
         raise BadQuery("`spread` gives pictures from all over at once: leave the cursor or it away")
     deadline = deadline_of(request)
 
-    async def some(held: Collection) -> list[tuple[int, StoredPicture]]:
+    async def listed(held: Collection) -> Response:
         if spread:
-            return await service.threads.run(lambda: held.spread(limit, where=where), deadline=deadline)
-        return await service.threads.run(
-            lambda: held.page(where=where, after=after, limit=limit + 1), deadline=deadline
-        )
+            some = partial(held.spread, limit, where=where)
+            make = partial(_some, some, collection=collection, principal=principal)
+        else:
+            ask = partial(held.page, where=where, after=after, limit=limit + 1)
+            make = partial(_page, ask, limit, collection=collection, principal=principal)
+        return await answer_aside(make, service.threads, deadline=deadline)
 
-    found = await with_collection(service, collection, some, deadline=deadline)
-    data = [picture_json(one, collection=collection, principal=principal) for _, one in found[:limit]]
-    more = len(found) > limit and not spread
-    return answer(page(data, next_cursor=cursor_of(str(found[limit - 1][0])) if more else None))
+    return await with_collection(service, collection, listed, deadline=deadline)
 
 
 @router.post(
@@ -97,7 +97,7 @@ async def add_images(
         await collection_of(service, collection, deadline=deadline_of(request))
 
         async def added(held: Collection) -> Response:
-            results = [await service.threads.run(partial(_added, one, metadata, held)) for one in form.pictures]
+            results = [await service.writes.run(partial(_added, one, metadata, held)) for one in form.pictures]
             return answer({"data": results})
 
         async def act() -> Response:
@@ -123,7 +123,7 @@ async def delete_images(request: Request, collection: str, principal: Writer) ->
     await collection_of(service, collection, deadline=deadline_of(request))
 
     async def removed(held: Collection) -> Response:
-        results = await service.threads.run(lambda: _removed(body.ids, held, forever=body.forever))
+        results = await service.writes.run(lambda: _removed(body.ids, held, forever=body.forever))
         return answer({"data": results})
 
     async def act() -> Response:
@@ -164,10 +164,12 @@ async def put_image(request: Request, collection: str, image_id: ImageId, princi
         picture = await _received(request, image_id, spool, max_bytes=service.settings.upload_max_bytes)
 
         async def added(held: Collection) -> tuple[str, StoredPicture]:
-            result = await service.threads.run(partial(_added, picture, {}, held))
+            result = await service.writes.run(partial(_added, picture, {}, held))
             if result["status"] == "refused":
                 raise UploadRefused(result["detail"], code=result["code"], values=result["values"])
-            return result["status"], await service.threads.run(lambda: held.get(image_id))
+            return result["status"], await service.threads.run(
+                lambda: held.get(image_id), deadline=deadline_of(request)
+            )
 
         how, stored = await with_collection(service, collection, added, deadline=deadline_of(request))
     status = 201 if how == "added" else 200
@@ -188,8 +190,8 @@ async def patch_image(request: Request, collection: str, image_id: ImageId, prin
     body, _ = await read_json(request, MetadataBody)
 
     async def relabelled(held: Collection) -> StoredPicture:
-        await service.threads.run(lambda: _relabelled(image_id, body.metadata, held))
-        return await service.threads.run(lambda: held.get(image_id))
+        await service.writes.run(lambda: _relabelled(image_id, body.metadata, held))
+        return await service.threads.run(lambda: held.get(image_id), deadline=deadline_of(request))
 
     stored = await with_collection(service, collection, relabelled, deadline=deadline_of(request))
     return answer(picture_json(stored, collection=collection, principal=principal))
@@ -213,12 +215,26 @@ async def delete_image(
     service = service_of(request)
 
     async def removed(held: Collection) -> list[dict[str, Any]]:
-        return await service.threads.run(lambda: _removed([image_id], held, forever=forever))
+        return await service.writes.run(lambda: _removed([image_id], held, forever=forever))
 
     (result,) = await with_collection(service, collection, removed, deadline=deadline_of(request))
     if result["status"] == "not_found":
         raise NotIndexed(f"no picture in the collection has the id {image_id}", values={"id": image_id})
     return Response(status_code=204)
+
+
+_Numbered = list[tuple[int, StoredPicture]]
+
+
+def _some(ask: Callable[[], _Numbered], *, collection: str, principal: Principal) -> dict[str, Any]:
+    return page([picture_json(one, collection=collection, principal=principal) for _, one in ask()], next_cursor=None)
+
+
+def _page(ask: Callable[[], _Numbered], limit: int, *, collection: str, principal: Principal) -> dict[str, Any]:
+    found = ask()
+    data = [picture_json(one, collection=collection, principal=principal) for _, one in found[:limit]]
+    more = len(found) > limit
+    return page(data, next_cursor=cursor_of(str(found[limit - 1][0])) if more else None)
 
 
 def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, Any]:
@@ -241,7 +257,7 @@ def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, 
 async def _queued(form: Form, metadata: Metadata, collection: str, principal: Principal, service: Service) -> Response:
     put_in = partial(queue_picture, metadata=metadata, collection=collection, owner=principal.name, service=service)
     use = service.collections.use
-    results = [await service.threads.run(partial(use, collection, partial(put_in, one))) for one in form.pictures]
+    results = [await service.writes.run(partial(use, collection, partial(put_in, one))) for one in form.pictures]
     first = next((one["job_id"] for one in results if one.get("job_id")), None)
     return answer({"data": results}, status=202, headers={"Location": f"/v1/jobs/{first}"} if first else None)
 

@@ -41,7 +41,7 @@ async def list_jobs(
     before = read_cursor(cursor) or None
     if before is not None and not re.fullmatch("[0-9a-f]{32}", before):
         raise InvalidBody([{"where": "query.cursor", "detail": "expected a cursor of an earlier page"}])
-    found = await service.threads.run(
+    found = await service.books.run(
         lambda: service.queue.jobs(collections=principal.collections, state=state, before=before, limit=limit + 1)
     )
     next_cursor = cursor_of(found[limit - 1].id) if len(found) > limit else None
@@ -54,7 +54,7 @@ async def list_jobs(
 async def get_job(request: Request, job_id: JobId, principal: Reader) -> Response:
     """How it stands."""
     service = service_of(request)
-    job = await service.threads.run(lambda: service.queue.get(job_id))
+    job = await service.books.run(lambda: service.queue.get(job_id))
     if not principal.may(Scope.READ, job.collection):
         raise NotFound(f"there is no job {job_id}", values={"kind": "job", "id": job_id})
     return answer(job_json(job))
@@ -72,7 +72,7 @@ async def retry_job(request: Request, job_id: JobId, principal: Writer) -> Respo
     service = service_of(request)
 
     async def act() -> Response:
-        return answer(job_json(await service.threads.run(lambda: _retried(job_id, principal, service))))
+        return answer(job_json(await service.books.run(lambda: _retried(job_id, principal, service))))
 
     return await once(request, principal, service, digest=hashlib.sha256().hexdigest(), act=act)
 

@@ -42,9 +42,13 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """By stage, route and part."""
     service = service_of(request)
-    facts = await service.threads.run(service.queue.facts)
+    facts = await service.books.run(service.queue.facts)
     service.metrics.queue_depth(facts.queued, facts.running)
     service.metrics.saturation("embedding", service.embedding.waiting / service.settings.embed_waiting)
     service.metrics.saturation("searches", service.searches.waiting / WAITING)
     service.metrics.saturation("threads", service.threads.waiting / WAITING)
-    return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    service.metrics.saturation("writes", service.writes.waiting / WAITING)
+    service.metrics.saturation("books", service.books.waiting / WAITING)
+    service.metrics.saturation("fetches", service.fetches.waiting / WAITING)
+    figures = await service.books.run(service.metrics.render)
+    return Response(figures, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from lookalike.collection import Collection
-from lookalike.core.errors import BadQuery
+from lookalike.core.errors import BadQuery, FetchRefused
 from lookalike.core.filters import Filter
 from lookalike.core.vectors import Vectors
 from lookalike.pipelines.query import Crop
@@ -20,12 +22,12 @@ from lookalike.results import SearchResult
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
-from lookalike.service.api.answers import answer
+from lookalike.service.api.answers import answer, answer_aside
 from lookalike.service.api.bodies import media_type, parse_text_aside, read_only_json, read_vector
 from lookalike.service.api.describing import FILE, form_body
 from lookalike.service.api.filters import filter_of
 from lookalike.service.api.forms import form_of
-from lookalike.service.api.hits import hit_json, index_json, remarks_json
+from lookalike.service.api.hits import hit_json, index_json, is_soon_told, remarks_json
 from lookalike.service.api.schemas import SearchBody
 from lookalike.service.context import Service, deadline_of, service_of, with_collection
 from lookalike.service.problems import InvalidBody
@@ -68,7 +70,7 @@ async def search(request: Request, collection: str, principal: Reader) -> Respon
     asked, image = await _asked(request, service)
     _check_one_start(asked, image)
     deadline = deadline_of(request)
-    where = filter_of(asked.filter, principal)
+    where = await _where(asked, principal, service, deadline)
 
     async def found_in(held: Collection) -> tuple[_Start, SearchResult]:
         start = await _start(asked, image, held, service, deadline)
@@ -79,9 +81,18 @@ async def search(request: Request, collection: str, principal: Reader) -> Respon
         service.metrics.stage(name, milliseconds / 1000)
     _count_tier(asked, result.reply, service)
     timings = {**result.timings_ms, **dict(start.timings), "total": (time.perf_counter() - began) * 1000}
-    return answer(
-        _reply(result.reply, asked, start.query_id, timings=timings, collection=collection, principal=principal)
+    reply = partial(
+        _reply, result.reply, asked, start.query_id, timings=timings, collection=collection, principal=principal
     )
+    if is_soon_told(result.hits):
+        return answer(reply())
+    return await answer_aside(reply, service.threads, deadline=deadline)
+
+
+async def _where(asked: SearchBody, principal: Principal, service: Service, deadline: float | None) -> Filter:
+    if asked.filter is None:
+        return Filter.everything()
+    return await service.threads.run(lambda: filter_of(asked.filter, principal), deadline=deadline)
 
 
 def _count_tier(asked: SearchBody, reply: Reply, service: Service) -> None:
@@ -142,7 +153,7 @@ async def _start(
         service.metrics.embedded("client")
         return _Start(vector)
     if asked.image_url is not None:
-        image = await service.threads.run(lambda: _fetched(str(asked.image_url), service), deadline=deadline)
+        image = await _fetched(asked.image_url, service, deadline)
     if asked.id is not None and (looks_at_pixels or asked.crop is not None):
         image = await service.threads.run(lambda: held.bytes_of(str(asked.id)), deadline=deadline)
     if image is None:
@@ -161,10 +172,16 @@ def _known_id(image: bytes, held: Collection) -> str | None:
     return image_id if image_id in held else None
 
 
-def _fetched(url: str, service: Service) -> bytes:
+async def _fetched(url: str, service: Service, deadline: float | None) -> bytes:
     from lookalike.images.fetch import fetch
 
-    return fetch(url, max_bytes=service.settings.upload_max_bytes, allow_private=service.settings.allow_private_fetch)
+    most, private = service.settings.upload_max_bytes, service.settings.allow_private_fetch
+    try:
+        return await service.fetches.run(lambda: fetch(url, max_bytes=most, allow_private=private), deadline=deadline)
+    except FetchRefused as error:
+        if error.told_at is not None:
+            await asyncio.sleep(error.told_at - time.monotonic())
+        raise
 
 
 def _crop(asked: SearchBody) -> Crop | None:

@@ -63,7 +63,7 @@ async def session(request: Request, principal: Reader) -> Response:
 async def ticket(request: Request, principal: Reader) -> Response:
     """Good once, for 30 seconds: offered as the subprotocol `ticket.TICKET`, so that it stands in no URL."""
     service = service_of(request)
-    issued = await service.threads.run(lambda: service.access.issue_ticket(principal))
+    issued = await service.books.run(lambda: service.access.issue_ticket(principal))
     return answer(
         {"ticket": issued.ticket, "protocol": PROTOCOL, "expires_at": time_text(issued.expires_at)}, status=201
     )

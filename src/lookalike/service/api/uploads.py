@@ -65,7 +65,7 @@ async def ask(request: Request, collection: str, principal: Writer) -> Response:
             sha256=upload.sha256,
             expires_at=upload.expires_at,
         )
-        await service.threads.run(lambda: service.ledger.add_upload(upload))
+        await service.books.run(lambda: service.ledger.add_upload(upload))
         return answer(upload_json(upload, put=put), status=201, headers={"Location": f"{request.url.path}/{upload.id}"})
 
     return await once(request, principal, service, digest=digest, act=act)
@@ -82,7 +82,7 @@ async def look(request: Request, collection: str, upload_id: UploadId, principal
     """Only who asked for it, and `admin`, can see it. One that was given up says why, and how to put it in again."""
     service = service_of(request)
     upload = await _own(request, collection, upload_id, principal)
-    return answer(upload_json(await service.threads.run(lambda: as_told(upload, service.queue))))
+    return answer(upload_json(await service.books.run(lambda: as_told(upload, service.queue))))
 
 
 @router.delete(_ONE, tags=["uploads"], summary="Give an upload up", status_code=204, response_model=None)
@@ -92,8 +92,8 @@ async def give_up(request: Request, collection: str, upload_id: UploadId, princi
     upload = await _own(request, collection, upload_id, principal)
     gone = replace(upload, state=UploadState.EXPIRED, code="given_up")
     waiting = (UploadState.WAITING, UploadState.EXPIRED)
-    await service.threads.run(lambda: service.ledger.advance_upload(gone, only_from=waiting))
-    await service.threads.run(lambda: service.collections.uploads(collection).discard(upload_id))
+    await service.books.run(lambda: service.ledger.advance_upload(gone, only_from=waiting))
+    await service.writes.run(lambda: service.collections.uploads(collection).discard(upload_id))
     return Response(status_code=204)
 
 
@@ -112,7 +112,7 @@ async def finish(request: Request, collection: str, upload_id: UploadId, princip
     await _own(request, collection, upload_id, principal)
 
     async def act() -> Response:
-        done = await service.threads.run(lambda: _completed(body, collection, upload_id, principal, service))
+        done = await service.writes.run(lambda: _completed(body, collection, upload_id, principal, service))
         return answer(done)
 
     return await once(request, principal, service, digest=digest, act=act)
@@ -156,7 +156,7 @@ def _owner(service: Service, upload_id: str, principal: Principal) -> str:
 async def _own(request: Request, collection: str, upload_id: str, principal: Principal) -> Upload:
     service = service_of(request)
     await collection_of(service, collection)
-    upload = await service.threads.run(lambda: service.ledger.upload(upload_id))
+    upload = await service.books.run(lambda: service.ledger.upload(upload_id))
     theirs = upload.owner != principal.name and not principal.may(Scope.ADMIN)
     if upload.collection != collection or theirs:
         raise NotFound(f"there is no upload {upload_id}", values={"kind": "upload", "id": upload_id})

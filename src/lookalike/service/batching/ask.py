@@ -9,7 +9,9 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import Generic, TypeVar
 
+from lookalike.core.ending import Ending
 from lookalike.core.errors import DeadlineExceeded
+from lookalike.service.asker import current_asker
 
 T = TypeVar("T")
 
@@ -25,6 +27,7 @@ class Ask(Generic[T]):
         deadline, size_bytes: as given.
         asked_at: `time.monotonic()` when it was made.
         context: the context variables of who asks, for logs.
+        asker: who asks, about what.
     """
 
     def __init__(self, *, deadline: float | None, size_bytes: int = 0) -> None:
@@ -32,6 +35,7 @@ class Ask(Generic[T]):
         self.size_bytes = size_bytes
         self.asked_at = time.monotonic()
         self.context = copy_context()
+        self.asker = current_asker()
         self._loop = asyncio.get_running_loop()
         self._future: asyncio.Future[T] = self._loop.create_future()
         self._is_gone = False
@@ -63,7 +67,16 @@ class Ask(Generic[T]):
                 raise
             raise DeadlineExceeded("the answer would come after the deadline of the request") from error
         finally:
-            self._is_gone = True
+            self.leave()
+
+    @property
+    def ending(self) -> Ending:
+        """When the work on it is to end."""
+        return Ending(self.deadline, lambda: not self._is_gone)
+
+    def leave(self) -> None:
+        """Nobody waits for the answer any more. Safe from any thread."""
+        self._is_gone = True
 
     def give(self, answer: T) -> None:
         """Answer it, from any thread. Comes to nothing where nobody waits any more."""

@@ -9,26 +9,27 @@ from lookalike.embedding.base import Embedder
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.pipelines.query import Crop
 from lookalike.service.batching.crew import Crew
-from lookalike.service.batching.line import Line
+from lookalike.service.batching.line import Line, Share
 from lookalike.service.batching.observer import Observer
 from lookalike.service.batching.picture import EmbedAsk, Embedded, Prepared, prepared
 
 WAITING_BYTES = 256_000_000
 """Of pictures that may wait, encoded."""
 
+_LONGEST_DECODING_S = 0.2  # then those that were decoded wait for no others
 _BATCH_PIXEL_BYTES = 64_000_000  # of crops, which are not small; one alone may have more
 
 
 class Embedding:
     """Embeds pictures of many callers and models. One for a process; every method belongs on its event loop.
 
-    First come, first served. A thread takes one picture, decodes it, and takes further ones of the same model as long
-    as no other thread is free for them; while others are under way it waits a moment for more. Nothing is shared
-    between the pictures of a batch but the time: each has the vector that it has alone, and one that cannot be used
-    fails alone.
+    Callers in turn, each in order (see `Line`). A thread takes one picture, decodes it, and takes further ones of the
+    same model as long as no other thread is free for them; while others are under way it waits a moment for more.
+    Nothing is shared between the pictures of a batch but the time: each has the vector that it has alone, and one that
+    cannot be used fails alone.
 
     Args:
-        threads: that decode and embed.
+        threads: that decode and embed for one caller; one more is there for others.
         waiting: how many pictures may wait before others are turned away.
         waiting_bytes: and how many bytes of them.
         batch_size: how many are embedded together at most.
@@ -52,8 +53,11 @@ class Embedding:
         self._window_s = window_ms / 1000
         self._limits = limits
         self._observe = observe
-        self._line = Line[EmbedAsk]("pictures", most=waiting, most_bytes=waiting_bytes, threads=threads)
-        self._crew = Crew("lookalike-embed", threads, self._work)
+        share = Share(caller=threads, collection=threads + 1)
+        self._line = Line[EmbedAsk](
+            "pictures", most=waiting, most_bytes=waiting_bytes, threads=threads + 1, share=share
+        )
+        self._crew = Crew("lookalike-embed", threads + 1, self._work)
 
     @property
     def waiting(self) -> int:
@@ -63,7 +67,7 @@ class Embedding:
     @property
     def saturated(self) -> bool:
         """Whether the next picture would be turned away."""
-        return self._line.is_full
+        return self._line.is_saturated
 
     async def embed(
         self, data: bytes, embedder: Embedder, *, crop: Crop | None = None, deadline: float | None = None
@@ -116,15 +120,21 @@ class Embedding:
             for ask in taken:
                 ask.refuse(error)
         finally:
-            self._line.done(len(taken))
+            self._line.done(taken)
         return True
 
     def _gathered(self, taken: list[EmbedAsk]) -> list[Prepared]:
         """Decode the first, and others that can go with it, which are put behind it in `taken`."""
-        embedder, until = taken[0].embedder, time.monotonic() + self._window_s
+        embedder, begun = taken[0].embedder, time.monotonic()
+        until = begun + self._window_s
         batch = self._decoded(taken[0])
-        while batch and len(batch) < self._batch_size and sum(one.pixels.nbytes for one in batch) < _BATCH_PIXEL_BYTES:
-            ask = self._line.take_another(lambda other: other.embedder is embedder, own=len(taken), until=until)
+        while (
+            batch
+            and len(batch) < self._batch_size
+            and sum(one.pixels.nbytes for one in batch) < _BATCH_PIXEL_BYTES
+            and time.monotonic() < begun + _LONGEST_DECODING_S
+        ):
+            ask = self._line.take_another(lambda other: other.embedder is embedder, own=taken, until=until)
             if ask is None:
                 break
             taken.append(ask)

@@ -10,6 +10,8 @@ from lookalike.service.edge.access_log import AccessLog
 from lookalike.service.edge.body_limits import BodyLimits
 from lookalike.service.edge.cors import with_cors
 from lookalike.service.edge.deadlines import Deadlines
+from lookalike.service.edge.leaving import Leaving
+from lookalike.service.edge.pieces import Pieces
 from lookalike.service.edge.request_id import RequestIds
 from lookalike.service.edge.security_headers import SecurityHeaders
 from lookalike.service.edge.unhandled import UnhandledErrors
@@ -37,6 +39,7 @@ class Edge:
 
 def edge(app: ASGIApp, *, settings: ServiceSettings, metrics: Metrics, health: Health) -> Edge:
     """Wrap an application. Read from below: a request meets the last line first."""
+    app = Leaving(app)
     app = Deadlines(app, default_ms=settings.request_timeout_ms)
     app = BodyLimits(
         app,
@@ -48,4 +51,5 @@ def edge(app: ASGIApp, *, settings: ServiceSettings, metrics: Metrics, health: H
     app = with_cors(app, allowed=settings.cors_origins)
     app = SecurityHeaders(app)
     app = AccessLog(app, metrics=metrics)
-    return Edge(RequestIds(app), health)
+    app = RequestIds(app)
+    return Edge(Pieces(app), health)

@@ -57,9 +57,9 @@ async def follow_events(
     """
 
     async def tell() -> None:
-        position = await service.threads.run(service.queue.last_event) if after is None else after
+        position = await service.books.run(service.queue.last_event) if after is None else after
         while True:
-            news = await service.threads.run(partial(_look, service.queue, principal, position))
+            news = await service.books.run(partial(_look, service.queue, principal, position))
             if news.missed is not None:
                 await connection.send(gap_message(news.missed))
             for event in news.events:

@@ -1,0 +1,194 @@
+"""WebSockets on a connection, with bounds on what one may make the process hold.
+
+The protocol of uvicorn takes in whatever comes: it parses all that was read at once, answers each ping however much of
+that waits to be read, and keeps pieces of messages without end. Here a little is parsed at a time, nothing while the
+application has something to read already or the client does not read, and nothing at all before the application has
+asked for a message, which it does of who was let in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Transport
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+from lookalike.service.unread import Unread
+
+PIECE_BYTES = 2_048
+"""Parsed at a time; the messages in it wait for the application."""
+MOST_FRAGMENTS = 1_000
+"""Of one message."""
+MOST_CONTROL_BYTES = 125
+"""Of a frame of somebody who was not let in: a close has no more (RFC 6455)."""
+MOST_UNFINISHED_BYTES = 64_000_000
+"""Of all messages of one process of which a part has come; who sends more than 64 kB of one beyond it is too much."""
+SMALL_BYTES = 64_000
+CLOSE_S = 2.0
+
+_TOO_BIG, _TOO_BUSY = 1009, 1013
+
+
+def bounded_websocket(*, unread_timeout_s: float) -> type[WebSocketsSansIOProtocol]:
+    """The protocol, for a server of one process.
+
+    Args:
+        unread_timeout_s: how long what was sent may wait to be read, on top of a second per 8 kB.
+    """
+    return type(
+        "BoundedWebSocket", (_BoundedWebSocket,), {"unread_timeout_s": unread_timeout_s, "unfinished": Unfinished()}
+    )
+
+
+class Unfinished:
+    """How many bytes of unfinished messages all connections of a process hold.
+
+    Attributes:
+        size_bytes: of all.
+    """
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+
+
+class _BoundedWebSocket(WebSocketsSansIOProtocol):
+    unread_timeout_s = 20.0
+    unfinished = Unfinished()
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.close_timeout = CLOSE_S
+        self._unread: Unread | None = None
+        self._unparsed = bytearray()
+        self._held_bytes = 0  # as counted in `unfinished`
+        self._is_wanted = False  # whether the application has asked for a message
+        self._is_deaf = False
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._unread = Unread(transport, self.loop, patience_s=self.unread_timeout_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._go_deaf()
+        if self._unread is not None:
+            self._unread.stop()
+
+    def data_received(self, data: bytes) -> None:
+        if not self.handshake_initiated:
+            super().data_received(data)
+            if not self.handshake_initiated:  # the head, which comes in one piece, cannot be read
+                self._drop(b"".join(self.conn.data_to_send()))
+            self._go_on()
+        elif not self._is_deaf:
+            self._unparsed += data
+            self._go_on()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._unread is not None:
+            self._unread.wait()
+        self._go_on()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.stop()
+        self._go_on()
+
+    async def receive(self) -> Any:
+        if self.handshake_complete and not self._is_wanted:
+            self._is_wanted = True
+            self._go_on()
+        if not self.queue.empty():
+            await asyncio.sleep(0)  # many small messages keep nobody else waiting
+        message = await super().receive()
+        self._go_on()
+        return message
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.close" and not self._is_wanted:
+            self.conn.max_message_size = MOST_CONTROL_BYTES
+        await super().send(message)
+        self._go_on()
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        if self._unread is not None:
+            self._unread.wait()
+
+    def handle_ping(self) -> None:
+        if self.close_sent:
+            self.conn.data_to_send()  # the pong, which nobody needs any more
+        else:
+            super().handle_ping()
+
+    def handle_cont(self, event: Frame) -> None:
+        if self.close_sent:
+            return
+        if len(self.frames) >= MOST_FRAGMENTS:
+            self._fail(_TOO_BIG, "the message has too many fragments")
+            return
+        super().handle_cont(event)
+
+    def handle_parser_exception(self) -> None:
+        if self.close_sent:  # it was told why; what still comes is thrown away
+            self._go_deaf()
+        elif self.conn.close_sent is None:
+            self._drop(b"".join(self.conn.data_to_send()))
+        else:
+            super().handle_parser_exception()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        if self._unread is not None:
+            self._unread.wait()
+
+    def _go_on(self) -> None:
+        """Parse what can be taken, and read on or not."""
+        if self.disconnected:
+            return
+        while self._unparsed and self._takes():
+            piece = bytes(self._unparsed[:PIECE_BYTES])
+            del self._unparsed[:PIECE_BYTES]
+            super().data_received(piece)
+        self._count(len(self._unparsed) + len(self.conn.reader.buffer) + sum(map(len, self.frames)))
+        if self._held_bytes > SMALL_BYTES and self.unfinished.size_bytes > MOST_UNFINISHED_BYTES:
+            self._fail(_TOO_BUSY, "too much comes at once")
+        if self.transport.is_closing():
+            return
+        if self._is_deaf or (self._takes() and not self._unparsed):
+            self.transport.resume_reading()
+        else:
+            self.transport.pause_reading()
+
+    def _takes(self) -> bool:
+        is_ready = self.close_sent or (self._is_wanted and self.queue.empty())
+        return is_ready and not self._is_deaf and self.writable.is_set()
+
+    def _count(self, size_bytes: int) -> None:
+        self.unfinished.size_bytes += size_bytes - self._held_bytes
+        self._held_bytes = size_bytes
+
+    def _fail(self, code: int, reason: str) -> None:
+        if not self.close_sent:
+            self.conn.fail(code, reason)
+            self.handle_parser_exception()
+        self._go_deaf()
+
+    def _drop(self, last: bytes) -> None:
+        """End a connection that no application knows of."""
+        self._go_deaf()
+        self.transport.write(last)
+        self.transport.close()
+        if self._unread is not None:
+            self._unread.wait()
+
+    def _go_deaf(self) -> None:
+        self._is_deaf = True
+        self.frames = []
+        self._unparsed.clear()
+        self.conn.reader.buffer.clear()
+        self._count(0)

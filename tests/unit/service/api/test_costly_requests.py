@@ -1,0 +1,150 @@
+"""The costliest that one may ask for: it ends at its deadline, and others are answered meanwhile."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from lookalike.service.context import Service
+from tests.services import FIRST, SECOND, listening, token, unit
+
+READER = token("read", name="costly", collections=[FIRST])
+OTHER = token("read", name="other", collections=[SECOND])
+ALTERNATIVES = {"or": [{"metadata.field 0": {"like": f"%{'a' * 1_000}{n}"}} for n in range(200)]}
+
+
+def lengthen(service: Service, ids: tuple[str, ...]) -> None:
+    for image_id in ids:
+        service.collections.get(FIRST).relabel(image_id, {"field 0": "a" * 60_000})
+
+
+def settled(is_so: Callable[[], bool], *, within_s: float = 20.0) -> bool:
+    until = time.monotonic() + within_s
+    while not is_so() and time.monotonic() < until:
+        time.sleep(0.02)
+    return is_so()
+
+
+def is_idle(service: Service) -> bool:
+    line = service.threads._line
+    return not line._under_way and not line.waiting
+
+
+def search(
+    client: httpx2.Client, *, timeout_ms: int, headers: dict[str, str] = READER, **asked: Any
+) -> httpx2.Response:
+    return client.post(
+        f"/v1/collections/{FIRST}/search",
+        json={"vector": unit(1), "filter": ALTERNATIVES, **asked},
+        headers={**READER, "X-Timeout-Ms": str(timeout_ms)},
+    )
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Any:
+    with listening(tmp_path) as (url, service, ids):
+        lengthen(service, ids)
+        model = service.collections.get(FIRST).embedder.card.id
+        with httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
+            yield client, service, model
+
+
+def test_a_filter_that_takes_too_long_is_no_longer_computed_once_its_deadline_has_passed(served: Any) -> None:
+    client, service, model = served
+    reply = search(client, timeout_ms=300, model=model)
+    assert (reply.status_code, reply.json()["code"]) == (504, "deadline_exceeded")
+    assert settled(lambda: is_idle(service))
+
+
+def test_a_filter_is_no_longer_computed_once_its_client_has_left(served: Any) -> None:
+    client, service, model = served
+    with (
+        httpx2.Client(base_url=client.base_url, trust_env=False, timeout=0.5) as hasty,
+        pytest.raises(httpx2.TimeoutException),
+    ):
+        search(hasty, timeout_ms=60_000, model=model)
+    assert settled(lambda: is_idle(service))
+
+
+def test_one_key_with_the_costliest_filters_keeps_nobody_else_waiting(served: Any) -> None:
+    client, service, model = served
+    with ThreadPoolExecutor(16) as attackers:
+        attacks = [attackers.submit(search, client, timeout_ms=6_000, model=model) for _ in range(16)]
+        assert settled(lambda: len(service.threads._line._under_way) > 1)
+        for _ in range(3):
+            reply = client.get(f"/v1/collections/{SECOND}/images", headers=OTHER)
+            assert reply.status_code == 200
+            assert not all(one.done() for one in attacks)
+            assert client.get("/livez").status_code == 200
+        assert {one.result().status_code for one in attacks} <= {504, 503}
+
+
+def test_addresses_that_never_answer_keep_nobody_from_anything_else(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, listening(tmp_path, allow_private_fetch=True) as served:
+        url, service, _ = served
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/picture.png"
+        with httpx2.Client(base_url=url, trust_env=False, timeout=60) as client, ThreadPoolExecutor(12) as attackers:
+            ask = {"vector": None, "filter": None, "image_url": address}
+            attacks = [attackers.submit(search, client, timeout_ms=3_000, **ask) for _ in range(12)]
+            assert settled(lambda: len(service.fetches._line._under_way) == 4)
+            assert client.get(f"/v1/collections/{FIRST}/images", headers=READER).status_code == 200
+            mine = {**OTHER, "X-Timeout-Ms": "60000"}
+            asked = {"image_url": "http://127.0.0.1:1/nothing.png"}
+            reply = client.post(f"/v1/collections/{SECOND}/search", json=asked, headers=mine)
+            assert reply.json()["code"] == "url_unreachable"
+            assert not any(one.done() for one in attacks)
+            assert {one.result().status_code for one in attacks} == {504}
+        assert settled(lambda: not service.fetches._line._under_way)
+
+
+def test_an_address_is_given_up_when_the_client_leaves(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, listening(tmp_path, allow_private_fetch=True) as served:
+        url, service, _ = served
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/picture.png"
+        with (
+            httpx2.Client(base_url=url, trust_env=False, timeout=0.5) as hasty,
+            pytest.raises(httpx2.TimeoutException),
+        ):
+            search(hasty, timeout_ms=60_000, vector=None, filter=None, image_url=address)
+        assert settled(lambda: not service.fetches._line._under_way)
+
+
+def test_a_name_that_may_not_be_told_holds_no_thread_while_its_answer_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lookalike.images.addresses.DISCREET_S", 3.0)
+
+    look_up = socket.getaddrinfo
+
+    def nowhere(host: str, *given: Any, **named: Any) -> list[Any]:
+        if host != "no.example":
+            return look_up(host, *given, **named)
+        raise socket.gaierror(socket.EAI_NONAME, "not known")
+
+    with listening(tmp_path) as (url, service, _):
+        monkeypatch.setattr("lookalike.images.addresses.socket.getaddrinfo", nowhere)
+        host, port = url.removeprefix("http://").split(":")
+        reply: list[Any] = []
+
+        def ask() -> None:
+            with httpx2.Client(base_url=f"http://{host}:{port}", trust_env=False, timeout=60) as client:
+                reply.append(
+                    search(client, timeout_ms=20_000, vector=None, filter=None, image_url="http://no.example/")
+                )
+
+        asking = threading.Thread(target=ask)
+        began = time.monotonic()
+        asking.start()
+        assert settled(lambda: service.fetches._line._turn == 1 and not service.fetches._line._under_way)
+        assert not reply
+        asking.join(30)
+        assert reply[0].json()["code"] == "fetch_refused"
+        assert time.monotonic() - began >= 3.0

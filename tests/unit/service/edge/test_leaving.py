@@ -1,0 +1,63 @@
+"""A client that goes away: what was begun for it is cancelled, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from lookalike.service.edge.leaving import Leaving
+from tests.unit.service.edge.test_bodies import connected, post
+from tests.unit.service.small_service import answering
+
+HEAD = b"GET /slow HTTP/1.1\r\nHost: here\r\n\r\n"
+POST = post("/slow", "Content-Length: 4", "Connection: close")
+
+
+class Slow:
+    """Answers nothing until it is cancelled, unless it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.cancelled, self.ended = threading.Event(), threading.Event(), threading.Event()
+        self.go = threading.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        while scope["method"] == "POST" and (await receive())["more_body"]:
+            pass
+        self.begun.set()
+        try:
+            while not self.go.is_set():
+                await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+        await send({"type": "http.response.body", "body": b"done"})
+        self.ended.set()
+
+
+@pytest.mark.parametrize("request_bytes", [HEAD, POST + b"body"], ids=["without a body", "with a body"])
+def test_what_is_done_for_a_client_ends_when_it_goes(request_bytes: bytes) -> None:
+    slow = Slow()
+    with answering(Leaving(slow)) as address:
+        with connected(address, request_bytes):
+            assert slow.begun.wait(20)
+            assert not slow.cancelled.is_set()
+        assert slow.cancelled.wait(20)
+    assert not slow.ended.is_set()
+
+
+@pytest.mark.parametrize("request_bytes", [HEAD, POST + b"body"], ids=["without a body", "with a body"])
+def test_who_stays_is_answered(request_bytes: bytes) -> None:
+    slow = Slow()
+    with answering(Leaving(slow)) as address, connected(address, request_bytes) as connection:
+        assert slow.begun.wait(20)
+        time.sleep(0.1)
+        slow.go.set()
+        seen = b""
+        while not seen.endswith(b"done"):
+            seen += connection.recv(1000)
+    assert not slow.cancelled.is_set()

@@ -1,0 +1,89 @@
+"""What a service holds for clients that only want it to hold much, in a process of its own, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.held_memory.attacks import Attack, attack, with_key, without_credential
+from tests.services import FIRST, Process, in_a_process, token
+
+CONNECTIONS, SECONDS = 100, 1.5
+MOST_BYTES = 64_000_000
+ASSET = "/docs/swagger-ui-bundle.js"
+SIDE = 1_500
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells the memory of a process")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    with in_a_process(tmp_path_factory.mktemp("served")) as process:
+        yield process
+
+
+def grown_bytes(served: Process, kind: Attack, *, connections: int) -> int:
+    """By how much the process is larger at most while it is attacked."""
+    idle, most, is_over = served.resident_bytes(), 0, threading.Event()
+
+    def look() -> None:
+        nonlocal most
+        while not is_over.wait(0.02):
+            most = max(most, served.resident_bytes())
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        asyncio.run(attack(kind, port=served.port, connections=connections, seconds=SECONDS))
+    finally:
+        is_over.set()
+        looking.join()
+    return most - idle
+
+
+def check_alive(served: Process) -> None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{served.port}/livez", timeout=20) as reply:
+        assert json.load(reply) == {"status": "ok"}
+
+
+@pytest.mark.parametrize("kind", without_credential(FIRST, ASSET), ids=lambda kind: kind.name)
+def test_next_to_nothing_is_held_for_who_has_shown_no_credential(served: Process, kind: Attack) -> None:
+    assert grown_bytes(served, kind, connections=CONNECTIONS) < MOST_BYTES
+    check_alive(served)
+
+
+@pytest.mark.parametrize("name", [kind.name for kind in with_key("", FIRST, "")])
+def test_little_is_held_for_who_may_read(served: Process, name: str) -> None:
+    picture = large_picture(served) if name.startswith("slow readers") else ""
+    key = token("read")["Authorization"].removeprefix("Bearer ")
+    (kind,) = [one for one in with_key(key, FIRST, picture) if one.name == name]
+
+    assert grown_bytes(served, kind, connections=CONNECTIONS // 4) < MOST_BYTES
+    check_alive(served)
+
+
+def large_picture(served: Process) -> str:
+    """The id of one of 7 MB; held whole for each reader, it would be 170 MB."""
+    pixels = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "BMP")
+    image_id = hashlib.sha256(data.getvalue()).hexdigest()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{served.port}/v1/collections/{FIRST}/images/{image_id}",
+        data=data.getvalue(),
+        headers={**token("write"), "Content-Type": "image/bmp"},
+        method="PUT",
+    )
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        assert reply.status in (200, 201)
+    return image_id

@@ -1,0 +1,230 @@
+"""What one connection may make the service hold, and for how long, on real sockets."""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lookalike.service.http_protocol import MOST_AHEAD
+from tests.services import FIRST, listening, token
+from tests.unit.service.small_service import Address, Parts, answering, parts, settings
+
+GET = b"GET /process HTTP/1.1\r\nHost: x\r\n\r\n"
+KEPT = b"GET /deadline HTTP/1.1\r\nHost: x\r\n\r\n"
+LARGE = 6_000_000
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[..., Parts]:
+    return lambda **changed: parts(settings(tmp_path, **changed))
+
+
+def connected(address: Address, sent: bytes = b"") -> socket.socket:
+    connection = socket.create_connection(address, timeout=20)
+    connection.sendall(sent)
+    return connection
+
+
+def rest_of(connection: socket.socket, *, pause_s: float = 0.0) -> bytes:
+    """What comes until the other side ends it, however."""
+    came = bytearray()
+    try:
+        while part := connection.recv(262_144):
+            came += part
+            time.sleep(pause_s)
+    except ConnectionError:
+        pass
+    return bytes(came)
+
+
+def is_ended(connection: socket.socket, piece: bytes) -> bool:
+    """Whether the other side ends it while this is sent again and again."""
+    connection.settimeout(20)
+    end = time.monotonic() + 20
+    try:
+        while time.monotonic() < end:
+            connection.sendall(piece)
+    except OSError:
+        return True
+    return False
+
+
+def echoed(size: int) -> bytes:
+    return b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
+
+
+@pytest.mark.parametrize(
+    "piece", [b"a: b\r\n" * 1_000, b"a" * 6_000, b"a: " + b"b" * 6_000], ids=["fields", "a name", "values"]
+)
+def test_fields_behind_a_chunked_body_are_not_taken_without_end(made: Callable[..., Parts], piece: bytes) -> None:
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+    with answering(made().app) as address, connected(address, head) as connection:
+        assert is_ended(connection, piece)
+
+
+def test_a_few_fields_behind_a_chunked_body_do_no_harm(made: Callable[..., Parts]) -> None:
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    with answering(made().app) as address, connected(address, head + b"1\r\nx\r\n0\r\na: b\r\n\r\n") as connection:
+        reply = rest_of(connection)
+    assert reply.startswith(b"HTTP/1.1 200")
+    assert reply.endswith(b"x")
+
+
+def test_a_body_in_the_smallest_chunks_is_taken(made: Callable[..., Parts]) -> None:
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    with answering(made().app) as address, connected(address, head) as connection:
+        connection.sendall(b"1\r\nx\r\n" * 50_000 + b"0\r\n\r\n")
+        assert rest_of(connection).count(b"x") >= 50_000
+
+
+def test_requests_may_come_ahead_but_not_many(made: Callable[..., Parts]) -> None:
+    with answering(made().app) as address:
+        with connected(address, KEPT * MOST_AHEAD + GET) as connection:
+            assert rest_of(connection).count(b"HTTP/1.1 200") == MOST_AHEAD + 1
+        with connected(address, b"GET /wait/never HTTP/1.1\r\nHost: x\r\n\r\n" + KEPT * 100) as connection:
+            assert rest_of(connection) == b""
+
+
+def test_a_reply_that_is_not_read_is_waited_for_only_a_while(made: Callable[..., Parts]) -> None:
+    with answering(made().app, unread_timeout_s=0.3) as address, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.settimeout(20)
+        connection.connect(address)
+        connection.sendall(echoed(LARGE))
+        time.sleep(4)  # the rest would be there by then; a second per 8 kB of what waits is allowed
+        assert len(rest_of(connection)) < LARGE
+
+
+def test_a_reply_that_is_read_slowly_comes_whole(made: Callable[..., Parts]) -> None:
+    with answering(made().app, unread_timeout_s=0.5) as address, connected(address, echoed(LARGE)) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        left = LARGE
+        while left > 0:
+            left -= len(connection.recv(262_144).rpartition(b"\r\n\r\n")[2])
+            time.sleep(0.02)
+        assert left == 0
+
+
+def test_of_too_many_connections_the_new_one_is_refused(made: Callable[..., Parts]) -> None:
+    with answering(made().app, most_connections=3) as address, ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(connected(address, b"GET / HTTP/1.1\r\n"))
+        time.sleep(0.5)
+        with connected(address) as refused:
+            reply = rest_of(refused)
+    assert reply.startswith(b"HTTP/1.1 503")
+    assert b"retry-after: " in reply.lower()
+    assert b'"overloaded"' in reply
+
+
+def test_connections_between_two_requests_make_room(made: Callable[..., Parts]) -> None:
+    with answering(made().app, most_connections=3) as address, ExitStack() as stack:
+        kept = [stack.enter_context(connected(address, KEPT)) for _ in range(3)]
+        for one in kept:
+            assert one.recv(65_536).startswith(b"HTTP/1.1 200")
+        with connected(address, GET) as another:
+            assert rest_of(another).startswith(b"HTTP/1.1 200")
+        assert rest_of(kept[0]) == b""
+
+
+def test_what_comes_after_an_upgrade_to_something_else_is_not_looked_at(made: Callable[..., Parts]) -> None:
+    head = b"GET /process HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    with answering(made().app) as address, connected(address, head) as connection:
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+        assert is_ended(connection, GET * 100)
+
+
+def upgrade(path: str, headers: dict[str, str] | None = None) -> bytes:
+    key = base64.b64encode(os.urandom(16)).decode()
+    said = {"Host": "x", "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    lines = (f"{name}: {value}" for name, value in {**said, "Sec-WebSocket-Key": key, **(headers or {})}.items())
+    return "\r\n".join((f"GET {path} HTTP/1.1", *lines, "", "")).encode()
+
+
+def opened(address: Address, path: str, headers: dict[str, str] | None = None) -> socket.socket:
+    """A WebSocket that was accepted; what is sent before that need not be kept."""
+    connection = connected(address, upgrade(path, headers))
+    came = bytearray()
+    while b"\r\n\r\n" not in came:
+        came += connection.recv(1)
+    assert came.startswith(b"HTTP/1.1 101")
+    return connection
+
+
+def frame(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
+    return bytes([opcode | (0x80 if fin else 0), 0x80 | len(payload)]) + bytes(4) + payload
+
+
+def code_of(reply: bytes) -> int:
+    """Of the close that ends it."""
+    position = reply.rindex(b"\x88")
+    return int.from_bytes(reply[position + 2 : position + 4], "big")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with listening(tmp_path_factory.mktemp("served"), body_timeout_s=1.0) as (url, _, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        yield Address(host, int(port))
+
+
+STREAM = f"/v1/collections/{FIRST}/stream"
+
+
+@pytest.mark.parametrize("then", [b"", frame(1, b"hello"), frame(9, bytes(125)) * 100], ids=["no", "a text", "pings"])
+def test_a_refused_websocket_is_told_why_and_ended(whole: Address, then: bytes) -> None:
+    with opened(whole, STREAM) as connection:
+        connection.sendall(then)
+        reply = rest_of(connection)
+    assert code_of(reply) == 1008
+    assert reply.count(b"\x8a") == 0  # not a pong
+
+
+def test_a_refused_websocket_that_keeps_sending_is_ended(whole: Address) -> None:
+    with opened(whole, STREAM) as connection:
+        assert is_ended(connection, frame(9, bytes(125)) * 1_000)
+    with opened(whole, STREAM) as connection:
+        connection.sendall(b"\x82\xff" + (10**7).to_bytes(8, "big") + bytes(4))
+        assert is_ended(connection, bytes(65_536))
+
+
+def test_a_websocket_whose_head_cannot_be_read_is_answered_and_ended(whole: Address) -> None:
+    for headers in ({f"X-{n}": "y" for n in range(200)}, {"X": "y" * 20_000}):
+        with connected(whole, upgrade(STREAM, headers)) as connection:
+            assert rest_of(connection).startswith(b"HTTP/1.1 431")
+
+
+def test_pongs_that_are_not_read_end_the_websocket(whole: Address) -> None:
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.settimeout(20)
+        connection.connect(whole)
+        connection.sendall(upgrade(STREAM, token("read")))
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 101")
+        assert is_ended(connection, frame(9, bytes(125)) * 1_000)
+
+
+@pytest.mark.parametrize("payload", [b"", b"x"])
+def test_a_message_in_too_many_fragments_ends_the_websocket(whole: Address, payload: bytes) -> None:
+    with opened(whole, STREAM, token("read")) as connection:
+        connection.sendall(frame(2, payload, fin=False) + frame(0, payload, fin=False) * 5_000)
+        assert code_of(rest_of(connection)) == 1009
+
+
+def test_many_small_messages_are_all_answered_and_keep_nobody_waiting(whole: Address) -> None:
+    many = 500
+    with opened(whole, STREAM, token("read")) as connection:
+        connection.sendall(frame(1) * many)
+        with connected(whole, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") as other:
+            assert rest_of(other).startswith(b"HTTP/1.1 200")
+        came = bytearray()
+        while came.count(b'"problem"') < many:
+            came += connection.recv(65_536)
