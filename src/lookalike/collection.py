@@ -38,6 +38,7 @@ from lookalike.core.vectors import Keys, Pixels, Vectors, as_vectors
 from lookalike.images.decode import decode
 from lookalike.images.files import OpenFile
 from lookalike.pipelines.answer_cache import CacheFacts
+from lookalike.pipelines.keeper import Keeper
 from lookalike.pipelines.known_fields import askable_fields, check_fields
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import Picture, bytes_of_picture, pixels_of_picture
@@ -146,6 +147,7 @@ class Collection:
         self._has_written = False
         self._disk_failed = False  # then searches do not try again to save the index, only what changes pictures does
         self._closed = False
+        self._keeper = Keeper()
 
     @property
     def path(self) -> Path | None:
@@ -180,6 +182,7 @@ class Collection:
 
     def close(self) -> None:
         """Save the index, and let go of files and locks. Idempotent."""
+        self._keeper.join()
         if not self._closed and self._has_written and self._kept.view.loaded:
             self._save_if_possible()
         self._closed = True
@@ -1000,7 +1003,10 @@ class Collection:
         self._has_written = True
 
     def _look_after_index(self) -> None:
-        if self._parts.view.worth_saving and not self._disk_failed:
+        is_due = self._parts.view.worth_saving and not self._disk_failed
+        if is_due and self._upkeep:
+            self._keeper.do(self._save_if_possible)
+        elif is_due:
             self._save_if_possible()
         if self._upkeep:
             self._parts.view.tend()

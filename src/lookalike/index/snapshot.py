@@ -25,8 +25,8 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,18 +65,22 @@ def write_snapshot(
     projected: str,
     wanted: str = "auto",
     nearness: dict[str, float] | None = None,
+    taken: Callable[[], None] = lambda: None,
+    is_alone: bool = False,
 ) -> Manifest:
     """Write a snapshot and make it the current one; older ones are deleted afterwards.
 
     Durable when it returns. Safe against being killed at any moment: the current snapshot is whole, old or new. Who
-    writes meanwhile in another thread or process is waited for.
+    writes meanwhile in another thread or process is waited for, unless it is done within `alone` already.
+
+    `taken` is called as soon as the index may change again: what takes longest, hashing and syncing, is still to come.
 
     Raises:
         StorageFailed: when the disk is full or fails; the current snapshot stays (or, where only the last sync failed,
             is the new one).
     """
     name = f"{seq:012d}-{secrets.token_hex(4)}"
-    with _storing(folder), _alone(folder):
+    with _storing(folder), nullcontext() if is_alone else alone(folder):
         with _removed_on_failure(folder / name):
             files = _write_files(folder / name, index, projection)
             manifest = Manifest(
@@ -92,9 +96,11 @@ def write_snapshot(
                 recall=index.recall,
                 wanted=wanted,
                 parameters=index.parameters,
-                files=files,
+                files={},
                 nearness=nearness,
             )
+            taken()
+            manifest = replace(manifest, files={file: _hash_and_sync(folder / name / file) for file in files})
             (folder / name / _MANIFEST).write_bytes(manifest_bytes(manifest))
             pointer = _write_pointer(folder, name)
             pointer.replace(folder / _CURRENT)  # from here on the new one is the current one
@@ -131,7 +137,7 @@ def discard_snapshots(folder: Path) -> None:
     """
     if not folder.exists():
         return
-    with _storing(folder), _alone(folder):
+    with _storing(folder), alone(folder):
         (folder / _CURRENT).unlink(missing_ok=True)
         _sweep(folder, keep="")
 
@@ -145,12 +151,18 @@ def _storing(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One writes at a time, or one would sweep away what another is writing. The lock ends with the process."""
-    folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
-    with (folder / _LOCK).open("ab") as file:
-        keep_private(folder / _LOCK)
-        fcntl.flock(file, fcntl.LOCK_EX)
+def alone(folder: Path) -> Iterator[None]:
+    """One writes at a time, or one would sweep away what another is writing. The lock ends with the process.
+
+    Raises:
+        StorageFailed: when the disk does not let it.
+    """
+    with ExitStack() as stack:
+        with _storing(folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+            file = stack.enter_context((folder / _LOCK).open("ab"))
+            keep_private(folder / _LOCK)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
@@ -163,15 +175,15 @@ def _removed_on_failure(place: Path) -> Iterator[None]:
         raise
 
 
-def _write_files(place: Path, index: Index, projection: Projection | None) -> dict[str, str]:
-    """Write all but the manifest; SHA-256 by name."""
+def _write_files(place: Path, index: Index, projection: Projection | None) -> list[str]:
+    """Write all but the manifest; their names."""
     place.mkdir(mode=FOLDER)
     files = index.save(place)
     if projection is not None:
         with (place / _PROJECTION).open("wb") as file:
             file.write(_projection_bytes(projection))
         files.append(_PROJECTION)
-    return {file: _hash_and_sync(place / file) for file in files}
+    return files
 
 
 def _current(folder: Path) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lookalike.catalog.base import Catalog
+from lookalike.core.ending import turn_of
 from lookalike.core.errors import SnapshotDamaged
 from lookalike.core.records import Neighbours
 from lookalike.core.vectors import Keys, Vectors, as_vectors, normalise
@@ -19,7 +21,7 @@ from lookalike.index.base import Index
 from lookalike.index.choice import has_outgrown
 from lookalike.index.manifest import Manifest
 from lookalike.index.projection import LEAST_TO_LEARN, Projection
-from lookalike.index.snapshot import Snapshot, discard_snapshots, read_snapshot, write_snapshot
+from lookalike.index.snapshot import Snapshot, alone, discard_snapshots, read_snapshot, write_snapshot
 from lookalike.pipelines.building import build, discard_workplace, vectors_of_catalog
 from lookalike.pipelines.groups_in_step import GroupsInStep
 from lookalike.pipelines.held import Held, Projecting, Wish, as_float32, projected
@@ -64,6 +66,7 @@ class View:
         self._wish = wish
         self.waiting = waiting
         self._refreshing = threading.Lock()
+        self._saving = threading.Lock()  # taken before the other
         self._held: Held | None = None
         self._building = threading.Lock()  # one build at a time, for they would share a workplace
         self._tending = threading.Lock()
@@ -131,7 +134,7 @@ class View:
 
     def rebuild(self, *, why: str = "") -> None:
         """Make the index anew from the catalog, with a projection learnt anew; `why`, in words, is for who waits."""
-        with self._refreshing:
+        with turn_of(self._refreshing):
             self._held = self._rebuilt(why)
         self._rebuild_failed = False
 
@@ -209,11 +212,15 @@ class View:
         Raises:
             StorageFailed: when the disk is full or fails; the last snapshot stays.
         """
-        with self._refreshing:
+        held = self._held
+        if held is None or self._folder is None or held.seq == held.saved_seq:
+            return None
+        nearness = self._nearness.in_step(self._catalog, held, generation=self.generation)
+        with self._saving, alone(self._folder), ExitStack() as unchanged:
+            unchanged.enter_context(turn_of(self._refreshing))
             held = self._held
-            if held is None or self._folder is None or held.seq == held.saved_seq:
+            if held is None or held.seq == held.saved_seq:
                 return None
-            nearness = self._nearness.in_step(self._catalog, held, generation=self.generation)
             begun = time.monotonic()
             manifest = write_snapshot(
                 self._folder,
@@ -225,8 +232,10 @@ class View:
                 projected=self._wish.projecting,
                 wanted=self._wish.engine,
                 nearness=nearness and nearness._asdict(),
+                taken=unchanged.close,
+                is_alone=True,
             )
-            self._held = replace(held, saved_seq=held.seq)
+            self._note_saved(held)
             ended = time.monotonic()
             self._next_saving = ended + _SHARE_OF_TIME * (ended - begun)
         if self._workplace is not None and self._has_built:
@@ -234,9 +243,14 @@ class View:
             self._has_built = False
         return manifest
 
+    def _note_saved(self, saved: Held) -> None:
+        with turn_of(self._refreshing):
+            if self._held is not None and self._held.index is saved.index:
+                self._held = replace(self._held, saved_seq=saved.seq)
+
     def discard(self) -> None:
         """Delete the snapshots and forget the index; the next `refresh` makes it anew."""
-        with self._refreshing:
+        with turn_of(self._refreshing):
             self._held = None
             if self._folder is not None:
                 discard_snapshots(self._folder)
@@ -287,7 +301,10 @@ class View:
         return self._held or self._refreshed()
 
     def _refreshed(self) -> Held:
-        with self._refreshing:
+        held = self._held
+        if held is not None and self._is_up_to_date(held):  # then no lock is taken, which a save may hold
+            return held
+        with turn_of(self._refreshing):
             held = self._held or self._from_snapshot() or self._rebuilt(self.rebuilt_because or _NONE_SAVED)
             if held.projection is None and held.index.dimension != self._catalog.dimension:
                 held = self._rebuilt("the collection has its model only now")
@@ -296,6 +313,13 @@ class View:
                 held = self._rebuilt(why)
             self._held = held
             return held
+
+    def _is_up_to_date(self, held: Held) -> bool:
+        if held.seq != self._catalog.last_seq():
+            return False
+        if held.projection is None and held.index.dimension != self._catalog.dimension:
+            return False
+        return len(held.index) > _BUILT_AT_ONCE or not self._why_rebuild(held)
 
     def _from_snapshot(self) -> Held | None:
         if self._folder is None or not self._folder.exists():  # none was ever saved
@@ -356,7 +380,7 @@ class View:
         return held
 
     def _built(self, reached: Reached | None = None) -> Held:
-        with self._building:
+        with turn_of(self._building):
             self._has_built = True
             return build(self._catalog, self._wish, workplace=self._workplace, reached=reached)
 
@@ -364,7 +388,7 @@ class View:
         """Build without keeping searches from the index that there is, then take its place."""
         try:
             held = self._built()
-            with self._refreshing:
+            with turn_of(self._refreshing):
                 self._held = self._caught_up(held)
                 self.generation += 1
             self._gauge.reset()
