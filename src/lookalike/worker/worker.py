@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from secrets import token_hex
 from threading import Event, Thread
 from typing import TypeAlias
@@ -26,7 +27,7 @@ Handler: TypeAlias = Callable[[Job], Json]
 
 
 class Worker:
-    """Does jobs, several at a time.
+    """Does jobs, several at a time; collections take turns, so that one with many keeps no other waiting.
 
     Args:
         queue: to take them from.
@@ -61,6 +62,7 @@ class Worker:
         self._given_up = Event()
         self._in_hand: dict[str, Job] = {}  # by the name under which it is held
         self._locked: dict[str, float] = {}  # collections that are left alone for now, and until when
+        self._served: dict[str, None] = {}  # collections that had their turn, while others have not
         self._broken: list[BaseException] = []
 
     def run(self, stop: Event) -> None:
@@ -111,8 +113,13 @@ class Worker:
     def _do_next(self, worker: str) -> bool:
         now = time.monotonic()
         locked = [collection for collection, until in list(self._locked.items()) if until > now]
-        job = self._queue.claim(self._handlers.keys(), worker=worker, lease_s=self._lease_s, passing_over=locked)
+        claim = partial(self._queue.claim, self._handlers.keys(), worker=worker, lease_s=self._lease_s)
+        job = claim(passing_over=[*locked, *self._served])
+        if job is None and self._served:  # all have had a turn that have something to be done
+            self._served.clear()
+            job = claim(passing_over=locked)
         if job is not None:
+            self._served[job.collection] = None
             self._in_hand[worker] = job
             try:
                 self._do(job, worker)

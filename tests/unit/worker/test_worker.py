@@ -269,3 +269,18 @@ def waiting(begun: Event, go_on: Event) -> Callable[[Job], Json]:
         return "by the first"
 
     return handler
+
+
+def test_a_collection_with_many_jobs_keeps_no_other_waiting() -> None:
+    queue, order = WatchedQueue(), []
+    for collection in ("many", "many", "many", "many", "few", "other", "few"):
+        queue.enqueue("embed", collection=collection, payload={})
+
+    def note(job: Job) -> Json:
+        order.append(job.collection)
+        return None
+
+    with running(queue, {"embed": note}):
+        for _ in range(7):
+            assert queue.ended.acquire(timeout=SOON_S)
+    assert order == ["many", "few", "other", "many", "few", "many", "many"]

@@ -20,6 +20,7 @@ from lookalike.core.errors import (
 )
 from lookalike.service.access.dependencies import PROTOCOL, principal_of_websocket
 from lookalike.service.access.principal import Principal, Scope
+from lookalike.service.asker import Asker, current_asker
 from lookalike.service.context import Service
 from lookalike.service.stream.connection import Bounds, Closing, Code, Connection, Gone
 
@@ -33,28 +34,41 @@ Body = Callable[[Connection, Principal], Awaitable[None]]
 class Places:
     """Room for so many connections at once; belongs to the event loop.
 
+    Three quarters are for one caller at most, seven eighths for those about one collection.
+
     Args:
         most: how many.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.taken = 0
+        self._taken: list[Asker] = []
+
+    @property
+    def taken(self) -> int:
+        """How many there are."""
+        return len(self._taken)
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def one(self, asker: Asker) -> Iterator[None]:
         """A place for as long as the block lasts.
 
         Raises:
-            Overloaded: when all are taken.
+            Overloaded: when all are taken, or all that there are for this caller or this collection.
         """
+        of_caller = sum(one.name == asker.name for one in self._taken)
+        about_it = sum(one.collection == asker.collection for one in self._taken) if asker.collection else 0
         if self.taken >= self._most:
             raise Overloaded(f"{self.taken} connections of this kind are open, which is the most that may")
-        self.taken += 1
+        if of_caller >= self._most - self._most // 4:
+            raise Overloaded(f"{of_caller} connections of this kind are open for you, which is the most that may")
+        if about_it >= self._most - self._most // 8:
+            raise Overloaded(f"{about_it} connections to this collection are open, which is the most that may")
+        self._taken.append(asker)
         try:
             yield
         finally:
-            self.taken -= 1
+            self._taken.remove(asker)
 
 
 async def admit(
@@ -89,7 +103,7 @@ async def _let_in(websocket: WebSocket, collection: str | None) -> Principal | C
 async def _served(connection: Connection, body: Body, principal: Principal, places: Places) -> Closing | None:
     """How it ended; None where the client ended it."""
     try:
-        with places.one():
+        with places.one(current_asker()):
             await body(connection, principal)
         return Closing(Code.DONE, "done")
     except Gone:

@@ -148,7 +148,7 @@ def test_many_listeners_hear_the_same_and_places_are_bounded(world: World) -> No
             for client in clients:
                 await client.close()
 
-    with listening(world, most_listeners=4) as url:
+    with listening(world, most_listeners=5) as url:
         asyncio.run(body(url))
 
 
