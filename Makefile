@@ -4,6 +4,9 @@
 # make web     the search page, with Node.js 20 or later
 # make serve   the service on the demo's pictures, page and all
 # make openapi the document of the API, written anew
+# make lock    requirements.lock, written anew
+# make audit   known weaknesses of what the lock files name, where their databases can be reached
+# make licences  the list of licences, written anew
 # make bench   the figures of docs/benchmarks.md, measured anew
 #
 # Each makes what it needs in .venv; with PYTHON=python3.12 another Python is taken.
@@ -12,7 +15,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint web serve openapi bench page clean
+.PHONY: demo test lint web serve openapi lock audit licences bench page clean
 
 demo: $(VENV)/installed
 	$(BIN)/lookalike demo demo
@@ -30,10 +33,31 @@ openapi: $(VENV)/served
 	$(BIN)/python -m lookalike.service.openapi > docs/reference/openapi.json
 
 lint: $(VENV)/linted
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks supply
+	$(BIN)/ruff check src tests benchmarks supply
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The versions stay as they are where they can; delete a line first for a newer one.
+lock: $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	sed -n '/^#/!q;p' requirements.lock > requirements.head
+	sed -n 's/^\([a-z0-9-]*==[^ ;]*\).*/\1/p' requirements.lock > requirements.versions
+	$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--extra all --extra test --extra lint --extra bench --constraints requirements.versions pyproject.toml \
+		--output-file requirements.new
+	cat requirements.head requirements.new > requirements.lock
+	rm requirements.head requirements.versions requirements.new
+
+# In a place of its own: what it needs is not what Lookalike needs.
+audit: web/node_modules/.package-lock.json
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3'
+	$(VENV)-audit/bin/python -m supply.audit
+
+licences: $(VENV)/served
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL) --editable '.[all,gpu]'
+	$(BIN)/python -m supply.licences
 
 bench: $(VENV)/benched
 	$(BIN)/python -m benchmarks.run $(BENCH)
@@ -43,12 +67,12 @@ page: $(VENV)/installed
 	$(BIN)/python -m benchmarks.page
 
 clean:
-	rm -rf $(VENV) demo web/node_modules src/lookalike/service/page .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-audit demo web/node_modules src/lookalike/service/page .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# $(INSTALL) may name a file of pinned versions: make test INSTALL="--constraint requirements.lock"
+# $(INSTALL) may name a file of pinned versions, without hashes: make test INSTALL="--constraint versions.txt"
 $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL) --editable .
 	touch $@
