@@ -61,7 +61,7 @@ def tracked() -> list[str]:
 SECRETS = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}"
     rb"|\bnpm_[A-Za-z0-9]{36}|\bpypi-AgE[A-Za-z0-9_-]{40}|\bxox[bapr]-[0-9]{10}|\blk_[0-9a-f]{8}_[A-Za-z0-9_-]{43}\b"
-    rb"|(?i:_authToken\s*=)|://[^\s/:@'\"<>{}$]+:[^\s/:@'\"<>{}$]{8,}@"
+    rb"|(?i:_authToken\s*=)|://[\w.%+-]+:[\w.%+~!*-]{8,}@"
 )
 KEPT_APART = re.compile(r"(^|/)(keys\.json|\.env|id_(rsa|ed25519)|signing\.key|\.pypirc)$|\.(pem|key|p12|pfx)$")
 
