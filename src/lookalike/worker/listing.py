@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection as Several
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
-from lookalike.core.errors import NotFound
+from lookalike.core.errors import Conflict, NotFound
 from lookalike.ledger.base import Ledger, Upload
 from lookalike.queue.base import Job, JobState, Queue
 
@@ -49,7 +50,11 @@ def retry_all(queue: Queue, *, collections: Several[str] | None) -> list[Job]:
     Returns:
         them, as they stand then.
     """
-    return [queue.retry(job.id) for job in list(_failed(queue, collections))]
+    retried = []
+    for job in list(_failed(queue, collections)):
+        with suppress(Conflict, NotFound):  # somebody else was quicker, or it is not kept any more
+            retried.append(queue.retry(job.id))
+    return retried
 
 
 def _failed(queue: Queue, collections: Several[str] | None) -> Iterator[Job]:

@@ -285,6 +285,15 @@ def test_an_upload_whose_bytes_are_lost_is_told_and_not_tried_for_ever(tmp_path:
     desk.close()
 
 
+def test_an_upload_without_a_vector_whose_bytes_are_gone_is_told_too(desk: Desk) -> None:
+    upload_id = desk.ask()
+    desk.complete(upload_id, vector=None, model=None)
+    desk.uploads.discard(upload_id)
+    (result,) = desk.work()
+    assert (result["outcome"], desk.ledger.upload(upload_id).code) == ("failed", "bytes_lost")
+    assert SHA256 not in desk.collection
+
+
 def test_a_damaged_object_is_made_whole_from_the_copy_of_the_upload(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "photos")
     upload_id = desk.ask()
