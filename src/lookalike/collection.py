@@ -344,12 +344,14 @@ class Collection:
 
         return checked_upload(data, self._parts, size_bytes=size_bytes, sha256=sha256, vector=vector, model=model)
 
-    def add_provisional(self, upload: CheckedUpload, *, metadata: Metadata, if_still: Callable[[], bool]) -> bool:
+    def add_provisional(
+        self, upload: CheckedUpload, *, metadata: Metadata, claim: str, if_still: Callable[[], bool]
+    ) -> bool:
         """Take a picture in by its client's vector. See `lookalike.pipelines.direct_upload.add_provisional`."""
         from lookalike.pipelines.direct_upload import add_provisional
 
         self._begin_writing()
-        return add_provisional(upload, self._parts, metadata=metadata, if_still=if_still)
+        return add_provisional(upload, self._parts, metadata=metadata, claim=claim, if_still=if_still)
 
     def verify(self, picture: UploadedPicture, *, tolerance: Tolerance) -> Verification:
         """Embed an uploaded picture and compare. See `lookalike.pipelines.verify_upload.verify_upload`."""

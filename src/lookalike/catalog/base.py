@@ -177,6 +177,24 @@ class Transaction(Protocol):
         """As `Catalog.add_further_model`, together with the transaction's other changes."""
         ...
 
+    def put_claim(self, image_id: str, claim: str, vector: HalfVectors) -> None:
+        """Note the vector that somebody claims of a picture that is not verified; it goes with the picture.
+
+        Args:
+            image_id: of the picture.
+            claim: whose claim it is, a word of letters and digits.
+            vector: shape (1, D), float16.
+        """
+        ...
+
+    def claims(self, image_id: str) -> dict[str, HalfVectors]:
+        """The vectors that are claimed of a picture, by claim, each of shape (1, D)."""
+        ...
+
+    def drop_claim(self, image_id: str, claim: str) -> None:
+        """Forget a claim. One that is not there is no error."""
+        ...
+
     def put_model_vectors(self, name: str, keys: Sequence[int] | Keys, vectors: HalfVectors) -> int:
         """Keep vectors of a further model; keys that are not there (any more) are passed over. No sequence number.
 

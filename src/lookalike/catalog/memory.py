@@ -59,6 +59,7 @@ class _State:
     files: dict[str, FileRecord] = field(default_factory=dict)  # by path
     refused: dict[str, RefusedFile] = field(default_factory=dict)  # by path
     forgotten: dict[str, _Forgotten] = field(default_factory=dict)  # by id
+    claims: dict[str, dict[str, HalfVectors]] = field(default_factory=dict)  # by id of a picture, by claim
     further: dict[str, tuple[str, int]] = field(default_factory=dict)  # by name: id and dimension of a further model
     further_vectors: dict[str, dict[int, HalfVectors]] = field(default_factory=dict)  # by name, by key
     devices: dict[str, str] = field(default_factory=dict)  # by folder
@@ -73,6 +74,7 @@ class _State:
             files=dict(self.files),
             refused=dict(self.refused),
             forgotten=dict(self.forgotten),
+            claims={image_id: dict(claims) for image_id, claims in self.claims.items()},
             further=dict(self.further),
             further_vectors={name: dict(vectors) for name, vectors in self.further_vectors.items()},
             devices=dict(self.devices),
@@ -181,6 +183,7 @@ class MemoryTransaction:
             if keep:
                 self._keep(image_id, removed[image_id].image.metadata)
             self._stamp(image_id, removed=True)
+            self.state.claims.pop(image_id, None)
         for vectors in self.state.further_vectors.values():
             for image_id in there:
                 vectors.pop(self.state.keys[image_id], None)
@@ -206,6 +209,19 @@ class MemoryTransaction:
             self.state.held[image_id] = _Held(replace(image, metadata=merged), vector)
             self._stamp(image_id, removed=False)
         return len(there)
+
+    def put_claim(self, image_id: str, claim: str, vector: HalfVectors) -> None:
+        """Note a claimed vector; see `Transaction`."""
+        halves = storable_vectors(vector, count=1, dimension=self._dimension)
+        self.state.claims.setdefault(image_id, {})[claim] = halves.copy()
+
+    def claims(self, image_id: str) -> dict[str, HalfVectors]:
+        """Claimed vectors; see `Transaction`."""
+        return dict(self.state.claims.get(image_id, {}))
+
+    def drop_claim(self, image_id: str, claim: str) -> None:
+        """Forget a claim; see `Transaction`."""
+        self.state.claims.get(image_id, {}).pop(claim, None)
 
     def put_model_vectors(self, name: str, keys: Sequence[int] | Keys, vectors: HalfVectors) -> int:
         """Keep vectors of a further model; see `Transaction`."""

@@ -74,17 +74,24 @@ def checked_upload(
 
 
 def add_provisional(
-    upload: CheckedUpload, parts: Parts, *, metadata: Metadata, if_still: Callable[[], bool] = lambda: True
+    upload: CheckedUpload,
+    parts: Parts,
+    *,
+    metadata: Metadata,
+    claim: str = "upload",
+    if_still: Callable[[], bool] = lambda: True,
 ) -> bool:
     """Take a picture in by its client's vector.
 
-    One that is there keeps its vector and its standing, whoever said it; only the metadata are laid over. The bytes are
-    kept first, within the transaction, for who removes pictures deletes bytes within another. Idempotent.
+    One that is there keeps its vector and its standing, whoever said it; only the metadata are laid over. Of one that
+    is provisional, what each client claims is noted, so that each is held to its own vector. The bytes are kept first,
+    within the transaction, for who removes pictures deletes bytes within another. Idempotent.
 
     Args:
         upload: with a vector.
         parts: the collection.
         metadata: the user's fields.
+        claim: names the upload; letters and digits.
         if_still: asked inside the transaction; where it says no, nothing is done.
     Returns:
         whether something was to be done; all is durable.
@@ -98,10 +105,13 @@ def add_provisional(
         if not if_still():
             return False
         parts.objects.put(upload.data)  # also of one that lies in a file, which may go away
-        if parts.catalog.keys([upload.record.id]):
-            transaction.merge_metadata({upload.record.id: metadata} if metadata else {})
+        there = parts.catalog.images([upload.record.id]).get(upload.record.id)
+        if there is not None:
+            transaction.merge_metadata({there.id: metadata} if metadata else {})
         else:
             transaction.put_images([replace(upload.record, metadata=metadata)], upload.vector[None, :])
+        if there is None or there.provisional:
+            transaction.put_claim(upload.record.id, claim, upload.vector[None, :])
     return True
 
 

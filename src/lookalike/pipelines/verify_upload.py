@@ -75,6 +75,8 @@ class UploadedPicture:
 
     Attributes:
         id: SHA-256 of the bytes.
+        claim: names the upload, as in `add_provisional`.
+        was_quarantined: whether its bytes are kept apart already, by a run whose end was cut off.
         claimed: whether the client said a vector; without, ours is taken whatever is there.
         adding: metadata with which the picture is to be taken in where it is not there; None: it was taken in before,
             so where it is not there somebody has removed it.
@@ -83,6 +85,8 @@ class UploadedPicture:
     """
 
     id: str
+    claim: str = "upload"
+    was_quarantined: bool = False
     claimed: bool
     adding: Metadata | None
     staged: Callable[[], bytes | None]
@@ -94,6 +98,7 @@ class _Looked(NamedTuple):
     embedded: Embedded
 
 
+_TOO_FAR = Verification(Outcome.QUARANTINED, code="vector_too_far", detail="the vector was too far from ours")
 _REMOVED = Verification(Outcome.FAILED, code="removed", detail="the picture was removed before it could be compared")
 
 
@@ -101,6 +106,8 @@ def verify_upload(picture: UploadedPicture, parts: Parts, *, tolerance: Toleranc
     """Embed a picture and compare. Idempotent; safe when it is removed or verified meanwhile.
 
     A picture that lies in an indexed file, too, is its owner's own: it is never taken out for a client's bad vector.
+    Nor is one that another upload has brought, too: each is held to the vector that its own client said, and the
+    picture goes with the last.
 
     Args:
         picture: what is to be verified.
@@ -114,7 +121,7 @@ def verify_upload(picture: UploadedPicture, parts: Parts, *, tolerance: Toleranc
         try:
             looked = _look(picture, parts)
         except (ImageRefused, UploadRefused) as error:
-            _remove_provisional(picture.id, parts)
+            _give_up(picture, parts)
             decided = Verification(Outcome.FAILED, code=error.code, detail=str(error))
             break
     if decided.outcome in (Outcome.FAILED, Outcome.QUARANTINED):
@@ -135,13 +142,17 @@ def _decided(
     with parts.catalog.transaction() as transaction:
         there = parts.catalog.images([picture.id]).get(picture.id)
         if there is None and picture.adding is None:
-            return _REMOVED
+            return _TOO_FAR if picture.was_quarantined else _REMOVED
         if there is not None and not there.provisional:
+            transaction.drop_claim(picture.id, picture.claim)
             _lay_over(picture, parts, transaction)
             return Verification(Outcome.KEPT if picture.claimed else Outcome.STORED)
+        own = transaction.claims(picture.id).get(picture.claim)
+        if own is None and picture.was_quarantined:
+            return _TOO_FAR
         if looked is None:
             return None
-        if there is None or not picture.claimed:
+        if there is None or not picture.claimed or (own is None and picture.adding is not None):
             parts.objects.put(looked.data)
             _put(picture, looked, looked.embedded.vector[None, :], transaction)
             return Verification(Outcome.STORED)
@@ -151,7 +162,11 @@ def _decided(
 def _compared(
     picture: UploadedPicture, parts: Parts, looked: _Looked, transaction: Transaction, *, tolerance: Tolerance
 ) -> Verification:
-    theirs = parts.catalog.vectors(list(parts.catalog.keys([picture.id]).values())).vectors
+    claims = transaction.claims(picture.id)
+    theirs = claims.pop(picture.claim, None)
+    if theirs is None:  # taken in before claims were noted
+        theirs = parts.catalog.vectors(list(parts.catalog.keys([picture.id]).values())).vectors
+    transaction.drop_claim(picture.id, picture.claim)
     ours = looked.embedded.vector[None, :]
     distance = cosine_distance(theirs, ours)
     if distance <= tolerance.keep_below:
@@ -161,7 +176,10 @@ def _compared(
         _put(picture, looked, ours, transaction)
         return Verification(Outcome.REPLACED, distance)
     picture.quarantine(looked.data)  # before it can be lost
-    transaction.remove_images([picture.id], keep=False)
+    if claims:  # others have brought it, too: until they are looked at, it is found by what it looks like
+        transaction.put_images([replace(looked.embedded.record, metadata={}, provisional=True)], ours)
+    else:
+        transaction.remove_images([picture.id], keep=False)
     detail = f"the vector is {distance:.3f} from ours; at most {tolerance.quarantine_above:g} is let pass"
     return Verification(Outcome.QUARANTINED, distance, "vector_too_far", detail)
 
@@ -198,10 +216,13 @@ def _bytes(picture: UploadedPicture, parts: Parts) -> bytes:
         raise UploadRefused("the picture's bytes are not there any more", code="bytes_lost") from error
 
 
-def _remove_provisional(image_id: str, parts: Parts) -> None:
+def _give_up(picture: UploadedPicture, parts: Parts) -> None:
+    """Take the picture out, unless it was verified, or another upload has brought it, too."""
     with parts.catalog.transaction() as transaction:
-        there = parts.catalog.images([image_id]).get(image_id)
-        transaction.remove_images([image_id] if there is not None and there.provisional else [], keep=False)
+        transaction.drop_claim(picture.id, picture.claim)
+        there = parts.catalog.images([picture.id]).get(picture.id)
+        goes = there is not None and there.provisional and not transaction.claims(picture.id)
+        transaction.remove_images([picture.id] if goes else [], keep=False)
 
 
 def _delete_bytes(image_id: str, parts: Parts) -> None:

@@ -125,7 +125,9 @@ def complete(
     checked = _checked(upload, said, digest, ledger=ledger, collection=collection, uploads=uploads)
     job = _put_job(upload, said, digest, queue)
     if said.vector is not None:
-        collection.add_provisional(checked, metadata=said.metadata, if_still=lambda: _waits(upload_id, ledger))
+        collection.add_provisional(
+            checked, metadata=said.metadata, claim=upload_id, if_still=lambda: _waits(upload_id, ledger)
+        )
     return _acknowledged(upload, said, digest, job, ledger)
 
 

@@ -12,7 +12,7 @@ from lookalike.core.records import Json
 from lookalike.ledger.awaited import is_awaited
 from lookalike.ledger.base import Ledger, Upload, UploadState
 from lookalike.objects.direct.base import DirectUploads
-from lookalike.pipelines.verify_upload import Outcome, Tolerance, UploadedPicture, Verification
+from lookalike.pipelines.verify_upload import Tolerance, UploadedPicture, Verification
 from lookalike.queue.base import Job, JobState, Queue
 from lookalike.queue.transitions import KEPT_FAILED_S
 from lookalike.worker.completing import VERIFY_UPLOAD, completed_by
@@ -87,14 +87,14 @@ class UploadVerifier:
         was_quarantined = uploads.quarantined(upload.id) is not None
         picture = UploadedPicture(
             id=upload.sha256,
+            claim=upload.id,
+            was_quarantined=was_quarantined,
             claimed=bool(job.payload.get("claimed")),
             adding=upload.metadata if upload.state is UploadState.QUEUED and not was_quarantined else None,
             staged=lambda: _staged(upload.id, uploads),
             quarantine=lambda data: uploads.quarantine(upload.id, data),
         )
         found = self._collection_of(upload.collection).verify(picture, tolerance=self._tolerance)
-        if found.code == "removed" and was_quarantined:  # by a run whose end was cut off
-            found = Verification(Outcome.QUARANTINED, code="vector_too_far", detail="the vector was too far from ours")
         return self._told(upload, found)
 
     def _told(self, upload: Upload, found: Verification) -> Upload:

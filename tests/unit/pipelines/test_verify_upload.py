@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -314,3 +314,82 @@ def test_the_distance_is_one_minus_the_cosine() -> None:
     assert cosine_distance(vectors[0], vectors[1]) == pytest.approx(expected, abs=1e-5)
     assert cosine_distance(vectors[0], vectors[0]) == pytest.approx(0, abs=1e-6)
     assert cosine_distance(vectors[0], -vectors[0]) == pytest.approx(2, abs=1e-6)
+
+
+def claim_as(parts: Parts, name: str, vector: Vectors) -> None:
+    upload = checked_upload(DATA, parts, size_bytes=len(DATA), sha256=ID, vector=vector, model=parts.embedder.card.id)
+    add_provisional(upload, parts, metadata={}, claim=name)
+
+
+def verified_as(parts: Parts, name: str, staging: Staging, *, was_quarantined: bool = False) -> Outcome:
+    picture = replace(staging.picture(), claim=name, was_quarantined=was_quarantined)
+    return verify_upload(picture, parts, tolerance=TOLERANCE).outcome
+
+
+@pytest.mark.parametrize("first", ["wrong", "right"])
+@pytest.mark.parametrize("looked_at", [("wrong", "right"), ("right", "wrong")])
+def test_a_wrong_vector_takes_nothing_from_who_brought_the_same_picture_with_the_right_one(
+    parts: Parts, first: str, looked_at: tuple[str, str]
+) -> None:
+    vectors = {"wrong": away(1.0), "right": away(0.0)}
+    for name in (first, "right" if first == "wrong" else "wrong"):
+        claim_as(parts, name, vectors[name])
+    staging = Staging()
+    outcomes = {}
+    for name in looked_at:
+        outcomes[name] = verified_as(parts, name, staging)
+        assert vector_of(parts) == pytest.approx(ours(), abs=1e-3)
+
+    assert outcomes["right"] is Outcome.KEPT
+    assert outcomes["wrong"] is (Outcome.QUARANTINED if looked_at[0] == "wrong" else Outcome.KEPT)
+    assert not parts.catalog.images([ID])[ID].provisional
+    assert parts.objects.get(ID) == DATA
+
+
+def test_a_picture_that_all_brought_with_wrong_vectors_goes_with_the_last(parts: Parts) -> None:
+    for name, distance in (("a", 1.0), ("b", 0.5), ("c", 2.0)):
+        claim_as(parts, name, away(distance))
+    staging = Staging()
+
+    assert [verified_as(parts, name, staging) for name in "ab"] == [Outcome.QUARANTINED] * 2
+    assert parts.catalog.images([ID])[ID].provisional
+    assert verified_as(parts, "c", staging) is Outcome.QUARANTINED
+    assert parts.catalog.keys([ID]) == {}
+    assert list(parts.objects.ids()) == []
+    assert len(staging.quarantined) == 3
+
+
+def test_a_look_that_is_repeated_because_its_end_was_cut_off_says_the_same(parts: Parts) -> None:
+    claim_as(parts, "wrong", away(1.0))
+    claim_as(parts, "right", away(0.0))
+    staging = Staging()
+    for was_quarantined in (False, True):
+        assert verified_as(parts, "wrong", staging, was_quarantined=was_quarantined) is Outcome.QUARANTINED
+    assert verified_as(parts, "right", staging) is Outcome.KEPT
+    assert len(staging.quarantined) == 1
+
+
+@pytest.mark.parametrize("added_before_the_look", [True, False])
+def test_a_picture_that_was_added_whole_beside_a_wrong_upload_stays(parts: Parts, added_before_the_look: bool) -> None:
+    claim_as(parts, "wrong", away(1.0))
+    if added_before_the_look:
+        add_bytes(DATA, parts, metadata={})
+    verified_as(parts, "wrong", Staging())
+    if not added_before_the_look:
+        add_bytes(DATA, parts, metadata={})
+
+    assert vector_of(parts) == pytest.approx(ours(), abs=1e-3)
+    assert not parts.catalog.images([ID])[ID].provisional
+    assert parts.objects.get(ID) == DATA
+
+
+def test_a_picture_that_is_removed_takes_what_was_claimed_of_it_along(parts: Parts) -> None:
+    claim_as(parts, "a", away(1.0))
+    claim_as(parts, "b", away(0.0))
+    with parts.catalog.transaction() as transaction:
+        transaction.remove_images([ID])
+        assert transaction.claims(ID) == {}
+
+    for name in "ab":
+        assert verified_as(parts, name, Staging()) is Outcome.FAILED
+    assert parts.catalog.keys([ID]) == {}

@@ -150,6 +150,29 @@ def test_uploads_of_the_same_picture_do_not_spoil_each_other(desk: Desk) -> None
     assert desk.collection.search(ours(), k=1)[0].similarity == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("claimed", "states"),
+    [
+        ((elsewhere, ours), ["quarantined", "kept"]),
+        ((ours, elsewhere), ["kept", "kept"]),
+        ((elsewhere, elsewhere, ours), ["quarantined", "quarantined", "kept"]),
+        ((elsewhere, elsewhere), ["quarantined", "quarantined"]),
+    ],
+)
+def test_an_upload_is_held_to_its_own_vector_and_outlives_a_wrong_one_of_the_same_picture(
+    desk: Desk, claimed: tuple[Callable[[], Any], ...], states: list[str]
+) -> None:
+    ids = [desk.ask(n) for n in range(len(claimed))]
+    for upload_id, vector in zip(ids, claimed, strict=True):
+        desk.complete(upload_id, vector=vector())
+    desk.work()
+
+    assert [str(desk.state(upload_id)) for upload_id in ids] == states
+    assert len(desk.collection) == int("kept" in states)
+    kept_apart = [desk.uploads.quarantined(upload_id) is not None for upload_id in ids]
+    assert kept_apart == [state == "quarantined" for state in states]
+
+
 def test_an_upload_that_is_not_known_is_told(desk: Desk) -> None:
     with pytest.raises(NotFound):
         desk.verifier()(Job(id="a" * 32, kind="verify_upload", collection="photos", payload={"upload_id": "b" * 32}))

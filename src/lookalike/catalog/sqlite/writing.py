@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import sqlite3
@@ -12,7 +13,7 @@ import numpy as np
 
 from lookalike.catalog.base import DAY_S
 from lookalike.catalog.sqlite import forgotten, further
-from lookalike.catalog.sqlite.errors import decoding
+from lookalike.catalog.sqlite.errors import DamagedRow, decoding
 from lookalike.catalog.sqlite.reading import AMONG, lineage, lineage_setting, metadata_of, number_setting
 from lookalike.catalog.storable import laid_over, last_of_each, metadata_json, path_bytes, storable_vectors
 from lookalike.core.errors import NotIndexed
@@ -127,6 +128,7 @@ class SqliteTransaction:
             metadata = {image_id: fields for image_id, (_, fields) in existing.items()}
             forgotten.keep(self._connection, metadata, now_s=self._now_s)
         keys = [key for key, _ in existing.values()]
+        self._change_all("DELETE FROM settings WHERE name BETWEEN ? AND ?", map(_claims_of, existing))
         self._remove_vectors(keys)
         self._remove_words(keys)
         return len(keys)
@@ -150,6 +152,26 @@ class SqliteTransaction:
             )
             self._put_terms(key, merged, replacing=True)
         return len(existing)
+
+    def put_claim(self, image_id: str, claim: str, vector: HalfVectors) -> None:
+        """Note a claimed vector; see `Transaction`."""
+        halves = storable_vectors(vector, count=1, dimension=self._dimension)
+        self.put_setting(f"claim {image_id} {claim}", base64.b64encode(halves.tobytes()).decode())
+
+    def claims(self, image_id: str) -> dict[str, HalfVectors]:
+        """Claimed vectors; see `Transaction`."""
+        rows = self._rows("SELECT name, value FROM settings WHERE name BETWEEN ? AND ?", _claims_of(image_id))
+        return {name.rpartition(" ")[2]: self._claimed(value) for name, value in rows}
+
+    def drop_claim(self, image_id: str, claim: str) -> None:
+        """Forget a claim; see `Transaction`."""
+        self._rows("DELETE FROM settings WHERE name = ?", (f"claim {image_id} {claim}",))
+
+    def _claimed(self, value: object) -> HalfVectors:
+        try:
+            return np.frombuffer(base64.b64decode(str(value)), "<f2").reshape(1, self._dimension)
+        except ValueError as error:
+            raise DamagedRow("a claimed vector is none") from error
 
     def put_model_vectors(self, name: str, keys: Sequence[int] | Keys, vectors: HalfVectors) -> int:
         """Keep vectors of a further model; see `Transaction`."""
@@ -242,3 +264,8 @@ class SqliteTransaction:
     def _next_seq(self) -> int:
         self._seq += 1
         return self._seq
+
+
+def _claims_of(image_id: str) -> tuple[str, str]:
+    """The first and the last name that a claim of a picture can have; claims are of letters and digits."""
+    return f"claim {image_id} ", f"claim {image_id} ~"
