@@ -131,6 +131,33 @@ def test_all_that_was_acknowledged_before_a_backup_is_served_from_it_and_nothing
     assert [one for one in findings if one["check"] in ("catalog", "objects") and one["status"] != "ok"] == []
 
 
+def test_an_older_copy_that_takes_the_place_of_a_collection_is_served_without_a_restart(
+    album: Album, tmp_path: Path, command: Command
+) -> None:
+    with serving(album) as served:
+        assert add(served, {}, 100).json()["data"][0]["status"] == "added"
+        places = ("-c", album.collection, "--home", album.collection.parent / "home")
+        assert command("backup", "make", tmp_path / "b", *places).code == 0
+        assert add(served, {}, 101).json()["data"][0]["status"] == "added"
+        assert delete(served, {}, 100) == 204
+        assert command("backup", "restore", tmp_path / "b", tmp_path / "r").code == 0
+        album.collection.rename(tmp_path / "aside")
+        (tmp_path / "r" / "c.lookalike").rename(album.collection)
+
+        before = {sha256(jpeg(seed)) for seed in (100, 101)}
+        for _ in range(100):
+            there = before & set(pictures_of(served, {}))
+            if there == {sha256(jpeg(100))}:
+                break
+            time.sleep(0.1)
+        assert there == {sha256(jpeg(100))}
+        reply = served.post("/v1/collections/c/search", files={"image": jpeg(100)}).json()
+        assert reply["hits"][0]["id"] == sha256(jpeg(100))
+        assert add(served, {}, 102).json()["data"][0]["status"] == "added"
+    with_all = command("info", "-c", album.collection, "--json")
+    assert json.loads(with_all.stdout)["images"] == 8
+
+
 def test_a_backup_of_one_collection_needs_no_service(command: Command, album: Album, tmp_path: Path) -> None:
     made = command("backup", "make", tmp_path / "b", "-c", album.collection)
     checked = command("backup", "check", tmp_path / "b")
