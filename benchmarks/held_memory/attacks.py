@@ -58,7 +58,7 @@ def without_credential(collection: str, asset: str) -> list[Attack]:
             lambda: _endless(_upgrade("/v1/events"), _frame(0, b"", fin=False) * 8_000, _frame(2, b"", fin=False)),
         ),
         Attack("slow readers", lambda: iter([_head("GET", asset)])),
-        Attack("slow readers of many replies", lambda: iter([_head("GET", asset) * 12])),
+        Attack("slow readers of many replies", lambda: iter([_head("GET", asset) * 8])),
     ]
 
 

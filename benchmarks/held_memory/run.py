@@ -21,8 +21,9 @@ from PIL import Image
 import lookalike
 from benchmarks.harness import Bench
 from benchmarks.held_memory.attacks import Attack, attack, with_key, without_credential
+from benchmarks.ports import free_port
 from benchmarks.rows import measured
-from benchmarks.service_load.servers import Server, free_port, ours, server
+from benchmarks.service_load.servers import Server, ours, server
 
 QUESTION = "How much memory does a service hold for clients that only want it to hold much?"
 NAME, ASSET = "photos", "/docs/swagger-ui-bundle.js"

@@ -13,8 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from lookalike.core.errors import BadInput, Conflict, NotFound
-from lookalike.ledger.base import KeptReply, Ledger, Upload, UploadState
+from lookalike.core.errors import BadInput, Conflict, NotFound, QuotaExceeded
+from lookalike.ledger.base import KeptReply, Ledger, Quota, Upload, UploadState
 from lookalike.ledger.memory import MemoryLedger
 from lookalike.ledger.sqlite import SqliteLedger
 
@@ -152,10 +152,10 @@ def test_uploads_whose_time_is_over_are_found_oldest_first_while_they_wait(ledge
 
 def test_the_same_request_gets_the_first_reply_again(ledger: Ledger) -> None:
     assert begun(ledger) is None
-    ledger.finish("k", REPLY)
+    ledger.finish("k", REPLY, holder="me")
     assert begun(ledger) == REPLY
-    ledger.finish("k", replace(REPLY, status=500))
-    ledger.abandon("k")
+    ledger.finish("k", replace(REPLY, status=500), holder="me")
+    ledger.abandon("k", holder="me")
     assert begun(ledger) == REPLY
     assert begun(ledger, now=NOW + DAY_S - 1) == REPLY
     assert begun(ledger, now=NOW + DAY_S, body_hash="another") is None
@@ -164,23 +164,80 @@ def test_the_same_request_gets_the_first_reply_again(ledger: Ledger) -> None:
 def test_another_request_under_the_same_key_is_refused(ledger: Ledger) -> None:
     begun(ledger)
     assert conflict(ledger, body_hash="another") == "idempotency_mismatch"
-    ledger.finish("k", REPLY)
+    ledger.finish("k", REPLY, holder="me")
     assert conflict(ledger, body_hash="another") == "idempotency_mismatch"
     assert begun(ledger, key="\ud800") is None
 
 
-def test_a_request_that_runs_keeps_the_next_out_for_ten_minutes(ledger: Ledger) -> None:
+def test_a_request_that_runs_keeps_the_next_out_for_half_a_minute(ledger: Ledger) -> None:
     begun(ledger)
-    assert conflict(ledger) == conflict(ledger, now=NOW + 599) == "idempotency_running"
-    assert begun(ledger, now=NOW + 601, body_hash="another") is None
-    assert conflict(ledger, now=NOW + 602, body_hash="another") == "idempotency_running"
+    assert conflict(ledger) == conflict(ledger, now=NOW + 29) == "idempotency_running"
+    assert begun(ledger, now=NOW + 31, body_hash="another") is None
+    assert conflict(ledger, now=NOW + 32, body_hash="another") == "idempotency_running"
+
+
+def test_a_request_that_runs_and_says_so_keeps_the_next_out_for_as_long_as_it_does(ledger: Ledger) -> None:
+    begun(ledger)
+    for seconds in range(20, 2_000, 20):
+        ledger.renew("k", holder="me", now=NOW + seconds)
+        assert conflict(ledger, now=NOW + seconds + 19) == "idempotency_running"
+    ledger.finish("k", REPLY, holder="me")
+    ledger.renew("k", holder="me", now=NOW + 3_000)
+    assert begun(ledger, now=NOW + 3_000) == REPLY
+
+
+def test_who_has_lost_a_key_neither_renews_nor_ends_what_another_began(ledger: Ledger) -> None:
+    begun(ledger, holder="lost")
+    assert begun(ledger, holder="me", now=NOW + 31) is None
+    ledger.renew("k", holder="lost", now=NOW + 60)
+    ledger.finish("k", replace(REPLY, status=500), holder="lost")
+    ledger.abandon("k", holder="lost")
+    assert conflict(ledger, now=NOW + 60) == "idempotency_running"
+    ledger.finish("k", REPLY, holder="me")
+    assert begun(ledger, now=NOW + 62) == REPLY
+
+
+@pytest.mark.parametrize("passed_s", [0, 12.5, 29])
+def test_a_key_that_runs_tells_when_it_is_free_at_the_latest(ledger: Ledger, passed_s: float) -> None:
+    begun(ledger)
+    with pytest.raises(Conflict) as clash:
+        begun(ledger, now=NOW + passed_s)
+    assert clash.value.retry_after_s is not None
+    assert clash.value.retry_after_s == pytest.approx(30 - passed_s)
+    assert begun(ledger, now=NOW + passed_s + clash.value.retry_after_s) is None
+
+
+def test_what_an_owner_holds_is_bounded_in_number_and_bytes(ledger: Ledger) -> None:
+    quota = Quota(uploads=3, size_bytes=100)
+    for number, size_bytes in enumerate([40, 60]):
+        ledger.add_upload(replace(upload(number), size_bytes=size_bytes), quota=quota)
+    with pytest.raises(QuotaExceeded) as told:
+        ledger.add_upload(replace(upload(2), size_bytes=1), quota=quota)
+    assert told.value.values == {"limit": 3, "limit_bytes": 100, "held": 2, "held_bytes": 100, "got_bytes": 1}
+    ledger.add_upload(replace(upload(3), size_bytes=100, owner="another"), quota=quota)
+    ledger.add_upload(replace(upload(4), size_bytes=0), quota=quota)
+    with pytest.raises(QuotaExceeded):
+        ledger.add_upload(replace(upload(5), size_bytes=0), quota=quota)
+    assert sorted(ids(ledger.uploads("photos"))) == [0, 1, 3, 4]
+
+
+@pytest.mark.parametrize("state", UploadState)
+def test_what_has_ended_counts_no_longer_unless_its_bytes_are_kept(ledger: Ledger, state: UploadState) -> None:
+    quota = Quota(uploads=1, size_bytes=1_000_000)
+    ledger.add_upload(upload(0), quota=quota)
+    ledger.advance_upload(upload(0, state=state), only_from=[UploadState.WAITING])
+    if state in ("waiting", "provisional", "queued", "quarantined"):
+        with pytest.raises(QuotaExceeded):
+            ledger.add_upload(upload(1), quota=quota)
+    else:
+        ledger.add_upload(upload(1), quota=quota)
 
 
 def test_what_was_abandoned_may_be_tried_again(ledger: Ledger) -> None:
     begun(ledger)
-    ledger.abandon("k")
-    ledger.abandon("k")
-    ledger.finish("k", REPLY)  # nothing was begun: nothing is kept
+    ledger.abandon("k", holder="me")
+    ledger.abandon("k", holder="me")
+    ledger.finish("k", REPLY, holder="me")  # nothing was begun: nothing is kept
     assert begun(ledger, body_hash="another") is None
 
 
@@ -218,22 +275,25 @@ def test_of_many_that_use_a_ticket_at_once_one_succeeds(ledger: Ledger) -> None:
     assert sorted(taken, key=str) == [None] * 7 + ["p"]
 
 
-def test_sweeping_forgets_what_expired_and_what_ended_a_week_ago(ledger: Ledger, clock: Clock) -> None:
+def test_sweeping_forgets_what_expired_and_what_ended_long_ago(ledger: Ledger, clock: Clock) -> None:
     for number, state in enumerate(UploadState):
         ledger.add_upload(upload(number))
         clock.now = NOW
         ledger.advance_upload(upload(number, state=state), only_from=[UploadState.WAITING])
     begun(ledger)
-    ledger.finish("k", REPLY)
+    ledger.finish("k", REPLY, holder="me")
     ledger.put_ticket("d", principal="p", expires_at=NOW + 30)
 
     ledger.sweep(NOW + 29)
     assert begun(ledger) == REPLY
     assert len(ledger.uploads("photos")) == len(UploadState)
     ledger.sweep(NOW + 7.1 * DAY_S)
-    assert {kept.state for kept in ledger.uploads("photos")} == {"waiting", "provisional", "queued"}
+    waiting = {"waiting", "provisional", "queued"}
+    assert {kept.state for kept in ledger.uploads("photos")} == {*waiting, "quarantined"}
     assert begun(ledger) is None
     assert ledger.take_ticket("d", now=NOW) is None
+    ledger.sweep(NOW + 30.1 * DAY_S)
+    assert {kept.state for kept in ledger.uploads("photos")} == waiting
 
 
 class LedgerAgainstDictionaries(RuleBasedStateMachine):
@@ -249,12 +309,12 @@ class LedgerAgainstDictionaries(RuleBasedStateMachine):
         self.tickets: dict[str, float] = {}
 
     def begun(self, key: str, body_hash: str) -> KeptReply | None:
-        return self.ledger.begin(key, body_hash=body_hash, now=self.now, expires_at=self.now + 2_000)
+        return self.ledger.begin(key, body_hash=body_hash, holder="me", now=self.now, expires_at=self.now + 2_000)
 
     @rule(key=st.sampled_from("kl"), body_hash=st.sampled_from("ab"))
     def begin(self, key: str, body_hash: str) -> None:
         was = self.keys.get(key)
-        if was is not None and (self.now >= was[1] + 2_000 or (was[2] is None and self.now > was[1] + 600)):
+        if was is not None and (self.now >= was[1] + 2_000 or (was[2] is None and self.now >= was[1] + 30)):
             was = None
         expected = None if was is None else was[2]
         if was is not None and (was[0] != body_hash or expected is None):
@@ -270,13 +330,13 @@ class LedgerAgainstDictionaries(RuleBasedStateMachine):
     @rule(key=st.sampled_from("kl"), status=st.integers(200, 299))
     def finish(self, key: str, status: int) -> None:
         reply = KeptReply(status, {}, b"")
-        self.ledger.finish(key, reply)
+        self.ledger.finish(key, reply, holder="me")
         if key in self.keys and self.keys[key][2] is None:
             self.keys[key] = (*self.keys[key][:2], reply)
 
     @rule(key=st.sampled_from("kl"))
     def abandon(self, key: str) -> None:
-        self.ledger.abandon(key)
+        self.ledger.abandon(key, holder="me")
         if key in self.keys and self.keys[key][2] is None:
             del self.keys[key]
 
@@ -317,8 +377,10 @@ def ids(uploads: list[Upload]) -> list[int]:
     return [int(upload.id) for upload in uploads]
 
 
-def begun(ledger: Ledger, *, key: str = "k", body_hash: str = "h", now: float = NOW) -> KeptReply | None:
-    return ledger.begin(key, body_hash=body_hash, now=now, expires_at=now + DAY_S)
+def begun(
+    ledger: Ledger, *, key: str = "k", body_hash: str = "h", holder: str = "me", now: float = NOW
+) -> KeptReply | None:
+    return ledger.begin(key, body_hash=body_hash, holder=holder, now=now, expires_at=now + DAY_S)
 
 
 def conflict(ledger: Ledger, *, body_hash: str = "h", now: float = NOW) -> str:

@@ -32,6 +32,7 @@
     │   └── Overloaded           everybody does
     ├── DeadlineExceeded         it would come too late                       exit 75
     ├── Conflict                 it clashes with what is there
+    ├── QuotaExceeded            this caller holds as much as they may
     ├── NotFound                 a job, an upload, a model that is not there
     ├── Interrupted              Ctrl-C: what was complete is kept            exit 130
     └── MissingExtra             an optional library is not installed
@@ -311,10 +312,20 @@ class Conflict(LookalikeError):
     Args:
         reason: one line.
         code: a word for programs, for example `upload_completed`.
+        retry_after_s: when it may be over, in seconds; None where that is not known.
     """
 
-    def __init__(self, reason: str, *, code: str = "conflict", values: Values | None = None) -> None:
+    def __init__(
+        self, reason: str, *, code: str = "conflict", values: Values | None = None, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(reason, code=code, values=values)
+        self.retry_after_s = retry_after_s
+
+
+class QuotaExceeded(LookalikeError):
+    """This caller holds as much as they may."""
+
+    code = "quota_exceeded"
 
 
 class NotFound(LookalikeError):

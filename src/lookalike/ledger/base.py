@@ -9,7 +9,7 @@ from collections.abc import Collection as Several
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lookalike.core.records import Metadata
 
@@ -35,6 +35,11 @@ class UploadState(StrEnum):
     """The bytes turned out not to be a picture that can be used, or their storage failed."""
     EXPIRED = "expired"
     """Never completed in time."""
+
+    @property
+    def holds_bytes(self) -> bool:
+        """Whether bytes of it are kept, or room for them: those count against their owner's quota."""
+        return not self.ended or self is UploadState.QUARANTINED
 
     @property
     def ended(self) -> bool:
@@ -83,6 +88,18 @@ class Upload:
     detail: str = ""
 
 
+class Quota(NamedTuple):
+    """How much the uploads of one owner may hold together, see `UploadState.holds_bytes`.
+
+    Attributes:
+        uploads: so many.
+        size_bytes: so many bytes, as announced.
+    """
+
+    uploads: int
+    size_bytes: int
+
+
 @dataclass(frozen=True, slots=True)
 class KeptReply:
     """A reply that is given again for the same idempotency key.
@@ -101,11 +118,15 @@ class KeptReply:
 class Ledger(Protocol):
     """Safe to use from many threads and processes. Every change is durable when its call returns."""
 
-    def add_upload(self, upload: Upload) -> None:
+    def add_upload(self, upload: Upload, *, quota: Quota | None = None) -> None:
         """Remember a new upload.
 
+        Args:
+            upload: the whole of it.
+            quota: of its owner, all uploads together, this one, too; None for none.
         Raises:
             Conflict: when there is one of that id.
+            QuotaExceeded: when it would be more; nothing is remembered then.
             BadInput: when its metadata are no JSON.
         """
         ...
@@ -138,28 +159,34 @@ class Ledger(Protocol):
         """Uploads that still wait though their time is over, oldest first."""
         ...
 
-    def begin(self, key: str, *, body_hash: str, now: float, expires_at: float) -> KeptReply | None:
+    def begin(self, key: str, *, body_hash: str, holder: str, now: float, expires_at: float) -> KeptReply | None:
         """Begin what an idempotency key stands for.
 
         Args:
             key: of the caller and the route, too, so that two callers never meet.
             body_hash: SHA-256 of the request.
+            holder: of the key from now on; different for any two that begin.
             now: Unix time in seconds; a key that expired before it counts as new.
             expires_at: until when the reply is kept.
         Returns:
-            None: it is yours to do, and `finish` or `abandon` must follow; else the reply that was given.
+            None: it is yours to do: `renew` must follow at least every 30 s, and `finish` or `abandon` in the end; else
+            the reply that was given.
         Raises:
             Conflict: `idempotency_mismatch` for another request under the same key, `idempotency_running` while the
-                first is not finished (one that was begun more than ten minutes ago counts as abandoned).
+                first is not finished, with the time when it counts as abandoned: 30 s after it was begun or renewed.
         """
         ...
 
-    def finish(self, key: str, reply: KeptReply) -> None:
-        """Keep the reply of what was begun; the first one stays, and nothing is kept where nothing was begun."""
+    def renew(self, key: str, *, holder: str, now: float) -> None:
+        """Say that what was begun goes on; does nothing where the key is another's by now."""
         ...
 
-    def abandon(self, key: str) -> None:
-        """Forget what was begun, so that it may be tried again; a reply that is kept stays. Idempotent."""
+    def finish(self, key: str, reply: KeptReply, *, holder: str) -> None:
+        """Keep the reply of what this holder began; the first one stays, and nothing is kept of others."""
+        ...
+
+    def abandon(self, key: str, *, holder: str) -> None:
+        """Forget what this holder began, so that it may be tried again; a reply that is kept stays. Idempotent."""
         ...
 
     def put_ticket(self, digest: str, *, principal: str, expires_at: float) -> None:
@@ -175,7 +202,7 @@ class Ledger(Protocol):
         ...
 
     def sweep(self, now: float) -> None:
-        """Delete what has expired: keys, tickets, and uploads that ended more than seven days ago."""
+        """Delete what has expired: keys, tickets, and uploads that ended more than 7 days ago; if quarantined, 30."""
         ...
 
     def close(self) -> None:

@@ -11,9 +11,10 @@ from threading import Lock
 from typing import NamedTuple
 
 from lookalike.core.errors import Conflict, NotFound
-from lookalike.ledger.base import KeptReply, Upload, UploadState
+from lookalike.ledger.base import KeptReply, Quota, Upload, UploadState
 from lookalike.ledger.idempotency import Begun, reply_again
-from lookalike.ledger.storable import KEPT_ENDED_S, upload_json, upload_of
+from lookalike.ledger.quota import check_quota
+from lookalike.ledger.storable import KEPT_ENDED_S, KEPT_QUARANTINED_S, upload_json, upload_of
 
 
 class _Ticket(NamedTuple):
@@ -40,10 +41,14 @@ class MemoryLedger:
         self._begun: dict[str, Begun] = {}
         self._tickets: dict[str, _Ticket] = {}
 
-    def add_upload(self, upload: Upload) -> None:
-        """Remember a new upload."""
+    def add_upload(self, upload: Upload, *, quota: Quota | None = None) -> None:
+        """Remember a new upload; see `Ledger`."""
         upload = _copy(upload)
         with self._mutex:
+            if quota is not None:
+                theirs = [kept.upload for kept in self._uploads.values() if kept.upload.owner == upload.owner]
+                held = [one.size_bytes for one in theirs if one.state.holds_bytes]
+                check_quota(upload, quota, uploads=len(held), size_bytes=sum(held))
             if upload.id in self._uploads:
                 raise Conflict(f"there is an upload {upload.id!r} already")
             self._uploads[upload.id] = _KeptUpload(upload, self._clock())
@@ -83,26 +88,30 @@ class MemoryLedger:
             )
             return list(itertools.islice(found, max(0, limit)))
 
-    def begin(self, key: str, *, body_hash: str, now: float, expires_at: float) -> KeptReply | None:
+    def begin(self, key: str, *, body_hash: str, holder: str, now: float, expires_at: float) -> KeptReply | None:
         """Begin what an idempotency key stands for, or give the reply that was given; see `Ledger`."""
         with self._mutex:
             reply = reply_again(self._begun.get(key), body_hash=body_hash, now=now)
             if reply is None:
-                self._begun[key] = Begun(body_hash, now, expires_at)
+                self._begun[key] = Begun(body_hash, holder, now, expires_at)
             return reply
 
-    def finish(self, key: str, reply: KeptReply) -> None:
+    def renew(self, key: str, *, holder: str, now: float) -> None:
+        """Say that what was begun goes on; see `Ledger`."""
+        with self._mutex:
+            if self._is_held(key, holder):
+                self._begun[key] = replace(self._begun[key], begun_at=now)
+
+    def finish(self, key: str, reply: KeptReply, *, holder: str) -> None:
         """Keep the reply of what was begun."""
         with self._mutex:
-            begun = self._begun.get(key)
-            if begun is not None and begun.reply is None:
-                self._begun[key] = replace(begun, reply=replace(reply, headers=dict(reply.headers)))
+            if self._is_held(key, holder):
+                self._begun[key] = replace(self._begun[key], reply=replace(reply, headers=dict(reply.headers)))
 
-    def abandon(self, key: str) -> None:
+    def abandon(self, key: str, *, holder: str) -> None:
         """Forget what was begun, so that it may be tried again. Idempotent."""
         with self._mutex:
-            begun = self._begun.get(key)
-            if begun is not None and begun.reply is None:
+            if self._is_held(key, holder):
                 del self._begun[key]
 
     def put_ticket(self, digest: str, *, principal: str, expires_at: float) -> None:
@@ -117,24 +126,32 @@ class MemoryLedger:
         return ticket.principal if ticket is not None and now < ticket.expires_at else None
 
     def sweep(self, now: float) -> None:
-        """Delete what has expired: keys, tickets, and uploads that ended more than seven days ago."""
+        """Delete what has expired; see `Ledger`."""
         with self._mutex:
             self._begun = {key: begun for key, begun in self._begun.items() if begun.expires_at > now}
             self._tickets = {digest: ticket for digest, ticket in self._tickets.items() if ticket.expires_at > now}
             self._uploads = {
                 upload_id: kept
                 for upload_id, kept in self._uploads.items()
-                if not (kept.upload.state.ended and kept.changed_at < now - KEPT_ENDED_S)
+                if not (kept.upload.state.ended and kept.changed_at < now - _kept_s(kept.upload.state))
             }
 
     def close(self) -> None:
         """There is nothing to let go of."""
+
+    def _is_held(self, key: str, holder: str) -> bool:
+        begun = self._begun.get(key)
+        return begun is not None and begun.reply is None and begun.holder == holder
 
     def _known(self, upload_id: str) -> Upload:
         kept = self._uploads.get(upload_id)
         if kept is None:
             raise NotFound(f"there is no upload {upload_id!r} (any more)")
         return kept.upload
+
+
+def _kept_s(state: UploadState) -> float:
+    return KEPT_QUARANTINED_S if state is UploadState.QUARANTINED else KEPT_ENDED_S
 
 
 def _copy(upload: Upload) -> Upload:

@@ -11,8 +11,10 @@ from lookalike.core.errors import BadInput
 from lookalike.ledger.base import Upload, UploadState
 
 KEPT_ENDED_S = 7 * 24 * 3600.0
-BEGUN_COUNTS_S = 600.0
-"""How long what was begun keeps others waiting, in seconds; then it counts as abandoned."""
+KEPT_QUARANTINED_S = 30 * 24 * 3600.0
+"""As long as their bytes, which count against a quota."""
+LEASE_S = 30.0
+"""How long what was begun, or renewed, keeps others waiting, in seconds; then it counts as abandoned."""
 
 
 def upload_json(upload: Upload) -> str:

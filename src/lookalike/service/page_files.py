@@ -11,6 +11,8 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from lookalike.service.api.open_files import FileInPieces
+
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Lookalike</title>
 <h1>Lookalike is running</h1>
@@ -38,6 +40,8 @@ class Packed(StaticFiles):
         accepted = Headers(scope=scope).get("accept-encoding", "")
         packed = "gzip" in accepted and not path.endswith(".gz") and self.lookup_path(f"{path}.gz")[1] is not None
         response = await super().get_response(f"{path}.gz" if packed else path, scope)
+        if isinstance(response, FileResponse):
+            response.chunk_size = FileInPieces.chunk_size
         response.headers["Cache-Control"] = self._cache_control
         response.headers["Vary"] = "Accept-Encoding"
         if packed and response.status_code == 200:
@@ -63,7 +67,7 @@ def add_page(app: FastAPI, folder: Path | None) -> None:
         return
 
     async def page(_: Request) -> Response:
-        return FileResponse(index, headers={"Cache-Control": "no-cache"})
+        return FileInPieces(index, headers={"Cache-Control": "no-cache"})
 
     app.add_route("/", page, include_in_schema=False)
     if (folder / "assets").is_dir():

@@ -108,6 +108,8 @@ class ProblemCode(Coded):
     UPLOAD_STATE = "upload_state"
     JOB_STATE = "job_state"
     ALREADY_UPLOADED = "already_uploaded"
+    UPLOAD_RUNNING = "upload_running", "retry_after_s"
+    QUOTA_EXCEEDED = "quota_exceeded", "limit", "limit_bytes", "held", "held_bytes", "got_bytes"
     INTERRUPTED = "interrupted"
     WOULD_OVERWRITE = "would_overwrite"
     UNEXPECTED = "unexpected"
@@ -115,7 +117,7 @@ class ProblemCode(Coded):
     # clashes
     CONFLICT = "conflict"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
-    IDEMPOTENCY_RUNNING = "idempotency_running"
+    IDEMPOTENCY_RUNNING = "idempotency_running", "retry_after_s"
     SEQ_NOT_GROWING = "seq_not_growing"
 
 

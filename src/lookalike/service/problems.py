@@ -28,6 +28,7 @@ from lookalike.core.errors import (
     NotAllowed,
     NotFound,
     NotIndexed,
+    QuotaExceeded,
     RateLimited,
     ReadOnly,
     ServiceDown,
@@ -46,6 +47,7 @@ STATUS: tuple[tuple[type[LookalikeError], int, str], ...] = (
     (NotIndexed, 404, "Not found"),
     (NotFound, 404, "Not found"),
     (Conflict, 409, "Conflict"),
+    (QuotaExceeded, 507, "No room left"),
     (RateLimited, 429, "Too many requests"),
     (Busy, 503, "Busy"),
     (Locked, 503, "Busy"),
@@ -114,7 +116,7 @@ def problem(error: LookalikeError) -> Response:
         status, title = 422, "Cannot be used"
     if isinstance(error, MissingExtra):
         _log.warning("a request needs what is not installed: %s", error)
-    elif status >= 500 and not isinstance(error, Busy | CollectionReplaced | Locked | DeadlineExceeded):
+    elif status >= 500 and not isinstance(error, Busy | CollectionReplaced | Locked | DeadlineExceeded | QuotaExceeded):
         _log.error("a request failed: %s", error, exc_info=error)
     return problem_response(
         status,
@@ -138,7 +140,7 @@ def values_of(error: LookalikeError) -> dict[str, object]:
     status = _status(error)
     if status == 500:
         return {}
-    if status in (429, 503):
+    if status in (429, 503) or _told_when(error):
         return {**error.values, "retry_after_s": _wait_s(error)}
     return dict(error.values)
 
@@ -148,7 +150,12 @@ def _status(error: LookalikeError) -> int:
 
 
 def _wait_s(error: LookalikeError) -> int:
-    return max(1, math.ceil(error.retry_after_s if isinstance(error, Busy) else 1.0))
+    wait_s = error.retry_after_s if isinstance(error, Busy | Conflict) else None
+    return max(1, math.ceil(1.0 if wait_s is None else wait_s))
+
+
+def _told_when(error: LookalikeError) -> bool:
+    return isinstance(error, Conflict) and error.retry_after_s is not None
 
 
 def _shown(error: LookalikeError, status: int) -> str:
@@ -160,7 +167,7 @@ def _shown(error: LookalikeError, status: int) -> str:
 def _headers(error: LookalikeError, status: int) -> Mapping[str, str]:
     if status == 401:
         return {"WWW-Authenticate": 'Bearer realm="lookalike"'}
-    if status in (429, 503):
+    if status in (429, 503) or _told_when(error):
         return {"Retry-After": str(_wait_s(error))}
     return {}
 

@@ -38,6 +38,7 @@ class ServiceSettings:
         embed_waiting: pictures that may wait to be embedded in one process before others are turned away.
         batch_size, batch_window_ms: pictures embedded together, and how long one waits for others.
         upload_max_bytes, upload_expires_s: of a direct upload.
+        upload_quota, upload_quota_bytes: uploads of one caller that wait or are quarantined, and their bytes.
         keep_below, quarantine_above: cosine distances: a client's vector nearer than the one is kept, further than the
             other takes the picture out, between them ours takes its place.
         finer: the further model by which the page's tiered mode looks again; '' for none.
@@ -80,6 +81,8 @@ class ServiceSettings:
     batch_window_ms: float = 2.0
     upload_max_bytes: int = 64_000_000
     upload_expires_s: float = 900.0
+    upload_quota: int = 10_000
+    upload_quota_bytes: int = 4_000_000_000
     keep_below: float = 0.005
     quarantine_above: float = 0.15
     finer: str = ""

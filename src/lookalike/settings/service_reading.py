@@ -42,6 +42,8 @@ _WHOLE = {
     "max_json_bytes": (1, _BYTES),
     "max_message_bytes": (1, _BYTES),
     "upload_max_bytes": (1, _BYTES),
+    "upload_quota": (1, 1_000_000_000),
+    "upload_quota_bytes": (1, _BYTES),
     "request_timeout_ms": (1, 60_000),
     "embed_threads": (1, 1024),
     "embed_waiting": (1, 1_000_000),

@@ -52,12 +52,12 @@ def test_a_ledger_is_there_again_after_closing(tmp_path: Path) -> None:
     reply = KeptReply(200, {"A": "b"}, b"\0\xff")
     with closing(SqliteLedger(path)) as ledger:
         ledger.add_upload(upload("u"))
-        ledger.begin("k", body_hash="h", now=0, expires_at=9)
-        ledger.finish("k", reply)
+        ledger.begin("k", body_hash="h", holder="me", now=0, expires_at=9)
+        ledger.finish("k", reply, holder="me")
         ledger.put_ticket("d", principal="p", expires_at=9)
     with closing(SqliteLedger(path)) as ledger:
         assert ledger.upload("u") == upload("u")
-        assert ledger.begin("k", body_hash="h", now=0, expires_at=9) == reply
+        assert ledger.begin("k", body_hash="h", holder="me", now=0, expires_at=9) == reply
         assert ledger.take_ticket("d", now=0) == "p"
     with pytest.raises(StorageFailed, match="closed"):
         ledger.upload("u")
@@ -88,8 +88,8 @@ def test_a_damaged_ledger_gives_errors_of_ours_or_answers(tmp_path: Path) -> Non
     with closing(SqliteLedger(path)) as ledger:
         for number in range(N):
             ledger.add_upload(upload(f"upload{number}"))
-            ledger.begin(f"k{number}", body_hash="h", now=0, expires_at=9)
-            ledger.finish(f"k{number}", KeptReply(200, {"A": "b"}, b"x" * 200))
+            ledger.begin(f"k{number}", body_hash="h", holder="me", now=0, expires_at=9)
+            ledger.finish(f"k{number}", KeptReply(200, {"A": "b"}, b"x" * 200), holder="me")
             ledger.put_ticket(f"d{number}", principal="p", expires_at=9)
     content = path.read_bytes()
     refused = 0
@@ -112,9 +112,9 @@ def use_all_of_it(ledger: SqliteLedger) -> None:
         lambda: ledger.advance_upload(upload("upload4"), only_from=[UploadState.WAITING]),
         lambda: ledger.uploads("c", state=UploadState.WAITING),
         lambda: ledger.expired_uploads(10.0),
-        lambda: [ledger.begin(f"k{number}", body_hash="h", now=0, expires_at=9) for number in range(N)],
-        lambda: ledger.finish("k1", KeptReply(200, {}, b"")),
-        lambda: ledger.abandon("k2"),
+        lambda: [ledger.begin(f"k{number}", body_hash="h", holder="me", now=0, expires_at=9) for number in range(N)],
+        lambda: ledger.finish("k1", KeptReply(200, {}, b""), holder="me"),
+        lambda: ledger.abandon("k2", holder="me"),
         lambda: [ledger.take_ticket(f"d{number}", now=0) for number in range(N)],
         lambda: ledger.put_ticket("d", principal="p", expires_at=9),
         lambda: ledger.sweep(100.0),

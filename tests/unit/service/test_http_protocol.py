@@ -86,7 +86,7 @@ def test_a_body_in_the_smallest_chunks_is_taken(made: Callable[..., Parts]) -> N
 
 
 def test_requests_may_come_ahead_but_not_many(made: Callable[..., Parts]) -> None:
-    with answering(made().app) as address:
+    with answering(made(request_timeout_ms=1_000).app) as address:
         with connected(address, KEPT * MOST_AHEAD + GET) as connection:
             assert rest_of(connection).count(b"HTTP/1.1 200") == MOST_AHEAD + 1
         with connected(address, b"GET /wait/never HTTP/1.1\r\nHost: x\r\n\r\n" + KEPT * 100) as connection:

@@ -11,25 +11,33 @@ from pathlib import Path
 from lookalike.core.errors import Conflict, NotFound
 from lookalike.core.sqlite_errors import decoding
 from lookalike.core.sqlite_file import SqliteFile
-from lookalike.ledger.base import KeptReply, Upload, UploadState
+from lookalike.ledger.base import KeptReply, Quota, Upload, UploadState
 from lookalike.ledger.idempotency import reply_again
+from lookalike.ledger.quota import check_quota
 from lookalike.ledger.sqlite import tables
-from lookalike.ledger.storable import KEPT_ENDED_S, headers_json, storable_key, upload_json
+from lookalike.ledger.storable import KEPT_ENDED_S, KEPT_QUARANTINED_S, headers_json, storable_key, upload_json
 
 _ADD_UPLOAD = """
-    INSERT INTO uploads (id, collection, state, ended, expires_at, changed_at, record)
-    VALUES (:id, :collection, :state, :ended, :expires_at, :changed_at, :record)
+    INSERT INTO uploads (id, collection, owner, size_bytes, state, ended, expires_at, changed_at, record)
+    VALUES (:id, :collection, :owner, :size_bytes, :state, :ended, :expires_at, :changed_at, :record)
     ON CONFLICT (id) DO NOTHING"""
 _CHANGE_UPLOAD = """
-    UPDATE uploads SET collection = :collection, state = :state, ended = :ended, expires_at = :expires_at,
+    UPDATE uploads SET collection = :collection, owner = :owner, size_bytes = :size_bytes, state = :state,
+        ended = :ended, expires_at = :expires_at,
         changed_at = :changed_at, record = :record
     WHERE id = :id"""
 _UPLOADS = """
     SELECT record FROM uploads WHERE collection = :collection AND (:state IS NULL OR state = :state)
     ORDER BY number DESC LIMIT :limit"""
 _EXPIRED = "SELECT record FROM uploads WHERE state = 'waiting' AND expires_at <= ? ORDER BY number LIMIT ?"
-_BEGIN = "INSERT OR REPLACE INTO begun (key, body_hash, begun_at, expires_at) VALUES (?, ?, ?, ?)"
-_FINISH = "UPDATE begun SET status = ?, headers = ?, body = ? WHERE key = ? AND status IS NULL"
+_HELD = """
+    SELECT count(*) AS uploads, coalesce(sum(size_bytes), 0) AS size_bytes FROM uploads
+    WHERE owner = ? AND state IN ('waiting', 'provisional', 'queued', 'quarantined')"""
+_BEGIN = "INSERT OR REPLACE INTO begun (key, body_hash, holder, begun_at, expires_at) VALUES (?, ?, ?, ?, ?)"
+_RENEW = "UPDATE begun SET begun_at = ? WHERE key = ? AND holder = ? AND status IS NULL"
+_FINISH = "UPDATE begun SET status = ?, headers = ?, body = ? WHERE key = ? AND holder = ? AND status IS NULL"
+_ABANDON = "DELETE FROM begun WHERE key = ? AND holder = ? AND status IS NULL"
+_SWEEP_UPLOADS = "DELETE FROM uploads WHERE ended AND changed_at < ? AND (state != 'quarantined' OR changed_at < ?)"
 _PUT_TICKET = "INSERT OR REPLACE INTO tickets (digest, principal, expires_at) VALUES (?, ?, ?)"
 
 
@@ -49,10 +57,13 @@ class SqliteLedger:
         self._clock = clock
         self._file = SqliteFile(path, what="ledger", application_id=tables.APPLICATION_ID, migrations=tables.MIGRATIONS)
 
-    def add_upload(self, upload: Upload) -> None:
-        """Remember a new upload."""
+    def add_upload(self, upload: Upload, *, quota: Quota | None = None) -> None:
+        """Remember a new upload; see `Ledger`."""
         row = self._row(upload)
         with self._file.writing() as connection:
+            if quota is not None:
+                held = connection.execute(_HELD, (row["owner"],)).fetchone()
+                check_quota(upload, quota, uploads=held["uploads"], size_bytes=held["size_bytes"])
             if connection.execute(_ADD_UPLOAD, row).rowcount == 0:
                 raise Conflict(f"there is an upload {upload.id!r} already")
 
@@ -82,7 +93,7 @@ class SqliteLedger:
         with self._file.reading() as connection:
             return [tables.upload_of_row(row) for row in connection.execute(_EXPIRED, (now, max(0, limit)))]
 
-    def begin(self, key: str, *, body_hash: str, now: float, expires_at: float) -> KeptReply | None:
+    def begin(self, key: str, *, body_hash: str, holder: str, now: float, expires_at: float) -> KeptReply | None:
         """Begin what an idempotency key stands for, or give the reply that was given; see `Ledger`."""
         key = storable_key(key)
         with self._file.writing() as connection:
@@ -90,19 +101,24 @@ class SqliteLedger:
             begun = None if row is None else tables.begun_of_row(row)
             reply = reply_again(begun, body_hash=body_hash, now=now)
             if reply is None:
-                connection.execute(_BEGIN, (key, body_hash, now, expires_at))
+                connection.execute(_BEGIN, (key, body_hash, holder, now, expires_at))
         return reply
 
-    def finish(self, key: str, reply: KeptReply) -> None:
+    def renew(self, key: str, *, holder: str, now: float) -> None:
+        """Say that what was begun goes on; see `Ledger`."""
+        with self._file.writing() as connection:
+            connection.execute(_RENEW, (now, storable_key(key), holder))
+
+    def finish(self, key: str, reply: KeptReply, *, holder: str) -> None:
         """Keep the reply of what was begun."""
-        row = (reply.status, headers_json(reply.headers), reply.body, storable_key(key))
+        row = (reply.status, headers_json(reply.headers), reply.body, storable_key(key), holder)
         with self._file.writing() as connection:
             connection.execute(_FINISH, row)
 
-    def abandon(self, key: str) -> None:
+    def abandon(self, key: str, *, holder: str) -> None:
         """Forget what was begun, so that it may be tried again. Idempotent."""
         with self._file.writing() as connection:
-            connection.execute("DELETE FROM begun WHERE key = ? AND status IS NULL", (storable_key(key),))
+            connection.execute(_ABANDON, (storable_key(key), holder))
 
     def put_ticket(self, digest: str, *, principal: str, expires_at: float) -> None:
         """Keep a ticket: only its SHA-256, and for whom it stands (JSON)."""
@@ -120,11 +136,11 @@ class SqliteLedger:
             return str(ticket["principal"]) if now < ticket["expires_at"] else None
 
     def sweep(self, now: float) -> None:
-        """Delete what has expired: keys, tickets, and uploads that ended more than seven days ago."""
+        """Delete what has expired; see `Ledger`."""
         with self._file.writing() as connection:
             connection.execute("DELETE FROM begun WHERE expires_at <= ?", (now,))
             connection.execute("DELETE FROM tickets WHERE expires_at <= ?", (now,))
-            connection.execute("DELETE FROM uploads WHERE ended AND changed_at < ?", (now - KEPT_ENDED_S,))
+            connection.execute(_SWEEP_UPLOADS, (now - KEPT_ENDED_S, now - KEPT_QUARANTINED_S))
 
     def close(self) -> None:
         """Let go of the file. Idempotent."""
@@ -134,6 +150,8 @@ class SqliteLedger:
         return {
             "id": storable_key(upload.id),
             "collection": storable_key(upload.collection),
+            "owner": storable_key(upload.owner),
+            "size_bytes": upload.size_bytes,
             "state": upload.state,
             "ended": upload.state.ended,
             "expires_at": upload.expires_at,

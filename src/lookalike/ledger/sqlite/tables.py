@@ -46,7 +46,21 @@ _FIRST = (
     )""",
 )
 
-MIGRATIONS = (_FIRST,)
+# What an owner's uploads hold can be summed up, and a key that runs is held by whoever began.
+_HOLDING = (
+    "ALTER TABLE uploads ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE uploads ADD COLUMN size_bytes INTEGER NOT NULL DEFAULT 0",
+    """
+    UPDATE uploads SET owner = json_extract(record, '$.owner'), size_bytes = json_extract(record, '$.size_bytes')
+    WHERE json_valid(record)
+        AND json_type(record, '$.owner') = 'text' AND json_type(record, '$.size_bytes') = 'integer'""",
+    """
+    CREATE INDEX uploads_holding ON uploads (owner, size_bytes)
+    WHERE state IN ('waiting', 'provisional', 'queued', 'quarantined')""",
+    "ALTER TABLE begun ADD COLUMN holder TEXT NOT NULL DEFAULT ''",
+)
+
+MIGRATIONS = (_FIRST, _HOLDING)
 
 
 def upload_of_row(row: sqlite3.Row) -> Upload:
@@ -70,7 +84,7 @@ def begun_of_row(row: sqlite3.Row) -> Begun:
         if row["status"] is not None:
             headers = {str(name): str(value) for name, value in json.loads(row["headers"]).items()}
             reply = KeptReply(int(row["status"]), headers, _bytes(row["body"]))
-        return Begun(str(row["body_hash"]), float(row["begun_at"]), float(row["expires_at"]), reply)
+        return Begun(str(row["body_hash"]), str(row["holder"]), float(row["begun_at"]), float(row["expires_at"]), reply)
 
 
 def _bytes(value: object) -> bytes:

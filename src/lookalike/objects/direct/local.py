@@ -9,6 +9,7 @@ A file is written in `half-written`, synced and then renamed, so that whatever b
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from lookalike.core.private import FILE
 from lookalike.objects.base import Leftover, LeftoverKind, id_of
 from lookalike.objects.direct.base import (
     QUARANTINE_KEPT_S,
@@ -27,7 +29,7 @@ from lookalike.objects.direct.base import (
     is_unwanted,
     not_uploaded,
 )
-from lookalike.objects.direct.receiving import Receiver, already_uploaded
+from lookalike.objects.direct.receiving import Receiver, already_uploaded, upload_running
 from lookalike.objects.direct.signing import SignedUrls
 from lookalike.objects.durable import make_folder, sync_folder, translating
 
@@ -72,10 +74,17 @@ class LocalUploads:
             headers: of the request, in any case.
         Raises:
             BadInput, NotAllowed, UploadRefused: as in `SignedUrls.check`.
+            Conflict: `upload_running`, while the same upload is being received, in whatever process.
             StorageFailed, ReadOnly: when nothing can be written.
         """
         announced = self._urls.check(upload_id, query=query, headers=headers)
-        return Receiver(self._sink(self._staged(upload_id)), announced, staged=lambda: self.staged(upload_id))
+        target = self._staged(upload_id)
+        with translating(target):
+            make_folder(target.parent)
+            make_folder(self.folder / "half-written")
+            part = self.folder / "half-written" / upload_id
+            sink = _FileSink(target, part, _claimed(part))
+        return Receiver(sink, announced, staged=lambda: self.staged(upload_id))
 
     def stage(self, upload_id: str, data: bytes) -> None:
         """Put bytes there; see `DirectUploads`."""
@@ -159,7 +168,8 @@ class LocalUploads:
         with translating(target):
             make_folder(target.parent)
             make_folder(self.folder / "half-written")
-            return _FileSink(target, self.folder / "half-written")
+            descriptor, part = tempfile.mkstemp(dir=self.folder / "half-written")
+            return _FileSink(target, Path(part), descriptor)
 
     def _staged(self, upload_id: str) -> Path:
         return self.folder / STAGED / checked_upload_id(upload_id)
@@ -171,10 +181,9 @@ class LocalUploads:
 class _FileSink:
     """A file that gets its name when it is whole. See `lookalike.objects.direct.receiving.Sink`."""
 
-    def __init__(self, target: Path, half_written: Path) -> None:
+    def __init__(self, target: Path, part: Path, descriptor: int) -> None:
         self._target = target
-        descriptor, name = tempfile.mkstemp(dir=half_written)
-        self._part = Path(name)
+        self._part: Path | None = part  # until it has the other name
         self._file = open(descriptor, "wb")  # noqa: SIM115 - closed in `drop`
 
     def write(self, chunk: bytes) -> None:
@@ -190,8 +199,11 @@ class _FileSink:
         """Make it durable under its name."""
         with translating(self._target):
             self._file.flush()
+            self._file.truncate()
             os.fsync(self._file.fileno())
-            self._part.replace(self._target)
+            if self._part is not None:
+                self._part.replace(self._target)
+                self._part = None
             try:
                 sync_folder(self._target.parent)
             except BaseException:  # it may not outlive a power failure, so it must not count as there
@@ -200,10 +212,40 @@ class _FileSink:
 
     def drop(self) -> None:
         """Leave nothing but what was kept."""
+        if self._part is not None and not self._file.closed:  # once it is closed, another may have the name
+            with suppress(OSError):
+                self._part.unlink(missing_ok=True)
         with suppress(OSError):  # of a full disk, once more; what led here is the one to tell
             self._file.close()
-        with suppress(OSError):
-            self._part.unlink(missing_ok=True)
+
+
+def _claimed(part: Path) -> int:
+    """Open an empty file that nobody else has claimed, in whatever process; closing it ends the claim.
+
+    Raises:
+        Conflict: `upload_running`, while somebody else has.
+    """
+    while True:
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_ours = _is_named(descriptor, part)  # else it was given its other name, or deleted, a moment ago
+        except BlockingIOError:
+            os.close(descriptor)
+            raise upload_running() from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if is_ours:
+            return descriptor  # what a process that died has written is overwritten, and cut off at the end
+        os.close(descriptor)
+
+
+def _is_named(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _read(path: Path) -> bytes | None:

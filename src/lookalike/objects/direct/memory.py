@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import NamedTuple
 
 from lookalike.objects.base import Leftover, LeftoverKind, id_of
@@ -17,7 +18,7 @@ from lookalike.objects.direct.base import (
     is_unwanted,
     not_uploaded,
 )
-from lookalike.objects.direct.receiving import Receiver, already_uploaded
+from lookalike.objects.direct.receiving import Receiver, already_uploaded, upload_running
 from lookalike.objects.direct.signing import SignedUrls
 
 
@@ -38,6 +39,8 @@ class MemoryUploads:
         self._urls = SignedUrls(secrets.token_bytes(32), url_prefix, clock)
         self._clock = clock
         self._staged: dict[str, _Came] = {}
+        self._claiming = Lock()
+        self._received: set[str] = set()
         self._quarantined: dict[str, _Came] = {}
 
     def presign(
@@ -52,6 +55,23 @@ class MemoryUploads:
         """Begin to take in what a client brings; see `LocalUploads`."""
         announced = self._urls.check(upload_id, query=query, headers=headers)
         return Receiver(_MemorySink(self, upload_id), announced, staged=lambda: self.staged(upload_id))
+
+    def claim(self, upload_id: str) -> bool:
+        """Receive the bytes of an upload alone, until `let_go`; True.
+
+        Raises:
+            Conflict: `upload_running`, while somebody else does.
+        """
+        with self._claiming:
+            if upload_id in self._received:
+                raise upload_running()
+            self._received.add(upload_id)
+        return True
+
+    def let_go(self, upload_id: str) -> None:
+        """Let others receive them."""
+        with self._claiming:
+            self._received.discard(upload_id)
 
     def stage(self, upload_id: str, data: bytes) -> None:
         """Put bytes there; see `DirectUploads`."""
@@ -114,6 +134,7 @@ class _MemorySink:
         self._uploads = uploads
         self._upload_id = upload_id
         self._written = bytearray()
+        self._has_claim = uploads.claim(upload_id)
 
     def write(self, chunk: bytes) -> None:
         """Take a piece."""
@@ -126,3 +147,6 @@ class _MemorySink:
     def drop(self) -> None:
         """Forget what was written."""
         self._written.clear()
+        if self._has_claim:
+            self._has_claim = False
+            self._uploads.let_go(self._upload_id)

@@ -107,3 +107,8 @@ class Receiver:
 def already_uploaded() -> Conflict:
     """The error for other bytes than those that came before."""
     return Conflict("other bytes were uploaded before: ask for a new upload", code="already_uploaded")
+
+
+def upload_running() -> Conflict:
+    """The error for a second one that brings bytes while a first still does."""
+    return Conflict("the bytes of this upload are being received already", code="upload_running", retry_after_s=1.0)

@@ -103,7 +103,11 @@ class Access:
         Raises:
             RateLimited: when it is one too many.
         """
-        self._rates.count(principal.name)
+        self.count_of(principal.name)
+
+    def count_of(self, name: str) -> None:
+        """Count a request that somebody of that name has signed a URL for. Raises as `count`."""
+        self._rates.count(name)
 
     def issue_ticket(self, principal: Principal) -> Ticket:
         """For one WebSocket, within 30 seconds."""

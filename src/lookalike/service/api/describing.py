@@ -23,6 +23,7 @@ _MEANINGS = {
     501: "It needs an extra that is not installed here; `detail` has the line for whoever runs the service.",
     503: "Not now; `Retry-After` says when.",
     504: "It could not be answered in time.",
+    507: "The caller's uploads hold as much as they may.",
 }
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {

@@ -239,6 +239,7 @@ PROBLEMS: Mapping[int, dict[str, Any]] = {
         500: ("error", "Failed", "an error that should not be; the log has it under the request's id"),
         501: ("missing_extra", "Not installed here", "comparing pictures by local features needs opencv"),
         503: ("overloaded", "Busy", "try again in a moment"),
+        507: ("quota_exceeded", "No room left", "expected at most 10000 uploads that wait or are quarantined"),
         504: ("deadline_exceeded", "Too late", "it could not be answered in time"),
     }.items()
 }

@@ -35,6 +35,8 @@ def statuses_of(method: str, path: str, operation: dict[str, Any]) -> set[int]:
         found |= {400, 408, 413, 415, 422}
     if (method, path) in _CONFLICTS:
         found |= {409}
+    if (method, path) == ("post", "/v1/collections/{collection}/uploads"):
+        found |= {507}
     if path.endswith("/search"):
         found |= {501}
     if path.startswith("/v1/storage/"):

@@ -12,13 +12,14 @@ import fastapi_offline
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from lookalike import __version__
 from lookalike.service.api import document_examples, document_words
 from lookalike.service.api.answers import json_bytes
 from lookalike.service.api.describing import PROBLEMS
 from lookalike.service.api.document_statuses import statuses_of
+from lookalike.service.api.open_files import FileInPieces
 from lookalike.service.api.schemas import Problem
 from lookalike.service.edge.security_headers import policy_of_page
 from lookalike.service.problem_codes import ProblemCode
@@ -160,4 +161,4 @@ async def asset(name: str) -> Response:
     """What that page is made of."""
     if name not in _SHOWN:
         return Response(status_code=404)
-    return FileResponse(_ASSETS / name)
+    return FileInPieces(_ASSETS / name)

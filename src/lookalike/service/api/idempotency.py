@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import re
+import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from fastapi import Request
 from starlette.responses import Response
@@ -18,6 +21,9 @@ from lookalike.service.context import Service
 from lookalike.service.problems import InvalidBody
 
 KEPT_S = 24 * 3600
+RENEW_EVERY_S = 10.0
+"""A third of the lease: two may fail."""
+
 _KEY = re.compile(r"[!-~]{1,255}")
 _REPEATED = ("content-type", "location")
 
@@ -48,33 +54,66 @@ async def once(
         )
     route = f"{request.method} {request.url.path}?{request.url.query}"
     whole = hashlib.sha256(f"{principal.name}\n{route}\n{key}".encode()).hexdigest()
-    now = time.time()
-    kept = await service.books.run(
-        lambda: service.ledger.begin(whole, body_hash=digest, now=now, expires_at=now + KEPT_S)
-    )
+    lease = _Lease(whole, service)
+    kept = await lease.begin(digest)
     if kept is not None:
         return Response(kept.body, kept.status, {**kept.headers, "Idempotency-Replayed": "true"})
-    try:
+    async with lease.renewed():
         response = await act()
-    except BaseException:
-        _abandon(whole, service)
-        raise
-    headers = {name: value for name, value in response.headers.items() if name in _REPEATED}
-    reply = KeptReply(response.status_code, headers, bytes(response.body))
-    try:
-        await service.books.run(lambda: service.ledger.finish(whole, reply))
-    except LookalikeError as error:  # it was done, which is what the client must hear
-        _log.warning("a reply is not kept for its idempotency key: %s", error)
-        _abandon(whole, service)
-    except BaseException:
-        _abandon(whole, service)
-        raise
+        headers = {name: value for name, value in response.headers.items() if name in _REPEATED}
+        await lease.finish(KeptReply(response.status_code, headers, bytes(response.body)))
     return response
 
 
-def _abandon(key: str, service: Service) -> None:
-    """So that it may be tried again at once; where that fails, too, in ten minutes."""
-    try:
-        service.ledger.abandon(key)
-    except LookalikeError as error:
-        _log.warning("an idempotency key is not let go of: %s", error)
+class _Lease:
+    """A key that one request holds: for 30 s, and on as long as it says so. A process that dies says nothing."""
+
+    def __init__(self, key: str, service: Service) -> None:
+        self._key, self._service = key, service
+        self._holder = secrets.token_hex(16)
+
+    async def begin(self, digest: str) -> KeptReply | None:
+        """Take the key; see `Ledger.begin`."""
+        now = time.time()
+        return await self._service.books.run(
+            lambda: self._service.ledger.begin(
+                self._key, body_hash=digest, holder=self._holder, now=now, expires_at=now + KEPT_S
+            )
+        )
+
+    @asynccontextmanager
+    async def renewed(self) -> AsyncIterator[None]:
+        """Hold it during the block; let go of it where that raises, so that it may be tried again at once."""
+        renewing = asyncio.create_task(self._renew())
+        try:
+            yield
+        except BaseException:
+            self._abandon()
+            raise
+        finally:
+            renewing.cancel()
+
+    async def finish(self, reply: KeptReply) -> None:
+        """Keep the reply. Where that fails, it was done all the same, which is what the client must hear."""
+        try:
+            await self._service.books.run(lambda: self._service.ledger.finish(self._key, reply, holder=self._holder))
+        except LookalikeError as error:
+            _log.warning("a reply is not kept for its idempotency key: %s", error)
+            self._abandon()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            try:
+                await self._service.books.run(
+                    lambda: self._service.ledger.renew(self._key, holder=self._holder, now=time.time())
+                )
+            except LookalikeError as error:
+                _log.warning("an idempotency key is not renewed, and tried again: %s", error)
+
+    def _abandon(self) -> None:
+        """Where that fails, too, it is free when the lease has run out."""
+        try:
+            self._service.ledger.abandon(self._key, holder=self._holder)
+        except LookalikeError as error:
+            _log.warning("an idempotency key is not let go of: %s", error)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Path, Query, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from lookalike.catalog.base import MAIN
 from lookalike.collection import Collection
@@ -20,6 +20,7 @@ from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer, cursor_of, page, read_cursor
 from lookalike.service.api.describing import BYTES
+from lookalike.service.api.open_files import FileInPieces
 from lookalike.service.context import Service, service_of
 from lookalike.service.model_cards import KnownModel
 
@@ -78,7 +79,7 @@ async def get_file(request: Request, model_id: ModelId, principal: Reader) -> Re
         return Response(status_code=304, headers=headers)
     model = await service.threads.run(lambda: _file(model_id, having, service))
     if model.path is not None:
-        return FileResponse(model.path, media_type="application/octet-stream", headers=headers)
+        return FileInPieces(model.path, media_type="application/octet-stream", headers=headers)
     return Response(model.content, media_type="application/octet-stream", headers=headers)
 
 

@@ -6,12 +6,18 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import StreamingResponse
+from starlette.responses import FileResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from lookalike.core.errors import StorageFailed
 from lookalike.images.files import OpenFile
 from lookalike.service.unread import MOST_BYTES
+
+
+class FileInPieces(FileResponse):
+    """A file that is ours and never changes, read in smaller pieces than usual."""
+
+    chunk_size = MOST_BYTES
 
 
 class OpenFileResponse(StreamingResponse):

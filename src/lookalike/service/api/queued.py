@@ -7,11 +7,12 @@ import time
 from typing import Any
 
 from lookalike.collection import Collection
-from lookalike.core.errors import BadInput, LookalikeError
+from lookalike.core.errors import BadInput, LookalikeError, QuotaExceeded
 from lookalike.core.records import Metadata
 from lookalike.ledger.base import Upload, UploadState
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.service.api.forms import Picture
+from lookalike.service.api.quota import quota_of
 from lookalike.service.context import Service
 from lookalike.worker.completing import complete
 
@@ -41,7 +42,7 @@ def queue_picture(
             model=None,
             metadata=metadata,
         )
-    except BadInput as error:
+    except (BadInput, QuotaExceeded) as error:
         uploads.discard(upload.id)
         return {
             "name": picture.name,
@@ -56,7 +57,7 @@ def queue_picture(
 def _note(upload: Upload, uploads: DirectUploads, service: Service) -> None:
     """Without a note of them nobody would ever look for the bytes."""
     try:
-        service.ledger.add_upload(upload)
+        service.ledger.add_upload(upload, quota=quota_of(service))
     except LookalikeError:
         uploads.discard(upload.id)
         raise

@@ -62,7 +62,9 @@ def _begun(service: Service, name: str, upload_id: str, query: dict[str, str], h
     receiver = service.collections.local_uploads(name).receive(upload_id, query=query, headers=headers)
     try:
         service.collections.get(name)  # removed since, it would be made again by the bytes
-        _check_waiting(service.ledger.upload(upload_id))
+        upload = service.ledger.upload(upload_id)
+        _check_waiting(upload)
+        service.access.count_of(upload.owner)  # a request of whoever asked for the URL
     except BaseException:
         receiver.abort()
         raise

@@ -22,6 +22,7 @@ from lookalike.service.api.answers import answer, time_text
 from lookalike.service.api.bodies import read_json, read_vector
 from lookalike.service.api.describing import json_body
 from lookalike.service.api.idempotency import once
+from lookalike.service.api.quota import quota_of
 from lookalike.service.api.schemas import CompleteBody, UploadBody
 from lookalike.service.context import Service, collection_of, service_of
 from lookalike.service.problems import TooLarge
@@ -65,7 +66,7 @@ async def ask(request: Request, collection: str, principal: Writer) -> Response:
             sha256=upload.sha256,
             expires_at=upload.expires_at,
         )
-        await service.books.run(lambda: service.ledger.add_upload(upload))
+        await service.books.run(lambda: service.ledger.add_upload(upload, quota=quota_of(service)))
         return answer(upload_json(upload, put=put), status=201, headers={"Location": f"{request.url.path}/{upload.id}"})
 
     return await once(request, principal, service, digest=digest, act=act)

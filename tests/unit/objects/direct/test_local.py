@@ -16,6 +16,8 @@ from tests.contract.test_direct_uploads import DATA, ID, bring, presigned, recei
 
 SECRET = b"s" * 32
 
+CLAIM = "lookalike.objects.direct.local._claimed"
+
 
 @pytest.fixture
 def uploads(tmp_path: Path) -> LocalUploads:
@@ -48,14 +50,15 @@ def test_another_process_with_the_same_secret_takes_the_bytes(uploads: LocalUplo
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
-@pytest.mark.parametrize("what", ["os.fsync", "pathlib.Path.replace", "tempfile.mkstemp"])
+@pytest.mark.parametrize("what", [["os.fsync"], ["pathlib.Path.replace"], ["tempfile.mkstemp", CLAIM]])
 def test_a_disk_that_fails_is_told_and_leaves_nothing(
-    uploads: LocalUploads, monkeypatch: pytest.MonkeyPatch, what: str, number: int
+    uploads: LocalUploads, monkeypatch: pytest.MonkeyPatch, what: list[str], number: int
 ) -> None:
     bring(uploads, presigned(uploads))
     uploads.discard(ID)
     with monkeypatch.context() as patched:
-        patched.setattr(what, failing(number))
+        for one in what:
+            patched.setattr(one, failing(number))
         with pytest.raises(StorageFailed):
             bring(uploads, presigned(uploads))
         with pytest.raises(StorageFailed):
@@ -116,3 +119,11 @@ def test_what_a_dead_process_left_half_written_is_swept_away_when_it_is_old(tmp_
     now[0] = 90_000.0
     assert uploads.sweep(lambda _: True) == [Leftover(LeftoverKind.HALF_WRITTEN, "old", 4)]
     assert files(uploads.folder) == ["half-written/new", f"staged/{ID}"]
+
+
+def test_what_a_killed_process_left_of_an_upload_is_in_nobodys_way(uploads: LocalUploads) -> None:
+    bring(uploads, presigned(uploads))
+    uploads.discard(ID)
+    (uploads.folder / "half-written" / ID).write_bytes(b"more than " * 100)
+    bring(uploads, presigned(uploads))
+    assert uploads.read(ID) == DATA
