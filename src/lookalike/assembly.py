@@ -421,22 +421,25 @@ def open_patient(
             ledger.close()
 
 
-def open_queue(home: Path) -> Queue:
+def open_queue(home: Path, *, starts_anyway: bool = False) -> Queue:
     """The queue of the service whose folder that is; made where there is none.
 
+    Args:
+        home: that folder.
+        starts_anyway: a disk that is full or cannot be written is told at each use, and not here.
     Raises:
         FormatTooNew, StorageFailed, ReadOnly, Locked: when it cannot be used.
     """
     from lookalike.queue.sqlite import SqliteQueue
 
-    return SqliteQueue(home / QUEUE, max_attempts=MOST_ATTEMPTS)
+    return SqliteQueue(home / QUEUE, max_attempts=MOST_ATTEMPTS, starts_anyway=starts_anyway)
 
 
-def open_ledger(home: Path) -> Ledger:
-    """The ledger of the service whose folder that is. Raises as `open_queue`."""
+def open_ledger(home: Path, *, starts_anyway: bool = False) -> Ledger:
+    """The ledger of the service whose folder that is; arguments and errors as of `open_queue`."""
     from lookalike.ledger.sqlite import SqliteLedger
 
-    return SqliteLedger(home / LEDGER)
+    return SqliteLedger(home / LEDGER, starts_anyway=starts_anyway)
 
 
 def service_place(settings: ServiceSettings) -> Place:

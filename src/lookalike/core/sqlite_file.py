@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -19,11 +20,15 @@ from lookalike.core.sqlite_errors import translating
 
 _MOST_IDLE = 8
 _IS_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+_OF_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
 _PRAGMAS = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
 
 # No write-ahead log: up to SQLite 3.51.2 a rare race of two processes can corrupt it. TRUNCATE with FULL is durable:
 # SQLite syncs the database, empties the journal and syncs that too before it returns.
 _WRITER_PRAGMAS = ("PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL")
+
+
+_log = logging.getLogger(__name__)
 
 
 class SqliteFile:
@@ -37,6 +42,8 @@ class SqliteFile:
         application_id: tells it from other SQLite files, 31 bits.
         migrations: statements that lead from each format to the next; append-only. The format is their number.
         busy_wait_s: how long to wait for other processes, in seconds.
+        starts_anyway: where the disk does not let it be made now, it is made when it is first used and can be: every
+            use before raises what this would have raised.
     Raises:
         FormatTooNew: when a newer version wrote it.
         StorageFailed: when the file is something else, broken, or cannot be made.
@@ -51,6 +58,7 @@ class SqliteFile:
         application_id: int,
         migrations: Sequence[Sequence[str]],
         busy_wait_s: float = 10.0,
+        starts_anyway: bool = False,
     ) -> None:
         self.path = path
         self._what = what
@@ -62,16 +70,43 @@ class SqliteFile:
         self._turn = Lock()
         self._writer: Connection | None = None
         self._closed = False
-        _make(path)
+        self._making = Lock()
+        self._is_made = False
         try:
-            self._bring_up_to_date()
-        except BaseException:
-            self.close()
-            raise
+            self._make()
+        except BaseException as error:
+            if not (starts_anyway and _is_of_disk(error)):
+                self.close()
+                raise
+            _log.warning("the %s cannot be made yet: %s", what, error)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one committed state until the block ends; see `interruptible`."""
+        self._make()
+        with self._reading() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that no other runs beside, in any process: what it reads is what it changes.
+
+        Committed durably when the block ends, undone when it raises. It may not be begun inside another one.
+        """
+        self._make()
+        with self._writing() as connection:
+            yield connection
+
+    def _make(self) -> None:
+        if not self._is_made:
+            with turn_of(self._making):
+                if not self._is_made:
+                    _make(self.path)
+                    self._bring_up_to_date()
+                    self._is_made = True
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
         with translating(self.path):
             connection = self._taken()
             try:
@@ -82,11 +117,7 @@ class SqliteFile:
                 self._give_back(connection)
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that no other runs beside, in any process: what it reads is what it changes.
-
-        Committed durably when the block ends, undone when it raises. It may not be begun inside another one.
-        """
+    def _writing(self) -> Iterator[Connection]:
         with turn_of(self._turn), translating(self.path):
             connection = self._opened_writer()
             connection.execute("BEGIN IMMEDIATE")
@@ -110,11 +141,11 @@ class SqliteFile:
                 writer.close()
 
     def _bring_up_to_date(self) -> None:
-        with self.reading() as connection:
+        with self._reading() as connection:
             found = self._format(connection)
         if found == len(self._migrations):
             return
-        with self.writing() as connection:
+        with self._writing() as connection:
             for statements in self._migrations[self._format(connection) :]:  # another process may have done some
                 for statement in statements:
                     connection.execute(statement)
@@ -178,6 +209,14 @@ class SqliteFile:
     def _check_open(self) -> None:
         if self._closed:
             raise StorageFailed(f"{self.path}: the {self._what} is closed")
+
+
+def _is_of_disk(error: BaseException) -> bool:
+    """Whether the disk is full or cannot be written, rather than the file being broken or another one."""
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _OF_DISK
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, *_IS_READ_ONLY)
 
 
 def _make(path: Path) -> None:

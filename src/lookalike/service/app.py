@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import os
 import secrets
 import threading
@@ -49,6 +51,10 @@ from lookalike.service.threads import WAITING, Threads
 from lookalike.service.thumbnails import Thumbnails
 from lookalike.settings import read_settings
 from lookalike.settings.service import ServiceSettings
+
+_DISK_DOES_NOT_TAKE_IT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+_log = logging.getLogger(__name__)
 
 MOST_OF_ONE = max(2, min(4, available_processors()))
 """Threads that one caller may have for searching and reading; more would not be sooner, and keep others from theirs."""
@@ -102,17 +108,18 @@ def routes(*, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] |
 def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
     """Make the parts of one process.
 
+    A disk that is full or cannot be written keeps nobody from searching: what needs it fails when it is asked for.
+
     Args:
         settings: what was set.
         open_: opens the folder of a collection; as a user's collection if None.
     """
     home = settings.home
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=FOLDER)
         secret = _secret(home / SIGNING_KEY)
     except OSError as error:
         raise StorageFailed(f"the service's folder {home} cannot be used: {error.strerror or error}") from error
-    ledger, queue = open_ledger(home), open_queue(home)
+    ledger, queue = open_ledger(home, starts_anyway=True), open_queue(home, starts_anyway=True)
     metrics, health = Metrics(), Health()
     threads = Threads(threads=8, share=Share(caller=MOST_OF_ONE, collection=6))
     service = Service(
@@ -194,14 +201,29 @@ async def _lifespan(service: Service) -> AsyncIterator[None]:
 
 
 def _secret(path: Path) -> bytes:
-    """What signs the URLs of uploads: made once, the same for all processes and after a restart."""
-    with contextlib.suppress(FileExistsError):
-        fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(secrets.token_bytes(32))
-        try:
-            os.link(fresh, path)  # whole or not at all, and never over another's
-        finally:
-            fresh.unlink()
+    """What signs the URLs of uploads: made once, the same for all processes and after a restart.
+
+    Where the disk does not take it, one that this process alone knows: it takes no uploads then either.
+    """
+    try:
+        if not path.exists():
+            _make_secret(path)
+    except OSError as error:
+        if error.errno not in _DISK_DOES_NOT_TAKE_IT:
+            raise
+        _log.warning("%s cannot be made (%s): make room and start again before anybody uploads", path, error.strerror)
+        return secrets.token_bytes(32)
     keep_private(path)
     return path.read_bytes()
+
+
+def _make_secret(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(secrets.token_bytes(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)  # whole or not at all, and never over another's
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import threading
 import time
 from functools import partial
 
-from lookalike.core.errors import LookalikeError
+from lookalike.core.errors import LookalikeError, StorageFailed
 from lookalike.pipelines.verify_upload import Tolerance
 from lookalike.service.context import Service
 from lookalike.service.leader import Leader
@@ -48,6 +48,16 @@ class Housework:
             thread.join(timeout=self._service.settings.drain_s)
 
     def _lead(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self._lead_once(stop)
+            except StorageFailed as error:  # a disk that is full or cannot be written may be so no longer soon
+                _log.warning("no jobs are done now, which is tried again in a minute: %s", error)
+                stop.wait(SWEEP_EVERY_S)
+            else:
+                break
+
+    def _lead_once(self, stop: threading.Event) -> None:
         with Leader(self._service.settings.home / "leader.lock").lead(stop) as leads:
             if not leads:
                 return

@@ -47,15 +47,22 @@ class SqliteLedger:
     Args:
         path: of the file; made where there is none.
         clock: Unix time in seconds; says when an upload ended.
+        starts_anyway: as of `lookalike.core.sqlite_file.SqliteFile`.
     Raises:
         FormatTooNew: when a newer version wrote the file.
         StorageFailed: when the file is something else, broken, or cannot be made; so does every method.
         ReadOnly, Locked: when it cannot be written, or other processes keep it for too long; so does every method.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time, starts_anyway: bool = False) -> None:
         self._clock = clock
-        self._file = SqliteFile(path, what="ledger", application_id=tables.APPLICATION_ID, migrations=tables.MIGRATIONS)
+        self._file = SqliteFile(
+            path,
+            what="ledger",
+            application_id=tables.APPLICATION_ID,
+            migrations=tables.MIGRATIONS,
+            starts_anyway=starts_anyway,
+        )
 
     def add_upload(self, upload: Upload, *, quota: Quota | None = None) -> None:
         """Remember a new upload; see `Ledger`."""

@@ -69,11 +69,18 @@ class SqliteQueue:
         max_attempts: int = 5,
         max_queued: int = 100_000,
         clock: Callable[[], float] = time.time,
+        starts_anyway: bool = False,
     ) -> None:
         self._max_attempts = max_attempts
         self._max_queued = max_queued
         self._clock = clock
-        self._file = SqliteFile(path, what="queue", application_id=tables.APPLICATION_ID, migrations=tables.MIGRATIONS)
+        self._file = SqliteFile(
+            path,
+            what="queue",
+            application_id=tables.APPLICATION_ID,
+            migrations=tables.MIGRATIONS,
+            starts_anyway=starts_anyway,
+        )
 
     def enqueue(
         self,
