@@ -33,7 +33,7 @@ _CODED = {
 }
 _PICTURE = {
     "id": "The SHA-256 of its bytes.",
-    "name": "Its file's name.",
+    "name": "Its file's name, else the `name` of its metadata; empty where it has none.",
     "path": "Where its file lies; null for who may not know.",
     "url": "Where its bytes are, below this service.",
     "thumbnail_url": "Where a small version is, below this service.",

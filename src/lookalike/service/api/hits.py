@@ -72,6 +72,12 @@ def picture_json(stored: StoredPicture, *, collection: str, principal: Principal
     }
 
 
+def kept_name(said: str) -> str:
+    """The name of a file as a client said it, fit to be kept: without folders and letters that cannot be seen."""
+    last = said.replace("\\", "/").rpartition("/")[2]
+    return "".join(letter for letter in last if letter.isprintable()).strip()
+
+
 def remarks_json(text: str) -> list[Json]:
     """What a text is made of, for those who say it in another language."""
     return [{"code": one.code, "values": dict(one.values)} for one in remarks_of(text)]
@@ -93,7 +99,7 @@ def _place(
 ) -> dict[str, Json]:
     """Names and addresses. Bytes that are no text in a path become question marks: JSON cannot hold them."""
     given = metadata.get("name")
-    name = os.path.basename(path) if path else given if isinstance(given, str) else image_id[:12]
+    name = os.path.basename(path) if path else given if isinstance(given, str) else ""
     base = f"/v1/collections/{collection}/images/{image_id}"
     return {
         "name": name.encode("utf-8", "replace").decode(),

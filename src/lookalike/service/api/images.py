@@ -21,7 +21,7 @@ from lookalike.service.api.bodies import media_type, parse_field, read_json
 from lookalike.service.api.describing import FILE, FILES, form_body, json_body
 from lookalike.service.api.filters import filter_of
 from lookalike.service.api.forms import Form, Picture, form_of
-from lookalike.service.api.hits import picture_json
+from lookalike.service.api.hits import kept_name, picture_json
 from lookalike.service.api.idempotency import once
 from lookalike.service.api.queued import queue_picture
 from lookalike.service.api.schemas import DeleteBody, FilterField, MetadataBody, MetadataField, checked_metadata
@@ -242,7 +242,7 @@ def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, 
     try:
         if was_there:
             _check_laid_over(picture.sha256, metadata, held)
-        held.add(picture.read(), metadata=metadata)
+        held.add(picture.read(), metadata=_with_name(metadata, picture, held))
     except BadInput as error:
         return {
             "name": picture.name,
@@ -255,11 +255,23 @@ def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, 
 
 
 async def _queued(form: Form, metadata: Metadata, collection: str, principal: Principal, service: Service) -> Response:
-    put_in = partial(queue_picture, metadata=metadata, collection=collection, owner=principal.name, service=service)
+    def put_in(picture: Picture, held: Collection) -> dict[str, Any]:
+        named = _with_name(metadata, picture, held)
+        return queue_picture(
+            picture, held, metadata=named, collection=collection, owner=principal.name, service=service
+        )
+
     use = service.collections.use
     results = [await service.writes.run(partial(use, collection, partial(put_in, one))) for one in form.pictures]
     first = next((one["job_id"] for one in results if one.get("job_id")), None)
     return answer({"data": results}, status=202, headers={"Location": f"/v1/jobs/{first}"} if first else None)
+
+
+def _with_name(metadata: Metadata, picture: Picture, held: Collection) -> Metadata:
+    """The name that a new picture comes under stays with it, where nobody says or has said another."""
+    name = kept_name(picture.name)
+    is_known = picture.sha256 in held or held.keeps_metadata_of(picture.sha256)
+    return metadata if is_known or not name else {"name": name, **metadata}
 
 
 def _removed(ids: list[str], held: Collection, *, forever: bool) -> list[dict[str, Any]]:
@@ -295,7 +307,7 @@ async def _received(request: Request, image_id: str, spool: Spool, *, max_bytes:
     await spool.flush()
     if digest.hexdigest() != image_id:
         raise UploadRefused("the SHA-256 of the bytes is not the id in the path", code="hash_mismatch")
-    return Picture(image_id, image_id, spool.size_bytes, spool, 0)
+    return Picture("", image_id, spool.size_bytes, spool, 0)
 
 
 def _number(text: str) -> int:

@@ -22,7 +22,10 @@ def test_each_picture_of_a_form_is_taken_in_or_refused_by_itself(served: Running
         ("old.png", "unchanged"),
         ("broken.png", "refused"),
     ]
-    assert served.client.get(f"{IMAGES}/{sha256(png(50))}", headers=READER).json()["metadata"] == {"label": "x"}
+    assert served.client.get(f"{IMAGES}/{sha256(png(50))}", headers=READER).json()["metadata"] == {
+        "label": "x",
+        "name": "new.png",
+    }
 
 
 def test_what_was_added_is_found_at_once_and_what_was_removed_never_again(served: Running) -> None:
@@ -181,6 +184,39 @@ def test_names_are_only_ever_text(served: Running, name: str) -> None:
     assert reply.status_code == 200
     assert reply.headers["content-type"] == "application/json"
     assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("beach at dawn.png", "beach at dawn.png"),
+        ("C:\\photos\\a.png", "a.png"),
+        ("../up/海.png", "海.png"),
+        ("a\u202egnp.exe", "agnp.exe"),
+        ("\u200b", ""),
+    ],
+)
+def test_a_new_picture_keeps_the_name_it_comes_under(served: Running, said: str, kept: str) -> None:
+    served.client.post(IMAGES, files={"image": (said, png(70))}, headers=WRITER)
+
+    assert served.client.get(f"{IMAGES}/{sha256(png(70))}", headers=READER).json()["name"] == kept
+
+
+def test_a_picture_that_has_a_name_keeps_it_when_it_comes_under_another(served: Running) -> None:
+    one = f"{IMAGES}/{sha256(png(71))}"
+    served.client.post(IMAGES, files={"image": ("first.png", png(71))}, headers=WRITER)
+    served.client.post(IMAGES, files={"image": ("second.png", png(71))}, headers=WRITER)
+    assert served.client.get(one, headers=READER).json()["name"] == "first.png"
+    served.client.delete(one, headers=WRITER)
+    served.client.post(IMAGES, files={"image": ("third.png", png(71))}, headers=WRITER)
+
+    assert served.client.get(one, headers=READER).json()["name"] == "first.png"
+
+
+def test_a_picture_without_a_name_has_none_rather_than_its_id(served: Running) -> None:
+    served.client.put(f"{IMAGES}/{sha256(png(72))}", content=png(72), headers={**WRITER, "Content-Type": "image/png"})
+
+    assert served.client.get(f"{IMAGES}/{sha256(png(72))}", headers=READER).json()["name"] == ""
 
 
 def test_a_picture_that_may_be_read_may_not_be_changed(served: Running) -> None:
