@@ -59,7 +59,7 @@ def url(place: Path) -> Iterator[str]:
         process.stdout.close()
 
 
-@pytest.mark.timeout(1_200)
+@pytest.mark.timeout(1_800)
 def test_the_page_does_what_it_says_at_desktop_and_phone_width_in_both_languages(
     url: str, place: Path, tmp_path: Path
 ) -> None:

@@ -1,31 +1,22 @@
 /** What stands beside the search: uploads, the live camera, where vectors are computed, who asks, language and theme. */
 
-import type {Browser, Page} from "playwright-core";
-import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from "vitest";
+import {mkdir, mkdtemp, rm, writeFile} from "node:fs/promises";
+import {tmpdir} from "node:os";
+import {join} from "node:path";
+
+import type {Page} from "playwright-core";
+import {describe, expect, it} from "vitest";
 
 import {codesEn} from "../page/src/i18n/codes.en";
-import {startBrowser, TEXTS, type Visit, visit} from "./browser";
-import {asked, drop, expectSoon, hits, searchFromStored, searchWithPicture} from "./doing";
+import {TEXTS} from "./browser";
+import {asked, drop, dropPaths, expectSoon, hits, offerFinerModel, searchFromStored, searchWithPicture} from "./doing";
+import {openForEach} from "./opening";
 import {drawnPicture} from "./pictures";
 
-let browser: Browser;
-let open: Visit;
 let page: Page;
 const t = TEXTS.en;
 
-beforeAll(async () => {
-  browser = await startBrowser();
-});
-afterAll(() => browser.close());
-beforeEach(async () => {
-  open = await visit(browser, {size: "desktop", language: "en"});
-  page = open.page;
-  await page.locator(".beginnings .picture").first().waitFor();
-});
-afterEach(async () => {
-  expect(open.faults).toEqual([]);
-  await open.context.close();
-});
+openForEach({size: "desktop", language: "en"}, (open) => (page = open.page));
 
 describe("an upload", () => {
   it("of several pictures tells how each stands, until it is verified and can be found", async () => {
@@ -57,6 +48,23 @@ describe("an upload", () => {
     expect(asked(page).has("picture")).toBe(false);
   });
 
+  it("of a folder takes the pictures in it, also in folders below it, and passes over what is none", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "lookalike-dropped-"));
+    await mkdir(join(folder, "below", "further"), {recursive: true});
+    for (const [place, name] of ["one.jpg", "below/two.jpg", "below/further/three.jpg"].entries()) {
+      await writeFile(join(folder, name), await drawnPicture(page, {seed: 40 + place, width: 520}));
+    }
+    await writeFile(join(folder, "below", "notes.txt"), "no picture");
+    await page.getByRole("button", {name: t.bar.upload}).click();
+
+    await dropPaths(page, ".drop-place", [folder]);
+
+    await expectSoon(() => page.locator(".upload-name").allInnerTexts(), (names) => expect(names.sort()).toEqual(["one.jpg", "three.jpg", "two.jpg"]));
+    await page.getByText(t.upload.othersPassedOver).waitFor();
+    await expectSoon(() => page.locator(".upload.kept, .upload.replaced, .upload.stored").count(), (count) => expect(count).toBe(3));
+    await rm(folder, {recursive: true});
+  });
+
   it("that fails can be tried again", async () => {
     await page.route("**/uploads", (route) => route.fulfill({status: 507, json: {code: "storage_failed", detail: "no room", values: {retry_after_s: 1}}}));
     await page.getByRole("button", {name: t.bar.upload}).click();
@@ -84,7 +92,7 @@ describe("the live camera", () => {
     expect(await figure(t.live.dropped)).toBeGreaterThanOrEqual(0);
     await page.getByRole("button", {name: t.live.stop}).click();
 
-    expect(await page.locator("video").evaluate((video) => (video as HTMLVideoElement).srcObject)).toBeNull();
+    await expectSoon(() => page.locator("video").evaluate((video) => (video as HTMLVideoElement).srcObject), (stream) => expect(stream).toBeNull());
     await page.getByRole("button", {name: t.live.start}).waitFor();
   });
 
@@ -147,8 +155,7 @@ describe("where the vector is computed", () => {
     await searchWithPicture(page);
 
     expect(kinds).toEqual(["application/json"]);
-    const status = await page.locator(".status").innerText();
-    for (const words of [t.status.whereBrowser, t.status.stage.run, t.status.stage.decode, t.status.isExact]) expect(status).toContain(words);
+    for (const words of [t.status.whereBrowser, t.status.stage.run, t.status.stage.decode, t.status.isExact]) await page.locator(".status", {hasText: words}).waitFor();
   });
 
   it("by the service the picture is sent", async () => {
@@ -159,9 +166,8 @@ describe("where the vector is computed", () => {
     kinds.length = 0;
 
     await page.locator("input[name=where][value=server]").check();
+    await expectSoon(() => kinds[0], (kind) => expect(kind).toBe("multipart/form-data"));
     await hits(page);
-
-    expect(kinds[0]).toBe("multipart/form-data");
     await page.locator(".status", {hasText: t.status.whereServer}).waitFor();
   });
 
@@ -186,12 +192,7 @@ describe("the tiered mode", () => {
     [true, t.status.tierFirst, false],
   ])("where the first answer is sure: %s, says so and asks or spares the finer model", async (sure, words, asks) => {
     let finerAsked = false;
-    await page.route("**/v1/collections?*", async (route) => {
-      const response = await route.fetch();
-      const body = await response.json();
-      for (const one of body.data) one.finer = "finer";
-      await route.fulfill({response, json: body});
-    });
+    await offerFinerModel(page);
     await page.route("**/search", async (route) => {
       const request = route.request();
       if (request.postData()?.includes('"opinion"')) {
@@ -253,9 +254,9 @@ describe("language and theme", () => {
     const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
     const light = await ground();
     await page.locator(".theme").click();
-    expect(await ground()).toBe(light);
+    await expectSoon(ground, (now) => expect(now).toBe(light));
     await page.locator(".theme").click();
-    expect(await ground()).not.toBe(light);
+    await expectSoon(ground, (now) => expect(now).not.toBe(light));
     await page.reload();
 
     await page.getByRole("heading", {name: TEXTS.zh.empty.heading}).waitFor();

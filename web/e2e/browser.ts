@@ -31,7 +31,14 @@ export const SETTINGS: readonly Setting[] = [
   {size: "phone", language: "zh", theme: "light"},
 ];
 
-export function startBrowser(): Promise<Browser> {
+const CAMERAS = {
+  allowed: ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"],
+  denied: ["--use-fake-ui-for-media-stream=deny", "--use-fake-device-for-media-stream"],
+  none: ["--use-fake-ui-for-media-stream"],
+};
+
+/** `camera`: whether there is one, a drawn one, and whether it may be used. */
+export function startBrowser({camera = "allowed"}: {camera?: keyof typeof CAMERAS} = {}): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
     args: [
@@ -43,8 +50,7 @@ export function startBrowser(): Promise<Browser> {
       "--disable-component-update",
       "--disable-sync",
       "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-      "--use-fake-ui-for-media-stream",
-      "--use-fake-device-for-media-stream",
+      ...CAMERAS[camera],
     ],
   });
 }
@@ -63,7 +69,7 @@ export async function visit(browser: Browser, setting: Setting, address = "/", s
     isMobile: phone,
     permissions: ["camera", "clipboard-read", "clipboard-write"],
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(`error: ${error.message}`));

@@ -1,5 +1,7 @@
 /** What tests do on the page again and again. */
 
+import {createHash} from "node:crypto";
+
 import {expect} from "vitest";
 import type {Locator, Page} from "playwright-core";
 
@@ -9,17 +11,53 @@ export const CARDS = ".grid:not(.skeleton, .stale) .card";
 
 /** Wait until hits are there and nothing is being asked; their cards. */
 export async function hits(page: Page): Promise<Locator> {
+  await drawn(page);
   await page.locator("#results[aria-busy=false]").waitFor();
   const cards = page.locator(CARDS);
-  await cards.first().waitFor({timeout: 30_000});
+  await cards.first().waitFor({timeout: 60_000});
   return cards;
+}
+
+/** Wait until the page shows what it knows: what was just done may not be drawn yet. */
+export async function drawn(page: Page): Promise<void> {
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
 
 /** Search with a drawn picture by the file button. */
 export async function searchWithPicture(page: Page, seed = 1): Promise<Locator> {
-  const buffer = await drawnPicture(page, {seed});
+  return await searchWithFile(page, await drawnPicture(page, {seed}));
+}
+
+/** Search with a file by the file button. It takes a moment to be read before anything is asked. */
+export async function searchWithFile(page: Page, buffer: Buffer): Promise<Locator> {
   await chooseFile(page, buffer);
+  const key = createHash("sha256").update(buffer).digest("hex").slice(0, 16);
+  await expectSoon(() => asked(page).get("picture"), (now) => expect(now).toBe(key));
   return await hits(page);
+}
+
+/** Have vectors computed there, as somebody who comes back has chosen. */
+export async function computeAt(page: Page, place: "auto" | "browser" | "server"): Promise<void> {
+  await page.evaluate((chosen) => localStorage.setItem("lookalike.where", chosen), place);
+  await page.reload();
+}
+
+/** The picture that is searched with, once it is drawn: what stands below it moves no more. */
+export async function queryPicture(page: Page): Promise<Locator> {
+  const picture = page.locator(".crop-stage img");
+  await expectSoon(() => picture.evaluate((one) => (one as HTMLImageElement).complete && (one as HTMLImageElement).naturalWidth > 0), (there) => expect(there).toBe(true));
+  await drawn(page);
+  return page.locator(".crop-stage");
+}
+
+/** The service says from now on that a finer model may look again. */
+export async function offerFinerModel(page: Page): Promise<void> {
+  await page.route("**/v1/collections?*", async (route) => {
+    const response = await route.fetch();
+    const body = (await response.json()) as {data: {finer: string | null}[]};
+    for (const one of body.data) one.finer = "finer";
+    await route.fulfill({response, json: body});
+  });
 }
 
 export async function chooseFile(page: Page, buffer: Buffer, name = "drawn.jpg", mimeType = "image/jpeg"): Promise<void> {
@@ -50,6 +88,16 @@ export async function drop(page: Page, target: string, what: {file: Buffer} | {t
   if (o.release ?? true) await place.dispatchEvent("drop", {dataTransfer: data});
 }
 
+/** Drop files and folders of this machine, as its file manager does. */
+export async function dropPaths(page: Page, target: string, paths: readonly string[]): Promise<void> {
+  const box = (await page.locator(target).first().boundingBox())!;
+  const at = {x: box.x + box.width / 2, y: box.y + Math.min(box.height / 2, 200)};
+  const session = await page.context().newCDPSession(page);
+  const data = {items: [], files: [...paths], dragOperationsMask: 1};
+  for (const type of ["dragEnter", "dragOver", "drop"] as const) await session.send("Input.dispatchDragEvent", {type, ...at, data});
+  await session.detach();
+}
+
 /** The ids of the hits, as they stand. */
 export function idsOf(page: Page): Promise<string[]> {
   return page.locator(CARDS).evaluateAll((cards) => cards.map((card) => (card as HTMLElement).dataset["id"]!));
@@ -68,5 +116,5 @@ export async function expectSoon<T>(get: () => Promise<T> | T, check: (value: T)
     } catch (error) {
       return String(error);
     }
-  }, {timeout: 15_000}).toBe("as expected");
+  }, {timeout: 30_000}).toBe("as expected");
 }

@@ -1,42 +1,32 @@
 /** Replies that come late, out of order or not at all: the newest question wins, and what there was stays. */
 
-import type {Browser, Page, Route} from "playwright-core";
-import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from "vitest";
+import type {Page, Route} from "playwright-core";
+import {describe, expect, it} from "vitest";
 
-import {SERVICE, startBrowser, TEXTS, type Visit, visit} from "./browser";
-import {asked, CARDS, chooseFile, drop, expectSoon, hits, idsOf, searchFromStored} from "./doing";
+import {SERVICE, TEXTS} from "./browser";
+import {asked, CARDS, chooseFile, computeAt, drop, expectSoon, hits, idsOf, offerFinerModel, searchFromStored} from "./doing";
+import {openForEach} from "./opening";
 import {drawnPicture} from "./pictures";
 
 const t = TEXTS.en;
 const SLOW_MS = 2_000;
-let browser: Browser;
-let open: Visit;
 let page: Page;
 
-beforeAll(async () => {
-  browser = await startBrowser();
-});
-afterAll(() => browser.close());
-beforeEach(async () => {
-  open = await visit(browser, {size: "desktop", language: "en", reducedMotion: true});
-  page = open.page;
-  await page.locator(".beginnings .picture").first().waitFor();
-});
-afterEach(async () => {
-  await page.unrouteAll({behavior: "ignoreErrors"});
-  expect(open.faults).toEqual([]);
-  await open.context.close();
-});
+openForEach({size: "desktop", language: "en", reducedMotion: true}, (open) => (page = open.page));
 
 type SearchBody = {id?: string; offset?: number; filter?: unknown; opinion?: string; more?: string[]; vector?: string};
 
-/** Searches for which this is true are answered late, although the page may have given them up. */
-async function slowDown(isSlow: (body: SearchBody, n: number) => boolean): Promise<void> {
-  let n = 0;
+/** Searches for which this is true are answered late, although the page may have given them up. Gives what settles once one was asked. */
+async function slowDown(isSlow: (body: SearchBody) => boolean): Promise<() => Promise<void>> {
+  let count = 0;
   await page.route("**/search", async (route) => {
-    if (isSlow(bodyOf(route), n++)) await page.waitForTimeout(SLOW_MS);
+    if (isSlow(bodyOf(route))) {
+      count += 1;
+      await page.waitForTimeout(SLOW_MS);
+    }
     await route.continue().catch(() => undefined);
   });
+  return () => expectSoon(() => count, (asked) => expect(asked).toBeGreaterThan(0));
 }
 
 function bodyOf(route: Route): SearchBody {
@@ -61,9 +51,9 @@ const go = (id: string) => page.evaluate((one) => (history.pushState(null, "", `
 describe("a late reply never takes the place of a newer one", () => {
   it("of a search, where the first question is answered after the second", async () => {
     const [one, other] = await idsFor({id: await someId()});
-    await slowDown(({id}) => id === one);
+    const slowAsked = await slowDown(({id}) => id === one);
     await go(one!);
-    await page.waitForTimeout(100);
+    await slowAsked();
     await go(other!);
 
     await expectIdsToStay(await idsFor({id: other}));
@@ -71,11 +61,11 @@ describe("a late reply never takes the place of a newer one", () => {
 
   it("of a search, after the filter has changed and was taken back", async () => {
     const id = await someId();
-    await slowDown(({filter}) => filter !== undefined);
+    const slowAsked = await slowDown(({filter}) => filter !== undefined);
     await go(id);
     await hits(page);
     await page.evaluate((one) => (history.pushState(null, "", `/?id=${one}&filter=${encodeURIComponent('{"width":{"gt":300}}')}`), dispatchEvent(new PopStateEvent("popstate"))), id);
-    await page.waitForTimeout(100);
+    await slowAsked();
     await go(id);
 
     await expectIdsToStay(await idsFor({id}));
@@ -83,11 +73,11 @@ describe("a late reply never takes the place of a newer one", () => {
 
   it("of the next page, after another question was asked", async () => {
     const [one, other] = await idsFor({id: await someId()});
-    await slowDown(({id, offset}) => id === one && (offset ?? 0) > 0);
+    const slowAsked = await slowDown(({id, offset}) => id === one && (offset ?? 0) > 0);
     await go(one!);
     await hits(page);
     await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
-    await page.waitForTimeout(200);
+    await slowAsked();
     await go(other!);
 
     await expectIdsToStay(await idsFor({id: other}));
@@ -108,9 +98,9 @@ describe("a late reply never takes the place of a newer one", () => {
     await page.request.put(`${SERVICE}/v1/collections/late-one`);
     await page.reload();
     await page.locator(".beginnings .picture").first().waitFor();
-    await slowDown(() => true);
+    const slowAsked = await slowDown(() => true);
     await chooseFile(page, await drawnPicture(page, {seed: 3}));
-    await page.waitForTimeout(300);
+    await slowAsked();
     await page.getByLabel(t.bar.collection).selectOption("late-one");
     await page.waitForTimeout(2 * SLOW_MS + 500);
 
@@ -148,8 +138,11 @@ describe("a late reply never takes the place of a newer one", () => {
     await hits(page);
     await go(other!);
     await hits(page);
-    await page.locator(".card img").nth(5).waitFor();
-    await page.waitForTimeout(1_500);
+    await expectSoon(
+      () => page.locator(".card").evaluateAll((cards) => cards.slice(0, 5).filter((card) => (card.querySelector("img")?.naturalWidth ?? 0) > 0).length),
+      (shown) => expect(shown).toBe(5),
+    );
+    await page.waitForTimeout(1_500); // in which a late one would take the place of another
 
     const same = await page.locator(".card").evaluateAll(async (cards) => {
       const pixels = (from: ImageBitmap | HTMLImageElement) => {
@@ -179,12 +172,7 @@ describe("a late reply never takes the place of a newer one", () => {
 describe("the finer answer", () => {
   it.each([0, 600, 1_500])("is not overwritten by more of the first, however wide the window; the finer model takes %s ms", async (slowMs) => {
     await page.setViewportSize({width: 1920, height: 1400});
-    await page.route("**/v1/collections?*", async (route) => {
-      const response = await route.fetch();
-      const body = await response.json();
-      for (const one of body.data) one.finer = "finer";
-      await route.fulfill({response, json: body});
-    });
+    await offerFinerModel(page);
     // The finer model says the reverse of the first, page by page.
     await page.route("**/search", async (route) => {
       const body = bodyOf(route);
@@ -194,34 +182,35 @@ describe("the finer answer", () => {
         return route.fulfill({response, json: {...(await response.json()), sure: false}});
       }
       await page.waitForTimeout(slowMs);
-      const all = await everyHit(body);
+      const all = await everyHit();
       const from = body.offset ?? 0;
       await route.fulfill({json: {...all, hits: all.hits.slice(from, from + 24), has_more: from + 24 < all.hits.length}});
     });
-    await page.evaluate(() => localStorage.setItem("lookalike.where", "server"));
-    await page.reload();
+    await computeAt(page, "server");
     await chooseFile(page, await drawnPicture(page, {seed: 8}));
     await page.locator(".status", {hasText: t.status.tierFiner}).waitFor();
-    for (let i = 0; i < 12; i++) {
-      await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
-      await page.waitForTimeout(slowMs / 3 + 150);
-    }
+    await expectSoon(
+      async () => {
+        await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+        return (await idsOf(page)).length;
+      },
+      (count) => expect(count).toBeGreaterThan(96),
+    );
 
-    const finer = (await everyHit({})).hits.map(({id}) => id);
+    const finer = (await everyHit()).hits.map(({id}) => id);
     const shown = await idsOf(page);
-    expect(shown.length).toBeGreaterThan(48);
     expect(shown).toEqual(finer.slice(0, shown.length));
   });
 
-  const ends: {[url: string]: Promise<{hits: {id: string}[]}>} = {};
-  function everyHit(_: SearchBody): Promise<{hits: {id: string}[]}> {
-    ends["all"] ??= (async () => {
+  let all: Promise<{hits: {id: string}[]}> | null = null;
+  function everyHit(): Promise<{hits: {id: string}[]}> {
+    all ??= (async () => {
       const {data} = (await (await page.request.get(`${SERVICE}/v1/collections/demo/images?limit=1`)).json()) as {data: {id: string}[]};
       const reply = await page.request.post(`${SERVICE}/v1/collections/demo/search`, {data: {id: data[0]!.id, k: 147}});
       const found = (await reply.json()) as {hits: {id: string}[]};
       return {...found, hits: found.hits.reverse()};
     })();
-    return ends["all"];
+    return all;
   }
 });
 
@@ -234,7 +223,7 @@ describe("what there was stays", () => {
     await page.locator(".further").getByText(t.results.furtherFailed).waitFor();
 
     expect((await idsOf(page)).slice(0, before.length)).toEqual(before);
-    expect(await page.locator(".further .problem").evaluate((one) => one.getBoundingClientRect().top < innerHeight)).toBe(true);
+    await expectSoon(() => page.locator(".further .problem").evaluate((one) => one.getBoundingClientRect().top < innerHeight), (inView) => expect(inView).toBe(true));
     await page.unroute("**/search");
     const count = await page.locator(CARDS).count();
     await page.locator(".further").getByRole("button", {name: t.problem.retry}).click();
@@ -276,7 +265,7 @@ describe("what there was stays", () => {
 
   it("where a 33rd picture is to be mixed in, which is said over the page", async () => {
     const {data} = (await (await page.request.get(`${SERVICE}/v1/collections/demo/images?limit=40`)).json()) as {data: {id: string}[]};
-    await page.goto(`${SERVICE}/?more=${data.slice(0, 32).map(({id}) => id).join(",")}`);
+    await page.goto(`${SERVICE}/?more=${data.slice(0, 32).map(({id}) => id).join(",")}&k=96`);
     const cards = await hits(page);
     const before = await idsOf(page);
     const free = before.findIndex((id) => !data.slice(0, 32).some((one) => one.id === id));
@@ -292,19 +281,13 @@ describe("what there was stays", () => {
 
 describe("an answer that was left while the finer model looked", () => {
   it("is looked at again when one comes back, and does not wait for ever", async () => {
-    await page.route("**/v1/collections?*", async (route) => {
-      const response = await route.fetch();
-      const body = await response.json();
-      for (const one of body.data) one.finer = "finer";
-      await route.fulfill({response, json: body});
-    });
+    await offerFinerModel(page);
     await page.route("**/search", async (route) => {
       if (bodyOf(route).opinion) return void (await page.waitForTimeout(1_500), await route.fulfill({status: 500, json: {code: "internal", detail: "no"}}).catch(() => undefined));
       const response = await route.fetch();
       await route.fulfill({response, json: {...(await response.json()), sure: false}});
     });
-    await page.evaluate(() => localStorage.setItem("lookalike.where", "server"));
-    await page.reload();
+    await computeAt(page, "server");
     await chooseFile(page, await drawnPicture(page, {seed: 9}));
     await page.locator(".status", {hasText: t.status.tierLooking}).waitFor();
     await page.locator(".card .picture").first().click();

@@ -1,31 +1,20 @@
 /** The ways in which a picture comes in, and what is done with it before it is searched with. */
 
-import type {Browser, Page} from "playwright-core";
-import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from "vitest";
+import type {Page} from "playwright-core";
+import {describe, expect, it} from "vitest";
 
 import {codesEn} from "../page/src/i18n/codes.en";
-import {startBrowser, TEXTS, type Visit, visit} from "./browser";
-import {asked, chooseFile, drop, expectSoon, hits, idsOf, searchFromStored, searchWithPicture} from "./doing";
+import {TEXTS, visit} from "./browser";
+import {asked, chooseFile, computeAt, drop, dropPaths, expectSoon, hits, idsOf, queryPicture, searchFromStored, searchWithFile, searchWithPicture} from "./doing";
+import {openForEach} from "./opening";
 import {drawnPicture} from "./pictures";
 
-let browser: Browser;
-let open: Visit;
 let page: Page;
 const t = TEXTS.en;
+/** Of the pictures that the service was started with. */
+const FOLDER = process.env["PICTURES"]!;
 
-beforeAll(async () => {
-  browser = await startBrowser();
-});
-afterAll(() => browser.close());
-beforeEach(async () => {
-  open = await visit(browser, {size: "desktop", language: "en"});
-  page = open.page;
-  await page.locator(".beginnings .picture").first().waitFor();
-});
-afterEach(async () => {
-  expect(open.faults).toEqual([]);
-  await open.context.close();
-});
+openForEach({size: "desktop", language: "en"}, (open) => (page = open.page));
 
 describe("a picture comes in", () => {
   it("dropped anywhere, with a word while it hovers", async () => {
@@ -100,6 +89,24 @@ describe("a picture comes in", () => {
     expect((await sent).postDataJSON()).toMatchObject({image_url: "https://pictures.example/cat.jpg"});
   });
 
+  it("as a folder is not taken, and the page says what to do with it", async () => {
+    await dropPaths(page, "main", [FOLDER]);
+
+    await page.locator(".problem").getByText(t.source.folder).waitFor();
+    expect(asked(page).has("picture")).toBe(false);
+  });
+
+  it.each(["browser", "server"] as const)("of 30 megapixels and as heavy as a photo, with vectors by the %s", async (place) => {
+    await computeAt(page, place);
+    const photo = await drawnPicture(page, {width: 6_708, height: 4_472, seed: 31, grain: true});
+    expect(photo.length).toBeGreaterThan(4_000_000);
+
+    await searchWithFile(page, photo);
+
+    await page.locator(".status", {hasText: place === "browser" ? t.status.whereBrowser : t.status.whereServer}).waitFor();
+    await (await queryPicture(page)).waitFor();
+  });
+
   it("and what is no picture is turned away with a word", async () => {
     await chooseFile(page, Buffer.from("<svg onload=alert(1)>"), "notes.txt", "text/plain");
 
@@ -116,9 +123,10 @@ describe("a picture comes in", () => {
 
 describe("a part of the picture", () => {
   it("is drawn with the mouse, moved, sized by a corner, and given up", async () => {
+    await computeAt(page, "browser"); // in "Auto" the service answers first, of a small copy
     await searchWithPicture(page);
     const before = await idsOf(page);
-    const box = (await page.locator(".crop-stage").boundingBox())!;
+    const box = (await (await queryPicture(page)).boundingBox())!;
     const at = (x: number, y: number) => [box.x + box.width * x, box.y + box.height * y] as const;
     const drag = async (from: readonly [number, number], to: readonly [number, number]) => {
       await page.mouse.move(...from);
@@ -144,6 +152,7 @@ describe("a part of the picture", () => {
 
   it("is chosen with the keyboard", async () => {
     await searchWithPicture(page);
+    await queryPicture(page);
     const stage = page.getByRole("application", {name: t.crop.label});
 
     await stage.focus();
@@ -158,11 +167,12 @@ describe("a part of the picture", () => {
   });
 
   it("is chosen with a finger, and of a stored picture, too", async () => {
-    const phone = await visit(browser, {size: "phone", language: "en"});
+    const phone = await visit(page.context().browser()!, {size: "phone", language: "en"});
     await searchFromStored(phone.page);
     await phone.page.getByRole("button", {name: t.crop.on}).tap();
     await expectSoon(() => cropOf(phone.page), (crop) => expect(crop).toEqual([0.15, 0.15, 0.7, 0.7]));
     await hits(phone.page);
+    await queryPicture(phone.page);
 
     const box = (await phone.page.locator(".crop-box").boundingBox())!;
     const touch = await phone.context.newCDPSession(phone.page);
@@ -179,11 +189,13 @@ describe("a part of the picture", () => {
 
 describe("the address", () => {
   it("brings a dropped picture back after reload, back and forward", async () => {
+    await computeAt(page, "browser");
     await searchWithPicture(page, 1);
     const first = await idsOf(page);
     const key = asked(page).get("picture");
     await page.reload();
-    expect(await idsOf(page).then(() => hits(page)).then(() => idsOf(page))).toEqual(first);
+    await hits(page);
+    expect(await idsOf(page)).toEqual(first);
 
     await searchWithPicture(page, 7);
     expect(asked(page).get("picture")).not.toBe(key);

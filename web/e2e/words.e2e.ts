@@ -6,7 +6,7 @@ import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from "
 import {codesEn} from "../page/src/i18n/codes.en";
 import {codesZh} from "../page/src/i18n/codes.zh";
 import {photograph, SERVICE, startBrowser, TEXTS, type Visit, visit} from "./browser";
-import {chooseFile, idsOf, searchFromStored} from "./doing";
+import {chooseFile, computeAt, drawn, idsOf, queryPicture, searchFromStored} from "./doing";
 
 const CODES = {en: codesEn.problems, zh: codesZh.problems};
 type Code = keyof typeof codesEn.problems;
@@ -49,8 +49,7 @@ describe.each([
     ["unsupported_format", "<svg xmlns='http://www.w3.org/2000/svg'/>", "drawing.svg", "image/svg+xml"],
     ["truncated", "\x89PNG\r\n\x1a\n", "cut.png", "image/png"],
   ])("a picture that is %s is refused in words of its own", async (code, content, name, type) => {
-    await page.evaluate(() => localStorage.setItem("lookalike.where", "server"));
-    await page.reload();
+    await computeAt(page, "server");
     await page.locator(".beginnings .picture").first().waitFor();
 
     await chooseFile(page, Buffer.from(content, "latin1"), name, type);
@@ -119,6 +118,7 @@ describe.each([
 
   it("choosing more or less like one moves nothing under the finger", async () => {
     await searchFromStored(page);
+    await queryPicture(page);
     const card = page.locator(".card").nth(1);
     await card.scrollIntoViewIfNeeded();
     const top = async () => (await card.boundingBox())!.y;
@@ -127,6 +127,7 @@ describe.each([
 
     await card.getByRole("button", {name: t.mix.more}).click();
     await page.locator(".chip").first().waitFor();
+    await drawn(page);
 
     expect(Math.abs((await top()) - before)).toBeLessThan(2);
   });

@@ -11,21 +11,23 @@ import {Dialog} from "./dialog";
 import {FileButton} from "./file_button";
 
 export function Camera() {
-  const {camera, live, empty} = texts.value;
+  const {camera, live, empty, problem} = texts.value;
   const video = useRef<HTMLVideoElement>(null);
   const [ready, setReady] = useState(false);
+  const [tries, setTries] = useState(1);
   const [trouble, setTrouble] = useState<CameraTrouble | null>(null);
   const close = () => (panel.value = null);
   useEffect(() => {
     const shown = video.current!;
     const control = new AbortController();
     expectPicture();
+    setTrouble(null);
     openCamera(shown, control.signal).then(() => setReady(true), setTrouble);
     return () => {
       control.abort();
       stopCamera(shown);
     };
-  }, []);
+  }, [tries]);
   const take = async () => {
     const photo = await shoot(video.current!, {most: 2048, quality: 0.92});
     close();
@@ -42,6 +44,11 @@ export function Camera() {
         )}
       </div>
       <div class="row end">
+        {trouble && (
+          <button type="button" onClick={() => setTries(tries + 1)}>
+            {problem.retry}
+          </button>
+        )}
         {trouble && (
           <FileButton label={empty.file} onFiles={(files) => (close(), void takeFiles(files))}>
             {empty.file}

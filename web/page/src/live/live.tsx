@@ -21,12 +21,15 @@ const USUAL_RATE = 5;
 const FROZEN = {most: 2048, quality: 0.92};
 
 export function Live() {
-  const {live: t, results} = texts.value;
+  const {live: t, results, problem} = texts.value;
   const video = useRef<HTMLVideoElement>(null);
   const [running, setRunning] = useState(true);
   const [fps, setFps] = useState(USUAL_RATE);
   const [maySend, setMaySend] = useState(false);
   const {session, trouble} = useLiveSession(video, running, fps, maySend);
+  useEffect(() => {
+    if (trouble) setRunning(false);
+  }, [trouble]);
   const freeze = async () => {
     const frame = await shoot(video.current!, FROZEN);
     panel.value = null;
@@ -45,12 +48,12 @@ export function Live() {
             )}
             {session?.likeNothing.value && <p class="caption">{results.nothingLikeIt}</p>}
           </div>
-          <LiveHits hits={session?.hits.value ?? []} />
+          {session && <LiveHits hits={session.hits.value} />}
         </div>
         <div class="live-controls">
           <div class="row">
             <button type="button" class={running ? "" : "primary"} onClick={() => setRunning(!running)}>
-              {running ? t.stop : t.start}
+              {running ? t.stop : trouble ? problem.retry : t.start}
             </button>
             <button type="button" class="primary" disabled={!running || !session} onClick={() => void freeze()}>
               {t.freeze}

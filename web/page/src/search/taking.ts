@@ -6,6 +6,7 @@ import {notify} from "../state/panels";
 import {keepPicture} from "../state/pictures";
 import {askFor, question} from "../state/route";
 import {trouble, troubleOf} from "../state/trouble";
+import {bringsFolder} from "./dropped";
 
 const takings = new Latest();
 
@@ -35,7 +36,7 @@ export function takeUrl(text: string): boolean {
 
 /** What a drop or a paste brings: files, else a web address. False where it brings neither. */
 export function takeTransfer(data: DataTransfer): boolean {
-  if ([...data.items].some((item) => item.webkitGetAsEntry?.()?.isDirectory)) {
+  if (bringsFolder(data)) {
     refuse(texts.value.source.folder);
     return true;
   }

@@ -7,6 +7,7 @@ import {FileButton} from "../components/file_button";
 import {Icon} from "../components/icons";
 import {formatNumber, texts} from "../i18n/language";
 import {adviceOf} from "../i18n/said";
+import {filesOf} from "../search/dropped";
 import {isPicture} from "../search/taking";
 import {panel} from "../state/panels";
 import {askFor} from "../state/route";
@@ -38,11 +39,15 @@ export function UploadPanel() {
 function DropPlace() {
   const {upload: t, source} = texts.value;
   const [over, setOver] = useState(false);
-  const [refused, setRefused] = useState(false);
-  const take = (files: readonly File[]) => {
+  const [refused, setRefused] = useState<"all" | "some" | null>(null);
+  const take = (files: readonly File[], into = collection.value) => {
     const pictures = files.filter(isPicture);
-    setRefused(pictures.length < files.length);
-    if (collection.value) add(pictures, collection.value);
+    setRefused(pictures.length === 0 ? "all" : pictures.length < files.length ? "some" : null);
+    if (into) add(pictures, into);
+  };
+  const drop = (data: DataTransfer) => {
+    const into = collection.value;
+    filesOf(data).then((files) => take(files, into), () => setRefused("all"));
   };
   return (
     <>
@@ -56,7 +61,7 @@ function DropPlace() {
         onDrop={(event) => {
           event.preventDefault();
           setOver(false);
-          take([...(event.dataTransfer?.files ?? [])]);
+          if (event.dataTransfer) drop(event.dataTransfer);
         }}
       >
         <Icon name="upload" />
@@ -67,7 +72,7 @@ function DropPlace() {
       </div>
       {refused && (
         <p class="hint bad" role="alert">
-          {source.notAPicture}
+          {refused === "all" ? source.notAPicture : t.othersPassedOver}
         </p>
       )}
     </>

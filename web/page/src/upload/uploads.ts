@@ -54,7 +54,9 @@ export function cancel(item: Item): void {
 }
 
 export function retry(item: Item): void {
-  change(item, {stage: "waiting", share: 0, imageId: "", jobId: "", why: null, stop: new AbortController()});
+  items.value = items.value.map((one) =>
+    one.number === item.number ? {...one, stage: "waiting", share: 0, imageId: "", jobId: "", why: null, stop: new AbortController()} : one,
+  );
   begin();
 }
 
@@ -95,7 +97,8 @@ async function send(number: number): Promise<void> {
     });
     change(item, {stage: result.state, share: 1, imageId: result.image_id ?? "", jobId: result.job_id ?? ""});
     void refreshFacts();
-    if (result.job_id) settle(await client.job(result.job_id));
+    // What became of it since, should its event have been missed; the picture is in, whether that is told or not.
+    if (result.job_id) client.job(result.job_id).then(settle, () => undefined);
   } catch (error) {
     if (stop.signal.aborted || isStopped(error)) return change(item, {stage: "cancelled"});
     change(item, {stage: "failed", why: error instanceof Problem ? {code: error.code, values: error.values} : {code: "page", values: {}}});
@@ -143,9 +146,10 @@ function outcomeOf(job: Job): UploadState {
   return result?.outcome ?? result?.state ?? "stored";
 }
 
-function change({number}: Item, part: Partial<Item>): void {
+/** A change that comes of an earlier try, after the item was begun again, is passed over. */
+function change({number, stop}: Item, part: Partial<Item>): void {
   const before = items.value.find((item) => item.number === number);
-  if (!before) return;
+  if (before?.stop !== stop) return;
   items.value = items.value.map((item) => (item.number === number ? {...item, ...part} : item));
   const {announce: words, states} = texts.value.upload;
   if (part.stage && part.stage !== before.stage && part.stage !== "sending" && part.stage !== "preparing") {

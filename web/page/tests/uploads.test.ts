@@ -1,0 +1,89 @@
+import {afterEach, beforeEach, expect, it, vi} from "vitest";
+
+import {type CollectionClient, type Job, Problem, type UploadOptions, type UploadResult} from "../../client";
+import {client} from "../src/state/service";
+import {add, cancel, items, retry} from "../src/upload/uploads";
+
+type Try = {options: UploadOptions; answer: (result: Partial<UploadResult>) => void; fail: (error: unknown) => void};
+
+let tries: Try[];
+let tell: Parameters<typeof client.events>[0]["onEvent"];
+
+vi.spyOn(client, "events").mockImplementation((o) => {
+  tell = o.onEvent;
+  return {close: () => undefined} as ReturnType<typeof client.events>;
+});
+const job = vi.spyOn(client, "job");
+
+const collection = {
+  name: "c",
+  upload: (_: Blob, options: UploadOptions) =>
+    new Promise((resolve, reject) => tries.push({options, answer: resolve as Try["answer"], fail: reject})),
+} as unknown as CollectionClient;
+
+const settled = () => new Promise((done) => setTimeout(done));
+const stage = () => items.value[0]?.stage;
+const done = (outcome: string) => ({id: "j", state: "done", result: {outcome}}) as unknown as Job;
+const event = (job: Job) => tell({job} as Parameters<typeof tell>[0]);
+
+beforeEach(async () => {
+  tries = [];
+  job.mockReturnValue(new Promise(() => undefined));
+  add([new File(["x"], "a.jpg", {type: "image/jpeg"})], collection);
+  await settled();
+});
+afterEach(() => {
+  items.value.forEach(cancel);
+  tries.forEach(({fail}) => fail(new DOMException("over", "AbortError")));
+  items.value = [];
+});
+
+async function tryAgain(): Promise<void> {
+  cancel(items.value[0]!);
+  retry(items.value[0]!);
+  await settled();
+  expect(tries).toHaveLength(2);
+}
+
+it.each<[string, (first: Try) => void]>([
+  ["its answer", ({answer}) => answer({state: "stored", image_id: "of the first"})],
+  ["its failure", ({fail}) => fail(new Problem({code: "storage_failed", status: 507, detail: "no room"}))],
+  ["that it was stopped", ({fail}) => fail(new DOMException("stopped", "AbortError"))],
+  ["how far it is", ({options}) => options.onProgress!(9, 10)],
+])("an upload that was begun again is not changed by what comes late of the earlier try: %s", async (_, comeLate) => {
+  await tryAgain();
+
+  comeLate(tries[0]!);
+  await settled();
+
+  expect(items.value[0]).toMatchObject({stage: "sending", share: 0, imageId: "", why: null});
+  tries[1]!.answer({state: "stored", image_id: "of the second"});
+  await settled();
+  expect(items.value[0]).toMatchObject({stage: "stored", imageId: "of the second"});
+});
+
+it("what is known of a job's end is not taken back by a reply from before it", async () => {
+  let reply: (job: Job) => void = () => undefined;
+  job.mockReturnValue(new Promise((resolve) => (reply = resolve)));
+  tries[0]!.answer({state: "provisional", image_id: "i", job_id: "j"});
+  await settled();
+  expect(stage()).toBe("provisional");
+
+  event(done("kept"));
+  expect(stage()).toBe("kept");
+  reply({id: "j", state: "failed", code: "unexpected"} as unknown as Job);
+  await settled();
+
+  expect(stage()).toBe("kept");
+});
+
+it("a picture that is in has not failed where its job cannot be asked", async () => {
+  job.mockRejectedValue(new Problem({code: "unreachable", status: 0, detail: "away"}));
+
+  tries[0]!.answer({state: "provisional", image_id: "i", job_id: "j"});
+  await settled();
+
+  expect(stage()).toBe("provisional");
+  event(done("kept"));
+  expect(stage()).toBe("kept");
+});
