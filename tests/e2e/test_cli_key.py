@@ -100,6 +100,26 @@ def test_what_cannot_be_meant_is_refused_and_makes_no_key(command: Command, path
     assert not path.exists()
 
 
+@pytest.mark.parametrize("content", [b"my diary", b"", b"{}", b'{"version": 1, "keys": "mine"}', b"\x89PNG\r\n"])
+@pytest.mark.parametrize("arguments", [["add", "a"], ["revoke", "00000000"], ["list"]], ids=lambda one: one[0])
+def test_a_file_that_holds_no_keys_stays_as_it_is(
+    command: Command, path: Path, arguments: list[str], content: bytes
+) -> None:
+    path.write_bytes(content)
+    path.chmod(0o644)
+    outcome = command("key", *arguments, "--keys", path)
+    assert (outcome.code, outcome.stdout) == (65, b"")
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (content, 0o644)
+
+
+def test_no_key_is_kept_where_a_dead_link_leads(command: Command, path: Path, tmp_path: Path) -> None:
+    path.symlink_to(tmp_path / "elsewhere.json")
+    outcome = command("key", "add", "a", "--keys", path)
+    assert (outcome.code, outcome.stdout) == (65, b"")
+    assert "a link to" in outcome.stderr
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -37,8 +37,27 @@ def test_a_command_that_is_like_none_is_answered_with_all(command: Command) -> N
     assert all(name in outcome.stderr for name in COMMANDS)
 
 
-def test_a_mistyped_option_is_answered_with_the_one_that_was_meant(command: Command) -> None:
-    assert "--sheet" in command("search", "a.jpg", "--shet", "x.html").stderr
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("search a --shet", "--sheet"),
+        ("search a --topp", "-k"),
+        ("search a --limit", "-k"),
+        ("index a --dryrun", "--dry-run"),
+        ("duplicates --kep", "--keep"),
+    ],
+)
+def test_a_mistyped_option_is_answered_with_the_one_that_was_meant(command: Command, typed: str, meant: str) -> None:
+    outcome = command(*typed.split(), "5")
+    assert outcome.code == 2
+    assert f"No such option '{typed.split()[-1]}'. Did you mean {meant}? (see " in outcome.stderr
+
+
+@pytest.mark.parametrize("typed", ["search a --foo", "search a --size", "index a --limit", "index a --recursive", "-Z"])
+def test_an_option_that_is_like_none_is_not_answered_with_another(command: Command, typed: str) -> None:
+    outcome = command(*typed.split(), "5")
+    assert outcome.code == 2
+    assert f"No such option '{typed.split()[-1]}'. (see " in outcome.stderr
 
 
 @pytest.mark.parametrize(("answer", "removed"), [(b"n\n", 0), (b"\n", 0), (b"y\n", 2)])

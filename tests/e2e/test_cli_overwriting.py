@@ -44,6 +44,31 @@ def test_the_same_command_can_be_given_twice_and_another_output_be_forced(
     assert command(*search, "--sheet", tmp_path / "b.jpg", "--force").code == 0
 
 
+@pytest.mark.parametrize("leads_to", ["nothing", "nowhere", "a sheet", "something of mine"])
+def test_nothing_is_written_through_a_link_unless_forced(
+    command: Command, album: Album, tmp_path: Path, leads_to: str
+) -> None:
+    search = ["search", str(album.photos / "0.jpg"), "-c", str(album.collection), "--sheet"]
+    link, target = tmp_path / "link.html", tmp_path / "target.html"
+    if leads_to == "nowhere":
+        target = tmp_path / "no folder" / "target.html"
+    elif leads_to == "a sheet":
+        assert command(*search, target).code == 0
+    elif leads_to == "something of mine":
+        target.write_text("my page")
+    link.symlink_to(target)
+    before = target.read_bytes() if target.exists() else None
+
+    outcome = command(*search, link)
+    assert (outcome.code, outcome.stdout) == (74 if leads_to == "nowhere" else 65, b"")
+    assert (target.read_bytes() if target.exists() else None) == before
+    if leads_to != "nowhere":
+        assert "--force" in outcome.stderr
+        assert command(*search, link, "--force").code == 0
+        assert b"<html" in target.read_bytes()
+    assert link.is_symlink()
+
+
 def test_neighbours_and_exports_overwrite_nothing_of_others(command: Command, album: Album, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason="needs pyarrow, the extra parquet")
     np.save(tmp_path / "base.npy", np.eye(4, dtype=np.float32))

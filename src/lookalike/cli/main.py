@@ -14,6 +14,7 @@ import click
 from click.shell_completion import shell_complete
 
 from lookalike import __version__
+from lookalike.cli.meant import no_such_command, no_such_option
 from lookalike.cli.session import Session, common_options
 from lookalike.core.errors import Interrupted, LookalikeError, StorageFailed, missing_extra
 from lookalike.presentation.text import safe
@@ -67,7 +68,7 @@ class Program(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is meant, else what may have been meant."""
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            context.fail(_no_such_command(args[0]))
+            context.fail(no_such_command(args[0], COMMANDS))
         return super().resolve_command(context, args)
 
 
@@ -138,15 +139,6 @@ def _writable(stream: TextIO | None) -> TextIO:
     return stream
 
 
-def _no_such_command(name: str) -> str:
-    from difflib import get_close_matches
-
-    alike = get_close_matches(name, COMMANDS, n=2, cutoff=0.6)
-    return f"No such command {name!r}. " + (
-        f"Did you mean {' or '.join(alike)}?" if alike else f"There are {', '.join(COMMANDS)}."
-    )
-
-
 def _help_asked(arguments: list[str]) -> list[str]:
     """`lookalike [OPTIONS] help [COMMAND]` in the words that click knows."""
     before = _options_before(arguments)
@@ -179,6 +171,9 @@ def _ran(arguments: Sequence[str], session: Session) -> int:
         return stop.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        return USAGE
+    except click.NoSuchOption as error:
+        _tell_error(no_such_option(error))
         return USAGE
     except click.UsageError as error:
         place = error.ctx.command_path if error.ctx else PROGRAM

@@ -2,8 +2,8 @@
 
 One guard for all writers. A file that is there already is replaced only where it is empty or carries the mark of the
 same kind of output, so that the same command can be given twice. What may not be replaced whatever it carries (a
-picture of the collection, the query, an input) its owner names by a `Precious`. Links are followed, and files are
-compared by what they are, not by how they are spelled.
+picture of the collection, the query, an input) its owner names by a `Precious`. Files are compared by what they are,
+not by how they are spelled. Through a link, nothing is written: it is the user's, and may lead anywhere.
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ def check_output(
         precious: what must not be replaced though it may carry the mark.
         force: replace whatever file is there.
     Returns:
-        the file that would be written: absolute, links followed.
+        the file that would be written: absolute, links on the way followed.
     Raises:
         BadInput: when the name ends in something else, or can be none.
-        WouldOverwrite: when something else is there.
+        WouldOverwrite: when something else is there, or a link, wherever it leads.
         StorageFailed: when its folder is not there, it is a folder itself, or it cannot be looked at.
     """
     spelled = os.path.expanduser(os.fspath(path))
@@ -90,6 +90,8 @@ def check_output(
     except FileNotFoundError:
         if not target.parent.is_dir():
             raise StorageFailed(f"{path}: cannot be written: there is no folder {target.parent}") from None
+        if os.path.islink(spelled) and not force:
+            raise _stays(path, f"a link to {target}, where nothing is") from None
         return target
     except ValueError as error:
         raise BadInput(f"expected the path of {kind.what}, got {path!r}: {error}") from error
@@ -99,8 +101,11 @@ def check_output(
         raise StorageFailed(f"{path}: cannot be written: it is a folder")
     if not stat.S_ISREG(status.st_mode):
         raise StorageFailed(f"{path}: cannot be written: it is no regular file")
-    if not force and (what := precious(target) or _something_else(target, kind, status.st_size)) is not None:
-        raise WouldOverwrite(f"{path} is {what}, and stays: choose another name, or overwrite it with force (--force)")
+    if force:
+        return target
+    link = f"a link to {target}" if os.path.islink(spelled) else None
+    if (what := precious(target) or _something_else(target, kind, status.st_size) or link) is not None:
+        raise _stays(path, what)
     return target
 
 
@@ -156,6 +161,10 @@ def _something_else(target: Path, kind: OutputKind, size_bytes: int) -> str | No
     except OSError:
         return "a file that cannot be read"
     return None if any(mark in looked_at for mark in kind.marks) else f"not {kind.what} made by Lookalike"
+
+
+def _stays(path: StrPath, what: str) -> WouldOverwrite:
+    return WouldOverwrite(f"{path} is {what}, and stays: choose another name, or overwrite it with force (--force)")
 
 
 def _same(path: str, target: Path) -> bool:

@@ -61,7 +61,7 @@ def test_an_input_is_seen_through_links(
     for path in (target, source, "target.txt", "./source.txt"):
         with pytest.raises(WouldOverwrite, match="is the query"):
             check_output(path, kind=KIND, precious=inputs_are_precious(["source.txt"], what="the query"))
-    assert check_output(target, kind=KIND, precious=inputs_are_precious(["elsewhere", "a\0b"], what="the query"))
+    assert check_output(source, kind=KIND, precious=inputs_are_precious(["elsewhere", "a\0b"], what="the query"))
 
 
 def test_the_first_reason_that_there_is_is_told(tmp_path: Path) -> None:
@@ -71,12 +71,23 @@ def test_the_first_reason_that_there_is_is_told(tmp_path: Path) -> None:
         check_output(tmp_path / "a.txt", kind=KIND, precious=precious)
 
 
-def test_a_link_is_followed_and_stays_a_link(tmp_path: Path) -> None:
-    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
-    for _ in range(2):  # to nowhere, then to a file of ours
-        write_output(tmp_path / "link.txt", OURS, kind=KIND)
-    assert (tmp_path / "link.txt").is_symlink()
-    assert (tmp_path / "real.txt").read_bytes() == OURS
+def test_nothing_is_written_through_a_link_but_with_force_and_it_stays_a_link(tmp_path: Path) -> None:
+    link, real = tmp_path / "link.txt", tmp_path / "real.txt"
+    link.symlink_to(real)
+    for leads_to in ("where nothing is", "real.txt"):  # to nowhere, then to a file of ours
+        with pytest.raises(WouldOverwrite, match=f"is a link to .*{leads_to}"):
+            write_output(link, OURS, kind=KIND)
+        write_output(link, OURS, kind=KIND, force=True)
+    assert link.is_symlink()
+    assert real.read_bytes() == OURS
+
+
+def test_links_on_the_way_to_a_file_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    for _ in range(2):
+        write_output(tmp_path / "link" / "a.txt", OURS, kind=KIND)
+    assert (tmp_path / "folder" / "a.txt").read_bytes() == OURS
 
 
 def test_what_only_its_owner_could_read_stays_so(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import platformdirs
 
-from lookalike.core.errors import BadInput, NotFound, StorageFailed
+from lookalike.core.errors import BadInput, NotFound, StorageFailed, WouldOverwrite
 from lookalike.core.private import keep_private
 from lookalike.service.access.key_format import format_keys, parse_keys
 from lookalike.service.access.keys import ApiKey, make_key
@@ -59,8 +59,6 @@ def read_keys(path: Path) -> tuple[dict[str, ApiKey], Signature]:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
             _check(status, path)
-            keep_private(path)
-            status = os.fstat(file.fileno())
             content = file.read(_MOST_BYTES + 1)
     except FileNotFoundError as error:
         raise BadInput(f"there are no keys in {path}: make one with `lookalike key add NAME --keys {path}`") from error
@@ -69,9 +67,11 @@ def read_keys(path: Path) -> tuple[dict[str, ApiKey], Signature]:
     if len(content) > _MOST_BYTES:
         raise BadInput(f"the keys in {path} are damaged: expected at most {_MOST_BYTES:,} bytes")
     try:
-        return parse_keys(content), _signature(status)
+        keys = parse_keys(content)
     except BadInput as error:
-        raise BadInput(f"the keys in {path} are damaged: {error}") from None
+        raise BadInput(f"the keys in {path} are damaged, or it is another kind of file: {error}") from None
+    keep_private(path)  # now that it is known to be ours
+    return keys, _signature(status)
 
 
 def change_keys(path: Path, change: Callable[[dict[str, ApiKey]], Sequence[ApiKey]]) -> None:
@@ -81,9 +81,12 @@ def change_keys(path: Path, change: Callable[[dict[str, ApiKey]], Sequence[ApiKe
         path: of the file; it and its folder are made where they are not there.
         change: is given all keys by id, and gives what is to be kept.
     Raises:
-        BadInput: when what is there is damaged.
+        BadInput: when what is there is damaged, or no file of keys.
+        WouldOverwrite: when it is a link that leads nowhere.
         StorageFailed: when the file cannot be written.
     """
+    if path.is_symlink() and not path.exists():
+        raise WouldOverwrite(f"{path} is a link to {os.path.realpath(path)}, where nothing is: name a file of keys")
     path = Path(os.path.realpath(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
