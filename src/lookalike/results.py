@@ -108,6 +108,11 @@ class SearchResult:
         """Whether even the best is farther than pictures here are from their nearest; None where that is not known."""
         return self.reply.nothing_like_it
 
+    @property
+    def without_date(self) -> int | None:
+        """How many pictures a filter by date leaves out for having none; None where no filter asks for a date."""
+        return self.reply.without_date
+
     def __len__(self) -> int:
         return len(self.hits)
 

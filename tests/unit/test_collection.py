@@ -800,3 +800,18 @@ def test_why_takes_any_query_that_is_one_picture(collection: Collection, photos:
         collection.why(f"{image_id} + {image_id}", hit)
     with pytest.raises(NotIndexed):
         collection.why(path, "f" * 64)
+
+
+def test_an_answer_says_how_many_a_filter_by_date_leaves_out(collection: Collection, photos: Path) -> None:
+    query, *_ = album(photos)
+    collection.index(photos)
+    for where, count in (
+        ("date >= 2000", len(collection)),
+        ("date not exists", None),
+        ("date != 2024", None),
+        (None, None),
+    ):
+        result = collection.search(query, where=where)
+        assert (result.without_date, result.to_dict()["without_date"]) == (count, count)
+    together = collection.search([query, query], where="date = 2024 or width > 1")
+    assert [result.without_date for result in together] == [len(collection)] * 2

@@ -94,6 +94,20 @@ def test_a_service_s_folder_is(tmp_path: Path) -> None:
         assert [line for path in staged for line in open_to_others(path.parent)] == []
 
 
+def test_folders_of_the_service_and_its_keys_that_were_there_keep_their_mode_and_what_is_in_them_is(
+    tmp_path: Path,
+) -> None:
+    home, keys = tmp_path / "s" / "home", tmp_path / "keys"
+    for folder in (home.parent, home, keys):
+        folder.mkdir(mode=0o755)
+    add_key(keys / "keys.json", name="phone", scopes={Scope.READ}, now=0.0)
+    with running(home.parent) as served:
+        assert served.service.settings.home == home
+        assert mode_of(home) == 0o755
+        assert {mode_of(home / name) for name in ("ledger.sqlite", "queue.sqlite", "signing.key")} == {0o600}
+    assert (mode_of(keys), mode_of(keys / "keys.json")) == (0o755, 0o600)
+
+
 def test_keys_are_also_when_a_hand_has_made_them_readable(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     add_key(path, name="phone", scopes={Scope.READ}, now=0.0)

@@ -132,6 +132,8 @@ export interface Reply {
   sure: boolean | null;
   /** Whether even the best is farther than the collection's pictures are from their nearest; null where that is not known. */
   nothing_like_it: boolean | null;
+  /** How many pictures a filter by date leaves out for having none; null where none asks for a date. */
+  without_date: number | null;
   index: IndexFacts;
   has_more: boolean;
   /** Id of the picture that is searched with, where it is in the collection; null where it is not, or not known. */

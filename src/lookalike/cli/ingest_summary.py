@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from lookalike.images.candidates import PICTURES
+from lookalike.images.candidates import PICTURES, PassedOverAs
 from lookalike.presentation.text import human_count, human_duration, human_rate, safe
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lookalike.pipelines.prune import KeptFolder
 
 MOST_ON_A_TERMINAL = 20
+_NAMED = PICTURES | {PassedOverAs.OTHER}
 
 
 def report_as_json(report: IngestReport, labels: MetadataReport | None) -> dict[str, object]:
@@ -77,12 +78,16 @@ def _tell_passed_over(report: IngestReport, session: Session) -> None:
     if not passed.total:
         return
     kinds = (
-        f"{count:,} {reason.replace('_', ' ')}{_names(passed.examples[reason]) if reason in PICTURES else ''}"
+        f"{count:,} {_kind(reason, count)}{_names(passed.examples[reason]) if reason in _NAMED else ''}"
         for reason, count in sorted(passed.by_reason.items(), key=lambda one: -one[1])
     )
     session.say(f"Passed over {passed.total:,}: {', '.join(kinds)}.")
     if not report.total and passed.pictures:
         session.say("None of the pictures there can be used: convert them to JPEG, PNG or TIFF first.")
+
+
+def _kind(reason: str, count: int) -> str:
+    return reason.replace("_", " ") + (f" file{'s' * (count != 1)}" if reason == PassedOverAs.OTHER else "")
 
 
 def _names(paths: Sequence[str]) -> str:

@@ -74,16 +74,27 @@ def facts_of(report: IngestReport, pace: Pace) -> str:
     return ", ".join(parts)
 
 
+class _Due:
+    """When a line is due: now and then, and at the end of what had lines before."""
+
+    def __init__(self) -> None:
+        self._last_s = time.monotonic()
+        self._is_open = False
+
+    def __call__(self, done: int, total: int) -> bool:
+        now_s = time.monotonic()
+        is_due = now_s - self._last_s >= LINE_EVERY_S or (self._is_open and done >= total)
+        if is_due:
+            self._last_s, self._is_open = now_s, done < total
+        return is_due
+
+
 def _lines(task: str) -> Progress:
-    pace = Pace()
-    last_s = time.monotonic()
+    pace, due = Pace(), _Due()
 
     def tell(report: IngestReport) -> None:
-        nonlocal last_s
-        now_s = time.monotonic()
-        pace.reached(report.done, now_s=now_s)
-        if now_s - last_s >= LINE_EVERY_S:
-            last_s = now_s
+        pace.reached(report.done, now_s=time.monotonic())
+        if due(report.done, report.total):
             sys.stderr.write(f"{task}: {facts_of(report, pace)}\n")
             sys.stderr.flush()
 
@@ -91,12 +102,10 @@ def _lines(task: str) -> Progress:
 
 
 def _counting_lines(task: str, things: str) -> Counted:
-    last_s = time.monotonic()
+    due = _Due()
 
     def tell(done: int, total: int) -> None:
-        nonlocal last_s
-        if time.monotonic() - last_s >= LINE_EVERY_S:
-            last_s = time.monotonic()
+        if due(done, total):
             sys.stderr.write(f"{task}: {done:,} of {total:,} {things}\n")
             sys.stderr.flush()
 

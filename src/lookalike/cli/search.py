@@ -82,26 +82,14 @@ def search_command(
             session.say(f"The drawing is {safe(str(draw_why(collection, query, asked, result, why, force=force)))}")
         if sheet is not None:
             session.say(f"The contact sheet is {safe(str(result.sheet(sheet, force=force)))}")
-        dateless = {"without_date": collection.without_date()} if _asks_date(where) else {}
-        if any(dateless.values()):
-            session.say(f"Left out for having no date: {human_count(dateless['without_date'], 'picture')}.")
+        if result.without_date:
+            session.say(f"Left out for having no date: {human_count(result.without_date, 'picture')}.")
         if session.as_json:
-            session.write_json({"query": query, **result.to_dict(), **dateless})
+            session.write_json({"query": query, **result.to_dict()})
         elif paths_only:
             session.write_names([hit.path for hit in result if hit.path is not None], null=null)
         else:
             show_result(result, session, pictures=pictures)
-
-
-def _asks_date(where: tuple[str, ...]) -> bool:
-    """Whether pictures without a date may have been left out for that."""
-    from lookalike.pipelines.where import read_filter
-
-    return "date" in "".join(where) and any(
-        condition.field == "date" and condition.op not in ("exists", "ne", "not_in")
-        for alternative in read_filter(where).alternatives
-        for condition in alternative
-    )
 
 
 def _standard_input() -> bytes:

@@ -14,6 +14,8 @@ from lookalike.core.records import ImageRecord
 MOST_CONDITIONS = 256
 MOST_VALUES_IN_ALL = 10_000
 
+_DATE_NOT_NEEDED = ("exists", "ne", "not_in")
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -99,6 +101,15 @@ class Filter:
     def is_about_files(self) -> bool:
         """Whether a condition is about `path`, `folder` or `name`."""
         return any(condition.is_about_files for alternative in self.alternatives for condition in alternative)
+
+    @property
+    def leaves_out_the_dateless(self) -> bool:
+        """Whether a picture may fail for no other reason than that it has no date."""
+        return "date" not in self.withheld and any(
+            condition.field == "date" and condition.op not in _DATE_NOT_NEEDED
+            for alternative in self.alternatives
+            for condition in alternative
+        )
 
     def matches(self, image: ImageRecord, path: str | None) -> bool:
         """Whether a picture passes, seen as the file at `path` (None: a picture without a file).

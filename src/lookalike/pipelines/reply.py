@@ -95,6 +95,8 @@ class Reply:
             that is not known, see `lookalike.pipelines.sureness`.
         nothing_like_it: whether the query is farther from all that passes the filter than nearly all pictures of the
             collection are from their nearest; None where that is not known, see `lookalike.pipelines.nearness`.
+        without_date: pictures of the collection without a date, which a filter that asks for one leaves out; None where
+            none asks.
     """
 
     hits: tuple[Hit, ...]
@@ -108,6 +110,7 @@ class Reply:
     cached: bool = False
     sure: bool | None = None
     nothing_like_it: bool | None = None
+    without_date: int | None = None
 
 
 _values = attrgetter(*(field.name for field in fields(Hit)))

@@ -46,6 +46,9 @@ class Query(NamedTuple):
     pixels: Pixels | None = None
 
 
+_DATELESS = Filter.parse("date not exists")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a search is to give.
@@ -181,6 +184,7 @@ def _searched(
                 index=facts,
                 sure=sure,
                 nothing_like_it=nothing_like_it,
+                without_date=_without_date(parts, wanted),
             )
         with timings.stage("refresh"):
             parts.view.refresh()
@@ -229,6 +233,11 @@ def _sure(found: Found, wanted: Wanted, facts: IndexFacts) -> bool | None:
     if wanted.opinion is not None or wanted.mixture:
         return None
     return is_sure([one.similarity for one in found.candidates], projected=facts.projection_learnt_from > 0)
+
+
+def _without_date(parts: Parts, wanted: Wanted) -> int | None:
+    """Pictures that the filter leaves out for having no date; None where it asks for none."""
+    return len(parts.catalog.select(_DATELESS)) if wanted.where.leaves_out_the_dateless else None
 
 
 def _nothing_like_it(query: Query, found: Found, parts: Parts, wanted: Wanted) -> bool | None:

@@ -43,3 +43,32 @@ def test_lines_come_now_and_then(capsys: pytest.CaptureFixture[str], monkeypatch
         "Indexing: 100 of 1,000 pictures, 10 photos/s, about 1 min 30 s left",
         "Drawing: 10 of 12 pictures",
     ]
+
+
+def test_what_had_a_line_has_a_last_one_and_what_was_quick_has_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr("lookalike.cli.progress.time.monotonic", lambda: now_s)
+    with progress_of(Session(), task="Indexing") as tell, counting(Session(), task="Drawing") as count:
+        assert tell is not None
+        assert count is not None
+        for second in range(8):
+            now_s = float(second)
+            tell(IngestReport(added=10 * second, total=70))
+            count(second, 7)
+        tell(IngestReport(added=70, total=70))
+        count(7, 7)
+    with counting(Session(), task="Quick") as count:
+        assert count is not None
+        count(7, 7)
+    shown = capsys.readouterr().err.splitlines()
+    assert [line for line in shown if line.startswith("Drawing")] == [
+        "Drawing: 5 of 7 pictures",
+        "Drawing: 7 of 7 pictures",
+    ]
+    assert [line.split(",")[0] for line in shown if line.startswith("Indexing")] == [
+        "Indexing: 50 of 70 pictures",
+        "Indexing: 70 of 70 pictures",
+    ]
+    assert not any(line.startswith("Quick") for line in shown)

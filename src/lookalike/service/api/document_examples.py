@@ -125,6 +125,7 @@ SCHEMAS: Mapping[str, Any] = {
         "cached": False,
         "sure": True,
         "nothing_like_it": False,
+        "without_date": None,
         "index": _INDEX,
         "has_more": True,
         "query_id": OTHER_IMAGE,

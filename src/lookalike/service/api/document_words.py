@@ -202,6 +202,7 @@ PROPERTIES: Mapping[str, Mapping[str, str]] = {
         "cached": "Whether the answer was kept from before.",
         "sure": "Whether the first hits stand clear of the rest; null where that is not known.",
         "nothing_like_it": "Whether the best is no better than chance; null where that is not known.",
+        "without_date": "Pictures that a filter by date leaves out for having none; null where none asks for a date.",
         "index": "What answered.",
         "has_more": "Whether there are hits behind these.",
         "query_id": "Id of the picture that was searched with, where it has one; else null.",

@@ -197,6 +197,7 @@ class SearchReply(BaseModel):
     cached: bool
     sure: bool | None
     nothing_like_it: bool | None
+    without_date: int | None
     index: IndexFacts
     has_more: bool
     query_id: str | None

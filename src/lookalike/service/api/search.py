@@ -260,6 +260,7 @@ def _reply(
         "cached": reply.cached,
         "sure": reply.sure,
         "nothing_like_it": reply.nothing_like_it,
+        "without_date": reply.without_date,
         "index": index_json(reply.index),
         "query_id": query_id,
         "has_more": len(reply.hits) == asked.k + asked.offset < reply.total_matching,

@@ -247,3 +247,13 @@ def test_of_a_vector_nobody_knows_whose_it_is(served: Running) -> None:
 
     assert found["query_id"] is None
     assert len(found["hits"]) == PICTURES
+
+
+def test_pictures_without_a_date_are_counted_where_a_filter_asks_for_one(served: Running) -> None:
+    def without_date(filter_: object) -> object:
+        return ask(served, {"id": served.ids[0], "filter": filter_})["without_date"]
+
+    assert without_date({"date": {"gte": "2024"}}) == PICTURES
+    assert without_date({"date": {"exists": False}}) is None
+    assert without_date({"width": {"gte": 1}}) is None
+    assert ask(served, {"id": served.ids[0]})["without_date"] is None
