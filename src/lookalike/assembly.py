@@ -171,6 +171,7 @@ class CollectionGlance:
         dimension: of the raw vectors.
         further_models: names of models of which vectors are kept beside its own, with the ids of these.
         fields: what a filter may ask for, as in `CollectionInfo`.
+        identity: as of `Collection`.
     """
 
     images: int
@@ -178,6 +179,7 @@ class CollectionGlance:
     dimension: int
     further_models: dict[str, str]
     fields: tuple[str, ...]
+    identity: str
 
 
 def glance_at_collection(folder: Path) -> CollectionGlance:
@@ -199,6 +201,7 @@ def glance_at_collection(folder: Path) -> CollectionGlance:
             dimension=catalog.dimension,
             further_models=further,
             fields=tuple(askable_fields(catalog)),
+            identity=catalog.identity(),
         )
 
 

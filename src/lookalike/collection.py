@@ -190,6 +190,11 @@ class Collection:
         self._kept.catalog.close()
 
     @property
+    def identity(self) -> str:
+        """A random word that no other collection has, whatever its name; '' until something is written."""
+        return self._parts.catalog.identity()
+
+    @property
     def is_unchanged(self) -> bool:
         """Whether it is for sure still the collection that was opened, untouched since it was used last. At once."""
         return self._parts.catalog.is_unchanged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 import re
 import threading
@@ -156,8 +157,12 @@ class Collections:
         return self.local_uploads(name)
 
     def local_uploads(self, name: str) -> LocalUploads:
-        """The same, with the way to receive bytes."""
-        return LocalUploads(self._path(name) / UPLOADS, secret=self._secret, url_prefix=f"/v1/storage/{name}")
+        """The same, with the way to receive bytes.
+
+        URLs are signed for the collection, not for its name: those of an earlier one lead into no later one.
+        """
+        secret = hmac.digest(self._secret, self._identity(name).encode(), "sha256")
+        return LocalUploads(self._path(name) / UPLOADS, secret=secret, url_prefix=f"/v1/storage/{name}")
 
     def create(self, name: str) -> bool:
         """Make one; False where it is there.
@@ -217,6 +222,14 @@ class Collections:
         for collection in opened.values():
             collection.close()
 
+    def _identity(self, name: str) -> str:
+        """At once for one that is open; '' for one that cannot be read, into which nothing can be uploaded."""
+        collection = self._at_hand(name)
+        try:
+            return collection.identity if collection is not None else self.glance(name).identity
+        except LookalikeError:
+            return ""
+
     def _turn(self, name: str) -> threading.Lock:
         with self._mutex:
             return self._turns.setdefault(name, threading.Lock())
@@ -229,6 +242,7 @@ class Collections:
             return collection
 
     def _kept(self, name: str, collection: Collection) -> Collection:
+        _ = collection.identity  # is read here, and known from now on
         with self._mutex:
             self._opened[name] = collection
             most = [self._opened.popitem(last=False)[1] for _ in range(len(self._opened) - self._most_open)]

@@ -6,13 +6,15 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from lookalike.collection import Collection
-from lookalike.core.errors import CollectionError, NoCollection
+from lookalike.core.errors import CollectionError, NoCollection, NotAllowed
 from lookalike.service.collections import Collections
 from tests.collections import new_collection, png
 from tests.services import sha256
@@ -229,3 +231,23 @@ for line in sys.stdin:
             assert len(here.use("photos", found)) == 2
         other.stdin.close()
     here.close()
+
+
+def test_the_address_of_an_upload_leads_into_no_later_collection_of_the_name(
+    here: Collections, elsewhere: Collections
+) -> None:
+    here.create("photos")
+    announced = {"size_bytes": 5, "content_type": "image/png", "sha256": "b" * 64, "expires_at": time.time() + 60}
+    put = here.uploads("photos").presign("a" * 32, **announced)
+    query = dict(parse_qsl(urlsplit(put.url).query))
+    headers = {**put.headers, "Content-Length": "5"}
+    elsewhere.get("photos")
+    elsewhere.local_uploads("photos").receive("a" * 32, query=query, headers=headers).abort()
+
+    here.remove("photos")
+    here.create("photos")
+
+    elsewhere.get("photos")
+    for collections in (here, elsewhere):
+        with pytest.raises(NotAllowed):
+            collections.local_uploads("photos").receive("a" * 32, query=query, headers=headers)

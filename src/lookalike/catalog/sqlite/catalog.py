@@ -64,6 +64,7 @@ class SqliteCatalog:
         self._keep_days = keep_removed_days
         self._clock = clock
         self._model: tuple[str, int] = ("", 0)
+        self._identity = ""
         self._writer = secrets.token_hex(8)  # names the changes that are made through this object
 
     @classmethod
@@ -132,8 +133,10 @@ class SqliteCatalog:
 
     def identity(self) -> str:
         """A random word for the collection, whatever it holds; see `Catalog`."""
-        with self._connections.reading() as connection:
-            return reading.setting(connection, "identity", "")
+        if not self._identity:  # once there, it stays
+            with self._connections.reading() as connection:
+                self._identity = reading.setting(connection, "identity", "")
+        return self._identity
 
     def __enter__(self) -> SqliteCatalog:
         return self

@@ -1,0 +1,123 @@
+"""One service, collections of several models of the users' own: an id stands for one file, and for its vectors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from starlette.testclient import TestClient
+
+import lookalike
+from lookalike import assembly
+from lookalike.models.adapt import adapt
+from lookalike.models.store import ModelFile, load_model
+from lookalike.service.app import application, wire
+from lookalike.service.edge import edge
+from lookalike.settings.service import ServiceSettings
+from tests.collections import png
+from tests.services import SECRET, token
+
+READER, WRITER = token("read"), token("read", "write")
+
+
+def own_model(folder: Path, *, mean: float) -> Path:
+    """Mean colours beyond `mean`, always in a file of the same name."""
+    graph = helper.make_graph(
+        [helper.make_node("GlobalAveragePool", ["x"], ["y"])],
+        "mean",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 3, 1, 1])],
+    )
+    folder.mkdir()
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), folder / "source.onnx"
+    )
+    return adapt(folder / "source.onnx", folder / "own.onnx", name="mean", input_side=8, mean=[mean] * 3, std=[1.0] * 3)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[TestClient, list[str]]]:
+    """Two collections, and the ids of their models; the files that these were made with are gone."""
+    places, ids = {}, []
+    for n, name in enumerate(("dark", "light")):
+        file = own_model(tmp_path / name, mean=0.1 + 0.6 * n)
+        places[name] = tmp_path / f"{name}.lookalike"
+        with lookalike.open(places[name], model=file) as collection:
+            collection.add(png(1))
+            ids.append(collection.info().model)
+        file.unlink()
+    settings = ServiceSettings(
+        home=tmp_path / "home", collections=places, jwt_algorithm="HS256", jwt_secret=SECRET, run_worker=False
+    )
+    service = wire(settings)
+    with TestClient(
+        edge(application(service), settings=settings, metrics=service.metrics, health=service.health)
+    ) as client:
+        yield client, ids
+
+
+def embedded(client: TestClient, model: str) -> list[float]:
+    reply = client.post("/v1/embeddings", files={"image": png(1)}, data={"model": model}, headers=READER).json()
+    assert reply["model"] == model
+    vector: list[float] = reply["data"][0]["vector"]
+    return vector
+
+
+def test_each_answers_by_its_own_and_gives_its_own_file(served: tuple[TestClient, list[str]]) -> None:
+    client, ids = served
+    cards = client.get("/v1/models", headers=READER).json()["data"]
+
+    assert [(card["id"], card["collections"]) for card in cards] == sorted(zip(ids, (["dark"], ["light"]), strict=True))
+    for model_id in ids:
+        file = client.get(f"/v1/models/{model_id}/file", headers=READER)
+        assert hashlib.sha256(file.content).hexdigest() == model_id
+        assert file.headers["etag"] == f'"{model_id}"'
+        again = client.get(f"/v1/models/{model_id}/file", headers={**READER, "If-None-Match": f'"{model_id}"'})
+        assert again.status_code == 304
+    dark, light = (embedded(client, model_id) for model_id in ids)
+    assert dark != pytest.approx(light, abs=0.1)
+    for name, model_id, vector in zip(("dark", "light"), ids, (dark, light), strict=True):
+        asked = {"vector": vector, "model": model_id}
+        reply = client.post(f"/v1/collections/{name}/search", json=asked, headers=READER).json()
+        assert (reply["model"], round(reply["hits"][0]["similarity"], 2)) == (model_id, 1.0)
+        wrong = {"vector": vector, "model": ids[1 - ids.index(model_id)]}
+        refused = client.post(f"/v1/collections/{name}/search", json=wrong, headers=READER)
+        assert refused.json()["code"] == "wrong_model"
+
+
+def test_a_kept_file_that_holds_another_model_is_not_given_out(
+    served: tuple[TestClient, list[str]], tmp_path: Path
+) -> None:
+    client, (dark, light) = served
+    kept = tmp_path / "dark.lookalike" / "models" / f"{dark}.onnx"
+    kept.write_bytes((tmp_path / "light.lookalike" / "models" / f"{light}.onnx").read_bytes())
+
+    assert client.get(f"/v1/models/{dark}/file", headers=READER).status_code == 503
+    assert client.get(f"/v1/models/{light}/file", headers=READER).status_code == 200
+    refused = client.post("/v1/collections/dark/search", files={"image": png(1)}, headers=READER)
+    assert refused.json()["code"] == "model_unavailable"
+
+
+def test_models_are_listed_by_what_was_read_of_their_files_once(
+    served: tuple[TestClient, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, ids = served
+    first = client.get("/v1/models", headers=READER).json()
+    read: list[Any] = []
+
+    def counting(path: Path) -> ModelFile:
+        read.append(path)
+        return load_model(path)
+
+    monkeypatch.setattr(assembly, "load_model", counting)
+    assert client.get("/v1/models", headers=READER).json() == first
+    pages = [client.get("/v1/models", params={"limit": 1}, headers=READER).json()]
+    pages.append(client.get("/v1/models", params={"cursor": pages[0]["next_cursor"]}, headers=READER).json())
+    assert [page["data"][0]["id"] for page in pages] == sorted(ids)
+    assert not pages[1]["has_more"]
+    assert read == []
