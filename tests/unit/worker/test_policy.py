@@ -10,7 +10,7 @@ from lookalike.worker.policy import backoff_s, error_policy
 
 NOT_TRIED = {
     "busy", "rate_limited", "overloaded", "deadline_exceeded", "interrupted", "locked", "service_down",
-    "storage_failed", "read_only",
+    "storage_failed", "read_only", "collection_replaced",
 }  # fmt: skip
 PASSING = {*NOT_TRIED, "snapshot_damaged", "model_unavailable"}
 
