@@ -13,7 +13,7 @@ import pytest
 
 from lookalike.catalog.sqlite import SqliteCatalog, nobody_writing
 from lookalike.core.errors import CollectionReplaced, NoCollection
-from tests.unit.catalog.pictures import image_id, made, put
+from tests.unit.catalog.pictures import ended, image_id, made, put, started
 
 FILE = "catalog.sqlite"
 
@@ -213,3 +213,28 @@ def test_one_that_keeps_no_file_open_goes_on(folder: Path) -> None:
         put(catalog, [2])
         assert catalog.known_ids() == ids(1, 2)
         assert len(os.listdir("/dev/fd")) == before
+
+
+KILLED = """
+from lookalike.catalog.sqlite import connections
+connections._WRITER_PRAGMAS = tuple(
+    "PRAGMA cache_size = 2" if "cache_size" in one else one for one in connections._WRITER_PRAGMAS
+)
+catalog = SqliteCatalog.open(Path(sys.argv[1]))
+with catalog.transaction() as transaction:
+    for number in range(100, 400):
+        transaction.put_images([image(number)], np.ones((1, D), np.float16))
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_process_had_written_is_put_back_and_the_history_goes_on(folder: Path) -> None:
+    with opened(folder) as catalog:
+        assert catalog.known_ids() == ids(1)
+        for number in (2, 3):
+            before = (folder / FILE).read_bytes()
+            ended(started(KILLED, folder / FILE))
+            assert (folder / FILE).read_bytes() != before  # pages of a commit that never was
+            assert image_id(100) not in catalog.known_ids()
+            put(catalog, [number])
+        assert catalog.known_ids() == ids(1, 2, 3)

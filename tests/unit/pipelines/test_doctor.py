@@ -254,7 +254,10 @@ def test_an_index_that_is_behind_is_fine_and_one_of_another_setting_or_history_i
     with catalog.transaction() as transaction:
         transaction.remove_images(sorted(catalog.known_ids()))
     change(patient, "UPDATE settings SET value = '1' WHERE name = 'last_seq'")
-    assert any("the catalog's last is 1" in finding.what for finding in examine(patient))
+    with SqliteCatalog.open(path_of(patient)) as again:
+        assert any(
+            "the catalog's last is 1" in one.what for one in examine(replace(patient, open_catalog=lambda: again))
+        )
 
 
 def test_a_damaged_picture_that_was_kept_is_a_problem_and_a_missing_one_a_warning(patient: Patient) -> None:

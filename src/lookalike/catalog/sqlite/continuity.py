@@ -8,13 +8,15 @@ Each look compares two things with those of the last look:
 
 - which file bears the name: device and inode, which stay taken as long as a connection has the file open;
 - if the file was written since: what its settings say of its history. Every commit names itself with a random word, so
-  that two states which are not the same never look the same. A file that was written without a commit was copied over.
+  that two states which are not the same never look the same. A file that was written without a commit was copied over,
+  unless a process was killed at its commit and the pages that it had written were put back.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -143,12 +145,19 @@ class Continuity:
         if before is None:
             return True
         if now == before:
-            return self._seen is None or self._seen == found
+            return self._seen is None or self._seen == found or self._is_on_disk(now)
         return (
             now.version > before.version
             and now.last_seq >= before.last_seq
             and lineage(connection, before.last_seq) == before.writer
         )
+
+    def _is_on_disk(self, now: History) -> bool:
+        """Whether the file says the same to who has none of its pages: where a process was killed at its commit, what
+        it had written was put back. Within a transaction, in which nobody writes.
+        """
+        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as fresh:
+            return bool(now.commit) and history_of(fresh) == now
 
 
 def _replaced(path: Path) -> CollectionReplaced:
