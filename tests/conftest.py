@@ -1,4 +1,4 @@
-"""Disks that are full or cannot be written, for every test that wants one; and the rule that CI skips nothing."""
+"""What holds for every test: no time limit for one example, nothing stays open, disks that fail; CI skips nothing."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import lookalike  # noqa: F401  # before any library that would report to its maker
 from tests.collections import close_catalogs
 from tests.disks import mount, unmount
+
+hypothesis.settings.register_profile(
+    "any machine", deadline=None
+)  # a busy one takes longer for an example now and then
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)
