@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import logging
@@ -197,7 +198,7 @@ async def _lifespan(service: Service) -> AsyncIterator[None]:
             await threads.close()
         closings: list[Callable[[], None]] = [housework.join, service.collections.close]
         for close in (*closings, service.queue.close, service.ledger.close):
-            close()
+            await asyncio.to_thread(close)
 
 
 def _secret(path: Path) -> bytes:

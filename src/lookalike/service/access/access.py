@@ -29,7 +29,7 @@ class Access:
         tickets: for WebSockets.
         rates: how often one may ask.
         waits: whether `authenticate` or `count` may wait for another machine, and is not to be called where that would
-            keep others waiting. `issue_ticket` and `redeem` always wait for a disk.
+            keep others waiting; see the property. `issue_ticket` and `redeem` always wait for a disk.
         now: Unix time in seconds.
     """
 
@@ -46,7 +46,12 @@ class Access:
     ) -> None:
         self._keys, self._tokens, self._key_set = keys, tokens, key_set
         self._tickets, self._rates, self._now = tickets, rates, now
-        self.waits = waits
+        self._waits = waits
+
+    @property
+    def waits(self) -> bool:
+        """Whether `authenticate`, `count` or `is_good` may wait now, for another machine or for the file of keys."""
+        return self._waits or (self._keys is not None and self._keys.is_to_look)
 
     @property
     def is_open_to_loopback(self) -> bool:

@@ -40,6 +40,11 @@ class KeyRing:
         self._signature: Signature
         self._keys, self._signature = read_keys(path)
 
+    @property
+    def is_to_look(self) -> bool:
+        """Whether the next question looks at the file, which a disk may keep waiting."""
+        return self._clock() - self._looked_at >= LOOKED_AT_EVERY_S
+
     def principal_of(self, presented: str) -> Principal | None:
         """Who asks with a key; None where it is not good. It takes as long, whatever is wrong with it."""
         self._look()
@@ -54,7 +59,7 @@ class KeyRing:
 
     def _look(self) -> None:
         """Read the file again if it has changed; at most once a second, and by one thread."""
-        if self._clock() - self._looked_at < LOOKED_AT_EVERY_S or not self._looking.acquire(blocking=False):
+        if not self.is_to_look or not self._looking.acquire(blocking=False):
             return
         try:
             self._looked_at = self._clock()

@@ -88,7 +88,7 @@ class _Lease:
         try:
             yield
         except BaseException:
-            self._abandon()
+            await self._abandon()
             raise
         finally:
             renewing.cancel()
@@ -99,7 +99,7 @@ class _Lease:
             await self._service.books.run(lambda: self._service.ledger.finish(self._key, reply, holder=self._holder))
         except LookalikeError as error:
             _log.warning("a reply is not kept for its idempotency key: %s", error)
-            self._abandon()
+            await self._abandon()
 
     async def _renew(self) -> None:
         while True:
@@ -111,9 +111,9 @@ class _Lease:
             except LookalikeError as error:
                 _log.warning("an idempotency key is not renewed, and tried again: %s", error)
 
-    def _abandon(self) -> None:
+    async def _abandon(self) -> None:
         """Where that fails, too, it is free when the lease has run out."""
         try:
-            self._service.ledger.abandon(self._key, holder=self._holder)
+            await self._service.books.run(lambda: self._service.ledger.abandon(self._key, holder=self._holder))
         except LookalikeError as error:
             _log.warning("an idempotency key is not let go of: %s", error)

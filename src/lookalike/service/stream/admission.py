@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from fastapi import WebSocket
 
@@ -124,7 +125,8 @@ async def until_over(service: Service, principal: Principal) -> None:
         Closing: as soon as who was let in may no longer be here.
     """
     while not service.health.draining:
-        if not service.access.is_good(principal):
+        is_good = partial(service.access.is_good, principal)
+        if not (await asyncio.to_thread(is_good) if service.access.waits else is_good()):
             raise Closing(Code.NOT_ALLOWED, "not_authenticated")
         await asyncio.sleep(_LOOKS_EVERY_S)
 
