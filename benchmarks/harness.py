@@ -40,6 +40,7 @@ QUESTIONS = (
     "first_own_search",
     "service_load",
     "held_memory",
+    "costly_callers",
 )
 
 T = TypeVar("T")
