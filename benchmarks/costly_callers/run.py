@@ -88,8 +88,8 @@ def measure(bench: Bench) -> None:
         measured(
             "the two compared",
             now.attacked / now.quiet,
-            "x",
-            target="<= 3 x",
+            "times",
+            target="<= 3 times",
             peer=peer,
             peer_value=then and then.attacked / then.quiet,
         ),

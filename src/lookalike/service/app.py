@@ -11,7 +11,6 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -46,6 +45,7 @@ from lookalike.service.housework import Housework
 from lookalike.service.metrics import Metrics
 from lookalike.service.page_files import add_page
 from lookalike.service.problems import add_problem_handlers
+from lookalike.service.readiness import kinds, watch
 from lookalike.service.search_batching import Searches
 from lookalike.service.stream.routes import stream_router
 from lookalike.service.threads import WAITING, Threads
@@ -59,6 +59,8 @@ _log = logging.getLogger(__name__)
 
 MOST_OF_ONE = max(2, min(4, available_processors()))
 """Threads that one caller may have for searching and reading; more would not be sooner, and keep others from theirs."""
+
+_SECRET_BYTES = 32
 
 _ROUTERS = (
     search.router,  # first, for it is asked for most
@@ -152,34 +154,8 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
         metrics=metrics,
         health=health,
     )
-    _watch(service)
+    watch(service, signing_key=home / SIGNING_KEY, secret=secret)
     return service
-
-
-def _watch(service: Service) -> None:
-    health = service.health
-    health.add("queue", partial(_answers, service.queue.facts))
-    health.add("ledger", partial(_answers, partial(service.ledger.expired_uploads, 0.0, limit=1)))
-    health.add("access", service.access.check_ready)
-    for name in service.settings.collections:
-        health.add(f"collection {name}", partial(_answers, partial(service.collections.get, name)), part="collections")
-    health.saturated("embedding", lambda: service.embedding.saturated)
-    for name, threads in _kinds(service).items():
-        health.saturated(name, partial(_is_saturated, threads))
-    health.saturated("searches", lambda: service.searches.saturated)
-
-
-def _kinds(service: Service) -> dict[str, Threads]:
-    return {"threads": service.threads, "writes": service.writes, "books": service.books, "fetches": service.fetches}
-
-
-def _is_saturated(threads: Threads) -> bool:
-    return threads.saturated
-
-
-def _answers(question: Callable[[], object]) -> None:
-    """Raises what asking raises; the answer does not matter."""
-    question()
 
 
 @contextlib.asynccontextmanager
@@ -194,7 +170,7 @@ async def _lifespan(service: Service) -> AsyncIterator[None]:
         stop.set()
         await service.embedding.close()
         await service.searches.close()
-        for threads in _kinds(service).values():
+        for threads in kinds(service).values():
             await threads.close()
         closings: list[Callable[[], None]] = [housework.join, service.collections.close]
         for close in (*closings, service.queue.close, service.ledger.close):
@@ -213,9 +189,14 @@ def _secret(path: Path) -> bytes:
         if error.errno not in _DISK_DOES_NOT_TAKE_IT:
             raise
         _log.warning("%s cannot be made (%s): make room and start again before anybody uploads", path, error.strerror)
-        return secrets.token_bytes(32)
+        return secrets.token_bytes(_SECRET_BYTES)
     keep_private(path)
-    return path.read_bytes()
+    secret = path.read_bytes()
+    if len(secret) != _SECRET_BYTES:
+        raise StorageFailed(
+            f"{path}: expected {_SECRET_BYTES} bytes, got {len(secret)}: restore it, or remove it, and one is made"
+        )
+    return secret
 
 
 def _make_secret(path: Path) -> None:
@@ -223,7 +204,7 @@ def _make_secret(path: Path) -> None:
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
         fresh.touch(mode=0o600)
-        fresh.write_bytes(secrets.token_bytes(32))
+        fresh.write_bytes(secrets.token_bytes(_SECRET_BYTES))
         with contextlib.suppress(FileExistsError):
             os.link(fresh, path)  # whole or not at all, and never over another's
     finally:

@@ -11,7 +11,7 @@ from functools import partial
 from lookalike.core.errors import LookalikeError, StorageFailed
 from lookalike.pipelines.verify_upload import Tolerance
 from lookalike.service.context import Service
-from lookalike.service.leader import Leader
+from lookalike.service.leader import LOCK, Leader
 from lookalike.worker.completing import VERIFY_UPLOAD
 from lookalike.worker.uploads import UploadVerifier, end_given_up, sweep_staged, sweep_uploads
 from lookalike.worker.worker import Worker
@@ -58,7 +58,7 @@ class Housework:
                 break
 
     def _lead_once(self, stop: threading.Event) -> None:
-        with Leader(self._service.settings.home / "leader.lock").lead(stop) as leads:
+        with Leader(self._service.settings.home / LOCK).lead(stop) as leads:
             if not leads:
                 return
             sweeping = threading.Thread(target=self._sweep, args=(stop,), name="lookalike-sweep", daemon=True)

@@ -6,12 +6,17 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from lookalike.core.errors import StorageFailed
 
+LOCK = "leader.lock"
 RETRY_S = 1.0
+BEAT_S = 2.0
+"""How often who leads touches the file."""
+SILENT_S = 20.0
+"""After so long without, whoever leads may hang."""
 
 
 class Leader:
@@ -40,9 +45,27 @@ class Leader:
         try:
             while not (leads := self._taken(descriptor)) and not stop.wait(self._retry_s):
                 pass
-            yield leads
+            with self._beating() if leads else nullcontext():
+                yield leads
         finally:
             os.close(descriptor)  # which lets go of the lock
+
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        over = threading.Event()
+
+        def beat() -> None:
+            while True:
+                with suppress(OSError):  # a disk that takes nothing is told of elsewhere
+                    os.utime(self._path)
+                if over.wait(BEAT_S):
+                    return
+
+        threading.Thread(target=beat, name="lookalike-leads", daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
 
     def _taken(self, descriptor: int) -> bool:
         try:

@@ -1,0 +1,120 @@
+"""What the service asks itself before it says that it can work: its disk, its key, its collections, who leads."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from lookalike.core.errors import ReadOnly, ServiceDown, StorageFailed
+from lookalike.queue.base import Queue
+from lookalike.service.context import Service
+from lookalike.service.leader import LOCK, SILENT_S
+from lookalike.service.threads import Threads
+
+STALLED_S = 60.0
+"""So long a job may be due while none is done."""
+
+_PROBE_BYTES = 4_096
+_IS_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def watch(service: Service, *, signing_key: Path, secret: bytes) -> None:
+    """Have the health of a service ask its parts."""
+    health, settings = service.health, service.settings
+    health.add("queue", partial(_answers, service.queue.facts))
+    health.add("ledger", partial(_answers, partial(service.ledger.expired_uploads, 0.0, limit=1)))
+    health.add("access", service.access.check_ready)
+    health.add("disk", partial(check_disk, settings.home))
+    health.add("signing key", partial(check_key, signing_key, secret))
+    if settings.run_worker:
+        health.add("leader", partial(check_leader, settings.home / LOCK, since=time.time()))
+        health.add("worker", partial(check_worker, service.queue))
+    for name in settings.collections:
+        health.add(f"collection {name}", partial(_read, service, name), part="collections")
+    health.saturated("embedding", lambda: service.embedding.saturated)
+    health.saturated("searches", lambda: service.searches.saturated)
+    for name, threads in kinds(service).items():
+        health.saturated(name, partial(_is_saturated, threads))
+
+
+def kinds(service: Service) -> dict[str, Threads]:
+    """The threads for each kind of work, by name."""
+    return {"threads": service.threads, "writes": service.writes, "books": service.books, "fetches": service.fetches}
+
+
+def check_disk(folder: Path) -> None:
+    """Whether something can be written there.
+
+    Raises:
+        StorageFailed: when the disk is full or fails.
+        ReadOnly: when nothing may be written.
+    """
+    probe = folder / f".ready.{os.getpid()}.{secrets.token_hex(4)}"
+    try:
+        try:
+            probe.write_bytes(b"\0" * _PROBE_BYTES)
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError as error:
+        kind = ReadOnly if error.errno in _IS_READ_ONLY else StorageFailed
+        raise kind(f"{folder}: nothing can be written ({error.strerror})") from error
+
+
+def check_key(path: Path, secret: bytes) -> None:
+    """Whether the key that signs URLs is the one that all processes, and those to come, know.
+
+    Raises:
+        StorageFailed: when it is another, or gone.
+    """
+    try:
+        found = path.read_bytes()
+    except OSError as error:
+        raise StorageFailed(f"{path}: cannot be read ({error.strerror}): put it back, or start again") from error
+    if not secrets.compare_digest(found, secret):
+        raise StorageFailed(f"{path}: was changed since the start ({len(found)} bytes): put it back, or start again")
+
+
+def check_leader(path: Path, *, since: float) -> None:
+    """Whether the process that leads gives signs of life.
+
+    Args:
+        path: of its lock file, which it touches.
+        since: Unix time of the start of this process, before which there may have been none.
+    Raises:
+        ServiceDown: when it has been silent for too long.
+    """
+    try:
+        last = max(since, path.stat().st_mtime)
+    except OSError:
+        last = since
+    if time.time() - last > SILENT_S:
+        raise ServiceDown(f"no process has given a sign of leading for {time.time() - last:.0f} s: it may hang")
+
+
+def check_worker(queue: Queue) -> None:
+    """Whether jobs that are due are done by somebody.
+
+    Raises:
+        ServiceDown: when they are not.
+    """
+    facts = queue.facts()
+    if facts.running == 0 and facts.oldest_s > STALLED_S:
+        raise ServiceDown(f"jobs have been due for {facts.oldest_s:.0f} s, and none is being done")
+
+
+def _read(service: Service, name: str) -> None:
+    len(service.collections.get(name))
+
+
+def _is_saturated(threads: Threads) -> bool:
+    return threads.saturated
+
+
+def _answers(question: Callable[[], object]) -> None:
+    """Raises what asking raises; the answer does not matter."""
+    question()

@@ -1,0 +1,100 @@
+"""Ready is who can work: not on a full disk, without the key, while the leader hangs or nobody does what is due."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from lookalike.core.errors import ReadOnly, ServiceDown, StorageFailed
+from lookalike.queue.memory import MemoryQueue
+from lookalike.service.app import SIGNING_KEY, wire
+from lookalike.service.leader import LOCK, Leader
+from lookalike.service.readiness import check_disk, check_key, check_leader, check_worker
+from lookalike.settings.service import ServiceSettings
+from tests.services import running
+
+
+def test_a_disk_that_is_full_is_told_and_one_with_room_is_not(small_disk: Path) -> None:
+    check_disk(small_disk)
+    assert list(small_disk.iterdir()) == []
+    with pytest.raises(OSError, match="No space"):
+        (small_disk / "everything").write_bytes(b"\0" * 3_000_000)
+    with pytest.raises(StorageFailed, match="No space"):
+        check_disk(small_disk)
+
+
+def test_a_folder_that_may_not_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(ReadOnly):
+        check_disk(tmp_path)
+
+
+@pytest.mark.parametrize("held", [b"", b"another key of thirty-two bytes.", None])
+def test_a_key_that_is_not_the_one_that_signs_is_told(tmp_path: Path, held: bytes | None) -> None:
+    with running(tmp_path) as served:
+        assert served.client.get("/readyz").json()["parts"]["signing key"] == "ok"
+        key = served.service.settings.home / SIGNING_KEY
+        key.unlink() if held is None else key.write_bytes(held)
+        time.sleep(1.1)  # so long a report holds
+        reply = served.client.get("/readyz")
+        assert (reply.status_code, reply.json()["parts"]["signing key"]) == (503, "storage_failed")
+
+
+def test_an_empty_key_signs_nothing(tmp_path: Path) -> None:
+    (tmp_path / SIGNING_KEY).write_bytes(b"")
+    with pytest.raises(StorageFailed, match="expected 32 bytes, got 0: restore it, or remove it"):
+        wire(ServiceSettings(home=tmp_path, port=0))
+
+
+def test_a_key_that_was_made_before_is_taken(tmp_path: Path) -> None:
+    check_key_of = tmp_path / SIGNING_KEY
+    check_key_of.write_bytes(b"k" * 32)
+    check_key(check_key_of, b"k" * 32)
+
+
+def test_who_leads_gives_signs_of_life(tmp_path: Path) -> None:
+    lock = tmp_path / LOCK
+    check_leader(lock, since=time.time())  # there may be none yet
+    with pytest.raises(ServiceDown, match="no process has given a sign of leading"):
+        check_leader(lock, since=time.time() - 60)
+    with Leader(lock).lead(threading.Event()) as leads:
+        assert leads
+        os.utime(lock, (0, 0))
+        until = time.monotonic() + 20
+        while lock.stat().st_mtime == 0 and time.monotonic() < until:
+            time.sleep(0.05)
+        check_leader(lock, since=0)
+    os.utime(lock, (0, 0))  # as it is a minute after it was stopped
+    with pytest.raises(ServiceDown):
+        check_leader(lock, since=0)
+
+
+def test_jobs_that_nobody_does_are_told() -> None:
+    now = [1_000.0]
+    queue = MemoryQueue(clock=lambda: now[0])
+    queue.enqueue("verify", collection="photos", payload={})
+    check_worker(queue)
+    now[0] += 61
+    with pytest.raises(ServiceDown, match="have been due for 61 s"):
+        check_worker(queue)
+    queue.claim(["verify"], worker="w", lease_s=10)
+    check_worker(queue)
+
+
+def test_threads_that_are_all_taken_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lookalike.service.batching.line.STUCK_S", 0.0)
+    with running(tmp_path) as served:
+        line = served.service.threads._line
+        with line._changed:
+            line._heads.extend([None] * 8)  # type: ignore[list-item]
+        reply = served.client.get("/readyz")
+        with line._changed:
+            line._heads.clear()
+        assert (reply.status_code, reply.json()["parts"]["threads"]) == (503, "saturated")
