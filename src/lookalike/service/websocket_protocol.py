@@ -24,8 +24,7 @@ MOST_FRAGMENTS = 1_000
 MOST_CONTROL_BYTES = 125
 """Of a frame of somebody who was not let in: a close has no more (RFC 6455)."""
 MOST_UNFINISHED_BYTES = 64_000_000
-"""Of all messages of one process of which a part has come; who sends more than 64 kB of one beyond it is too much."""
-SMALL_BYTES = 64_000
+"""Of all messages of one process of which a part has come; beyond it whoever holds the most is closed with 1013."""
 CLOSE_S = 2.0
 
 _TOO_BIG, _TOO_BUSY = 1009, 1013
@@ -43,14 +42,21 @@ def bounded_websocket(*, unread_timeout_s: float) -> type[WebSocketsSansIOProtoc
 
 
 class Unfinished:
-    """How many bytes of unfinished messages all connections of a process hold.
-
-    Attributes:
-        size_bytes: of all.
-    """
+    """How many bytes of unfinished messages each connection of a process holds."""
 
     def __init__(self) -> None:
-        self.size_bytes = 0
+        self._held: dict[_BoundedWebSocket, int] = {}
+        self._size_bytes = 0
+
+    def count(self, holder: _BoundedWebSocket, size_bytes: int) -> None:
+        """Say how many a connection holds now."""
+        self._size_bytes += size_bytes - self._held.pop(holder, 0)
+        if size_bytes:
+            self._held[holder] = size_bytes
+
+    def too_much(self) -> _BoundedWebSocket | None:
+        """The connection that holds the most, where all together hold too much."""
+        return max(self._held, key=self._held.__getitem__) if self._size_bytes > MOST_UNFINISHED_BYTES else None
 
 
 class _BoundedWebSocket(WebSocketsSansIOProtocol):
@@ -62,7 +68,6 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
         self.close_timeout = CLOSE_S
         self._unread: Unread | None = None
         self._unparsed = bytearray()
-        self._held_bytes = 0  # as counted in `unfinished`
         self._is_wanted = False  # whether the application has asked for a message
         self._is_deaf = False
 
@@ -129,7 +134,7 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
         if self.close_sent:
             return
         if len(self.frames) >= MOST_FRAGMENTS:
-            self._fail(_TOO_BIG, "the message has too many fragments")
+            self.fail(_TOO_BIG, "the message has too many fragments")
             return
         super().handle_cont(event)
 
@@ -154,9 +159,9 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
             piece = bytes(self._unparsed[:PIECE_BYTES])
             del self._unparsed[:PIECE_BYTES]
             super().data_received(piece)
-        self._count(len(self._unparsed) + len(self.conn.reader.buffer) + sum(map(len, self.frames)))
-        if self._held_bytes > SMALL_BYTES and self.unfinished.size_bytes > MOST_UNFINISHED_BYTES:
-            self._fail(_TOO_BUSY, "too much comes at once")
+        self.unfinished.count(self, len(self._unparsed) + len(self.conn.reader.buffer) + sum(map(len, self.frames)))
+        if (most := self.unfinished.too_much()) is not None:
+            most.fail(_TOO_BUSY, "too much comes at once")
         if self.transport.is_closing():
             return
         if self._is_deaf or (self._takes() and not self._unparsed):
@@ -168,11 +173,8 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
         is_ready = self.close_sent or (self._is_wanted and self.queue.empty())
         return is_ready and not self._is_deaf and self.writable.is_set()
 
-    def _count(self, size_bytes: int) -> None:
-        self.unfinished.size_bytes += size_bytes - self._held_bytes
-        self._held_bytes = size_bytes
-
-    def _fail(self, code: int, reason: str) -> None:
+    def fail(self, code: int, reason: str) -> None:
+        """Close it with this code, and take nothing in any more."""
         if not self.close_sent:
             self.conn.fail(code, reason)
             self.handle_parser_exception()
@@ -191,4 +193,4 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
         self.frames = []
         self._unparsed.clear()
         self.conn.reader.buffer.clear()
-        self._count(0)
+        self.unfinished.count(self, 0)

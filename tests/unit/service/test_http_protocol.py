@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from lookalike.service import websocket_protocol
 from lookalike.service.http_protocol import MOST_AHEAD
 from tests.services import FIRST, listening, token
 from tests.unit.service.small_service import Address, Parts, answering, parts, settings
@@ -228,3 +229,19 @@ def test_many_small_messages_are_all_answered_and_keep_nobody_waiting(whole: Add
         came = bytearray()
         while came.count(b'"problem"') < many:
             came += connection.recv(65_536)
+
+
+def test_of_unfinished_messages_that_are_too_much_together_the_largest_goes(
+    whole: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket_protocol, "MOST_UNFINISHED_BYTES", 1_000_000)
+    begun = b"\x82\xff" + (10**6).to_bytes(8, "big") + bytes(4)
+    with opened(whole, STREAM, token("read")) as large, opened(whole, STREAM, token("read")) as small:
+        large.sendall(begun + bytes(900_000))
+        time.sleep(0.5)
+        small.sendall(begun + bytes(200_000))
+        assert code_of(rest_of(large)) == 1013
+        small.sendall(bytes(800_000))
+        came = bytearray()
+        while b'"malformed"' not in came:  # an answer: it is still there
+            came += small.recv(65_536)

@@ -13,6 +13,12 @@ BYTES_PER_S = 64_000
 """The slowest that a body may come, on top of what every body may take."""
 
 
+MOST_HELD_BYTES = 64_000_000
+"""Of all JSON bodies that one process reads at a time, which lie in memory; small ones are taken beyond it."""
+SMALL_BYTES = 64_000
+RETRY_AFTER_S = 1
+
+
 class BodyRefused(Exception):
     """Raised where the application reads a body that goes no further; the client is told even if it is caught."""
 
@@ -38,6 +44,7 @@ class BodyLimits:
         self.max_body_bytes = max_body_bytes
         self.max_json_bytes = max_json_bytes
         self.timeout_s = timeout_s
+        self._held = _Held()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection."""
@@ -47,7 +54,8 @@ class BodyLimits:
         headers = Headers(scope=scope)
         is_json = _is_json(headers.get("content-type", ""))
         most = min(self.max_json_bytes, self.max_body_bytes) if is_json else self.max_body_bytes
-        body = _Body(receive, announced_bytes=_announced(headers), most=most, timeout_s=self.timeout_s)
+        held = self._held if is_json else _Held()
+        body = _Body(receive, announced_bytes=_announced(headers), most=most, timeout_s=self.timeout_s, held=held)
         started = False
 
         async def send_unless_refused(message: Message) -> None:
@@ -61,6 +69,8 @@ class BodyLimits:
         except BodyRefused:
             if started:
                 raise
+        finally:
+            body.let_go()
         if body.refusal is not None and not started:
             sending_waits = body.is_untouched and headers.get("expect", "").lower() == "100-continue"
             await (
@@ -68,6 +78,13 @@ class BodyLimits:
                 if sending_waits
                 else refuse_while_sending(body.refusal, receive, send)
             )
+
+
+class _Held:
+    """How many bytes of bodies that are being read or worked on are in memory."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
 
 
 class _Body:
@@ -78,13 +95,14 @@ class _Body:
         is_untouched: whether nothing of it was read.
     """
 
-    def __init__(self, receive: Receive, *, announced_bytes: int, most: int, timeout_s: float) -> None:
+    def __init__(self, receive: Receive, *, announced_bytes: int, most: int, timeout_s: float, held: _Held) -> None:
         self.refusal: Refusal | None = None
         self.is_untouched = True
         self._receive = receive
         self._announced_bytes = announced_bytes
         self._most = most
         self._timeout_s = timeout_s
+        self._held = held
         self._size_bytes = 0
         self._waited_s = 0.0
         self._complete = False
@@ -100,10 +118,18 @@ class _Body:
         message = await self._next()
         if message["type"] == "http.request":
             self._size_bytes += len(message.get("body", b""))
+            self._held.size_bytes += len(message.get("body", b""))
             self._complete = not message.get("more_body", False)
         if self._size_bytes > self._most:
             self._refuse(_too_large(self._most))
+        if self._size_bytes > SMALL_BYTES and self._held.size_bytes > MOST_HELD_BYTES:
+            detail = "too much comes at once: try again in a moment"
+            self._refuse(Refusal(503, "overloaded", "Busy", detail, {"retry_after_s": RETRY_AFTER_S}))
         return message
+
+    def let_go(self) -> None:
+        """What came is no longer held."""
+        self._held.size_bytes -= self._size_bytes
 
     async def _next(self) -> Message:
         loop = asyncio.get_running_loop()

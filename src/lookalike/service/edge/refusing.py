@@ -37,6 +37,8 @@ class Refusal(NamedTuple):
 def refused(refusal: Refusal, *, headers: Mapping[str, str] | None = None) -> Response:
     """The problem as a reply."""
     status, code, title, detail, values = refusal
+    if "retry_after_s" in values:
+        headers = {**(headers or {}), "Retry-After": str(values["retry_after_s"])}
     return problem_response(
         status, code=code, title=title, detail=detail, request_id=current_request_id(), headers=headers, values=values
     )

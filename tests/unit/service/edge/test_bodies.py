@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 from starlette.testclient import TestClient
 
+from lookalike.service.edge import body_limits
 from tests.unit.service.small_service import Address, Parts, answering
 
 Client = Callable[..., TestClient]
@@ -194,3 +196,27 @@ def test_too_many_headers_are_a_problem(made: Made) -> None:
         reply = read(connection)
     assert status(reply) == 431
     assert problem(reply)["code"] == "head_too_large"
+
+
+def test_json_of_all_together_is_bounded_and_small_ones_are_always_taken(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body_limits, "MOST_HELD_BYTES", 300_000)
+    begun = post("/echo", "Content-Length: 250000", "Content-Type: application/json") + b" " * 240_000
+    with answering(made().app) as address:
+        with connected(address, begun) as first:
+            time.sleep(0.5)
+            with connected(address, begun) as second:
+                reply = read(second)
+            assert status(reply) == 503
+            assert problem(reply)["code"] == "overloaded"
+            assert b"retry-after: 1" in reply.lower()
+            small = post("/echo", "Content-Length: 2", "Content-Type: application/json", "Connection: close")
+            with connected(address, small + b"{}") as third:
+                assert status(read(third)) == 200
+            first.sendall(b" " * 10_000)
+            assert first.recv(100).startswith(b"HTTP/1.1 200")
+        for _ in range(3):  # what was answered is held no longer
+            whole = post("/echo", "Content-Length: 250000", "Content-Type: application/json", "Connection: close")
+            with connected(address, whole + b" " * 250_000) as again:
+                assert status(read(again)) == 200
