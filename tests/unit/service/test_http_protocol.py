@@ -170,9 +170,9 @@ def code_of(reply: bytes) -> int:
     return int.from_bytes(reply[position + 2 : position + 4], "big")
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with listening(tmp_path_factory.mktemp("served"), body_timeout_s=1.0) as (url, _, _):
+@pytest.fixture
+def whole(tmp_path: Path) -> Any:
+    with listening(tmp_path, body_timeout_s=1.0) as (url, _, _):
         host, _, port = url.removeprefix("http://").partition(":")
         yield Address(host, int(port))
 
