@@ -37,6 +37,7 @@ describe.each(SETTINGS)("$size, $language, $theme", (setting) => {
     await page.getByRole("heading", {name: t.empty.heading}).waitFor();
     await page.locator(".beginnings img").nth(2).waitFor();
 
+    await page.getByText(setting.size === "phone" ? t.empty.invitationTouch : t.empty.invitation).waitFor();
     expect(await page.locator("html").getAttribute("lang")).toBe(setting.language === "zh" ? "zh-CN" : "en");
     await expectSound("empty");
   });
@@ -109,7 +110,7 @@ describe.each(SETTINGS)("$size, $language, $theme", (setting) => {
 
   it("adds pictures", async () => {
     await page.getByRole("button", {name: t.bar.upload}).click();
-    await page.getByText(t.upload.drop).waitFor();
+    await page.getByText(setting.size === "phone" ? t.upload.dropTouch : t.upload.drop, {exact: true}).waitFor();
 
     await expectSound("upload");
     await page.getByRole("button", {name: t.close}).click();

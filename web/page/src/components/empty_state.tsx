@@ -8,6 +8,7 @@ import {whileWanted} from "../search/latest";
 import {askFor} from "../state/route";
 import {collection, collections, connected, facts} from "../state/service";
 import {explain} from "../state/trouble";
+import {isTouched} from "./touch";
 import {Thumbnail} from "./thumbnail";
 import {PlaceSwitch} from "./settings";
 import {WaysIn} from "./ways_in";
@@ -25,7 +26,7 @@ export function EmptyState() {
           <i />
         </div>
         <h1 id="invitation">{empty.heading}</h1>
-        <p>{empty.invitation}</p>
+        <p>{isTouched ? empty.invitationTouch : empty.invitation}</p>
         <WaysIn />
         <PlaceSwitch name="where-first" />
       </div>

@@ -22,6 +22,7 @@ export const en = {
   empty: {
     heading: "What does it look like?",
     invitation: "Drop a picture anywhere on this page, paste one with Ctrl+V, or choose one of these ways.",
+    invitationTouch: "Take a photo, choose a picture, or start in one of these ways.",
     file: "Choose a picture",
     camera: "Take a photo",
     url: "From an address",
@@ -243,6 +244,7 @@ export const en = {
     heading: "Add pictures",
     intro: (collection: string) => `Into “${collection}”. They can be found as soon as they are there.`,
     drop: "Drop pictures or a folder of them here",
+    dropTouch: "Choose pictures to add",
     othersPassedOver: "What is no picture was left out.",
     choose: "Choose pictures",
     clear: "Clear the finished ones",

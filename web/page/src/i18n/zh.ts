@@ -24,6 +24,7 @@ export const zh: Texts = {
   empty: {
     heading: "找出相似的图片",
     invitation: "把图片拖到页面任意位置，用 Ctrl+V 粘贴，或选择下面的一种方式。",
+    invitationTouch: "拍一张照片，选择一张图片，或用下面的其他方式开始。",
     file: "选择图片",
     camera: "拍照",
     url: "输入网址",
@@ -235,6 +236,7 @@ export const zh: Texts = {
     heading: "添加图片",
     intro: (collection) => `添加到“${collection}”，完成后即可搜索到。`,
     drop: "把图片或文件夹拖到这里",
+    dropTouch: "选择要添加的图片",
     othersPassedOver: "不是图片的文件已略过。",
     choose: "选择图片",
     clear: "清除已完成",

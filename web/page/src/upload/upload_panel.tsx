@@ -5,6 +5,7 @@ import {useState} from "preact/hooks";
 import {Dialog} from "../components/dialog";
 import {FileButton} from "../components/file_button";
 import {Icon} from "../components/icons";
+import {isTouched} from "../components/touch";
 import {formatNumber, texts} from "../i18n/language";
 import {adviceOf} from "../i18n/said";
 import {filesOf} from "../search/dropped";
@@ -65,7 +66,7 @@ function DropPlace() {
         }}
       >
         <Icon name="upload" />
-        <p>{t.drop}</p>
+        <p>{isTouched ? t.dropTouch : t.drop}</p>
         <FileButton class="primary" label={t.choose} several onFiles={take}>
           {t.choose}
         </FileButton>
