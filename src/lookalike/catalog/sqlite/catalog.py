@@ -24,7 +24,7 @@ from lookalike.catalog.storable import path_bytes
 from lookalike.core.errors import (
     BadInput,
     CatalogDamaged,
-    CollectionReplaced,
+    CollectionError,
     NoCollection,
     ReadOnly,
     StorageFailed,
@@ -128,7 +128,7 @@ class SqliteCatalog:
         try:
             with self._connections.reading():
                 return True
-        except (CollectionReplaced, NoCollection):
+        except CollectionError:  # replaced, gone, damaged or closed
             return False
 
     def identity(self) -> str:
