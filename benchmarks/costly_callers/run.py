@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -105,28 +106,16 @@ def measure(bench: Bench) -> None:
 
 
 def _found(bench: Bench, made: _Made, source: Path | None, name: str) -> _Found:
-    port, folder = free_port(), bench.folder(name)
-    shutil.copytree(made.mine, folder / f"{MINE}.lookalike")
-    shutil.copytree(made.theirs, folder / "home" / "collections" / THEIRS)
-    environment = {"LOOKALIKE_SERVE_KEYS_FILE": str(made.keys), "LOOKALIKE_SERVE_ALLOW_PRIVATE_FETCH": "true"}
-    if source is not None:
-        environment["PYTHONPATH"] = str(source / "src")
-    with ExitStack() as stack:
-        command = ours(folder / f"{MINE}.lookalike", port=port, folder=folder, workers=1)
-        stack.enter_context(server(command, port=port, folder=folder, environment=environment))
-        address = stack.enter_context(silent_server())
-        asking = stack.enter_context(client(port, made.reader))
-        search = partial(asking.post, f"/v1/collections/{MINE}/search", json=made.query)
+    with _served(bench, made, source, name) as (port, address):
+        search = partial(client(port, made.reader).post, f"/v1/collections/{MINE}/search", json=made.query)
         search().raise_for_status()
         quiet = latencies_ms(search, seconds=SECONDS, every_s=EVERY_S)
-        bench.say(f"{name}: quiet {_p99(quiet):.0f} ms")
         attack = [costly_filter(port, made.attacker, THEIRS, made.query) for _ in range(CALLERS)]
         attack += [slow_address(port, made.attacker, THEIRS, address) for _ in range(CALLERS)]
         with kept_at(*attack):
             time.sleep(1)
             attacked = latencies_ms(search, seconds=SECONDS, every_s=EVERY_S)
-        bench.say(f"{name}: attacked {_p99(attacked):.0f} ms")
-        time.sleep(5)
+    with _served(bench, made, source, f"{name}-alive") as (port, address):
         everything = [
             slow_address(port, made.writer, MINE, address),
             adding(port, made.writer, MINE, mode="now"),
@@ -135,9 +124,24 @@ def _found(bench: Bench, made: _Made, source: Path | None, name: str) -> _Found:
         ]
         with kept_at(*everything):
             time.sleep(1)
-            live = latencies_ms(partial(asking.get, "/livez"), seconds=SECONDS, every_s=EVERY_S)
-        bench.say(f"{name}: alive {_p99(live):.0f} ms")
-    return _Found(_p99(quiet), _p99(attacked), _p99(live))
+            live = latencies_ms(partial(client(port, made.reader).get, "/livez"), seconds=SECONDS, every_s=EVERY_S)
+    found = _Found(_p99(quiet), _p99(attacked), _p99(live))
+    bench.say(f"{name}: quiet {found.quiet:.0f} ms, attacked {found.attacked:.0f} ms, alive {found.live:.0f} ms")
+    return found
+
+
+@contextmanager
+def _served(bench: Bench, made: _Made, source: Path | None, name: str) -> Iterator[tuple[int, str]]:
+    """A service of its own, of that source, on a copy of the collections: its port, and a silent address."""
+    port, folder = free_port(), bench.folder(name)
+    shutil.copytree(made.mine, folder / f"{MINE}.lookalike")
+    shutil.copytree(made.theirs, folder / "home" / "collections" / THEIRS)
+    environment = {"LOOKALIKE_SERVE_KEYS_FILE": str(made.keys), "LOOKALIKE_SERVE_ALLOW_PRIVATE_FETCH": "true"}
+    if source is not None:
+        environment["PYTHONPATH"] = str(source / "src")
+    command = ours(folder / f"{MINE}.lookalike", port=port, folder=folder, workers=1)
+    with server(command, port=port, folder=folder, environment=environment), silent_server() as address:
+        yield port, address
 
 
 def _p99(latencies: list[float]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from lookalike.collection import Collection
@@ -13,6 +14,7 @@ from lookalike.core.vectors import Vectors
 from lookalike.results import SearchResult
 from lookalike.service.access.principal import Principal
 from lookalike.service.api.filters import allowed
+from lookalike.service.api.hits import is_soon_told
 from lookalike.service.context import Service, with_collection
 from lookalike.service.search_batching import Way
 from lookalike.service.stream.admission import until_over
@@ -127,7 +129,13 @@ class SearchStream:
         for name, milliseconds in result.timings_ms.items():
             self._service.metrics.stage(name, milliseconds / 1000)
         total = (time.perf_counter() - began) * 1000
-        return self._hits(frame.seq, result, {**result.timings_ms, **looked.timings_ms, "total": total})
+        told = partial(self._hits, frame.seq, result, {**result.timings_ms, **looked.timings_ms, "total": total})
+        if is_soon_told(result.hits):
+            return told()
+        try:
+            return await self._service.threads.run(told, deadline=deadline)
+        except LookalikeError as error:
+            return problem_message(frame.seq, error)
 
     async def _looked(self, frame: Frame, configured: Configured, held: Collection, deadline: float) -> _Looked:
         """The vector of a query, and what it took."""
