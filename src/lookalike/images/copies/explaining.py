@@ -97,8 +97,16 @@ def _means(values: Levels, shift: int) -> Levels:
 
 def box_mean(values: Levels, *, reach: int) -> Levels:
     """Each value's mean with those up to `reach` around it; beyond the edge, the edge goes on."""
-    width = 2 * reach + 1
-    padded = np.pad(values, reach, mode="edge").astype(np.float64)
-    sums = np.cumsum(np.cumsum(np.pad(padded, ((1, 0), (1, 0))), axis=0), axis=1)
-    boxes = sums[width:, width:] - sums[:-width, width:] - sums[width:, :-width] + sums[:-width, :-width]
-    return np.asarray(boxes / width**2, np.float32)
+    padded = np.pad(values, reach, mode="edge")
+    down = _sums_of_rows(padded, 2 * reach + 1)
+    across = _sums_of_rows(down.T, 2 * reach + 1)
+    return np.asarray(across.T / np.float32((2 * reach + 1) ** 2), np.float32)
+
+
+def _sums_of_rows(values: Levels, count: int) -> Levels:
+    """Of each row and the `count` - 1 below it."""
+    rows = len(values) - count + 1
+    sums = values[:rows].copy()
+    for start in range(1, count):
+        sums += values[start : start + rows]
+    return sums

@@ -36,17 +36,17 @@ def fitted(ours: Levels, theirs: Levels) -> Fit:
     height, width = ours.shape
     reach = range(-_REACH, _REACH + 1)
     places = [(down, across) for down in reach for across in reach if (down, across) != (0, 0)]
-    near = [
-        padded[_REACH + down : _REACH + down + height, _REACH + across : _REACH + across + width]
-        for down, across in places
-    ]
-    step = max(1, ours.size // _MOST_ROWS)
-    chosen = np.arange(0, ours.size, step)
-    steps = np.stack([(one.ravel() - ours.ravel())[chosen] for one in near], axis=1).astype(np.float64)
-    wanted = (theirs - ours).ravel()[::step].astype(np.float64)
+    flat, wide = padded.ravel(), padded.shape[1]
+    chosen = np.arange(0, ours.size, max(1, ours.size // _MOST_ROWS))
+    middles = (chosen // width + _REACH) * wide + chosen % width + _REACH
+    # steps[n, i]: from pixel n of the chosen ones to its i-th neighbour
+    steps = np.stack([flat[middles + down * wide + across] - flat[middles] for down, across in places], axis=1)
+    steps = steps.astype(np.float64)
+    wanted = (theirs.ravel()[chosen] - ours.ravel()[chosen]).astype(np.float64)
     damping = _DAMPING * len(wanted) * np.eye(len(places))
     weights = np.linalg.solve(steps.T @ steps + damping, steps.T @ wanted)
     made = ours * np.float32(1 - weights.sum())
-    for weight, one in zip(weights, near, strict=True):
-        made += np.float32(weight) * one
+    for weight, (down, across) in zip(weights, places, strict=True):
+        top, left = _REACH + down, _REACH + across
+        made += np.float32(weight) * padded[top : top + height, left : left + width]
     return Fit(made, float(np.hypot(*(weights @ np.array(places)))))

@@ -1,11 +1,13 @@
-"""Comparing pairs of pictures: at a glance, then whole; what was read of each is remembered within bounds."""
+"""Comparing pictures: at a glance each with its neighbours, then one whole with those that look like it."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from lookalike.images.decode import decode
 from lookalike.images.limits import ImageLimits
 from lookalike.images.whole.contents import Contents, contents_of, seen
 from lookalike.pipelines.duplicates.candidates import Candidates
-from lookalike.pipelines.duplicates.glance import SIDE, SIDE_TO_DECODE, Signature, are_copies, signature
+from lookalike.pipelines.duplicates.glance import SIDE, SIDE_TO_DECODE, Signature, compared, signature
 from lookalike.pipelines.duplicates.result import DuplicateKind
 
 _PIXEL_BYTES = 256_000_000
@@ -26,12 +28,26 @@ _MOST_FRAMES_BYTES = 400_000_000
 _DURATION_MS = 20
 """By how much a frame's time may differ between near animations: formats round it differently."""
 
-Same = dict[int, dict[int, tuple[DuplicateKind, float]]]
-"""By row, then row: in what way both are the same, and how similar. Each pair stands both ways."""
+How = tuple[DuplicateKind, float]
+"""In what way two pictures are the same, and the cosine of their vectors."""
+
+
+class _Glance(NamedTuple):
+    """What a glance at a pair found: it may be the same.
+
+    Attributes:
+        similarity: cosine.
+        distance: between the signatures, 0 for pictures without structure.
+        may_be_near: whether there is structure to compare.
+    """
+
+    similarity: float
+    distance: float
+    may_be_near: bool
 
 
 class Comparing:
-    """Looks at pairs and remembers which are the same, and how.
+    """Looks at pairs at a glance and remembers which are alike, for one to be compared with those that are like it.
 
     Args:
         images: what is compared, by row.
@@ -60,31 +76,39 @@ class Comparing:
         self._seen: OrderedDict[int, list[Pixels]] = OrderedDict()
         self._seen_bytes = 0
         self._lock = threading.Lock()
-        self._compared: set[tuple[int, int]] = set()
-        self.same: Same = defaultdict(dict)
+        self._alike: dict[int, dict[int, _Glance]] = defaultdict(dict)
 
-    def at(self, found: Candidates) -> None:
-        """Compare the pairs of a block."""
+    def glance_at(self, found: Candidates) -> None:
+        """Take in the pairs of a block, those that look alike at a glance and have fitting sizes."""
         self._sign(np.union1d(found.first, found.second).tolist())
         first, second = found.first, found.second
         has_structure = self._has_structure[first] & self._has_structure[second]
         is_alike = ~self._has_structure[first] & ~self._has_structure[second]
-        is_alike[has_structure] = are_copies(
-            self._signatures[first[has_structure]], self._signatures[second[has_structure]]
-        )
-        pairs = {
-            (int(first[n]), int(second[n])): (float(found.similarities[n]), bool(has_structure[n]))
-            for n in np.flatnonzero(is_alike).tolist()
+        distances = np.zeros(len(first), np.float32)
+        seen = compared(self._signatures[first[has_structure]], self._signatures[second[has_structure]])
+        is_alike[has_structure], distances[has_structure] = seen.are_copies, seen.distances
+        for n in np.flatnonzero(is_alike).tolist():
+            one, other = int(first[n]), int(second[n])
+            if self._has_fitting_sizes(one, other):
+                glance = _Glance(float(found.similarities[n]), float(distances[n]), bool(has_structure[n]))
+                self._alike[one][other] = self._alike[other][one] = glance
+
+    def alike(self, row: int) -> list[int]:
+        """What looks like a picture at a glance, the most alike first."""
+        near = self._alike.get(row, {})
+        return sorted(near, key=lambda other: (near[other].distance, -near[other].similarity, other))
+
+    def same_as(self, row: int, others: Sequence[int]) -> dict[int, How]:
+        """Those of some that look like a picture which are the same as it, and how."""
+        kinds = self._pool.map(partial(self._kind, row), others)
+        return {
+            other: (kind, self._alike[row][other].similarity)
+            for other, kind in zip(others, kinds, strict=True)
+            if kind is not None
         }
-        new = [pair for pair in sorted(pairs) if pair not in self._compared and self._has_fitting_sizes(*pair)]
-        self._compared.update(new)
-        kinds = self._pool.map(lambda pair: self._kind(*pair, may_be_near=pairs[pair][1]), new)
-        for (one, other), kind in zip(new, kinds, strict=True):
-            if kind is not None:
-                self.same[one][other] = self.same[other][one] = kind, pairs[one, other][0]
 
     def contents(self, row: int) -> Contents | None:
-        """What a picture holds; None where it cannot be read."""
+        """What a picture holds; None where it cannot be read. May be called from several threads."""
         if row not in self._contents:
             data = self._pictures(self._images[row].id)
             try:
@@ -97,13 +121,15 @@ class Comparing:
         ours, theirs = self._images[first], self._images[second]
         return can_be_copies(Size(ours.width, ours.height), Size(theirs.width, theirs.height))
 
-    def _kind(self, first: int, second: int, *, may_be_near: bool) -> DuplicateKind | None:
+    def _kind(self, first: int, second: int) -> DuplicateKind | None:
         ours, theirs = self.contents(first), self.contents(second)
         if ours is None or theirs is None:
             return None
         if ours.digest == theirs.digest:
             return DuplicateKind.PIXEL
-        is_near = may_be_near and _hold_as_many(ours, theirs) and self._look_alike(first, second)
+        is_near = (
+            self._alike[first][second].may_be_near and _hold_as_many(ours, theirs) and self._look_alike(first, second)
+        )
         return DuplicateKind.NEAR if is_near else None
 
     def _look_alike(self, first: int, second: int) -> bool:

@@ -20,7 +20,7 @@ a mirrored picture. A picture without any structure is no copy of anything by th
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,21 +57,32 @@ def signature(pixels: Pixels) -> Signature | None:
     return None if deviation < _LEAST_DEVIATION else (detail / deviation).astype(np.float16).ravel()
 
 
-def are_copies(ours: NDArray[np.float16], theirs: NDArray[np.float16]) -> NDArray[np.bool_]:
+class Compared(NamedTuple):
+    """Pairs of signatures, compared.
+
+    Attributes:
+        are_copies: shape (P,), bool: whether pair p may be of copies.
+        distances: shape (P,), float32: mean squared difference, from 0 to 4.
+    """
+
+    are_copies: NDArray[np.bool_]
+    distances: NDArray[np.float32]
+
+
+def compared(ours: NDArray[np.float16], theirs: NDArray[np.float16]) -> Compared:
     """Compare signatures pair by pair.
 
     Args:
         ours: shape (P, 1024), float16.
         theirs: shape (P, 1024), float16.
-    Returns:
-        shape (P,): whether row p of both are of copies.
     """
     # difference[p, block row, row in it, block column, column in it]
     blocks = SIDE // _BLOCK
     difference = np.square(ours.astype(np.float32) - theirs.astype(np.float32))
     worst = difference.reshape(-1, blocks, _BLOCK, blocks, _BLOCK).mean(axis=(2, 4)).max(axis=(1, 2), initial=0.0)
-    correlation = 1 - difference.mean(axis=1) / 2  # for rows of mean 0 and deviation 1: (a * b).mean()
-    return np.asarray((correlation >= LEAST_CORRELATION) & (worst <= MOST_DIFFERENCE))
+    distances = difference.mean(axis=1)
+    correlation = 1 - distances / 2  # for rows of mean 0 and deviation 1: (a * b).mean()
+    return Compared((correlation >= LEAST_CORRELATION) & (worst <= MOST_DIFFERENCE), distances)
 
 
 def _without_slow_changes(levels: NDArray[np.float32]) -> NDArray[np.float32]:
