@@ -21,7 +21,7 @@ from benchmarks.rows import measured
 from lookalike.images.files import read_file
 
 QUESTION = "Are copies named as duplicates, and nothing else, through the command's own way?"
-SOURCES = 320
+SOURCES = 300
 DRAWN_SHARE = 5
 _LOOKED_AT = 60
 """The first photos of this half were looked at when the limits of the rule were found."""

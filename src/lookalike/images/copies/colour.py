@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,18 @@ _MOST_IN_TILE = 13.0
 _MOST_IN_PART = 4.5
 _MOST_SLACK = 5.0
 _DC_STEP_AT_50 = 17.0
+
+_COLOURED = 3.0
+"""In levels: what is less from grey has no hue of its own."""
+
+_FEWEST_COLOURED = 8
+_MOST_TURNED = math.radians(12)
+_MOST_STRETCHED = 1.6
+"""By how much the hue of what is coloured may turn, besides what rounding turns, and how much it may be stretched.
+
+Of 272 copies, pages with a few coloured letters among them, none is turned by more than 8 degrees or stretched by more
+than 1.3; grey versions and other hues of such pages are turned by 16 and more, or stretched without end.
+"""
 
 
 def channels(pixels: Pixels) -> tuple[Levels, Levels, Levels]:
@@ -55,7 +69,22 @@ def what_differs_in_colour(
         in_tiles, in_parts = np.abs(after - before), np.abs(box_mean(after - before, reach=1))
         if name == "colour" and (in_tiles.max() > _MOST_IN_TILE + slack or in_parts.max() > _MOST_IN_PART + slack / 2):
             return "another colour in a part"
-    return None
+    return None if _has_same_hue(ours, theirs, slack=slack) else "another saturation or hue"
+
+
+def _has_same_hue(ours: tuple[Levels, Levels, Levels], theirs: tuple[Levels, Levels, Levels], *, slack: float) -> bool:
+    """Whether those tiles that have any colour have the same one: a page may have a few coloured letters alone."""
+    # each tile's colour: how far from grey, and in which direction
+    before = tile_means(ours[1], shift=0) + 1j * tile_means(ours[2], shift=0)
+    after = tile_means(theirs[1], shift=0) + 1j * tile_means(theirs[2], shift=0)
+    chosen = (np.abs(before) >= _COLOURED) | (np.abs(after) >= _COLOURED)
+    if np.count_nonzero(chosen) < _FEWEST_COLOURED:
+        return True
+    before, after = before[chosen], after[chosen]
+    least, most = sorted((float(np.linalg.norm(before)), float(np.linalg.norm(after))))
+    rounded = math.atan2(slack, least / len(before) ** 0.5)
+    turned = abs(float(np.angle(np.vdot(before, after))))
+    return turned <= _MOST_TURNED + rounded and most <= _MOST_STRETCHED * least
 
 
 def _gain(before: NDArray[np.float32], after: NDArray[np.float32]) -> tuple[float, float]:

@@ -7,15 +7,17 @@
 - **Brightness**: what then differs must be explained by one quality of JPEG, the same for the whole picture: the
   larger one is compressed at qualities from 95 down to 6, the finest is taken at which nine of ten tiles with
   structure differ no more than compression makes them, and no tile of 8 x 8 pixels may differ by more than
-  `MOST_UNEXPLAINED` times that, in copies of less than a third of the size `MOST_UNEXPLAINED_OF_SMALL`. So the worst
-  tile decides: another digit on a page is one.
-- **Colour**: mean, contrast and saturation are the same up to what compression rounds away, and so is each tile.
+  `most_unexplained` times that: 1.2 in 3,300 pixels and 1.1 more in ten times as many, up to 3.2, for of more tiles the
+  worst lies further out, and in few tiles a date is small. So the worst tile decides: another digit on a page is one.
+- **Colour**: mean, contrast and saturation are the same up to what compression rounds away, and so is each tile. Those
+  tiles that have any colour have the same hue, however few they are.
 
 The figures were found on one half of the photos and a few of the other; `benchmarks/duplicates` measures on the rest.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -24,19 +26,20 @@ from PIL import Image
 
 from lookalike.core.vectors import Pixels
 from lookalike.images.copies.colour import channels, what_differs_in_colour
-from lookalike.images.copies.explaining import explanation
+from lookalike.images.copies.explaining import QUALITIES, explanation
 from lookalike.images.copies.fitting import fitted
-from lookalike.images.copies.scaling import Size, brought_to, can_be_copies
+from lookalike.images.copies.scaling import LEAST_PIXELS, Size, brought_to, can_be_copies
 
-MOST_UNEXPLAINED = 3.2
-MOST_UNEXPLAINED_OF_SMALL = 1.6
-SMALL_SHARE = 0.3
-"""Of a copy whose sides are a smaller share than this, less may be unexplained: a small date has nearly gone there."""
-
+_MOST_IN_LEAST, _MORE_IN_TEN_TIMES, _MOST_AT_ALL = 1.2, 1.1, 3.2
 MOST_MOVED = 0.34
 UNEXPLAINED = "a part differs by more than saving again explains"
 _ENLARGED = 0.3
 """Where the smaller has at least this share of the larger one's pixels, the larger may be the copy: enlarged."""
+
+_NEARLY = 2.0
+"""Then the larger made small may exceed the limit by this, no more: what differs much there is not enlarging."""
+
+_HELD_SIDE = 512
 
 _GLANCE = 400
 """In pixels: large pictures are compared at this longer side first, which most that differ do not survive."""
@@ -61,18 +64,50 @@ def look(ours: Pixels, theirs: Pixels) -> Look:
         ours: shape (H, W, 3), uint8 sRGB, upright, at its own resolution.
         theirs: likewise.
     """
-    small, large = sorted((ours, theirs), key=lambda one: (one.shape[0] * one.shape[1], one.tobytes()[:64]))
-    if not can_be_copies(Size(large.shape[1], large.shape[0]), Size(small.shape[1], small.shape[0])):
+    small, large = sorted((ours, theirs), key=lambda one: one.shape[0] * one.shape[1])
+    sizes = [Size(one.shape[1], one.shape[0]) for one in (large, small)]
+    if not can_be_copies(*sizes) or small.shape[0] * small.shape[1] < LEAST_PIXELS:
         return Look(False, "another form, or too small to tell")
-    most = MOST_UNEXPLAINED if small.shape[1] >= SMALL_SHARE * large.shape[1] else MOST_UNEXPLAINED_OF_SMALL
+    is_resized = small.shape != large.shape
     for one, other in _stages(small, large):
-        is_resized = small.shape != large.shape
-        reason = _what_differs(one, brought_to(other, one), is_resized=is_resized, most=most)
-        if reason == UNEXPLAINED and one.size >= _ENLARGED * other.size and is_resized:
-            reason = _what_differs(other, brought_to(one, other), is_resized=True, most=most)
-        if reason is not None:
-            return Look(False, reason)
+        most = most_unexplained(one)
+        differing = _what_differs(one, brought_to(other, one), is_resized=is_resized, most=most)
+        if differing.reason is not None and not is_resized:
+            differing = _what_differs(other, one, is_resized=False, most=most)  # either may be the one saved again
+        elif (
+            differing.reason == UNEXPLAINED and one.size >= _ENLARGED * other.size and differing.worst <= _NEARLY * most
+        ):
+            differing = _what_differs(other, brought_to(one, other), is_resized=True, most=most)
+        if differing.reason is not None:
+            return Look(False, differing.reason)
     return Look(True)
+
+
+def most_unexplained(small: Pixels) -> float:
+    """By how many times the worst tile of a copy may exceed what compression makes of it."""
+    times = max(1.0, small.shape[0] * small.shape[1] / LEAST_PIXELS)
+    return min(_MOST_AT_ALL, _MOST_IN_LEAST + _MORE_IN_TEN_TIMES * math.log10(times))
+
+
+def holds_no_more(large: Pixels, small: Pixels, *, quality: int) -> bool:
+    """Whether the larger of two copies is the smaller one enlarged: that, compressed as the larger is, explains it.
+
+    Args:
+        large: shape (H, W, 3), uint8 sRGB.
+        small: likewise, of fewer pixels.
+        quality: of the larger one's compression, 1 to 100.
+    """
+    height, width = large.shape[:2]
+    high, wide = min(height, _HELD_SIDE), min(width, _HELD_SIDE)
+    top, left = (height - high) // 2, (width - wide) // 2
+    across, down = small.shape[1] / width, small.shape[0] / height
+    box = left * across, top * down, (left + wide) * across, (top + high) * down
+    enlarged = np.asarray(Image.fromarray(small).resize((wide, high), Image.Resampling.BICUBIC, box=box))
+    there = channels(large[top : top + high, left : left + wide])[0]
+    explained = explanation(fitted(channels(enlarged)[0], there).levels, there)
+    return explained.worst < math.inf and explained.quality >= max(
+        (one for one in QUALITIES if one <= quality), default=QUALITIES[-1]
+    )
 
 
 def _stages(small: Pixels, large: Pixels) -> Iterator[tuple[Pixels, Pixels]]:
@@ -89,14 +124,22 @@ def _reduced(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX, reducing_gap=3.0))
 
 
-def _what_differs(small: Pixels, large: Pixels, *, is_resized: bool, most: float) -> str | None:
+class _Differing(NamedTuple):
+    """What sets two pictures of one size apart, None for nothing; and by how much the worst tile exceeds."""
+
+    reason: str | None
+    worst: float
+
+
+def _what_differs(small: Pixels, large: Pixels, *, is_resized: bool, most: float) -> _Differing:
     before, after = channels(large), channels(small)
     brightness = before[0]
     if is_resized:
         brightness, moved = fitted(brightness, after[0])
         if moved > MOST_MOVED:
-            return "shifted"
+            return _Differing("shifted", 0.0)
     explained = explanation(brightness, after[0])
     if explained.worst > most:
-        return UNEXPLAINED
-    return what_differs_in_colour((brightness, before[1], before[2]), after, quality=explained.quality)
+        return _Differing(UNEXPLAINED, explained.worst)
+    reason = what_differs_in_colour((brightness, before[1], before[2]), after, quality=explained.quality)
+    return _Differing(reason, explained.worst)

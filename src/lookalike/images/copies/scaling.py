@@ -39,7 +39,7 @@ class Size(NamedTuple):
 
 
 def can_be_copies(ours: Size, theirs: Size) -> bool:
-    """Whether two sizes are those of a picture and its copy: the same proportions, and not too small to tell."""
+    """Whether two sizes are those of a picture and its copy: the same, or the same proportions and not too small."""
     small, large = sorted((ours, theirs), key=lambda size: size.width * size.height)
     if small == large:
         return True

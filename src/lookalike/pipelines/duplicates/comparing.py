@@ -14,7 +14,7 @@ import numpy as np
 from lookalike.core.errors import ImageRefused
 from lookalike.core.records import ImageRecord
 from lookalike.core.vectors import Pixels
-from lookalike.images.copies.look import look
+from lookalike.images.copies.look import holds_no_more, look
 from lookalike.images.copies.scaling import Size, can_be_copies
 from lookalike.images.decode import decode
 from lookalike.images.limits import ImageLimits
@@ -106,6 +106,19 @@ class Comparing:
             for other, kind in zip(others, kinds, strict=True)
             if kind is not None
         }
+
+    def is_enlarged(self, large: int, small: int) -> bool:
+        """Whether of two near pictures, of one frame each, the larger is the smaller one enlarged."""
+        contents = self.contents(large)
+        try:
+            ours, theirs = self._sides(large), self._sides(small)
+        except ImageRefused:
+            return False
+        return (
+            contents is not None
+            and len(ours) == len(theirs) == 1
+            and holds_no_more(ours[0], theirs[0], quality=contents.quality)
+        )
 
     def contents(self, row: int) -> Contents | None:
         """What a picture holds; None where it cannot be read. May be called from several threads."""

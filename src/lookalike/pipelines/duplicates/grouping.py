@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 
 from lookalike.core.records import FileRecord
@@ -12,6 +13,8 @@ from lookalike.pipelines.duplicates.comparing import Comparing, How
 from lookalike.pipelines.duplicates.keeping import Holding, Keeping, lacking, without_traces
 from lookalike.pipelines.duplicates.result import DuplicateGroup, DuplicateKind, DuplicateMember
 from lookalike.pipelines.duplicates.subject import Subject, is_still_there
+
+_NEAR = DuplicateKind.NEAR
 
 
 class Grouping:
@@ -79,11 +82,37 @@ class Grouping:
             centres.append(row)
             same = self._comparing.same_as(row, [other for other in self._comparing.alike(row) if other in left])
             holdings = self._ordered([self._there(one) for one in [row, *same]])
+            holdings = self._without_enlarged(holdings, [row, *(one for one in same if same[one][0] is _NEAR)])
             if not holdings or self._row(holdings[0]) in centres:
                 break
             row = self._row(holdings[0])
         first = [one for one in holdings if self._row(one) == row]
         return same, first + [one for one in holdings if self._row(one) != row] if first else []
+
+    def _without_enlarged(self, holdings: list[Holding], rows: list[int]) -> list[Holding]:
+        """The same in the order that is right when enlarged copies count as what they were made of.
+
+        Each is asked only against the finest of the smaller ones, and only where it would come before that.
+        """
+        enlarged: dict[int, int] = {}
+        for n, one in enumerate(holdings):
+            finer = [
+                other
+                for other in holdings[n + 1 :]
+                if {self._row(one), self._row(other)} <= set(rows)
+                and other.pixels < one.pixels
+                and _quality(other) >= _quality(one)
+            ]
+            best = max(finer, key=lambda other: (_quality(other), other.pixels), default=None)
+            if best is not None and self._row(one) not in enlarged:
+                if not self._comparing.is_enlarged(self._row(one), self._row(best)):
+                    break
+                enlarged[self._row(one)] = best.pixels
+        if not enlarged:
+            return holdings
+        return self._keeping.ordered(
+            [replace(one, most_pixels=enlarged.get(self._row(one), one.most_pixels)) for one in holdings]
+        )
 
     def _ordered(self, holdings: Sequence[Sequence[Holding]]) -> list[Holding]:
         return self._keeping.ordered(without_traces([one for some in holdings for one in some]))
@@ -114,6 +143,10 @@ class Grouping:
             reason = against if lost is None else f"holds more: {lost}"
             members.append(_member(one, *how[self._row(one)], keep=False, could_go=lost is None, reason=reason))
         return DuplicateGroup(max((member.kind for member in members), key=kinds.index), tuple(members))
+
+
+def _quality(one: Holding) -> int:
+    return one.contents.quality if one.contents is not None else 0
 
 
 def _is_there(one: Holding, *, limits: ImageLimits) -> bool:

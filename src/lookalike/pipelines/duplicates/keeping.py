@@ -25,18 +25,26 @@ class Holding:
         image: the picture.
         file: in which it lies; None for a picture that was added as bytes.
         contents: None where there was no need to read it: of files with the same bytes.
+        most_pixels: how many pixels it counts as having at most: those of the one that it is an enlarged copy of.
     """
 
     image: ImageRecord
     file: FileRecord | None
     contents: Contents | None
+    most_pixels: int | None = None
+
+    @property
+    def pixels(self) -> int:
+        """How many it has that were not made by enlarging."""
+        pixels = self.image.width * self.image.height
+        return pixels if self.most_pixels is None else min(pixels, self.most_pixels)
 
     @property
     def worth(self) -> float:
         """Pixels that hold detail, weighed by the quality of compression."""
         if self.contents is None:
-            return float(self.image.width * self.image.height)
-        return self.contents.real_pixels * self.contents.quality / 100
+            return float(self.pixels)
+        return min(self.contents.real_pixels, self.pixels) * self.contents.quality / 100
 
     @property
     def facts(self) -> int:
@@ -66,7 +74,8 @@ _BITS = _Criterion(_of("bits"), "more bits a channel", "fewer bits a channel")
 _ALPHA = _Criterion(_of("has_alpha"), "has transparency", "without transparency")
 _FACTS = _Criterion(lambda one: float(one.facts), "tells camera or date", "without camera or date")
 _WORTH = _Criterion(lambda one: one.worth, "more detail, less compression", "less detail or more compression")
-_PIXELS = _Criterion(lambda one: float(one.image.width * one.image.height), "more pixels", "fewer pixels")
+_PIXELS = _Criterion(lambda one: float(one.pixels), "more pixels", "fewer pixels")
+_LARGEST = _Criterion(lambda one: float(one.image.width * one.image.height), "more pixels", "fewer pixels")
 _AGE = _Criterion(lambda one: -_mtime_ns(one), "the oldest file", "a later file")
 _YOUTH = _Criterion(lambda one: _mtime_ns(one), "the newest file", "an older file")
 
@@ -121,7 +130,7 @@ class Keeping:
         )
         about = _Criterion(lambda one: float(one.worth >= _ABOUT * most), _WORTH.kept_because, _WORTH.not_kept_because)
         best = [_FRAMES, _BEHIND, _BITS, _ALPHA, sharp, _FACTS, about, _PIXELS, _WORTH, _AGE]
-        by_name = {"best": best, "oldest": [_AGE], "newest": [_YOUTH], "largest": [_PIXELS]}
+        by_name = {"best": best, "oldest": [_AGE], "newest": [_YOUTH], "largest": [_LARGEST]}
         chosen = [criterion for rule in self._rules for criterion in by_name.get(rule) or [_lies_in(rule)]]
         return [*chosen, *best]
 
