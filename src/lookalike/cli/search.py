@@ -18,7 +18,10 @@ from lookalike.presentation.text import human_count, safe
 @click.option("--where", multiple=True, metavar="FILTER", help="Only such pictures; of several filters all must hold.")
 @click.option("--crop", metavar="X,Y,W,H", help="Search for a part: in pixels, or in shares such as 0.5,0,0.5,1.")
 @click.option(
-    "--collapse", type=click.Choice(["none", "group"]), default="none", help="Count near-identical ones once."
+    "--collapse",
+    type=click.Choice(["none", "group"]),
+    default="none",
+    help="Count once what looks nearly the same to the model.",
 )
 @click.option("--weigh", metavar="MODELS", help="Models of the collection to weigh, such as 'main + 0.5*fine'.")
 @click.option("--opinion", metavar="WHOSE", help="Who looks at the best again: local, or a model.")
