@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     )
     from lookalike.core.filters import Filter
     from lookalike.models.adapt import adapt
-    from lookalike.pipelines.duplicates.result import DuplicateGroup
+    from lookalike.pipelines.duplicates.result import DuplicateGroup, Duplicates
     from lookalike.pipelines.further_models import FurtherReport
     from lookalike.pipelines.ingest_report import IngestReport
     from lookalike.pipelines.knn import knn
@@ -92,6 +92,7 @@ __all__ = [
     "DeadlineExceeded",
     "DimensionMismatch",
     "DuplicateGroup",
+    "Duplicates",
     "FetchRefused",
     "Filter",
     "FormatTooNew",
@@ -140,6 +141,7 @@ _MODULES = {
     "CollectionInfo": "lookalike.collection",
     "Crop": "lookalike.pipelines.query",
     "DuplicateGroup": "lookalike.pipelines.duplicates.result",
+    "Duplicates": "lookalike.pipelines.duplicates.result",
     "Filter": "lookalike.core.filters",
     "FurtherReport": "lookalike.pipelines.further_models",
     "Hit": "lookalike.pipelines.reply",

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from lookalike.models.card import ModelCard
     from lookalike.models.store import ModelFile
     from lookalike.pipelines.direct_upload import CheckedUpload
-    from lookalike.pipelines.duplicates.result import DuplicateGroup
+    from lookalike.pipelines.duplicates.result import Duplicates
     from lookalike.pipelines.further_models import FurtherReport
     from lookalike.pipelines.fusion import Weight
     from lookalike.pipelines.ingest import Acknowledge, Progress
@@ -633,7 +633,7 @@ class Collection:
         where: Where = None,
         keep: str | Sequence[str] = "best",
         progress: Callable[[int, int], None] | None = None,
-    ) -> list[DuplicateGroup]:
+    ) -> Duplicates:
         """Find pictures that are there several times. See `lookalike.pipelines.duplicates.find.find_duplicates`.
 
         Args:

@@ -61,13 +61,18 @@ def duplicates_command(
 
             session.say(f"The contact sheet is {safe(str(write_sheet(collection, groups, sheet, force=force)))}")
     if session.as_json:
-        session.write_json({"groups": [asdict(group) for group in groups]})
+        session.write_json({"groups": [asdict(group) for group in groups], "not_compared": groups.not_compared})
     elif paths_only:
         spare = [member for group in groups for member in group.could_go(include_near=include_near)]
         session.write_names([member.path for member in spare if member.path is not None], null=null)
     else:
         session.write("\n".join(map(_lines, groups)))
     session.say(_summary(groups))
+    if groups.not_compared:
+        session.say(
+            f"{human_count(groups.not_compared, 'picture')} look like more others than they were compared with: "
+            "copies of them may be missing here."
+        )
 
 
 def _lines(group: DuplicateGroup) -> str:

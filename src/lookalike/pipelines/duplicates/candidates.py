@@ -29,12 +29,14 @@ class Candidates(NamedTuple):
         second: shape (P,), row of the vectors.
         similarities: shape (P,), float32, cosine.
         rows_done: how many rows have been gone through, this block's included.
+        cut_off: rows of this block that have more than `MOST` others as similar as `SURELY_SIMILAR`.
     """
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     similarities: NDArray[np.float32]
     rows_done: int
+    cut_off: frozenset[int]
 
 
 def candidates(vectors: Vectors, *, threshold: float) -> Iterator[Candidates]:
@@ -59,8 +61,13 @@ def candidates(vectors: Vectors, *, threshold: float) -> Iterator[Candidates]:
         kept = (values >= threshold) & ((rank < NEAREST) | (values >= SURELY_SIMILAR))
         n, position = np.nonzero(kept)
         ours, theirs = n + start, near[n, position]
+        is_cut_off = (values >= SURELY_SIMILAR).all(axis=1) & (MOST < N - 1)
         yield Candidates(
-            np.minimum(ours, theirs), np.maximum(ours, theirs), values[n, position], start + len(similarities)
+            np.minimum(ours, theirs),
+            np.maximum(ours, theirs),
+            values[n, position],
+            start + len(similarities),
+            frozenset((np.flatnonzero(is_cut_off) + start).tolist()),
         )
 
 

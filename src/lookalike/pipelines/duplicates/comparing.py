@@ -25,6 +25,10 @@ from lookalike.pipelines.duplicates.result import DuplicateKind
 
 _PIXEL_BYTES = 256_000_000
 _MOST_FRAMES_BYTES = 400_000_000
+_AT_ONCE = 16
+MOST_IN_VAIN = 128
+"""After so many pictures one after the other that look like one and are not the same, no more are compared with it."""
+
 _DURATION_MS = 20
 """By how much a frame's time may differ between near animations: formats round it differently."""
 
@@ -54,6 +58,9 @@ class Comparing:
         pictures: the bytes of a picture by its id, None where they are not to be had; called from several threads.
         pool: in which is read, decoded and compared.
         limits: what a picture may cost.
+
+    Attributes:
+        not_compared: rows that look like more others than they were compared with.
     """
 
     def __init__(
@@ -76,10 +83,12 @@ class Comparing:
         self._seen: OrderedDict[int, list[Pixels]] = OrderedDict()
         self._seen_bytes = 0
         self._lock = threading.Lock()
+        self.not_compared: set[int] = set()
         self._alike: dict[int, dict[int, _Glance]] = defaultdict(dict)
 
     def glance_at(self, found: Candidates) -> None:
         """Take in the pairs of a block, those that look alike at a glance and have fitting sizes."""
+        self.not_compared.update(found.cut_off)
         self._sign(np.union1d(found.first, found.second).tolist())
         first, second = found.first, found.second
         has_structure = self._has_structure[first] & self._has_structure[second]
@@ -99,12 +108,26 @@ class Comparing:
         return sorted(near, key=lambda other: (near[other].distance, -near[other].similarity, other))
 
     def same_as(self, row: int, others: Sequence[int]) -> dict[int, How]:
-        """Those of some that look like a picture which are the same as it, and how."""
-        kinds = self._pool.map(partial(self._kind, row), others)
+        """Those of some that look like a picture which are the same as it, and how.
+
+        Identical ones are always found. The rest is looked at in the order given, and no further after `MOST_IN_VAIN`
+        one after the other are not the same: thousands of pages of one template do not take millions of looks.
+        """
+        kinds: dict[int, DuplicateKind | None] = {
+            other: DuplicateKind.PIXEL for other in others if self._are_identical(row, other)
+        }
+        to_see, in_vain = [other for other in others if other not in kinds], 0
+        while to_see and in_vain < MOST_IN_VAIN:
+            some, to_see = to_see[:_AT_ONCE], to_see[_AT_ONCE:]
+            for other, is_near in zip(some, self._pool.map(partial(self._are_near, row), some), strict=True):
+                in_vain = 0 if is_near else in_vain + 1
+                kinds[other] = DuplicateKind.NEAR if is_near else None
+        if to_see:
+            self.not_compared.add(row)
         return {
             other: (kind, self._alike[row][other].similarity)
-            for other, kind in zip(others, kinds, strict=True)
-            if kind is not None
+            for other in others
+            if (kind := kinds.get(other)) is not None
         }
 
     def is_enlarged(self, large: int, small: int) -> bool:
@@ -134,16 +157,15 @@ class Comparing:
         ours, theirs = self._images[first], self._images[second]
         return can_be_copies(Size(ours.width, ours.height), Size(theirs.width, theirs.height))
 
-    def _kind(self, first: int, second: int) -> DuplicateKind | None:
+    def _are_identical(self, first: int, second: int) -> bool:
         ours, theirs = self.contents(first), self.contents(second)
-        if ours is None or theirs is None:
-            return None
-        if ours.digest == theirs.digest:
-            return DuplicateKind.PIXEL
-        is_near = (
-            self._alike[first][second].may_be_near and _hold_as_many(ours, theirs) and self._look_alike(first, second)
-        )
-        return DuplicateKind.NEAR if is_near else None
+        return ours is not None and theirs is not None and ours.digest == theirs.digest
+
+    def _are_near(self, first: int, second: int) -> bool:
+        ours, theirs = self.contents(first), self.contents(second)
+        if ours is None or theirs is None or not self._alike[first][second].may_be_near:
+            return False
+        return _hold_as_many(ours, theirs) and self._look_alike(first, second)
 
     def _look_alike(self, first: int, second: int) -> bool:
         for row in (first, second):

@@ -13,7 +13,7 @@ from lookalike.pipelines.duplicates.candidates import candidates
 from lookalike.pipelines.duplicates.comparing import Comparing
 from lookalike.pipelines.duplicates.grouping import Grouping
 from lookalike.pipelines.duplicates.keeping import Keeping
-from lookalike.pipelines.duplicates.result import DuplicateGroup
+from lookalike.pipelines.duplicates.result import Duplicates
 from lookalike.pipelines.duplicates.subject import subject_of
 from lookalike.pipelines.view import View
 
@@ -32,7 +32,7 @@ def find_duplicates(
     threads: int = 2,
     limits: ImageLimits = DEFAULT_LIMITS,
     progress: Callable[[int, int], None] | None = None,
-) -> list[DuplicateGroup]:
+) -> Duplicates:
     """Find groups of duplicates; every file is in one group at most. Deterministic.
 
     Pixel-identical are pictures that are the same in all they hold (`images.whole.contents`), near are those that
@@ -50,7 +50,8 @@ def find_duplicates(
         keep: how the one to keep is chosen; see `Keeping`.
         threads: how many read and decode at once.
         limits: what a picture may cost.
-        progress: told how many of how many pictures have been compared, on the calling thread.
+        progress: told how many of how many pictures have been compared, on the calling thread; one that was glanced at
+            counts half.
     Raises:
         BadInput: when `threshold` is no cosine, or a rule of `keep` is empty.
     """
@@ -60,8 +61,15 @@ def find_duplicates(
     subject = subject_of(catalog, view, where or Filter.everything())
     with ThreadPoolExecutor(max(1, threads), thread_name_prefix="duplicates") as pool:
         comparing = Comparing(subject.images, pictures=pictures, pool=pool, limits=limits)
+        N = len(subject.images)
+
+        def tell(halves: int) -> None:
+            if progress is not None:
+                progress(halves // 2, N)
+
         for found in candidates(subject.vectors, threshold=threshold):
             comparing.glance_at(found)
-            if progress is not None:
-                progress(found.rows_done, len(subject.images))
-        return Grouping(subject, comparing, keeping, pool=pool, limits=limits).groups()
+            tell(found.rows_done)
+        grouping = Grouping(subject, comparing, keeping, pool=pool, limits=limits)
+        groups = grouping.groups(progress=lambda done: tell(N + done))
+        return Duplicates(groups, not_compared=len(comparing.not_compared))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
@@ -38,9 +38,21 @@ class Grouping:
         self._limits = limits
         self._row_of = {image.id: row for row, image in enumerate(subject.images)}
 
-    def groups(self) -> list[DuplicateGroup]:
-        """All groups, by the path of what is kept; every file is in one at most."""
-        groups = [group for rows in self._alike() for group in self._among(rows)]
+    def groups(self, *, progress: Callable[[int], None]) -> list[DuplicateGroup]:
+        """All groups, by the path of what is kept; every file is in one at most.
+
+        Args:
+            progress: told how many pictures are done with, on the calling thread.
+        """
+        alike = list(self._alike())
+        done = len(self._subject.images) - sum(map(len, alike))
+        groups = []
+        for rows in alike:
+            for grouped, group in self._among(rows):
+                done += grouped
+                progress(done)
+                groups += [group] if group is not None else []
+        progress(len(self._subject.images))
         return sorted(groups, key=lambda group: (group.keep.path or "", group.keep.id))
 
     def _alike(self) -> Iterator[list[int]]:
@@ -59,18 +71,21 @@ class Grouping:
                 waiting.extend(new)
             yield sorted(together)
 
-    def _among(self, rows: list[int]) -> Iterator[DuplicateGroup]:
-        """Groups around the best that is in none yet; no chains, for each member was compared with the first."""
+    def _among(self, rows: list[int]) -> Iterator[tuple[int, DuplicateGroup | None]]:
+        """Groups around the best that is in none yet; no chains, for each member was compared with the first.
+
+        With each, how many rows are done with.
+        """
         if len(rows) > 1:
             list(self._pool.map(self._comparing.contents, rows))
         left = dict.fromkeys(self._row(one) for one in self._ordered([self._holdings(row) for row in rows]))
         while left:
             row = next(iter(left))
             same, holdings = self._around(row, left)
-            for one in {self._row(one) for one in holdings} | {row}:
+            grouped = {self._row(one) for one in holdings} | {row}
+            for one in grouped:
                 del left[one]
-            if len(holdings) > 1:
-                yield self._group(holdings, same)
+            yield len(grouped), self._group(holdings, same) if len(holdings) > 1 else None
 
     def _around(self, row: int, left: dict[int, None]) -> tuple[dict[int, How], list[Holding]]:
         """What is the same as a row, or as the best of what is; with the files that are there, the one to keep first.

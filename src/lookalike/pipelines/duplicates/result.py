@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -67,3 +68,16 @@ class DuplicateGroup:
             for member in self.members[1:]
             if member.could_go and (include_near or member.kind is not DuplicateKind.NEAR)
         ]
+
+
+class Duplicates(list[DuplicateGroup]):
+    """Groups, by the path of what is kept.
+
+    Attributes:
+        not_compared: how many pictures look like more others than they were compared with, so that copies of them may
+            be missing: pages of one template, thousands of them.
+    """
+
+    def __init__(self, groups: Iterable[DuplicateGroup] = (), *, not_compared: int = 0) -> None:
+        super().__init__(groups)
+        self.not_compared = not_compared

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 
 from lookalike.core.vectors import Pixels
-from lookalike.images.copies.look import look
+from lookalike.images.copies.look import holds_no_more, look
 from tests.photos import some_photos
 from tests.unit.pipelines.small_collection import picture
 
@@ -93,6 +93,54 @@ def test_another_colour_of_a_part_makes_another_picture() -> None:
     ImageDraw.Draw(other).ellipse((80, 80, 220, 220), fill=(90, 160, 90))
     assert not is_copy(one, other)
     assert is_copy(one, again(one, quality=60))
+
+
+@pytest.mark.parametrize("ink", ["#602814", "#3c3c3c", "#141e78"], ids=["brown", "grey", "blue"])
+@pytest.mark.parametrize("share", [1, 0.5])
+def test_another_hue_of_a_few_letters_makes_another_page(ink: str, share: float) -> None:
+    def coloured(head: str) -> Image.Image:
+        made = page("1407")
+        ImageDraw.Draw(made).text((50, 14), "Harbour Ltd", fill=head, font=ImageFont.load_default(34))
+        return made
+
+    original, other = coloured("#14503c"), coloured(ink)
+    size = round(620 * share), round(877 * share)
+    assert not is_copy(original, again(other.resize(size, Image.Resampling.BOX), quality=85))
+    assert is_copy(original, again(original.resize(size, Image.Resampling.BOX), quality=85))
+
+
+def test_a_date_stamped_on_a_small_copy_makes_another_picture() -> None:
+    small = PICTURE.resize((72, 60), Image.Resampling.LANCZOS)
+    stamped = small.copy()
+    ImageDraw.Draw(stamped).text((46, 48), "24.11", fill=(255, 150, 40), font=ImageFont.load_default(9))
+    assert is_copy(PICTURE, again(small, quality=85))
+    assert not is_copy(PICTURE, again(stamped, quality=85))
+    assert not is_copy(small, again(stamped, quality=85))
+
+
+def test_pictures_in_which_no_date_could_be_told_are_no_copies_of_their_own_size_either() -> None:
+    tiny = PICTURE.resize((60, 50))
+    assert not is_copy(tiny, again(tiny, quality=85))
+
+
+def test_frames_that_differ_by_faint_noise_alone_are_copies() -> None:
+    chance = np.random.default_rng(1)
+    frames = [
+        Image.fromarray(np.clip(np.asarray(PICTURE) + chance.normal(0, 1.5, (200, 240, 3)), 0, 255).astype(np.uint8))
+        for _ in range(2)
+    ]
+    assert is_copy(frames[0], frames[1])
+
+
+@pytest.mark.parametrize("quality", [40, 75, 90])
+def test_an_enlarged_copy_holds_no_more_and_an_original_does(quality: int) -> None:
+    for photo in some_photos(4):
+        original = Image.fromarray(photo)
+        enlarged = original.resize((original.width * 13 // 10, original.height * 13 // 10), Image.Resampling.LANCZOS)
+        reduced = original.resize((original.width // 2, original.height // 2), Image.Resampling.LANCZOS)
+        coarse = np.asarray(again(enlarged, quality=quality))
+        assert holds_no_more(coarse, photo, quality=quality)
+        assert not holds_no_more(photo, np.asarray(reduced), quality=95)
 
 
 def test_copies_of_real_photos_are_found_and_photos_told_apart() -> None:

@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.core.errors import BadInput
 from lookalike.core.filters import Filter
-from lookalike.images.copies.look import look
+from lookalike.core.vectors import Pixels
+from lookalike.images.copies.look import Look, look
+from lookalike.pipelines.duplicates import comparing
 from lookalike.pipelines.duplicates.candidates import MOST, NEAREST, candidates
 from lookalike.pipelines.duplicates.find import find_duplicates
-from lookalike.pipelines.duplicates.result import DuplicateGroup, DuplicateKind
+from lookalike.pipelines.duplicates.result import DuplicateGroup, DuplicateKind, Duplicates
 from lookalike.pipelines.view import View, Wish
 from tests.unit.pipelines.small_collection import encoded, new_catalog, picture, put
 
@@ -30,7 +32,7 @@ def catalog() -> MemoryCatalog:
     return new_catalog()
 
 
-def found(catalog: Catalog, **options: Any) -> list[DuplicateGroup]:
+def found(catalog: Catalog, **options: Any) -> Duplicates:
     def content(image_id: str) -> bytes | None:
         for file in catalog.files_of([image_id])[image_id]:
             if Path(file.path).exists():
@@ -153,6 +155,33 @@ def test_it_tells_how_far_it_is_and_gives_the_same_answer_again(catalog: MemoryC
     assert told_progress[-1] == (N, N)
     assert first == found(catalog, threads=1)
     assert len(first) == 3
+
+
+def test_pages_of_one_template_are_not_each_compared_with_each_and_that_is_told(
+    catalog: MemoryCatalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    N, most = 20, 4
+    monkeypatch.setattr(comparing, "MOST_IN_VAIN", most)
+    monkeypatch.setattr(comparing, "_AT_ONCE", 2)
+    looks: list[None] = []
+
+    def counted(ours: Pixels, theirs: Pixels) -> Look:
+        looks.append(None)
+        return look(ours, theirs)
+
+    monkeypatch.setattr(comparing, "look", counted)
+    for n in range(N):
+        page = picture(1, side=320)
+        ImageDraw.Draw(page).text((90, 90), f"No. {1000 + n}", fill="black", font=ImageFont.load_default(18))
+        put(catalog, tmp_path / f"{n:02d}.png", encoded(page, "PNG"))
+        if n == 7:
+            put(catalog, tmp_path / "same.bmp", encoded(page, "BMP"))
+    groups = found(catalog)
+    assert told(groups) == [[("07.png", BYTE), ("same.bmp", PIXEL)]]
+    assert N * most / 2 < len(looks) <= (N + 1) * (most + 2)
+    assert N / 2 < groups.not_compared <= N + 1
+    monkeypatch.setattr(comparing, "MOST_IN_VAIN", N)
+    assert found(catalog).not_compared == 0
 
 
 def test_an_empty_collection_has_none_and_a_threshold_is_a_cosine(catalog: MemoryCatalog) -> None:

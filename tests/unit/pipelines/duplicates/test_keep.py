@@ -54,6 +54,17 @@ def tell(catalog: MemoryCatalog, data: bytes, *, taken_at: str | None, camera: s
         transaction.put_images([replace(record, taken_at=taken_at, camera=camera)], vectors.vectors.astype(np.float16))
 
 
+def test_an_enlarged_copy_counts_as_what_it_was_made_of(catalog: MemoryCatalog, tmp_path: Path) -> None:
+    original = detailed(1)
+    put(catalog, tmp_path / "original.jpg", encoded(original, quality=90))
+    put(catalog, tmp_path / "enlarged.jpg", encoded(original.resize((312, 234), Image.Resampling.BICUBIC), quality=75))
+    put(catalog, tmp_path / "small.jpg", encoded(original.resize((120, 90), Image.Resampling.BOX), quality=90))
+    put(catalog, tmp_path / "smallest.jpg", encoded(original.resize((72, 54), Image.Resampling.BOX), quality=90))
+    group = only(found(catalog))
+    assert names(group)[0] == "original.jpg"
+    assert sorted(names(group)) == ["enlarged.jpg", "original.jpg", "small.jpg", "smallest.jpg"]
+
+
 def test_an_enlarged_coarse_copy_loses_against_the_original(catalog: MemoryCatalog, tmp_path: Path) -> None:
     original = detailed(1)
     put(catalog, tmp_path / "original.jpg", encoded(original, quality=90))
