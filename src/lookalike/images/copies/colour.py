@@ -33,8 +33,8 @@ _MOST_TURNED = math.radians(12)
 _MOST_STRETCHED = 1.6
 """By how much the hue of what is coloured may turn, besides what rounding turns, and how much it may be stretched.
 
-Of 272 copies, pages with a few coloured letters among them, none is turned by more than 8 degrees or stretched by more
-than 1.3; grey versions and other hues of such pages are turned by 16 and more, or stretched without end.
+Besides rounding, of 272 copies, pages with a few coloured letters among them, none is turned by more than 8 degrees or
+stretched by more than 1.3; other hues of such pages are turned by 16 and more, and grey versions stretched without end.
 """
 
 
