@@ -102,7 +102,10 @@ class BatchWriter:
             patiently(partial(self._forget, [path for path in paths[start : start + _PATHS_AT_ONCE] if is_gone(path)]))
 
     def _commit(self) -> Sequence[FileRecord] | None:
-        """One transaction; None, and nothing done, where pictures were lost since `_read_lost_ones_again`."""
+        """One transaction; None, and nothing done, where pictures were lost since `_read_lost_ones_again`.
+
+        All is read before anything is written: once that no longer fits into memory, the catalog cannot be read.
+        """
         with self._catalog.transaction() as transaction:
             if self._lost():
                 return None
@@ -111,11 +114,11 @@ class BatchWriter:
             there = set(self._catalog.keys([file.image_id for file in files]))
             left = self._left(files)
             vanished = self._vanished(files)
+            orphans = self._orphans(left, without={*self._paths_told_of(), *vanished})
             self._put_images(transaction)
             transaction.put_files(files)
             transaction.put_refused([_remembered(result) for result in self._refused if _of_content(result.error)])
             transaction.forget_files(vanished)
-            orphans = self._orphans(left, without={*self._paths_told_of(), *vanished})
             transaction.remove_images(orphans)
             returned = transaction.returned
         self._report.labels_returned += len(returned)
@@ -166,17 +169,16 @@ class BatchWriter:
         for one in self._taken:
             if one.file.path in self._metadata:
                 fields.setdefault(one.file.image_id, {}).update(self._metadata[one.file.path])
-        if new:
-            records = [
-                replace(one.record, metadata=fields.pop(image_id)) if image_id in fields else one.record
-                for image_id, one in new.items()
-            ]
+        records = [
+            replace(one.record, metadata=fields.pop(image_id)) if image_id in fields else one.record
+            for image_id, one in new.items()
+        ]
+        known = self._catalog.images(list(fields)) if fields else {}
+        changing = {one: laid for one, laid in fields.items() if one not in known or _adds(laid, known[one].metadata)}
+        if records:
             transaction.put_images(records, np.stack([one.vector for one in new.values()]))
             self._count_labelled(record.id for record in records if record.metadata)
-        known = self._catalog.images(list(fields)) if fields else {}
-        if changing := {
-            one: laid for one, laid in fields.items() if one not in known or _adds(laid, known[one].metadata)
-        }:
+        if changing:
             transaction.merge_metadata(changing)
             self._count_labelled(changing)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lookalike.catalog.sqlite import connections
 from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, Locked, WrongModel
 from lookalike.pipelines import ingest as ingest_module
@@ -306,6 +307,27 @@ def test_a_run_waits_for_a_writer_that_takes_longer_than_a_usual_commit(
         threading.Timer(0.3, go_on.set).start()
         assert other.index(photos).added == 2
         holding.join()
+
+
+def test_a_commit_of_more_than_fits_into_memory_does_not_wait_for_itself(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    N = 20
+    monkeypatch.setattr(patience, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(connections, "_WRITER_PRAGMAS", (*connections._WRITER_PRAGMAS, "PRAGMA cache_size = 2"))
+    labels = {str(photos / f"{n}.png"): {"text": f"{n} " * 1_000} for n in range(N)}
+    album(photos, N)
+    with new_collection(tmp_path / "c") as collection:
+        collection._parts.catalog._connections.busy_wait_s = 0.2  # type: ignore[attr-defined]
+        assert collection.index(photos).added == N
+        write(photos / "0.png", 100)  # the picture that it held goes
+        write(photos / "1.png", 2)  # another file's, which has labels then
+        for n in range(2, N):
+            write(photos / f"{n}.png", n)
+        report = collection.index(photos, metadata=labels)
+        assert (report.updated, report.unchanged, report.failed) == (2, N - 2, [])
+        assert all(one.image.metadata for one in map(collection.get, rows(collection).values()))
+        assert len(collection) == N - 1
 
 
 def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
