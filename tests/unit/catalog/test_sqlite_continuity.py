@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from lookalike.catalog.sqlite import SqliteCatalog, nobody_writing
+from lookalike.catalog.sqlite import SqliteCatalog, connections, nobody_writing
 from lookalike.core.errors import CollectionReplaced, NoCollection
-from tests.unit.catalog.pictures import ended, image_id, made, put, started
+from tests.unit.catalog.pictures import D, ended, image, image_id, made, put, started
 
 FILE = "catalog.sqlite"
 
@@ -148,6 +150,54 @@ def test_a_change_that_is_undone_is_no_other_history(folder: Path) -> None:
             raise ZeroDivisionError
         put(catalog, [2])
         assert catalog.known_ids() == ids(1, 2)
+
+
+def test_who_undoes_a_large_change_does_not_wait_for_who_waits_to_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_WRITER_PRAGMAS", (*connections._WRITER_PRAGMAS, "PRAGMA cache_size = 2"))
+    read: list[set[str]] = []
+    with SqliteCatalog.open(folder / FILE, busy_wait_s=5) as catalog:
+        thread = threading.Thread(target=lambda: read.append(catalog.known_ids()))
+        with suppress(ZeroDivisionError), catalog.transaction() as transaction:
+            for n in range(2, 200):
+                transaction.put_images([image(n)], np.ones((1, D), np.float16))
+            thread.start()
+            thread.join(0.5)
+            assert thread.is_alive()
+            raise ZeroDivisionError
+        thread.join(60)
+    assert read == [ids(1)]
+
+
+def test_a_catalog_that_keeps_no_file_open_keeps_none_after_a_change_that_fails(folder: Path) -> None:
+    with opened(folder) as catalog:
+        catalog.let_go()
+        before = len(os.listdir("/dev/fd"))
+        with suppress(ZeroDivisionError), catalog.transaction() as transaction:
+            transaction.remove_images([image_id(1)])
+            raise ZeroDivisionError
+        assert len(os.listdir("/dev/fd")) == before
+
+
+def test_a_connection_to_a_file_that_goes_while_it_is_opened_is_closed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected = connections.connected
+
+    def connected_and_gone(path: Path, **options: Any) -> Any:
+        connection = connected(path, **options)
+        path.unlink(missing_ok=True)
+        return connection
+
+    with opened(folder) as catalog:
+        catalog.let_go()
+        before = len(os.listdir("/dev/fd"))
+        monkeypatch.setattr(connections, "connected", connected_and_gone)
+        with pytest.raises(NoCollection) as kept:  # whose frames hold what was not closed
+            catalog.known_ids()
+        assert len(os.listdir("/dev/fd")) == before
+        del kept
 
 
 def test_many_threads_that_read_while_others_write_see_one_history(folder: Path) -> None:

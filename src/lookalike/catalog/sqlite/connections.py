@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock, RLock
 
@@ -112,10 +112,12 @@ class Connections:
             except BaseException:
                 self._undo(connection)
                 raise
-            if self._continuity is not None and history is not None:
-                self._continuity.committed(history)
-            if self._most_idle == 0:
-                self._close_writer()
+            else:
+                if self._continuity is not None and history is not None:
+                    self._continuity.committed(history)
+            finally:
+                if self._most_idle == 0:
+                    self._close_writer()
 
     def close(self) -> None:
         """Close what is not lent; what is lent is closed when it comes back."""
@@ -148,12 +150,11 @@ class Connections:
 
     def _undo(self, connection: Connection) -> None:
         if self._continuity is not None:
-            self._continuity.undone()
+            self._continuity.undoing()
         try:
             connection.undo()
         except sqlite3.Error:  # the error that led here is the one to tell; a new connection undoes the rest
-            connection.close()
-            self._writer = None
+            self._close_writer()
 
     def _give_back(self, connection: Connection) -> None:
         try:
@@ -177,8 +178,10 @@ class Connections:
     def _opened(self, *pragmas: str) -> Connection:
         while True:
             file = stamp_of(self.path).file
-            connection = connected(self.path, busy_wait_s=self.busy_wait_s, pragmas=(*_PRAGMAS, *pragmas))
-            if stamp_of(self.path).file == file:
-                connection.file = file
-                return connection
-            connection.close()  # another one was put there just now: which was opened?
+            with ExitStack() as stack:
+                connection = connected(self.path, busy_wait_s=self.busy_wait_s, pragmas=(*_PRAGMAS, *pragmas))
+                stack.callback(connection.close)
+                if stamp_of(self.path).file == file:  # else another one was put there just now: which was opened?
+                    connection.file = file
+                    stack.pop_all()
+                    return connection

@@ -135,10 +135,9 @@ class Continuity:
             if self._history is None or history.version > self._history.version:
                 self._history = history
 
-    def undone(self) -> None:
-        """This process has written what it then took back."""
-        with self._mutex:
-            self._seen = None
+    def undoing(self) -> None:
+        """This process takes back what it may have written. Waits for nobody: who looks waits for it, and sees that."""
+        self._seen = None
 
     def _goes_on(self, connection: sqlite3.Connection, now: History, found: FileStamp) -> bool:
         before = self._history
