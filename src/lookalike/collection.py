@@ -23,10 +23,9 @@ from lookalike.core.errors import (
     BadFilter,
     BadQuery,
     CollectionError,
-    CollectionReplaced,
     ImageRefused,
+    LookalikeError,
     ModelUnavailable,
-    NoCollection,
     NotIndexed,
     ReadOnly,
     StorageFailed,
@@ -1025,6 +1024,6 @@ class Collection:
         try:
             self._parts.view.save()
             self._disk_failed = False
-        except (CollectionReplaced, NoCollection, StorageFailed) as error:
+        except LookalikeError as error:  # also of a catalog that is locked, or was damaged or replaced meanwhile
             self._disk_failed = isinstance(error, StorageFailed)
             _log.info("the index was not saved: %s", error)
