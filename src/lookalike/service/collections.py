@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hmac
 import logging
+import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from lookalike.assembly import (
     COLLECTIONS,
@@ -22,10 +24,14 @@ from lookalike.assembly import (
     remove_collection,
 )
 from lookalike.collection import Collection
+from lookalike.core.ending import turn_of
 from lookalike.core.errors import (
     BadInput,
+    CatalogDamaged,
+    CollectionError,
     CollectionReplaced,
     Conflict,
+    FormatTooNew,
     LookalikeError,
     NoCollection,
     StorageFailed,
@@ -34,6 +40,7 @@ from lookalike.core.errors import (
 from lookalike.core.private import FOLDER
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.objects.direct.local import LocalUploads
+from lookalike.objects.durable import translating
 from lookalike.settings.served_collections import CATALOG
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -48,6 +55,9 @@ Open = Callable[[Path, bool], Collection]
 """Opens a folder as a collection; whether one may be made there."""
 
 T = TypeVar("T")
+
+_CANNOT_BE_READ = (NoCollection, CatalogDamaged, FormatTooNew)
+"""What is wrong with a collection itself, however often one looks; others may be able to read it in a moment."""
 
 _Stamp = tuple[int, int, int, int]
 
@@ -86,13 +96,22 @@ class Collections:
         self._most_open = most_open
         self._mutex = threading.Lock()
         self._opened: OrderedDict[str, Collection] = OrderedDict()  # the last one was asked for last
-        self._turns: dict[str, threading.Lock] = {}  # of who opens, makes or removes, by name
+        self._turns = WeakValueDictionary[str, threading.Lock]()  # of who opens, makes or removes now, by name
         self._glances: dict[str, tuple[_Stamp | None, CollectionGlance]] = {}
         self._letting_go = ThreadPoolExecutor(1, thread_name_prefix="lookalike-let-go")
 
     def names(self) -> list[str]:
-        """All of them, sorted. Looks at names of files alone."""
-        found = [path.parent.name for path in self._folder.glob(f"*/{CATALOG}") if NAME.fullmatch(path.parent.name)]
+        """All of them, sorted. Looks at names of files alone.
+
+        Raises:
+            StorageFailed: when the folder cannot be looked through.
+        """
+        with translating(self._folder):
+            try:
+                there = os.listdir(self._folder)
+            except FileNotFoundError:  # none was made yet
+                there = []
+        found = [name for name in there if NAME.fullmatch(name) and os.path.exists(self._folder / name / CATALOG)]
         return sorted({*self._named, *found})
 
     def get(self, name: str) -> Collection:
@@ -106,7 +125,7 @@ class Collections:
         if collection is not None:
             return collection
         folder = self._path(name)
-        with self._turn(name):
+        with turn_of(self._turn(name)):
             collection = self._at_hand(name)
             if collection is not None and collection.is_current():
                 return collection
@@ -147,10 +166,32 @@ class Collections:
             known = self._glances.get(name)
         if known is not None and stamp is not None and known[0] == stamp:
             return known[1]
-        seen = glance_at_collection(folder)
+        try:
+            seen = glance_at_collection(folder)
+        except CollectionError as error:
+            if error.code != CollectionError.code:
+                raise
+            self.get(name)  # an earlier version wrote it: to open it brings it up to date
+            seen = glance_at_collection(folder)
         with self._mutex:
             self._glances[name] = stamp, seen
         return seen
+
+    def glances(self, names: Iterable[str]) -> Iterator[tuple[str, CollectionGlance]]:
+        """What the catalogs of several say, each when it is asked for.
+
+        Those that were just removed, are damaged or of a later version are left out, for which `get` says why; none
+        that only cannot be read at the moment.
+
+        Raises:
+            LookalikeError: for one of those.
+        """
+        for name in names:
+            try:
+                seen = self._glance_anew(name)
+            except _CANNOT_BE_READ:
+                continue
+            yield name, seen
 
     def uploads(self, name: str) -> DirectUploads:
         """Where uploads into a collection wait."""
@@ -172,7 +213,7 @@ class Collections:
             StorageFailed: when it cannot be made.
         """
         folder = self._path(name)
-        with self._turn(name):
+        with turn_of(self._turn(name)):
             for _ in range(ATTEMPTS):
                 if (folder / CATALOG).exists():
                     return False
@@ -205,7 +246,7 @@ class Collections:
                 code="not_ours",
                 values={"name": name},
             )
-        with self._turn(name):
+        with turn_of(self._turn(name)):
             try:
                 remove_collection(folder)
             except NoCollection:
@@ -226,9 +267,16 @@ class Collections:
         """At once for one that is open; '' for one that cannot be read, into which nothing can be uploaded."""
         collection = self._at_hand(name)
         try:
-            return collection.identity if collection is not None else self.glance(name).identity
-        except LookalikeError:
+            return collection.identity if collection is not None else self._glance_anew(name).identity
+        except _CANNOT_BE_READ:
             return ""
+
+    def _glance_anew(self, name: str) -> CollectionGlance:
+        """As `glance`, where another took its place meanwhile."""
+        for _ in range(ATTEMPTS - 1):
+            with suppress(CollectionReplaced):
+                return self.glance(name)
+        return self.glance(name)
 
     def _turn(self, name: str) -> threading.Lock:
         with self._mutex:

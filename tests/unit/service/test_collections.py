@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from lookalike.catalog.sqlite import format as catalog_format
+from lookalike.catalog.sqlite.format import FORMAT
 from lookalike.collection import Collection
-from lookalike.core.errors import CollectionError, NoCollection, NotAllowed
+from lookalike.core.ending import Ending, ending
+from lookalike.core.errors import CollectionError, DeadlineExceeded, Locked, NoCollection, NotAllowed, StorageFailed
 from lookalike.service.collections import Collections
 from tests.collections import new_collection, png
 from tests.services import sha256
+from tests.unit.catalog.test_sqlite_format import next_step
 
 
 def opened(folder: Path, create: bool) -> Collection:
@@ -41,6 +48,14 @@ def elsewhere(tmp_path: Path) -> Iterator[Collections]:
     collections = served(tmp_path)
     yield collections
     collections.close()
+
+
+def within(seconds: float) -> Ending:
+    return Ending(time.monotonic() + seconds, lambda: True)
+
+
+def failing(error: Exception, *_: object) -> None:
+    raise error
 
 
 def found(collection: Collection) -> set[str]:
@@ -251,3 +266,103 @@ def test_the_address_of_an_upload_leads_into_no_later_collection_of_the_name(
     for collections in (here, elsewhere):
         with pytest.raises(NotAllowed):
             collections.local_uploads("photos").receive("a" * 32, query=query, headers=headers)
+
+
+def test_one_that_cannot_be_read_at_the_moment_is_never_left_out_of_a_list(here: Collections, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        here.create(name)
+    writer = sqlite3.connect(tmp_path / "collections" / "two" / "catalog.sqlite", isolation_level=None)
+    writer.execute("BEGIN EXCLUSIVE")
+
+    with ending(within(0.3)), pytest.raises((DeadlineExceeded, Locked)):
+        list(here.glances(here.names()))
+    writer.close()
+
+    assert [name for name, _ in here.glances(here.names())] == ["one", "two"]
+
+
+def test_one_that_is_damaged_is_left_out_of_a_list_and_holds_up_no_other(here: Collections, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        here.create(name)
+    (tmp_path / "collections" / "one" / "catalog.sqlite").write_bytes(b"something else" * 1000)
+
+    assert [name for name, _ in here.glances(here.names())] == ["two"]
+
+
+def test_one_that_an_earlier_version_wrote_is_listed(
+    here: Collections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.create("photos")
+    here.get("photos").add(png(1))
+    here.close()
+    migrations = tmp_path / "migrations"
+    shutil.copytree(catalog_format._MIGRATIONS, migrations)
+    (migrations / "versions" / "v9999_extra.py").write_text(next_step('op.execute("CREATE TABLE extra (a)")'))
+    monkeypatch.setattr(catalog_format, "_MIGRATIONS", migrations)
+    for module in ("format", "catalog"):
+        monkeypatch.setattr(f"lookalike.catalog.sqlite.{module}.FORMAT", FORMAT + 1)
+
+    later = served(tmp_path)
+    assert [(name, seen.images) for name, seen in later.glances(later.names())] == [("photos", 1)]
+    later.close()
+
+
+def test_a_folder_of_collections_that_cannot_be_looked_through_is_no_empty_list(
+    here: Collections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.create("photos")
+
+    monkeypatch.setattr("os.listdir", partial(failing, OSError(errno.EMFILE, "Too many open files")))
+    with pytest.raises(StorageFailed):
+        here.names()
+
+
+def test_who_waits_for_one_that_is_being_opened_waits_no_longer_than_they_may(tmp_path: Path) -> None:
+    may_open, is_opening = threading.Event(), threading.Event()
+
+    def slowly_opened(folder: Path, create: bool) -> Collection:
+        is_opening.set()
+        assert may_open.wait(20)
+        return opened(folder, create)
+
+    made = served(tmp_path)
+    made.create("photos")
+    made.close()
+    collections = Collections(named={}, home=tmp_path, secret=b"s" * 32, open_=slowly_opened)
+    first = threading.Thread(target=collections.get, args=("photos",))
+    first.start()
+    assert is_opening.wait(20)
+
+    with ending(within(0.2)), pytest.raises(DeadlineExceeded):
+        collections.get("photos")
+    may_open.set()
+    first.join(20)
+    assert collections.opened("photos") is not None
+    collections.close()
+
+
+def test_nothing_is_kept_of_names_for_which_there_is_no_collection(here: Collections) -> None:
+    for n in range(100):
+        with pytest.raises(NoCollection):
+            here.get(f"c{n}")
+        with pytest.raises(NoCollection):
+            here.glance(f"c{n}")
+    assert len(here._turns) == 0
+    assert len(here._glances) == 0
+
+
+def test_one_that_cannot_be_saved_keeps_none_from_being_closed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collections = served(tmp_path)
+    for n, name in enumerate(("one", "two")):
+        collections.create(name)
+        collections.get(name).add(png(n))
+        found(collections.get(name))
+    monkeypatch.setattr(collections.get("one")._parts.view, "save", partial(failing, Locked("another writes")))
+
+    with caplog.at_level("INFO"):
+        collections.close()
+
+    assert "the index was not saved: another writes" in caplog.text
+    assert (tmp_path / "collections" / "two" / "snapshots").exists()

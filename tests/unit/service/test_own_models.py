@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import onnx
 import pytest
@@ -14,9 +14,13 @@ from starlette.testclient import TestClient
 
 import lookalike
 from lookalike import assembly
+from lookalike.core.errors import Locked, LookalikeError, ModelUnavailable
 from lookalike.models.adapt import adapt
 from lookalike.models.store import ModelFile, load_model
+from lookalike.service.access.principal import LOOPBACK
+from lookalike.service.api import models
 from lookalike.service.app import application, wire
+from lookalike.service.context import Service
 from lookalike.service.edge import edge
 from lookalike.settings.service import ServiceSettings
 from tests.collections import png
@@ -121,3 +125,27 @@ def test_models_are_listed_by_what_was_read_of_their_files_once(
     assert [page["data"][0]["id"] for page in pages] == sorted(ids)
     assert not pages[1]["has_more"]
     assert read == []
+
+
+def test_one_that_cannot_be_read_hides_none_behind_it_and_one_that_is_busy_is_not_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    errors: dict[str, LookalikeError] = {"a": ModelUnavailable("its file is gone")}
+
+    def card(having: list[models.Visible], _: object) -> dict[str, str]:
+        if having[0].model_id in errors:
+            raise errors[having[0].model_id]
+        return {"id": having[0].model_id}
+
+    def listed(after: str) -> dict[str, Any]:
+        return models._listed(LOOPBACK, cast(Service, None), after=after, limit=1)
+
+    monkeypatch.setattr(models, "visible", lambda *_: [models.Visible(one, "photos", "main") for one in "abc"])
+    monkeypatch.setattr(models, "_card", card)
+
+    assert [one["id"] for one in listed("")["data"]] == ["b"]
+    assert listed("")["has_more"]
+    assert [one["id"] for one in listed("b")["data"]] == ["c"]
+    errors["c"] = Locked("another process writes")
+    with pytest.raises(Locked):
+        listed("b")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from lookalike.collection import Collection
-from lookalike.core.errors import LookalikeError
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
@@ -90,26 +88,23 @@ async def delete_collection(request: Request, collection: Name) -> Response:
 
 
 def _listed(principal: Principal, service: Service, *, after: str, limit: int) -> dict[str, Any]:
-    """A page; catalogs that cannot be read are left out: `GET` of them says why."""
+    """A page; see `Collections.glances` for which are left out."""
+    names = (name for name in service.collections.names() if name > after and principal.may(Scope.READ, name))
     found: list[dict[str, Any]] = []
-    for name in service.collections.names():
-        if name <= after or not principal.may(Scope.READ, name):
-            continue
+    for name, seen in service.collections.glances(names):
         if len(found) == limit:
             return page(found, next_cursor=cursor_of(found[-1]["name"]))
-        with suppress(LookalikeError):
-            seen = service.collections.glance(name)
-            found.append(
-                {
-                    "name": name,
-                    "images": seen.images,
-                    "model": seen.model_id,
-                    "dimension": seen.dimension,
-                    "index": None,
-                    "fields": askable(seen.fields, principal),
-                    **_further(list(seen.further_models), service),
-                }
-            )
+        found.append(
+            {
+                "name": name,
+                "images": seen.images,
+                "model": seen.model_id,
+                "dimension": seen.dimension,
+                "index": None,
+                "fields": askable(seen.fields, principal),
+                **_further(list(seen.further_models), service),
+            }
+        )
     return page(found, next_cursor=None)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
-from itertools import islice
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Path, Query, Request
@@ -13,7 +12,7 @@ from starlette.responses import Response
 
 from lookalike.catalog.base import MAIN
 from lookalike.collection import Collection
-from lookalike.core.errors import LookalikeError, NotFound
+from lookalike.core.errors import Busy, CollectionReplaced, DeadlineExceeded, Locked, LookalikeError, NotFound
 from lookalike.models.store import ModelFile
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
@@ -92,14 +91,9 @@ class Visible(NamedTuple):
 
 
 def visible(principal: Principal, service: Service) -> Iterator[Visible]:
-    """The models that one may see; collections that cannot be read are left out. Opens none of them."""
-    for tenant in service.collections.names():
-        if not principal.may(Scope.READ, tenant):
-            continue
-        try:
-            seen = service.collections.glance(tenant)
-        except LookalikeError:
-            continue
+    """The models that one may see, of the collections that can be read. Opens none of them."""
+    names = (name for name in service.collections.names() if principal.may(Scope.READ, name))
+    for tenant, seen in service.collections.glances(names):
         if seen.model_id:
             yield Visible(seen.model_id, tenant, MAIN)
         for name, model_id in seen.further_models.items():
@@ -123,11 +117,13 @@ def _listed(principal: Principal, service: Service, *, after: str, limit: int) -
         by_id.setdefault(one.model_id, []).append(one)
     later = (by_id[model_id] for model_id in sorted(by_id) if model_id > after)
     cards: list[dict[str, Any]] = []
-    for having in islice(later, limit + 1):
+    for having in later:
         if len(cards) == limit:
             return page(cards, next_cursor=cursor_of(cards[-1]["id"]))
         try:
             cards.append(_card(having, service))
+        except (Busy, CollectionReplaced, DeadlineExceeded, Locked):
+            raise
         except LookalikeError:  # its file is gone, say: `GET` of it says why
             continue
     return page(cards, next_cursor=None)
