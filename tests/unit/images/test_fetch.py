@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import shutil
 import socket
 import ssl
@@ -9,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -115,6 +118,16 @@ def test_a_picture_is_fetched(server: str) -> None:
     assert path == "/ok?a=b&c=d%20e"
     assert headers["Host"] == server.removeprefix("http://")
     assert headers["Accept-Encoding"] == "identity"
+
+
+def test_a_picture_is_fetched_where_a_thousand_files_are_open(server: str) -> None:
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most < 1_200:
+        pytest.skip("the system lets no process open so many files")
+    with ExitStack() as stack:
+        while stack.enter_context(Path(os.devnull).open()).fileno() < 1_100:
+            pass
+        assert get(f"{server}/ok") == BODY
 
 
 def test_proxies_of_the_environment_are_not_used(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
