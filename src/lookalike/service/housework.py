@@ -97,6 +97,8 @@ class Housework:
                     step(time.time())
                 except LookalikeError as error:
                     _log.warning("sweeping failed and is tried again in a minute: %s", error)
+                except Exception:  # else nothing would ever be swept again
+                    _log.exception("sweeping failed, which should not be, and is tried again in a minute")
 
 
 def _sweep_uploads(service: Service, now: float) -> None:

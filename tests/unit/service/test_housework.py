@@ -1,0 +1,37 @@
+"""What is done beside answering goes on, whatever happens to a part of it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from lookalike.service import housework
+from lookalike.service.housework import Housework
+from tests.services import running
+
+
+def test_an_error_that_nobody_foresaw_does_not_end_sweeping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop, times, was_swept = threading.Event(), [0], threading.Event()
+
+    def failing(*_: object) -> None:
+        raise ValueError("a mistake")
+
+    def sweeping(*_: object) -> None:
+        times[0] += 1
+        if times[0] == 3:
+            was_swept.set()
+
+    monkeypatch.setattr(housework, "SWEEP_EVERY_S", 0.01)
+    monkeypatch.setattr(housework, "end_given_up", failing)
+    monkeypatch.setattr(housework, "_sweep_uploads", sweeping)
+    with running(tmp_path) as served:
+        begun = Housework(served.service)
+        begun.start(stop)
+        assert was_swept.wait(60)
+        stop.set()
+        begun.join()
+    assert "a mistake" in caplog.text
