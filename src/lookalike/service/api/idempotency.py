@@ -18,6 +18,7 @@ from lookalike.core.errors import LookalikeError
 from lookalike.ledger.base import KeptReply
 from lookalike.service.access.principal import Principal
 from lookalike.service.context import Service
+from lookalike.service.edge.leaving import carry_on
 from lookalike.service.problems import InvalidBody
 
 KEPT_S = 24 * 3600
@@ -34,6 +35,8 @@ async def once(
     request: Request, principal: Principal, service: Service, *, digest: str, act: Callable[[], Awaitable[Response]]
 ) -> Response:
     """Do something, or give the reply again that the same request got before.
+
+    With a key it is done to its end within the deadline, also when the client leaves: then it will ask again.
 
     Args:
         request: with or without `Idempotency-Key`.
@@ -52,6 +55,7 @@ async def once(
         raise InvalidBody(
             [{"where": "header.Idempotency-Key", "detail": "expected 1 to 255 printable ASCII characters"}]
         )
+    carry_on(request.scope)
     route = f"{request.method} {request.url.path}?{request.url.query}"
     whole = hashlib.sha256(f"{principal.name}\n{route}\n{key}".encode()).hexdigest()
     lease = _Lease(whole, service)

@@ -7,9 +7,16 @@ import asyncio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_TO_ITS_END = "to_its_end"
+
+
+def carry_on(scope: Scope) -> None:
+    """Have a request go on when its client leaves, for its reply is kept for when it is asked again."""
+    scope.setdefault("state", {})[_TO_ITS_END] = True
+
 
 class Leaving:
-    """Cancels a request whose client has closed the connection before the whole reply was sent.
+    """Cancels a request whose client has closed the connection before the whole reply was sent; see `carry_on`.
 
     Nothing is cancelled while a body comes: there the application itself notices.
     """
@@ -22,14 +29,15 @@ class Leaving:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        await _Followed(self.app, receive, send).serve(scope)
+        await _Followed(self.app, scope, receive, send).serve()
 
 
 class _Followed:
     """One request, and a look at its connection."""
 
-    def __init__(self, app: ASGIApp, receive: Receive, send: Send) -> None:
+    def __init__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         self._app = app
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._task = asyncio.current_task()
@@ -38,12 +46,12 @@ class _Followed:
         self._is_over = False
         self._has_left = False
 
-    async def serve(self, scope: Scope) -> None:
-        headers = Headers(scope=scope)
+    async def serve(self) -> None:
+        headers = Headers(scope=self._scope)
         if "transfer-encoding" not in headers and headers.get("content-length", "0") == "0":
             self._first.append(await self._next())  # nobody may ever ask for a body that is not there
         try:
-            await self._app(scope, self._taken, self._sent)
+            await self._app(self._scope, self._taken, self._sent)
         except asyncio.CancelledError:
             if not self._has_left or self._task is None or self._task.uncancel() > 0:
                 raise
@@ -67,7 +75,8 @@ class _Followed:
 
     async def _look(self) -> Message:
         message = await self._receive()
-        if not self._is_over and self._task is not None:
+        goes_on = self._scope.get("state", {}).get(_TO_ITS_END, False)
+        if not self._is_over and not goes_on and self._task is not None:
             self._has_left = True
             self._task.cancel()
         return message

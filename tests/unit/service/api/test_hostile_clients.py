@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
+from lookalike.service.api import images
 from lookalike.service.context import Service
 from lookalike.service.http_protocol import LINGER_S
 from tests.collections import png
@@ -261,3 +263,32 @@ def test_a_connection_whose_request_came_whole_is_kept(tmp_path: Path) -> None:
         time.sleep(LINGER_S + 0.2)
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+def test_who_vanishes_and_asks_again_under_the_same_key_gets_the_first_reply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go = threading.Event(), threading.Event()
+    removed, times = images._removed, [0]
+
+    def slowly_removed(*given: Any, **named: Any) -> Any:
+        times[0] += 1
+        begun.set()
+        assert go.wait(60)
+        return removed(*given, **named)
+
+    monkeypatch.setattr(images, "_removed", slowly_removed)
+    with listening(tmp_path) as (url, _, ids), httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
+        path, key = f"{COLLECTION}/images/delete", {**WRITER, "Idempotency-Key": "once"}
+        with pytest.raises(httpx2.TimeoutException):
+            httpx2.post(url + path, json={"ids": ids[:1]}, headers=key, timeout=0.3, trust_env=False)
+        assert begun.wait(20)
+        assert client.post(path, json={"ids": ids[:1]}, headers=key).json()["code"] == "idempotency_running"
+        go.set()
+        again = client.post(path, json={"ids": ids[:1]}, headers=key)
+        while again.status_code == 409:
+            time.sleep(0.02)
+            again = client.post(path, json={"ids": ids[:1]}, headers=key)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json()["data"][0]["status"] == "removed"
+    assert times == [1]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lookalike.service.edge.leaving import Leaving
+from lookalike.service.edge.leaving import Leaving, carry_on
 from tests.unit.service.edge.test_bodies import connected, post
 from tests.unit.service.small_service import answering
 
@@ -20,13 +20,16 @@ POST = post("/slow", "Content-Length: 4", "Connection: close")
 class Slow:
     """Answers nothing until it is cancelled, unless it is let go."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, carries_on: bool = False) -> None:
+        self.carries_on = carries_on
         self.begun, self.cancelled, self.ended = threading.Event(), threading.Event(), threading.Event()
         self.go = threading.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         while scope["method"] == "POST" and (await receive())["more_body"]:
             pass
+        if self.carries_on:
+            carry_on(scope)
         self.begun.set()
         try:
             while not self.go.is_set():
@@ -60,4 +63,16 @@ def test_who_stays_is_answered(request_bytes: bytes) -> None:
         seen = b""
         while not seen.endswith(b"done"):
             seen += connection.recv(1000)
+    assert not slow.cancelled.is_set()
+
+
+@pytest.mark.parametrize("request_bytes", [HEAD, POST + b"body"], ids=["without a body", "with a body"])
+def test_what_is_to_be_carried_on_goes_on_without_its_client(request_bytes: bytes) -> None:
+    slow = Slow(carries_on=True)
+    with answering(Leaving(slow)) as address:
+        with connected(address, request_bytes):
+            assert slow.begun.wait(20)
+        time.sleep(0.1)
+        slow.go.set()
+        assert slow.ended.wait(20)
     assert not slow.cancelled.is_set()
