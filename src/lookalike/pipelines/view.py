@@ -250,7 +250,7 @@ class View:
 
     def discard(self) -> None:
         """Delete the snapshots and forget the index; the next `refresh` makes it anew."""
-        with turn_of(self._refreshing):
+        with turn_of(self._saving), turn_of(self._refreshing):
             self._held = None
             if self._folder is not None:
                 discard_snapshots(self._folder)

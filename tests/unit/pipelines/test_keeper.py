@@ -9,8 +9,17 @@ from typing import Any
 
 import pytest
 
+from lookalike.core.errors import (
+    CatalogDamaged,
+    CollectionError,
+    DeadlineExceeded,
+    Locked,
+    LookalikeError,
+    StorageFailed,
+)
 from lookalike.index import snapshot
 from lookalike.pipelines.keeper import Keeper
+from lookalike.pipelines.view import View
 from tests.collections import new_collection, png
 
 
@@ -59,6 +68,38 @@ def test_closing_waits_for_the_index_that_is_being_saved(tmp_path: Path, slow_di
     slow_disk.go.set()
     closing.join(60)
     assert (tmp_path / "photos" / "snapshots" / "CURRENT").exists()
+
+
+def test_an_index_is_discarded_after_it_was_saved(tmp_path: Path, slow_disk: SlowDisk) -> None:
+    with new_collection(tmp_path / "photos") as collection:
+        first = collection.add(png(1))
+        collection.search(png(1))
+        assert slow_disk.begun.wait(60)
+        discarding = threading.Thread(target=collection._parts.view.discard, daemon=True)
+        discarding.start()
+        discarding.join(0.2)
+        slow_disk.go.set()
+        discarding.join(30)
+        assert not discarding.is_alive()
+        assert [hit.id for hit in collection.search(png(1))] == [first]
+
+
+@pytest.mark.parametrize("error", [Locked, CatalogDamaged, DeadlineExceeded, StorageFailed])
+def test_a_search_does_not_fail_because_the_index_cannot_be_saved_and_closing_closes_all(
+    tmp_path: Path, error: type[LookalikeError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: View) -> None:
+        raise error("it cannot be saved")
+
+    monkeypatch.setattr(View, "save", fail)
+    collection = new_collection(tmp_path / "photos")
+    first = collection.add(png(1))
+    assert [hit.id for hit in collection.search(png(1))] == [first]
+    collection.close()
+    with pytest.raises(CollectionError, match="closed"):
+        len(collection)
+    with pytest.raises(CollectionError, match="closed"):
+        collection._kept.catalog.last_seq()
 
 
 def test_one_thing_at_a_time_is_done() -> None:
