@@ -7,12 +7,13 @@ import logging
 import os
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from lookalike.assembly import (
@@ -59,7 +60,9 @@ T = TypeVar("T")
 _CANNOT_BE_READ = (NoCollection, CatalogDamaged, FormatTooNew)
 """What is wrong with a collection itself, however often one looks; others may be able to read it in a moment."""
 
-_Stamp = tuple[int, int, int, int]
+_YOUNG_NS = 2_000_000_000
+"""A file that was written less long ago may be written again without a later time: clocks of file systems tick slowly,
+those of FAT every 2 seconds."""
 
 _log = logging.getLogger(__name__)
 
@@ -166,6 +169,7 @@ class Collections:
             known = self._glances.get(name)
         if known is not None and stamp is not None and known[0] == stamp:
             return known[1]
+        is_young = stamp is not None and time.time_ns() - stamp.written_ns < _YOUNG_NS
         try:
             seen = glance_at_collection(folder)
         except CollectionError as error:
@@ -174,7 +178,7 @@ class Collections:
             self.get(name)  # an earlier version wrote it: to open it brings it up to date
             seen = glance_at_collection(folder)
         with self._mutex:
-            self._glances[name] = stamp, seen
+            self._glances[name] = None if is_young else stamp, seen
         return seen
 
     def glances(self, names: Iterable[str]) -> Iterator[tuple[str, CollectionGlance]]:
@@ -290,7 +294,11 @@ class Collections:
             return collection
 
     def _kept(self, name: str, collection: Collection) -> Collection:
-        _ = collection.identity  # is read here, and known from now on
+        try:
+            _ = collection.identity  # is read here, and known from now on
+        except BaseException:
+            collection.close()
+            raise
         with self._mutex:
             self._opened[name] = collection
             most = [self._opened.popitem(last=False)[1] for _ in range(len(self._opened) - self._most_open)]
@@ -312,13 +320,22 @@ class Collections:
         return self._named.get(name, self._folder / name)
 
 
+class _Stamp(NamedTuple):
+    """By which a file that was written or replaced is told."""
+
+    device: int
+    inode: int
+    written_ns: int
+    size_bytes: int
+
+
 def _stamp(path: Path) -> _Stamp | None:
-    """By which a file that was written or replaced is told; None where there is none."""
+    """None where there is no file."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+    return _Stamp(found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 def _opened(folder: Path, create: bool) -> Collection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -366,3 +367,36 @@ def test_one_that_cannot_be_saved_keeps_none_from_being_closed(
 
     assert "the index was not saved: another writes" in caplog.text
     assert (tmp_path / "collections" / "two" / "snapshots").exists()
+
+
+def test_a_glance_tells_of_each_commit_also_where_the_clock_of_the_disk_stands_still(here: Collections) -> None:
+    here.create("photos")
+    collection = here.get("photos")
+    catalog = here._path("photos") / "catalog.sqlite"
+    collection.add(png(1))
+    before = catalog.stat()
+    assert here.glance("photos").images == 1
+    collection.add(png(2))
+    os.utime(catalog, ns=(before.st_mtime_ns, before.st_mtime_ns))
+    assert catalog.stat().st_size == before.st_size
+    assert here.glance("photos").images == 2
+
+
+def test_a_collection_that_goes_while_it_is_opened_is_closed(tmp_path: Path) -> None:
+    made: list[Collection] = []
+
+    def opened_and_gone(folder: Path, create: bool) -> Collection:
+        made.append(new_collection(folder))
+        made[-1]._kept.catalog._identity = ""  # type: ignore[attr-defined]
+        if not create:
+            shutil.rmtree(folder)
+        return made[-1]
+
+    collections = Collections(named={}, home=tmp_path, secret=b"s" * 32, open_=opened_and_gone, most_open=1)
+    collections.create("photos")
+    collections.create("others")
+    with pytest.raises(NoCollection):
+        collections.get("photos")
+    with pytest.raises(CollectionError, match="closed"):
+        len(made[-1])
+    collections.close()
