@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 
 from lookalike.core.errors import LookalikeError, StorageFailed
@@ -93,15 +94,24 @@ class Housework:
         )
         while not stop.wait(SWEEP_EVERY_S):
             for step in steps:
-                try:
-                    step(time.time())
-                except LookalikeError as error:
-                    _log.warning("sweeping failed and is tried again in a minute: %s", error)
-                except Exception:  # else nothing would ever be swept again
-                    _log.exception("sweeping failed, which should not be, and is tried again in a minute")
+                _tried(partial(step, time.time()))
 
 
 def _sweep_uploads(service: Service, now: float) -> None:
-    sweep_uploads(service.ledger, service.collections.uploads, now)
+    _tried(lambda: sweep_uploads(service.ledger, service.collections.uploads, now))
     for name in service.collections.names():
-        sweep_staged(service.ledger, service.collections.uploads(name))
+        _tried(partial(_sweep_staged, service, name))
+
+
+def _sweep_staged(service: Service, name: str) -> None:
+    sweep_staged(service.ledger, service.collections.uploads(name))
+
+
+def _tried(sweep: Callable[[], object]) -> None:
+    """Whatever happens to one, the others come, and in a minute it does, too."""
+    try:
+        sweep()
+    except LookalikeError as error:
+        _log.warning("sweeping failed and is tried again in a minute: %s", error)
+    except Exception:
+        _log.exception("sweeping failed, which should not be, and is tried again in a minute")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from lookalike.core.errors import StorageFailed
+from lookalike.objects.direct.local import LocalUploads
 from lookalike.service import housework
 from lookalike.service.housework import Housework
 from tests.services import running
@@ -35,3 +38,18 @@ def test_an_error_that_nobody_foresaw_does_not_end_sweeping(
         stop.set()
         begun.join()
     assert "a mistake" in caplog.text
+
+
+def test_a_collection_whose_bytes_cannot_be_swept_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept: list[str] = []
+
+    def sweep(_: object, uploads: LocalUploads) -> int:
+        swept.append(uploads.folder.parent.name)
+        raise StorageFailed("the disk fails")
+
+    monkeypatch.setattr(housework, "sweep_staged", sweep)
+    with running(tmp_path) as served:
+        housework._sweep_uploads(served.service, time.time())
+        assert len(swept) == len(served.service.collections.names()) == 2
