@@ -59,14 +59,7 @@ async def ask(request: Request, collection: str, principal: Writer) -> Response:
 
     async def act() -> Response:
         upload = _new(body, collection, principal, service, browser=browser_of(request))
-        put = service.collections.uploads(collection).presign(
-            upload.id,
-            size_bytes=upload.size_bytes,
-            content_type=upload.content_type,
-            sha256=upload.sha256,
-            expires_at=upload.expires_at,
-        )
-        await service.books.run(lambda: service.ledger.add_upload(upload, quota=quota_of(service)))
+        put = await service.books.run(lambda: _noted(upload, service))
         return answer(upload_json(upload, put=put), status=201, headers={"Location": f"{request.url.path}/{upload.id}"})
 
     return await once(request, principal, service, digest=digest, act=act)
@@ -117,6 +110,18 @@ async def finish(request: Request, collection: str, upload_id: UploadId, princip
         return answer(done)
 
     return await once(request, principal, service, digest=digest, act=act)
+
+
+def _noted(upload: Upload, service: Service) -> PresignedPut:
+    put = service.collections.uploads(upload.collection).presign(
+        upload.id,
+        size_bytes=upload.size_bytes,
+        content_type=upload.content_type,
+        sha256=upload.sha256,
+        expires_at=upload.expires_at,
+    )
+    service.ledger.add_upload(upload, quota=quota_of(service))
+    return put
 
 
 def _completed(
