@@ -35,7 +35,8 @@ def watch(service: Service, *, signing_key: Path, secret: bytes) -> None:
         health.add("leader", partial(check_leader, settings.home / LOCK, since=time.time()))
         health.add("worker", partial(check_worker, service.queue))
     for name in settings.collections:
-        health.add(f"collection {name}", partial(_read, service, name), part="collections")
+        glance = partial(service.collections.glance, name)  # there may be more of them than are kept open
+        health.add(f"collection {name}", partial(_answers, glance), part="collections")
     health.saturated("embedding", lambda: service.embedding.saturated)
     health.saturated("searches", lambda: service.searches.saturated)
     for name, threads in kinds(service).items():
@@ -105,10 +106,6 @@ def check_worker(queue: Queue) -> None:
     facts = queue.facts()
     if facts.running == 0 and facts.oldest_s > STALLED_S:
         raise ServiceDown(f"jobs have been due for {facts.oldest_s:.0f} s, and none is being done")
-
-
-def _read(service: Service, name: str) -> None:
-    len(service.collections.get(name))
 
 
 def _is_saturated(threads: Threads) -> bool:

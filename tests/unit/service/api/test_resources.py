@@ -74,6 +74,12 @@ def test_health_needs_no_credentials_and_metrics_do(served: Running) -> None:
     assert "lookalike_" in served.client.get("/metrics", headers=ADMIN).text
 
 
+def test_to_ask_whether_it_is_ready_opens_no_collection(served: Running) -> None:
+    served.service.collections.close()
+    assert served.client.get("/readyz").json()["parts"]["collections"] == "ok"
+    assert not any(map(served.service.collections.opened, (FIRST, SECOND)))
+
+
 def test_a_collection_that_is_broken_turns_the_service_red_and_is_named_in_the_log_alone(
     served: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
