@@ -94,6 +94,15 @@ def test_an_older_copy_is_noticed(folder: Path, tmp_path: Path, put_back: Callab
         assert again.known_ids() - ids(3) == ids(1)
 
 
+def test_another_collection_in_the_file_of_an_empty_one_is_noticed(folder: Path, tmp_path: Path) -> None:
+    with opened(tmp_path / "empty") as catalog:
+        assert catalog.known_ids() == set()
+        copied_into(tmp_path / "empty", folder / FILE)
+
+        with pytest.raises(CollectionReplaced):
+            catalog.known_ids()
+
+
 def test_an_older_copy_is_noticed_before_anything_is_written_into_it(folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copy2(folder / FILE, tmp_path / "copy"))
     with opened(folder) as catalog:

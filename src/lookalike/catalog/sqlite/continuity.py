@@ -42,12 +42,14 @@ class History(NamedTuple):
     """What a catalog says of its past at one moment.
 
     Attributes:
+        identity: word of the collection; '' where an earlier version of Lookalike made all of it.
         version: how many commits there were.
         commit: word of the last one; '' where an earlier version of Lookalike made it.
         last_seq: number of the last change.
         writer: word for who made it.
     """
 
+    identity: str
     version: int
     commit: str
     last_seq: int
@@ -74,6 +76,7 @@ def history_of(connection: sqlite3.Connection) -> History:
     """What the catalog says as this connection sees it."""
     last_seq = number_setting(connection, "last_seq")
     return History(
+        identity=setting(connection, "identity", ""),
         version=number_setting(connection, "version"),
         commit=setting(connection, "commit", ""),
         last_seq=last_seq,
@@ -146,7 +149,8 @@ class Continuity:
         if now == before:
             return self._seen is None or self._seen == found or self._is_on_disk(now)
         return (
-            now.version > before.version
+            before.identity in ("", now.identity)
+            and now.version > before.version
             and now.last_seq >= before.last_seq
             and lineage(connection, before.last_seq) == before.writer
         )
