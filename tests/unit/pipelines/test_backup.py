@@ -276,6 +276,17 @@ def test_nothing_takes_the_place_of_what_is_there(home: Path, tmp_path: Path) ->
     assert files_in(tmp_path / "full") == ["mine"]
 
 
+def test_where_a_disk_is_mounted_is_told_before_anything_is_copied(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "disk").mkdir()
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == tmp_path / "disk")
+    monkeypatch.setattr(making, "_copy_collection", None)
+    with pytest.raises(WouldOverwrite, match="name a folder in it"):
+        made(home, tmp_path / "disk")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "home"]
+
+
 def test_a_damaged_picture_is_told_and_the_rest_is_copied(home: Path, tmp_path: Path) -> None:
     first = next(LocalObjects(home / MADE / "objects").ids())
     broken(home / MADE / "objects" / first[:2] / first[2:])

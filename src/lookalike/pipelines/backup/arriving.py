@@ -21,12 +21,14 @@ def arriving(folder: str | os.PathLike[str]) -> Iterator[Path]:
     Args:
         folder: that is not there yet, or empty.
     Raises:
-        WouldOverwrite: when something is there.
+        WouldOverwrite: when something is there, or it is where a disk is mounted.
         StorageFailed: when the disk is full or fails.
     """
     target = Path(absolute(folder))
     if os.path.lexists(target) and not _is_empty_folder(target):
         raise WouldOverwrite(f"expected a new folder, but {target} is there: name another, or move it away")
+    if os.path.ismount(target):  # nothing can take its place
+        raise WouldOverwrite(f"expected a new folder, but a disk is mounted at {target}: name a folder in it")
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         make_private(part)
