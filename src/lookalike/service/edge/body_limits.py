@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lookalike.service.asker import current_asker
 from lookalike.service.edge.refusing import Refusal, refuse, refuse_while_sending
 
 BYTES_PER_S = 64_000
@@ -14,7 +16,8 @@ BYTES_PER_S = 64_000
 
 
 MOST_HELD_BYTES = 64_000_000
-"""Of all JSON bodies that one process reads at a time, which lie in memory; small ones are taken beyond it."""
+"""Of all JSON bodies that one process reads at a time, which lie in memory, three quarters of it of one caller; small
+ones are taken beyond it."""
 SMALL_BYTES = 64_000
 RETRY_AFTER_S = 1
 
@@ -81,10 +84,21 @@ class BodyLimits:
 
 
 class _Held:
-    """How many bytes of bodies that are being read or worked on are in memory."""
+    """How many bytes of bodies that are being read or worked on are in memory, by whose they are."""
 
     def __init__(self) -> None:
-        self.size_bytes = 0
+        self._sizes_bytes = Counter[str]()
+
+    def add(self, size_bytes: int, *, caller: str) -> None:
+        """Count some, or some fewer; '' for a caller that is not known."""
+        self._sizes_bytes[caller] += size_bytes
+        if not self._sizes_bytes[caller]:
+            del self._sizes_bytes[caller]
+
+    def is_too_much(self, *, caller: str) -> bool:
+        """Whether all together hold too much, or this caller does."""
+        of_one = self._sizes_bytes[caller] if caller else 0
+        return self._sizes_bytes.total() > MOST_HELD_BYTES or of_one > MOST_HELD_BYTES - MOST_HELD_BYTES // 4
 
 
 class _Body:
@@ -104,6 +118,7 @@ class _Body:
         self._timeout_s = timeout_s
         self._held = held
         self._size_bytes = 0
+        self._caller = ""
         self._waited_s = 0.0
         self._complete = False
 
@@ -117,19 +132,24 @@ class _Body:
             return await self._receive()
         message = await self._next()
         if message["type"] == "http.request":
-            self._size_bytes += len(message.get("body", b""))
-            self._held.size_bytes += len(message.get("body", b""))
+            self._count(len(message.get("body", b"")))
             self._complete = not message.get("more_body", False)
         if self._size_bytes > self._most:
             self._refuse(_too_large(self._most))
-        if self._size_bytes > SMALL_BYTES and self._held.size_bytes > MOST_HELD_BYTES:
+        if self._size_bytes > SMALL_BYTES and self._held.is_too_much(caller=self._caller):
             detail = "too much comes at once: try again in a moment"
             self._refuse(Refusal(503, "overloaded", "Busy", detail, {"retry_after_s": RETRY_AFTER_S}))
         return message
 
     def let_go(self) -> None:
         """What came is no longer held."""
-        self._held.size_bytes -= self._size_bytes
+        self._held.add(-self._size_bytes, caller=self._caller)
+
+    def _count(self, size_bytes: int) -> None:
+        if not self._size_bytes:
+            self._caller = current_asker().name  # who was let in before anything was read
+        self._size_bytes += size_bytes
+        self._held.add(size_bytes, caller=self._caller)
 
     async def _next(self) -> Message:
         loop = asyncio.get_running_loop()

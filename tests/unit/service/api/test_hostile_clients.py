@@ -10,17 +10,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
 from lookalike.service.api import images
 from lookalike.service.context import Service
+from lookalike.service.edge import body_limits
 from lookalike.service.http_protocol import LINGER_S
 from tests.collections import png
-from tests.services import FIRST, PICTURES, Running, listening, running, sha256
+from tests.services import FIRST, PICTURES, Running, listening, running, sha256, token
 from tests.unit.service.api.doors import COLLECTION, READER, WRITER
 from tests.unit.service.api.test_hostile_forms import END, FORM, MB, picture
+from tests.unit.service.edge.test_bodies import connected, post, read, status
 
 Address = tuple[str, int]
 
@@ -292,3 +295,20 @@ def test_who_vanishes_and_asks_again_under_the_same_key_gets_the_first_reply(
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json()["data"][0]["status"] == "removed"
     assert times == [1]
+
+
+def test_one_caller_does_not_take_all_the_room_for_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def body(credential: dict[str, str], size_bytes: int, *, announced_bytes: int | None = None) -> bytes:
+        lines = [f"{name}: {value}" for name, value in credential.items()]
+        lines += [f"Content-Length: {announced_bytes or size_bytes}", "Content-Type: application/json"]
+        return post(f"{COLLECTION}/search", *lines) + b"{}".ljust(size_bytes)
+
+    monkeypatch.setattr(body_limits, "MOST_HELD_BYTES", 300_000)
+    with listening(tmp_path) as (url, _, _):
+        address = urlsplit(url).hostname, urlsplit(url).port
+        with connected(address, body(READER, 200_000, announced_bytes=250_000)):
+            time.sleep(0.5)
+            with connected(address, body(READER, 70_000)) as mine:
+                assert status(read(mine)) == 503
+            with connected(address, body(token("read", name="another"), 70_000)) as of_another:
+                assert of_another.recv(1_000).startswith(b"HTTP/1.1 422")
