@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -149,3 +150,16 @@ def test_one_that_cannot_be_read_hides_none_behind_it_and_one_that_is_busy_is_no
     errors["c"] = Locked("another process writes")
     with pytest.raises(Locked):
         listed("b")
+
+
+def test_a_model_is_told_of_by_whoever_has_it_whole(served: tuple[TestClient, list[str]], tmp_path: Path) -> None:
+    client, (dark, _) = served
+    kept = tmp_path / "dark.lookalike" / "models" / f"{dark}.onnx"
+    home = tmp_path / "home" / "collections" / "a-copy"
+    shutil.copytree(tmp_path / "dark.lookalike", home)
+    (home / "models" / kept.name).write_bytes(b"no model")
+
+    card = client.get(f"/v1/models/{dark}", headers=READER).json()
+
+    assert (card["collections"], card["size_bytes"]) == (["a-copy", "dark"], kept.stat().st_size)
+    assert client.get(f"/v1/models/{dark}/file", headers=READER).content == kept.read_bytes()

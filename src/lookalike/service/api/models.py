@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
@@ -13,7 +13,6 @@ from starlette.responses import Response
 from lookalike.catalog.base import MAIN
 from lookalike.collection import Collection
 from lookalike.core.errors import Busy, CollectionReplaced, DeadlineExceeded, Locked, LookalikeError, NotFound
-from lookalike.models.store import ModelFile
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
@@ -28,6 +27,8 @@ router = APIRouter()
 Reader = Annotated[Principal, needs(Scope.READ)]
 ModelId = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 MOST_LISTED = 200
+
+T = TypeVar("T")
 
 
 @router.get(
@@ -76,7 +77,7 @@ async def get_file(request: Request, model_id: ModelId, principal: Reader) -> Re
     having = await service.threads.run(lambda: _having(model_id, principal, service))
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    model = await service.threads.run(lambda: _file(model_id, having, service))
+    model = await service.threads.run(lambda: _of_any(having, Collection.model_file, service))
     if model.path is not None:
         return FileInPieces(model.path, media_type="application/octet-stream", headers=headers)
     return Response(model.content, media_type="application/octet-stream", headers=headers)
@@ -139,7 +140,7 @@ def _having(model_id: str, principal: Principal, service: Service) -> list[Visib
 
 def _card(having: list[Visible], service: Service) -> dict[str, Any]:
     model_id = having[0].model_id
-    known = service.cards.get(model_id, lambda: _known(having, service))
+    known = service.cards.get(model_id, lambda: _of_any(having, _known, service))
     return {
         **asdict(known.card),
         "size_bytes": known.size_bytes,
@@ -149,33 +150,27 @@ def _card(having: list[Visible], service: Service) -> dict[str, Any]:
     }
 
 
-def _known(having: list[Visible], service: Service) -> KnownModel:
-    model = _file(having[0].model_id, having, service)
-    first = having[0]
-    card = service.collections.use(first.tenant, lambda held: using(first, held).model_card(first.name))
-    return KnownModel(card, len(model.content))
+def _known(held: Collection, name: str) -> KnownModel:
+    return KnownModel(held.model_card(name), len(held.model_file(name).content))
 
 
-def _file(model_id: str, having: list[Visible], service: Service) -> ModelFile:
-    """From whoever has it whole.
+def _of_any(having: list[Visible], look: Callable[[Collection, str], T], service: Service) -> T:
+    """What whoever has a model whole says of it, given the collection and the model's name there.
 
     Raises:
         LookalikeError: of the last of them, when nobody has.
     """
-    last: LookalikeError = _no_model(model_id)
+    last: LookalikeError = _no_model(having[0].model_id)
     for one in having:
         try:
-            model = service.collections.use(one.tenant, partial(_file_in, model=one))
+            return service.collections.use(one.tenant, partial(_looked, look=look, model=one))
         except LookalikeError as error:
             last = error
-            continue
-        if model.id == model_id:
-            return model
     raise last
 
 
-def _file_in(held: Collection, *, model: Visible) -> ModelFile:
-    return using(model, held).model_file(model.name)
+def _looked(held: Collection, *, look: Callable[[Collection, str], T], model: Visible) -> T:
+    return look(using(model, held), model.name)
 
 
 def _no_model(model_id: str) -> NotFound:
