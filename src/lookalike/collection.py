@@ -195,7 +195,7 @@ class Collection:
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether it is for sure still the collection that was opened, untouched since it was used last. At once."""
+        """Whether it is still the collection that was opened, as far as its file's size and time tell. At once."""
         return self._parts.catalog.is_unchanged
 
     def is_current(self) -> bool:

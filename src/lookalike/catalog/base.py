@@ -250,7 +250,8 @@ class Catalog(Protocol):
 
         No other transaction, of any thread or process, commits during the block: what is read there from the catalog
         is what is changed. Between two blocks others may have written, so what was read before has to be looked at
-        again. Another thread's transaction is waited for. Transactions do not nest.
+        again. Read first, then change: changes that no longer fit into memory keep all readers out, this thread's
+        own, too. Another thread's transaction is waited for. Transactions do not nest.
 
         Args:
             wait: for another process that is writing, for a short while; else give up at once.
@@ -447,7 +448,10 @@ class Catalog(Protocol):
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether it is for sure still as it was when it was read last. Looks at most at the file's name; at once."""
+        """Whether it is still the file that was read last, with the same size and time of writing. At once.
+
+        Who writes twice within one tick of the disk's clock is not noticed the second time.
+        """
         ...
 
     def is_current(self) -> bool:

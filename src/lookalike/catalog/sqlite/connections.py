@@ -69,7 +69,7 @@ class Connections:
 
     @property
     def are_unchanged(self) -> bool:
-        """Whether nothing has happened to the file since the last block that began. At once."""
+        """Whether the file's size and time are those of the last block that began. At once."""
         return not self._closed and self._continuity is not None and self._continuity.is_unchanged()
 
     @contextmanager

@@ -100,7 +100,7 @@ class Continuity:
         self._is_broken = False
 
     def is_unchanged(self) -> bool:
-        """Whether the name still stands for the same file, and that was not written since the last look. At once."""
+        """Whether the name still stands for the same file, of the same size and time of writing. At once."""
         try:
             return stamp_of(self._path) == self._seen and not self._is_broken
         except (NoCollection, StorageFailed):
