@@ -302,7 +302,7 @@ def test_websockets_are_counted(tmp_path: Path) -> None:
 def test_where_another_machine_is_asked_it_happens_in_a_thread(tmp_path: Path) -> None:
     (tmp_path / "jwks.json").write_bytes(key_set(jwk(rsa_key(), kid="ours")))
     app = application(tmp_path, jwt_algorithm="RS256", jwt_jwks=str(tmp_path / "jwks.json"), rate_per_minute=2)
-    app.state.service.access.waits = True
+    app.state.service.access._waits = True
     headers = {"Authorization": f"Bearer {minted(rsa_key(), 'RS256', headers={'kid': 'ours'})}"}
     with client_of(app) as client:
         assert [client.get("/any", headers=headers).status_code for _ in range(3)] == [200, 200, 429]
