@@ -50,8 +50,13 @@ class Access:
 
     @property
     def waits(self) -> bool:
-        """Whether `authenticate`, `count` or `is_good` may wait now, for another machine or for the file of keys."""
-        return self._waits or (self._keys is not None and self._keys.is_to_look)
+        """Whether `authenticate` or `count` may wait now, for another machine or for the file of keys."""
+        return self._waits or self.waits_for_keys
+
+    @property
+    def waits_for_keys(self) -> bool:
+        """Whether `is_good` may wait now, for their file."""
+        return self._keys is not None and self._keys.is_to_look
 
     @property
     def is_open_to_loopback(self) -> bool:

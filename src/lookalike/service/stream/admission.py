@@ -126,7 +126,7 @@ async def until_over(service: Service, principal: Principal) -> None:
     """
     while not service.health.draining:
         is_good = partial(service.access.is_good, principal)
-        if not (await asyncio.to_thread(is_good) if service.access.waits else is_good()):
+        if not (await asyncio.to_thread(is_good) if service.access.waits_for_keys else is_good()):
             raise Closing(Code.NOT_ALLOWED, "not_authenticated")
         await asyncio.sleep(_LOOKS_EVERY_S)
 

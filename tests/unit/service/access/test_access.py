@@ -211,6 +211,7 @@ def test_only_another_machine_makes_it_wait(tmp_path: Path) -> None:
     assert not opened(tmp_path).waits
     closed = opened(tmp_path, jwt_algorithm="RS256", jwt_jwks="http://127.0.0.1:9/jwks.json")
     assert closed.waits
+    assert not closed.waits_for_keys
     with pytest.raises(ServiceDown):
         closed.check_ready()
     opened(tmp_path).check_ready()
