@@ -63,6 +63,9 @@ KEYS = "keys.json"
 ANSWERS_BYTES = 32_000_000
 """What answers that were given before may take in memory."""
 
+REMOVED = ".removed"
+"""The end of the hidden name that a collection bears while it is being removed."""
+
 REMOVAL_WAIT_S = 10.0
 """How long the removal of a collection waits for who writes to it, in seconds."""
 
@@ -218,13 +221,30 @@ def remove_collection(folder: Path, *, wait_s: float = REMOVAL_WAIT_S) -> None:
     """
     if not (folder / CATALOG).is_file():
         raise NoCollection(f"there is no collection at {folder}")
-    gone = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.removed")
+    gone = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}{REMOVED}")
     try:
         with nobody_writing(folder / CATALOG, wait_s=wait_s):
             folder.rename(gone)
         shutil.rmtree(gone)
     except OSError as error:
         raise StorageFailed(f"the collection cannot be removed: {error.strerror or error}") from error
+
+
+def sweep_removed(folder: Path, *, before: float) -> None:
+    """Delete what is left of collections whose removal was begun, and ended with its process.
+
+    Args:
+        folder: in which the collections lay.
+        before: Unix time in seconds: only what began before it, for the rest may be under way.
+    Raises:
+        StorageFailed: when something cannot be deleted.
+    """
+    try:
+        for gone in folder.glob(f".*{REMOVED}"):
+            if gone.stat().st_ctime < before:
+                shutil.rmtree(gone)
+    except OSError as error:
+        raise StorageFailed(f"a removed collection cannot be deleted: {error.strerror or error}") from error
 
 
 def _check_there(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import lookalike
+from lookalike.assembly import sweep_removed
 from lookalike.core.errors import BadInput, CatalogDamaged, ModelUnavailable, NoCollection, ReadOnly, WrongModel
 from lookalike.models.adapt import adapt
 from lookalike.models.store import MODEL_IDS
@@ -186,3 +188,14 @@ def test_from_folder_to_answer_with_the_model_that_comes_with_the_install(tmp_pa
     assert vectors.shape == (N, 1280)
     assert vectors.dtype == np.float32
     assert len(list((tmp_path / "user cache").glob("*.onnx"))) == 1
+
+
+def test_what_a_removal_left_that_was_cut_off_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".photos.0a0a0a0a.removed", "photos", ".other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "catalog.sqlite").write_bytes(b"kept")
+    sweep_removed(tmp_path, before=time.time() - 60)
+    assert len(list(tmp_path.iterdir())) == 3  # it may be under way
+    sweep_removed(tmp_path, before=time.time() + 60)
+    assert {path.name for path in tmp_path.iterdir()} == {"photos", ".other"}
+    sweep_removed(tmp_path / "none", before=time.time())

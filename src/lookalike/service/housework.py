@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from lookalike.assembly import COLLECTIONS, sweep_removed
 from lookalike.core.errors import LookalikeError, StorageFailed
 from lookalike.pipelines.verify_upload import Tolerance
 from lookalike.service.context import Service
@@ -18,6 +19,9 @@ from lookalike.worker.uploads import UploadVerifier, end_given_up, sweep_staged,
 from lookalike.worker.worker import Worker
 
 SWEEP_EVERY_S = 60.0
+
+REMOVED_WITHIN_S = 86_400.0
+"""Within which the removal of a collection has ended for sure, in seconds."""
 
 _log = logging.getLogger(__name__)
 
@@ -91,6 +95,7 @@ class Housework:
             partial(end_given_up, service.ledger, service.queue),  # before their jobs are forgotten
             service.queue.sweep,
             partial(_sweep_uploads, service),
+            lambda now: sweep_removed(service.settings.home / COLLECTIONS, before=now - REMOVED_WITHIN_S),
         )
         while not stop.wait(SWEEP_EVERY_S):
             for step in steps:

@@ -53,3 +53,22 @@ def test_a_collection_whose_bytes_cannot_be_swept_holds_up_no_other(
     with running(tmp_path) as served:
         housework._sweep_uploads(served.service, time.time())
         assert len(swept) == len(served.service.collections.names()) == 2
+
+
+def test_a_service_deletes_what_is_left_of_a_collection_whose_removal_was_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housework, "SWEEP_EVERY_S", 0.01)
+    monkeypatch.setattr(housework, "REMOVED_WITHIN_S", -60.0)
+    with running(tmp_path) as served:
+        left = served.service.settings.home / "collections" / ".photos.0a0a0a0a.removed"
+        (left / "objects").mkdir(parents=True)
+        stop = threading.Event()
+        begun = Housework(served.service)
+        begun.start(stop)
+        until = time.monotonic() + 60
+        while left.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        stop.set()
+        begun.join()
+    assert not left.exists()
