@@ -187,6 +187,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "keeps_metadata_of": ("a" * 64,),
     "label": (None,),
     "mixed": (None,),
+    "open_bytes_of": ("a" * 64,),
     "precious": (None,),
     "relabel": ("a" * 64, {}),
     "search": (png(1),),
@@ -199,7 +200,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "why": (png(1), "a" * 64),
 }
 OPTIONS: dict[str, dict[str, Any]] = {
-    "add_provisional": {"metadata": {}, "if_still": bool},
+    "add_provisional": {"metadata": {}, "if_still": bool, "claim": None},
     "check_upload": {"size_bytes": 0, "sha256": "", "vector": None, "model": None},
     "mixed": {"more": ["a" * 64]},
     "small": {"min_side": 8},

@@ -83,6 +83,7 @@ def test_as_plain_data_it_is_json_with_the_names_of_the_reply(collection: Collec
         "cached",
         "sure",
         "nothing_like_it",
+        "without_date",
     }
     assert [hit["path"] for hit in told["hits"]] == [hit.path for hit in result]
 

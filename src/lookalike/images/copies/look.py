@@ -72,8 +72,8 @@ def look(ours: Pixels, theirs: Pixels) -> Look:
     for one, other in _stages(small, large):
         most = most_unexplained(one)
         differing = _what_differs(one, brought_to(other, one), is_resized=is_resized, most=most)
-        if differing.reason is not None and not is_resized:
-            differing = _what_differs(other, one, is_resized=False, most=most)  # either may be the one saved again
+        if not is_resized:  # either may be the one saved again
+            differing = _finer(differing, _what_differs(other, one, is_resized=False, most=most))
         elif (
             differing.reason == UNEXPLAINED and one.size >= _ENLARGED * other.size and differing.worst <= _NEARLY * most
         ):
@@ -125,10 +125,22 @@ def _reduced(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 class _Differing(NamedTuple):
-    """What sets two pictures of one size apart, None for nothing; and by how much the worst tile exceeds."""
+    """What sets two pictures of one size apart, None for nothing.
+
+    Attributes:
+        reason: for people.
+        worst: by how much the worst tile exceeds.
+        quality: of the compression that explains the rest; 0 where none does.
+    """
 
     reason: str | None
     worst: float
+    quality: int
+
+
+def _finer(ours: _Differing, theirs: _Differing) -> _Differing:
+    """What was found with the finer compression: a coarser one would excuse more, also what differs in colour."""
+    return max(ours, theirs, key=lambda one: (one.quality, one.reason is not None))
 
 
 def _what_differs(small: Pixels, large: Pixels, *, is_resized: bool, most: float) -> _Differing:
@@ -137,9 +149,9 @@ def _what_differs(small: Pixels, large: Pixels, *, is_resized: bool, most: float
     if is_resized:
         brightness, moved = fitted(brightness, after[0])
         if moved > MOST_MOVED:
-            return _Differing("shifted", 0.0)
+            return _Differing("shifted", 0.0, 0)
     explained = explanation(brightness, after[0])
     if explained.worst > most:
-        return _Differing(UNEXPLAINED, explained.worst)
+        return _Differing(UNEXPLAINED, explained.worst, 0)
     reason = what_differs_in_colour((brightness, before[1], before[2]), after, quality=explained.quality)
-    return _Differing(reason, explained.worst)
+    return _Differing(reason, explained.worst, explained.quality)
