@@ -1,7 +1,9 @@
-"""What holds for every test: no time limit for one example, nothing stays open, disks that fail; CI skips nothing."""
+"""What holds for every test: no time limit for one example, nothing stays open, logs as before, disks that fail; CI skips
+nothing."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +25,16 @@ hypothesis.settings.load_profile("any machine")
 def no_catalog_stays_open() -> Iterator[None]:
     yield
     close_catalogs()
+
+
+@pytest.fixture(autouse=True)
+def logs_are_told_as_before() -> Iterator[None]:
+    """A command that runs in this process sets what is logged and where to."""
+    logger = logging.getLogger("lookalike")
+    before = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.propagate = before[0], before[2]
+    logger.setLevel(before[1])
 
 
 @pytest.fixture
