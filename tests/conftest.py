@@ -1,5 +1,4 @@
-"""What holds for every test: no time limit for one example, nothing stays open, logs as before, disks that fail; CI skips
-nothing."""
+"""What holds for every test: nothing stays open, logs stay as they were, disks that fail; CI skips nothing."""
 
 from __future__ import annotations
 
