@@ -15,12 +15,13 @@ from starlette.testclient import TestClient
 
 import lookalike
 from lookalike import assembly
-from lookalike.core.errors import Locked, LookalikeError, ModelUnavailable
+from lookalike.core.errors import Locked, LookalikeError, ModelUnavailable, StorageFailed
 from lookalike.models.adapt import adapt
 from lookalike.models.store import ModelFile, load_model
 from lookalike.service.access.principal import LOOPBACK
 from lookalike.service.api import models
 from lookalike.service.app import application, wire
+from lookalike.service.collections import Collections
 from lookalike.service.context import Service
 from lookalike.service.edge import edge
 from lookalike.settings.service import ServiceSettings
@@ -163,3 +164,22 @@ def test_a_model_is_told_of_by_whoever_has_it_whole(served: tuple[TestClient, li
 
     assert (card["collections"], card["size_bytes"]) == (["a-copy", "dark"], kept.stat().st_size)
     assert client.get(f"/v1/models/{dark}/file", headers=READER).content == kept.read_bytes()
+
+
+def test_a_collection_that_cannot_be_read_at_the_moment_takes_no_model_from_the_others(
+    served: tuple[TestClient, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, (dark, light) = served
+    look = Collections.glance
+
+    def glance(collections: Collections, name: str) -> assembly.CollectionGlance:
+        if name == "dark":
+            raise StorageFailed("the disk fails")
+        return look(collections, name)
+
+    monkeypatch.setattr(Collections, "glance", glance)
+    assert embedded(client, light)
+    assert client.get(f"/v1/models/{light}", headers=READER).status_code == 200
+    assert client.get(f"/v1/models/{dark}", headers=READER).status_code == 503
+    assert client.get("/v1/models", headers=READER).status_code == 503
+    assert client.get("/v1/collections", headers=READER).status_code == 503

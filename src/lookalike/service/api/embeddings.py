@@ -17,7 +17,7 @@ from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer_aside
 from lookalike.service.api.describing import FILES, form_body
 from lookalike.service.api.forms import Form, Picture, form_of
-from lookalike.service.api.models import using, visible
+from lookalike.service.api.models import having, using, visible
 from lookalike.service.context import Service, deadline_of, service_of
 from lookalike.service.problems import InvalidBody
 
@@ -82,11 +82,13 @@ async def _vector(picture: Picture, embedder: Embedder, service: Service, deadli
 
 
 def _embedder(model_id: str | None, principal: Principal, service: Service) -> Embedder:
-    mains = {one.model_id: one for one in visible(principal, service) if one.name == MAIN}
-    if model_id is None and len(mains) != 1:
-        raise InvalidBody([{"where": "model", "detail": f"expected one of {', '.join(sorted(mains)) or 'no models'}"}])
-    wanted = next(iter(mains)) if model_id is None else model_id
-    if wanted not in mains:
-        raise NotFound(f"there is no model {wanted[:80]}", values={"kind": "model", "id": wanted[:80]})
-    one = mains[wanted]
+    if model_id is None:
+        mains = {one.model_id for one in visible(principal, service) if one.name == MAIN}
+        if len(mains) != 1:
+            known = ", ".join(sorted(mains)) or "no models"
+            raise InvalidBody([{"where": "model", "detail": f"expected one of {known}"}])
+        (model_id,) = mains
+    one = next((one for one in having(model_id, principal, service) if one.name == MAIN), None)
+    if one is None:
+        raise NotFound(f"there is no model {model_id[:80]}", values={"kind": "model", "id": model_id[:80]})
     return service.collections.use(one.tenant, lambda held: using(one, held).embedder)

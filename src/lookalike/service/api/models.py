@@ -60,7 +60,7 @@ async def list_models(
 async def get_model(request: Request, model_id: ModelId, principal: Reader) -> Response:
     """Its card."""
     service = service_of(request)
-    return answer(await service.threads.run(lambda: _card(_having(model_id, principal, service), service)))
+    return answer(await service.threads.run(lambda: _card(having(model_id, principal, service), service)))
 
 
 @router.get(
@@ -74,10 +74,10 @@ async def get_file(request: Request, model_id: ModelId, principal: Reader) -> Re
     """Its id is its SHA-256: it may be kept for ever, and checked."""
     service = service_of(request)
     headers = {"ETag": f'"{model_id}"', "Cache-Control": "private, max-age=31536000, immutable"}
-    having = await service.threads.run(lambda: _having(model_id, principal, service))
+    who = await service.threads.run(lambda: having(model_id, principal, service))
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    model = await service.threads.run(lambda: _of_any(having, Collection.model_file, service))
+    model = await service.threads.run(lambda: _of_any(who, Collection.model_file, service))
     if model.path is not None:
         return FileInPieces(model.path, media_type="application/octet-stream", headers=headers)
     return Response(model.content, media_type="application/octet-stream", headers=headers)
@@ -92,13 +92,43 @@ class Visible(NamedTuple):
 
 
 def visible(principal: Principal, service: Service) -> Iterator[Visible]:
-    """The models that one may see, of the collections that can be read. Opens none of them."""
-    names = (name for name in service.collections.names() if principal.may(Scope.READ, name))
-    for tenant, seen in service.collections.glances(names):
-        if seen.model_id:
-            yield Visible(seen.model_id, tenant, MAIN)
-        for name, model_id in seen.further_models.items():
-            yield Visible(model_id, tenant, name)
+    """The models that one may see, of the collections that can be read. Opens none of them.
+
+    Raises:
+        LookalikeError: after all others, for a collection that cannot be read at the moment.
+    """
+    last: LookalikeError | None = None
+    for tenant in service.collections.names():
+        if not principal.may(Scope.READ, tenant):
+            continue
+        try:
+            for _, seen in service.collections.glances([tenant]):
+                if seen.model_id:
+                    yield Visible(seen.model_id, tenant, MAIN)
+                for name, model_id in seen.further_models.items():
+                    yield Visible(model_id, tenant, name)
+        except LookalikeError as error:
+            last = error
+    if last is not None:
+        raise last
+
+
+def having(model_id: str, principal: Principal, service: Service) -> list[Visible]:
+    """All who have a model, at least one.
+
+    Raises:
+        NotFound: when nobody has.
+        LookalikeError: when nobody is known to have it, and somebody cannot be read at the moment.
+    """
+    found: list[Visible] = []
+    try:
+        found.extend(one for one in visible(principal, service) if one.model_id == model_id)  # what came first stays
+    except LookalikeError:
+        if not found:
+            raise
+    if not found:
+        raise _no_model(model_id)
+    return found
 
 
 def using(model: Visible, held: Collection) -> Collection:
@@ -118,11 +148,11 @@ def _listed(principal: Principal, service: Service, *, after: str, limit: int) -
         by_id.setdefault(one.model_id, []).append(one)
     later = (by_id[model_id] for model_id in sorted(by_id) if model_id > after)
     cards: list[dict[str, Any]] = []
-    for having in later:
+    for who in later:
         if len(cards) == limit:
             return page(cards, next_cursor=cursor_of(cards[-1]["id"]))
         try:
-            cards.append(_card(having, service))
+            cards.append(_card(who, service))
         except (Busy, CollectionReplaced, DeadlineExceeded, Locked):
             raise
         except LookalikeError:  # its file is gone, say: `GET` of it says why
@@ -130,23 +160,15 @@ def _listed(principal: Principal, service: Service, *, after: str, limit: int) -
     return page(cards, next_cursor=None)
 
 
-def _having(model_id: str, principal: Principal, service: Service) -> list[Visible]:
-    """All who have a model, at least one."""
-    found = [one for one in visible(principal, service) if one.model_id == model_id]
-    if not found:
-        raise _no_model(model_id)
-    return found
-
-
-def _card(having: list[Visible], service: Service) -> dict[str, Any]:
-    model_id = having[0].model_id
-    known = service.cards.get(model_id, lambda: _of_any(having, _known, service))
+def _card(who: list[Visible], service: Service) -> dict[str, Any]:
+    model_id = who[0].model_id
+    known = service.cards.get(model_id, lambda: _of_any(who, _known, service))
     return {
         **asdict(known.card),
         "size_bytes": known.size_bytes,
         "url": f"/v1/models/{model_id}/file",
-        "collections": [one.tenant for one in having],
-        "role": "main" if any(one.name == MAIN for one in having) else "further",
+        "collections": [one.tenant for one in who],
+        "role": "main" if any(one.name == MAIN for one in who) else "further",
     }
 
 
@@ -154,14 +176,14 @@ def _known(held: Collection, name: str) -> KnownModel:
     return KnownModel(held.model_card(name), len(held.model_file(name).content))
 
 
-def _of_any(having: list[Visible], look: Callable[[Collection, str], T], service: Service) -> T:
+def _of_any(who: list[Visible], look: Callable[[Collection, str], T], service: Service) -> T:
     """What whoever has a model whole says of it, given the collection and the model's name there.
 
     Raises:
         LookalikeError: of the last of them, when nobody has.
     """
-    last: LookalikeError = _no_model(having[0].model_id)
-    for one in having:
+    last: LookalikeError = _no_model(who[0].model_id)
+    for one in who:
         try:
             return service.collections.use(one.tenant, partial(_looked, look=look, model=one))
         except LookalikeError as error:
