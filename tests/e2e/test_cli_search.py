@@ -42,6 +42,7 @@ def test_json_is_the_reply_with_the_query(command: Command, album: Album) -> Non
         "query", "hits", "plan", "exact", "scanned", "total_matching", "timings_ms", "model", "index", "cached",
         "sure",
         "nothing_like_it",
+        "without_date",
     }  # fmt: skip
     assert reply["query"] == query
     assert [hit["rank"] for hit in reply["hits"]] == [1, 2]

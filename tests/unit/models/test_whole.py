@@ -112,10 +112,14 @@ def test_a_further_model_that_was_kept_before_is_not_opened(tmp_path: Path) -> N
 def test_a_model_s_file_is_given_only_while_it_is_that_model(tmp_path: Path) -> None:
     path = write(whole_model(), tmp_path / "m.onnx")
     with lookalike.open("photos", model=path) as photos:
-        assert photos.model_file().content == path.read_bytes()
+        content = path.read_bytes()
         changed = whole_model()
         changed.doc_string = "another"
         write(changed, path)
+        assert photos.model_file().content == content
+        (kept,) = (tmp_path / "photos" / "models").iterdir()
+        kept.chmod(0o600)
+        write(changed, kept)
 
         with pytest.raises(ModelUnavailable, match="changed since it was opened"):
             photos.model_file()
