@@ -121,7 +121,7 @@ def _all_made(bench: Bench, folder: Path) -> Iterator[Made]:
 
 
 def _sources(bench: Bench) -> Iterator[tuple[str, Image.Image]]:
-    """Photos that no figure of the rule was found on, and drawn pictures of which the same is true."""
+    """Photos and drawn pictures of which all but a few were not looked at when the figures of the rule were set."""
     photos = []
     for name in ("caltech", "grocery"):
         some = photo_set(name)
