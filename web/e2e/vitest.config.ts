@@ -9,5 +9,6 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 180_000,
     hookTimeout: 120_000,
+    retry: 1, // a browser on a busy machine; what fails twice is a fault
   },
 });
