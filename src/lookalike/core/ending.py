@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import ParamSpec, Protocol, TypeVar
 
 from lookalike.core.errors import DeadlineExceeded
+from lookalike.core.sqlite_connection import Connection
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -99,11 +100,11 @@ def carried(call: Callable[P, T]) -> Callable[P, T]:
 
 
 @contextmanager
-def interruptible(connection: sqlite3.Connection, *, busy_wait_s: float) -> Iterator[None]:
+def interruptible(connection: Connection, *, busy_wait_s: float) -> Iterator[None]:
     """Have the statements of the block interrupted when the work ends, and after `LONGEST_VIEW_S` at the latest.
 
     Args:
-        connection: reads; used by this thread alone.
+        connection: reads, for this block alone; used by this thread alone.
         busy_wait_s: how long it waits for others; no longer than the work.
     Raises:
         DeadlineExceeded: when a statement was interrupted.
@@ -124,6 +125,7 @@ def interruptible(connection: sqlite3.Connection, *, busy_wait_s: float) -> Iter
             raise DeadlineExceeded(_why(when)) from error
         raise
     finally:
+        connection.undo()  # as long as a statement is half read, an interruption holds for whatever comes next
         _wait_for_others(connection, busy_wait_s)
 
 

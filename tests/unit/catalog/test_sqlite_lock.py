@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from lookalike.catalog.sqlite import SqliteCatalog
-from lookalike.core.errors import Locked, ReadOnly
+from lookalike.catalog.sqlite.lock import writer_lock
+from lookalike.core.errors import Locked, NoCollection, ReadOnly
 from tests.unit.catalog.pictures import ended, image_id, made, next_line, put, started
 
 HOLDS = """
@@ -55,6 +56,47 @@ def test_a_second_process_that_will_not_wait_is_told_at_once(tmp_path: Path) -> 
     ):
         pass
     assert ended(other) == 0
+
+
+def test_who_will_not_wait_is_told_at_once_although_another_thread_waits(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    made(path).close()
+    other = started(HOLDS, path)
+    assert next_line(other) == "holds"
+    with SqliteCatalog.open(path, lock_wait_s=3600) as catalog:
+        waiting = threading.Thread(target=put, args=(catalog, [8]))
+        waiting.start()
+        told: list[Locked] = []
+        asking = threading.Thread(target=_ask_without_waiting, args=(catalog, told, 20))
+        asking.start()
+        asking.join(60)
+        is_told, still_waits = not asking.is_alive(), waiting.is_alive()
+        assert other.stdin is not None
+        other.stdin.write("\n")
+        other.stdin.flush()
+        waiting.join()
+        asking.join()
+    assert is_told
+    assert still_waits
+    assert len(told) == 20
+    assert ended(other) == 0
+
+
+def _ask_without_waiting(catalog: SqliteCatalog, told: list[Locked], times: int) -> None:
+    for _ in range(times):
+        try:
+            with catalog.transaction(wait=False):
+                pass
+        except Locked as error:
+            told.append(error)
+
+
+def test_a_collection_whose_folder_became_a_file_is_told_as_gone(tmp_path: Path) -> None:
+    path = tmp_path / "photos" / "catalog.db"
+    lock = writer_lock(path)
+    path.parent.write_bytes(b"")
+    with pytest.raises(NoCollection), lock.held(wait_s=0.0):
+        pass
 
 
 def test_who_waits_long_enough_gets_its_turn(tmp_path: Path) -> None:

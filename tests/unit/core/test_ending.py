@@ -52,6 +52,26 @@ def test_a_statement_is_interrupted_when_its_caller_leaves(file: SqliteFile) -> 
     file.close()
 
 
+def test_a_statement_that_is_half_read_at_the_end_does_not_hide_that_it_was_late(file: SqliteFile) -> None:
+    with ending(soon()), pytest.raises(DeadlineExceeded, match="within the time"):
+        _stop_half_way(file)
+    with file.reading() as connection:
+        assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 60_000
+    file.close()
+
+
+def _stop_half_way(file: SqliteFile) -> None:
+    with file.reading() as connection:
+        half_read = connection.execute("SELECT 1 UNION ALL SELECT 2")
+        half_read.fetchone()
+        while True:  # until the end, and until whoever interrupts has come by
+            time.sleep(0.01)
+            try:
+                connection.execute("SELECT 1")
+            except sqlite3.OperationalError:
+                check_wanted()
+
+
 def test_no_view_lasts_so_long_that_others_could_not_write(file: SqliteFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LONGEST_VIEW_S", 0.2)
     with ending(WANTED), pytest.raises(DeadlineExceeded, match="ask for less"), file.reading() as connection:

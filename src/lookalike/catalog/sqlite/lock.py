@@ -26,6 +26,7 @@ from weakref import WeakValueDictionary
 from lookalike.core.errors import Locked, LookalikeError, NoCollection, ReadOnly, StorageFailed
 
 _POLL_S = 0.005
+_LOOK_EVERY_S = 0.05
 _ROOM, _DOOR = 0, 1  # the bytes that are locked
 _SIGNATURE_BYTES = 160  # so that it is written in place: a full disk has room for it
 _IS_HELD = (errno.EACCES, errno.EAGAIN)
@@ -44,21 +45,24 @@ class WriterLock:
         self._turn = RLock()
         self._depth = 0
         self._descriptor = -1
+        self._other = ""  # the process for which the thread whose turn it is waits, in words
 
     @contextmanager
     def held(self, *, wait_s: float) -> Iterator[None]:
         """Hold the lock during a block. Other threads of this process wait for their turn; re-entrant in one.
 
         Raises:
-            Locked: when another process holds it and does not let go within `wait_s` seconds.
+            Locked: when another process holds it and does not let go within `wait_s` seconds, however many threads of
+                this one wait for that.
             ReadOnly: when the lock file cannot be written.
             StorageFailed: when the file system does not lock.
         """
         if self._process != os.getpid():  # after a fork, the lock is still the parent's alone
             self._begin()
-        with self._turn:
+        deadline = time.monotonic() + wait_s
+        with self._in_turn(deadline):
             if self._depth == 0:
-                self._descriptor = self._acquired(wait_s)
+                self._descriptor = self._acquired(deadline)
             self._depth += 1
             try:
                 yield
@@ -89,11 +93,28 @@ class WriterLock:
         except Locked:
             return _holder(descriptor)
         finally:
+            self._other = ""
             os.close(descriptor)
         return None
 
-    def _acquired(self, wait_s: float) -> int:
-        deadline = time.monotonic() + wait_s
+    @contextmanager
+    def _in_turn(self, deadline: float) -> Iterator[None]:
+        """A thread that writes is waited for; one that waits for another process, no longer than until the deadline."""
+        while not self._turn.acquire(timeout=_LOOK_EVERY_S):
+            if (other := self._other) and time.monotonic() >= deadline:
+                raise self._locked(other)
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _acquired(self, deadline: float) -> int:
+        try:
+            return self._opened_and_locked(deadline)
+        finally:
+            self._other = ""
+
+    def _opened_and_locked(self, deadline: float) -> int:
         while True:
             descriptor = self._opened()
             try:
@@ -112,7 +133,7 @@ class WriterLock:
         """False where the collection was removed while we waited: others may hold the lock of the next."""
         try:
             return os.path.samestat(os.fstat(descriptor), os.stat(self.path))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
 
     def _opened(self) -> int:
@@ -122,7 +143,7 @@ class WriterLock:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: OSError) -> LookalikeError:
-        if error.errno == errno.ENOENT:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return NoCollection(f"{self.path.parent}: the collection is not there any more: it was removed or moved")
         kind = ReadOnly if error.errno in _IS_READ_ONLY else StorageFailed
         return kind(f"{self.path}: the lock file cannot be written ({error.strerror})")
@@ -136,9 +157,13 @@ class WriterLock:
                     raise StorageFailed(f"{self.path}: the file system does not lock ({error.strerror})") from error
             else:
                 return
+            self._other = _holder(descriptor)
             if time.monotonic() >= deadline:
-                raise Locked(f"{self.path.parent}: another process is writing ({_holder(descriptor)}); try again later")
+                raise self._locked(self._other)
             time.sleep(_POLL_S)
+
+    def _locked(self, other: str) -> Locked:
+        return Locked(f"{self.path.parent}: another process is writing ({other}); try again later")
 
 
 def _sign(descriptor: int) -> None:
