@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import socket
 import threading
 import time
@@ -15,7 +16,8 @@ from PIL import Image
 
 CALLERS = 8
 LIKES = 200
-PATTERN = "a" * 1_000
+LETTERS, LETTERS_BEFORE = 16, 1_000
+"""Of each pattern; all together as many as are taken now, and as were taken before they were bounded."""
 TEXT = "a" * 50_000
 PATIENCE_MS = 2_000
 
@@ -28,21 +30,30 @@ def client(port: int, key: str) -> httpx2.Client:
 
 @contextmanager
 def kept_at(*calls: Callable[[], object]) -> Iterator[None]:
-    """Have each done over and over again, on a thread of its own, during the block."""
-    is_over = threading.Event()
-
-    def go_on(call: Callable[[], object]) -> None:
-        while not is_over.is_set():
-            with suppress(httpx2.HTTPError):
-                call()
-
-    threads = [threading.Thread(target=go_on, args=(call,), daemon=True) for call in calls]
-    for thread in threads:
-        thread.start()
+    """Have each done over and over again during the block, on a thread of its own, in another process: who measures has
+    this one for himself.
+    """
+    context = multiprocessing.get_context("fork")  # the calls are functions that cannot be sent
+    attacker = context.Process(target=_go_on, args=(calls,), daemon=True)
+    attacker.start()
     try:
         yield
     finally:
-        is_over.set()
+        attacker.kill()
+        attacker.join()
+
+
+def _go_on(calls: tuple[Callable[[], object], ...]) -> None:
+    def repeat(call: Callable[[], object]) -> None:
+        while True:
+            with suppress(httpx2.HTTPError):
+                call()
+
+    threads = [threading.Thread(target=repeat, args=(call,), daemon=True) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 @contextmanager
@@ -52,9 +63,11 @@ def silent_server() -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/picture.jpg"
 
 
-def costly_filter(port: int, key: str, collection: str, query: dict[str, object]) -> Callable[[], object]:
-    """Searches with 200 patterns over long texts."""
-    alternatives = [{"text": {"like": f"%{PATTERN}{n}"}} for n in range(LIKES)]
+def costly_filter(
+    port: int, key: str, collection: str, query: dict[str, object], *, letters: int
+) -> Callable[[], object]:
+    """Searches with 200 patterns of so many letters over long texts."""
+    alternatives = [{"text": {"like": f"%{'a' * letters}{n:03}"}} for n in range(LIKES)]
     return _search(port, key, collection, {**query, "filter": {"or": alternatives}})
 
 

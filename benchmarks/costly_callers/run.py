@@ -22,6 +22,8 @@ import lookalike
 from benchmarks.collections import fill
 from benchmarks.costly_callers.attacks import (
     CALLERS,
+    LETTERS,
+    LETTERS_BEFORE,
     TEXT,
     adding,
     client,
@@ -110,7 +112,8 @@ def _found(bench: Bench, made: _Made, source: Path | None, name: str) -> _Found:
         search = partial(client(port, made.reader).post, f"/v1/collections/{MINE}/search", json=made.query)
         search().raise_for_status()
         quiet = latencies_ms(search, seconds=SECONDS, every_s=EVERY_S)
-        attack = [costly_filter(port, made.attacker, THEIRS, made.query) for _ in range(CALLERS)]
+        letters = LETTERS if source is None else LETTERS_BEFORE
+        attack = [costly_filter(port, made.attacker, THEIRS, made.query, letters=letters) for _ in range(CALLERS)]
         attack += [slow_address(port, made.attacker, THEIRS, address) for _ in range(CALLERS)]
         with kept_at(*attack):
             time.sleep(1)

@@ -157,10 +157,30 @@ def test_a_catalog_selects_what_the_filter_matches(
 def test_the_largest_filter_that_is_taken_is_answered(catalog: Catalog) -> None:
     alternatives = tuple((Condition(f"f{n}", Op.IN, list(range(39))),) for n in range(256))
     assert catalog.select(Filter(alternatives)).tolist() == []
-    wide = tuple((Condition("path", Op.LIKE, "%a" * 2000), Condition("folder", Op.NE, f"/{n}")) for n in range(128))
+    wide = tuple((Condition("path", Op.LIKE, "%a" * 16), Condition("folder", Op.NE, f"/{n}")) for n in range(128))
     assert catalog.select(Filter(wide)).tolist() == []
     long = (tuple(Condition("camera", Op.NE, str(n)) for n in range(256)),)
     assert len(catalog.select(Filter(long))) == catalog.facts().images
+
+
+@pytest.mark.parametrize("op", [Op.IN, Op.NOT_IN])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("folder", "/a/{:04}"),
+        ("folder", "/é{:03}"),
+        ("path", "/é/{:03}"),
+        ("name", "{:04}.jpg"),
+        ("date", "{:04}"),
+        ("camera", "{}"),
+        ("width", "9{:04}"),
+        ("label", "{}"),
+    ],
+)
+def test_the_longest_lists_of_each_kind_are_answered(catalog: Catalog, field: str, value: str, op: Op) -> None:
+    count = 333 if "é" in value else 1_000  # in each form of Unicode it counts
+    lists = Filter(tuple((Condition(field, op, [value.format(n + 1) for n in range(count)]),) for _ in range(10)))
+    assert len(catalog.select(lists)) == (catalog.facts().images if op is Op.NOT_IN else 0)
 
 
 COMPOSED, DECOMPOSED = "M\N{LATIN SMALL LETTER U WITH DIAERESIS}ller", "Mu\N{COMBINING DIAERESIS}ller"

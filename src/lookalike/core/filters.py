@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from lookalike.core.condition_values import LONGEST_TEXT, Op
 from lookalike.core.conditions import Condition
 from lookalike.core.ending import check_wanted
 from lookalike.core.errors import BadFilter
@@ -13,6 +14,9 @@ from lookalike.core.records import ImageRecord
 
 MOST_CONDITIONS = 256
 MOST_VALUES_IN_ALL = 10_000
+LONGEST_PATTERNS = LONGEST_TEXT
+"""Characters of the patterns of all `like`s together: to look for them takes as many steps as they have characters,
+times those of all texts that are looked through."""
 
 _DATE_NOT_NEEDED = ("exists", "ne", "not_in")
 
@@ -28,7 +32,7 @@ class Filter:
         alternatives: one empty alternative, which always holds, when left out.
         withheld: built-in fields that whoever asks may not ask for; a collection refuses a filter that does.
     Raises:
-        BadFilter: when there are more than 256 conditions or 10,000 values.
+        BadFilter: when there are more than 256 conditions, 10,000 values or 4,096 characters of patterns.
     """
 
     alternatives: tuple[tuple[Condition, ...], ...] = ((),)
@@ -47,6 +51,14 @@ class Filter:
                 f"expected at most {MOST_VALUES_IN_ALL} values in all lists together",
                 code="filter_too_large",
                 values={"limit": MOST_VALUES_IN_ALL},
+            )
+        patterns = [str(value) for one in conditions if one.op is Op.LIKE for value in one.values]
+        if (length := sum(map(len, patterns))) > LONGEST_PATTERNS:
+            raise BadFilter(
+                f"expected at most {LONGEST_PATTERNS} characters in the patterns of all `like`s together "
+                f"(an `or` beside others multiplies them), got {length}",
+                code="filter_too_large",
+                values={"limit": LONGEST_PATTERNS},
             )
 
     @classmethod

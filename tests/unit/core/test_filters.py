@@ -237,6 +237,33 @@ def test_filters_whose_product_is_too_large_are_refused() -> None:
         many & many
 
 
+PATTERN = "a" * 1_024
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"a": {"like": PATTERN + "a"}, "b": {"like": PATTERN}, "c": {"like": PATTERN}, "d": {"like": PATTERN}},
+        {"or": [{"a": {"like": f"%{n:015}%"}} for n in range(250)]},
+        {"path": {"like": "é" * 2_000}},  # looked for in both ways in which it is written
+        {"a": {"like": PATTERN}, "or": [{"b": n} for n in range(5)]},
+    ],
+)
+def test_patterns_that_take_too_many_steps_together_are_refused(form: dict[str, object]) -> None:
+    with pytest.raises(BadFilter) as refusal:
+        Filter.from_json(form)
+    assert refusal.value.code == "filter_too_large"
+    assert refusal.value.values == {"limit": 4_096}
+
+
+def test_patterns_as_long_as_one_text_may_be_are_taken() -> None:
+    Filter.from_json({"or": [{"a": {"like": PATTERN}} for _ in range(4)]})
+    one = Filter.from_json({"a": {"like": PATTERN * 2}})
+    one & one
+    with pytest.raises(BadFilter, match="4096 characters"):
+        one & one & one
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(list(Op)),
     lambda inner: (

@@ -5,6 +5,7 @@ Names and values are always bound, never written into the statement.
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import NamedTuple
 
 from lookalike.core.condition_values import Op
@@ -104,7 +105,8 @@ def _compared(condition: Condition, column: str) -> Sql:
 
 def _equal_to_any(condition: Condition, column: str) -> Sql:
     if condition.kind is Kind.DATE:
-        dates = [Sql(f"substr({column}, 1, {len(str(value))}) = ?", (value,)) for value in condition.values]
+        by_length = [tuple(same) for _, same in groupby(sorted(map(str, condition.values), key=len), key=len)]
+        dates = [Sql(f"substr({column}, 1, {len(same[0])}) IN {_marks(same)}", same) for same in by_length]
         either = _joined(dates, " OR ", none="0")
         return Sql(f"coalesce({either.text}, 0)", either.values)
     if condition.kind is Kind.FOLDER:
@@ -118,9 +120,18 @@ def _in_folder(folder: str) -> Sql:
 
 
 def _joined(parts: list[Sql], joint: str, *, none: str) -> Sql:
+    """All joined, in halves: SQLite takes no 1,000 levels, and each joint of `a OR b OR c` is one more."""
     if not parts:
         return Sql(none)
-    return Sql(f"({joint.join(part.text for part in parts)})", tuple(value for part in parts for value in part.values))
+    text = _in_halves([part.text for part in parts], joint)
+    return Sql(text, tuple(value for part in parts for value in part.values))
+
+
+def _in_halves(texts: list[str], joint: str) -> str:
+    if len(texts) == 1:
+        return f"({texts[0]})"
+    middle = len(texts) // 2
+    return f"({_in_halves(texts[:middle], joint)}{joint}{_in_halves(texts[middle:], joint)})"
 
 
 def _marks(values: tuple[Scalar, ...]) -> str:

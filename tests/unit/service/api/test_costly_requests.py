@@ -21,6 +21,12 @@ OTHER = token("read", name="other", collections=[SECOND])
 ALTERNATIVES = {"or": [{"metadata.field 0": {"like": f"%{'a' * 1_000}{n}"}} for n in range(200)]}
 
 
+@pytest.fixture(autouse=True)
+def _long_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few texts with long patterns take as long as many with those that are allowed."""
+    monkeypatch.setattr("lookalike.core.filters.LONGEST_PATTERNS", 1_000_000)
+
+
 def lengthen(service: Service, ids: tuple[str, ...]) -> None:
     for image_id in ids:
         service.collections.get(FIRST).relabel(image_id, {"field 0": "a" * 60_000})
