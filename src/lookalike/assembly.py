@@ -429,7 +429,7 @@ def open_patient(
             folder=folder,
             open_catalog=catalog,
             objects=LocalObjects(folder / OBJECTS),
-            uploads=LocalUploads(folder / UPLOADS, secret=secrets.token_bytes(32)),  # gives nothing out to be signed
+            uploads=LocalUploads(folder / UPLOADS, secret=lambda: secrets.token_bytes(32)),  # signs nothing
             is_awaited=is_waited_for,
             open_embedder=lambda: _opened(_model_file(name, settings)),
             model=place,

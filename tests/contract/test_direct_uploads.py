@@ -32,7 +32,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     def made(*, clock: Callable[[], float] = lambda: 0.0) -> Uploads:
         if request.param == "memory":
             return MemoryUploads(clock=clock)
-        return LocalUploads(tmp_path / "deep" / "uploads", secret=b"s" * 32, clock=clock)
+        return LocalUploads(tmp_path / "deep" / "uploads", secret=lambda: b"s" * 32, clock=clock)
 
     return made
 

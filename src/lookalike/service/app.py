@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
-import os
-import secrets
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 
 from fastapi import FastAPI
 
 from lookalike.assembly import SIGNING_KEY, open_ledger, open_queue
-from lookalike.core.errors import StorageFailed
-from lookalike.core.private import FOLDER, keep_private
+from lookalike.core.errors import ReadOnly, StorageFailed
 from lookalike.core.processors import available_processors
 from lookalike.service.access.access import check_binding, open_access
 from lookalike.service.api import (
@@ -47,20 +42,17 @@ from lookalike.service.page_files import add_page
 from lookalike.service.problems import add_problem_handlers
 from lookalike.service.readiness import kinds, watch
 from lookalike.service.search_batching import Searches
+from lookalike.service.signing_key import SigningKey, is_of_the_disk
 from lookalike.service.stream.routes import stream_router
 from lookalike.service.threads import WAITING, Threads
 from lookalike.service.thumbnails import Thumbnails
 from lookalike.settings import read_settings
 from lookalike.settings.service import ServiceSettings
 
-_DISK_DOES_NOT_TAKE_IT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-
 _log = logging.getLogger(__name__)
 
 MOST_OF_ONE = max(2, min(4, available_processors()))
 """Threads that one caller may have for searching and reading; more would not be sooner, and keep others from theirs."""
-
-_SECRET_BYTES = 32
 
 _ROUTERS = (
     search.router,  # first, for it is asked for most
@@ -118,10 +110,13 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
         open_: opens the folder of a collection; as a user's collection if None.
     """
     home = settings.home
+    key = SigningKey(home / SIGNING_KEY)
     try:
-        secret = _secret(home / SIGNING_KEY)
-    except OSError as error:
-        raise StorageFailed(f"the service's folder {home} cannot be used: {error.strerror or error}") from error
+        key.secret()
+    except (StorageFailed, ReadOnly) as error:
+        if not is_of_the_disk(error):
+            raise
+        _log.warning("no address of an upload can be signed, which is tried again when one is asked for: %s", error)
     ledger, queue = open_ledger(home, starts_anyway=True), open_queue(home, starts_anyway=True)
     metrics, health = Metrics(), Health()
     threads = Threads(threads=8, share=Share(caller=MOST_OF_ONE, collection=6))
@@ -130,7 +125,7 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
         collections=Collections(
             named=dict(settings.collections),
             home=home,
-            secret=secret,
+            secret=key.secret,
             open_=open_,
             most_open=settings.open_collections,
         ),
@@ -149,12 +144,20 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
         writes=Threads("lookalike-write", threads=8, share=Share(caller=4, collection=6), ends=False),
         books=Threads("lookalike-books", threads=4, share=Share(caller=2, collection=3), ends=False),
         fetches=Threads("lookalike-fetch", threads=8, share=Share(caller=4, collection=6)),
+        files=Threads(
+            "lookalike-file",
+            threads=8,
+            waiting=settings.max_connections,  # each waits for one piece at a time
+            share=Share(caller=3, collection=6),
+            ends=False,
+        ),
+        parsing=Threads("lookalike-parse", threads=1),
         searches=Searches(threads, waiting=WAITING),
         thumbnails=Thumbnails(),
         metrics=metrics,
         health=health,
     )
-    watch(service, signing_key=home / SIGNING_KEY, secret=secret)
+    watch(service, key)
     return service
 
 
@@ -175,37 +178,3 @@ async def _lifespan(service: Service) -> AsyncIterator[None]:
         closings: list[Callable[[], None]] = [housework.join, service.collections.close]
         for close in (*closings, service.queue.close, service.ledger.close):
             await asyncio.to_thread(close)
-
-
-def _secret(path: Path) -> bytes:
-    """What signs the URLs of uploads: made once, the same for all processes and after a restart.
-
-    Where the disk does not take it, one that this process alone knows: it takes no uploads then either.
-    """
-    try:
-        if not path.exists():
-            _make_secret(path)
-    except OSError as error:
-        if error.errno not in _DISK_DOES_NOT_TAKE_IT:
-            raise
-        _log.warning("%s cannot be made (%s): make room and start again before anybody uploads", path, error.strerror)
-        return secrets.token_bytes(_SECRET_BYTES)
-    keep_private(path)
-    secret = path.read_bytes()
-    if len(secret) != _SECRET_BYTES:
-        raise StorageFailed(
-            f"{path}: expected {_SECRET_BYTES} bytes, got {len(secret)}: restore it, or remove it, and one is made"
-        )
-    return secret
-
-
-def _make_secret(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(secrets.token_bytes(_SECRET_BYTES))
-        with contextlib.suppress(FileExistsError):
-            os.link(fresh, path)  # whole or not at all, and never over another's
-    finally:
-        fresh.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
@@ -78,7 +79,7 @@ class Collections:
     Args:
         named: folders by name.
         home: folder in whose `collections` others lie, and new ones are made.
-        secret: signs the URLs of uploads.
+        secret: gives what signs the URLs of uploads.
         open_: opens one.
         most_open: how many are kept open.
     """
@@ -88,7 +89,7 @@ class Collections:
         *,
         named: dict[str, Path],
         home: Path,
-        secret: bytes,
+        secret: Callable[[], bytes],
         open_: Open | None = None,
         most_open: int = MOST_OPEN,
     ) -> None:
@@ -206,8 +207,13 @@ class Collections:
 
         URLs are signed for the collection, not for its name: those of an earlier one lead into no later one.
         """
-        secret = hmac.digest(self._secret, self._identity(name).encode(), "sha256")
-        return LocalUploads(self._path(name) / UPLOADS, secret=secret, url_prefix=f"/v1/storage/{name}")
+        return LocalUploads(
+            self._path(name) / UPLOADS, secret=partial(self._secret_of, name), url_prefix=f"/v1/storage/{name}"
+        )
+
+    def is_at_hand(self, name: str) -> bool:
+        """Whether it is open, so that what is signed for it can be checked at once."""
+        return self._at_hand(name) is not None
 
     def create(self, name: str) -> bool:
         """Make one; False where it is there.
@@ -266,6 +272,9 @@ class Collections:
             opened, self._opened = self._opened, OrderedDict()
         for collection in opened.values():
             collection.close()
+
+    def _secret_of(self, name: str) -> bytes:
+        return hmac.digest(self._secret(), self._identity(name).encode(), "sha256")
 
     def _identity(self, name: str) -> str:
         """At once for one that is open; '' for one that cannot be read, into which nothing can be uploaded."""

@@ -41,6 +41,8 @@ class Service:
         writes: where collections are changed.
         books: where the ledger and the queue are read and written.
         fetches: where pictures are fetched from elsewhere.
+        files: where files are read and written piece by piece, as their bytes go out and come in.
+        parsing: where large JSON is parsed.
         searches: vectors are searched for, several at a time.
         thumbnails: small versions, kept.
         metrics: figures.
@@ -58,6 +60,8 @@ class Service:
     writes: Threads
     books: Threads
     fetches: Threads
+    files: Threads
+    parsing: Threads
     searches: Searches
     thumbnails: Thumbnails
     metrics: Metrics

@@ -14,6 +14,7 @@ from lookalike.core.errors import ReadOnly, ServiceDown, StorageFailed
 from lookalike.queue.base import Queue
 from lookalike.service.context import Service
 from lookalike.service.leader import LOCK, SILENT_S
+from lookalike.service.signing_key import SigningKey
 from lookalike.service.threads import Threads
 
 STALLED_S = 60.0
@@ -23,14 +24,14 @@ _PROBE_BYTES = 4_096
 _IS_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def watch(service: Service, *, signing_key: Path, secret: bytes) -> None:
+def watch(service: Service, key: SigningKey) -> None:
     """Have the health of a service ask its parts."""
     health, settings = service.health, service.settings
     health.add("queue", partial(_answers, service.queue.facts))
     health.add("ledger", partial(_answers, partial(service.ledger.expired_uploads, 0.0, limit=1)))
     health.add("access", service.access.check_ready)
     health.add("disk", partial(check_disk, settings.home))
-    health.add("signing key", partial(check_key, signing_key, secret))
+    health.add("signing key", key.check)
     if settings.run_worker:
         health.add("leader", partial(check_leader, settings.home / LOCK, since=time.time()))
         health.add("worker", partial(check_worker, service.queue))
@@ -45,7 +46,14 @@ def watch(service: Service, *, signing_key: Path, secret: bytes) -> None:
 
 def kinds(service: Service) -> dict[str, Threads]:
     """The threads for each kind of work, by name."""
-    return {"threads": service.threads, "writes": service.writes, "books": service.books, "fetches": service.fetches}
+    return {
+        "threads": service.threads,
+        "writes": service.writes,
+        "books": service.books,
+        "fetches": service.fetches,
+        "files": service.files,
+        "parsing": service.parsing,
+    }
 
 
 def check_disk(folder: Path) -> None:
@@ -64,20 +72,6 @@ def check_disk(folder: Path) -> None:
     except OSError as error:
         kind = ReadOnly if error.errno in _IS_READ_ONLY else StorageFailed
         raise kind(f"{folder}: nothing can be written ({error.strerror})") from error
-
-
-def check_key(path: Path, secret: bytes) -> None:
-    """Whether the key that signs URLs is the one that all processes, and those to come, know.
-
-    Raises:
-        StorageFailed: when it is another, or gone.
-    """
-    try:
-        found = path.read_bytes()
-    except OSError as error:
-        raise StorageFailed(f"{path}: cannot be read ({error.strerror}): put it back, or start again") from error
-    if not secrets.compare_digest(found, secret):
-        raise StorageFailed(f"{path}: was changed since the start ({len(found)} bytes): put it back, or start again")
 
 
 def check_leader(path: Path, *, since: float) -> None:

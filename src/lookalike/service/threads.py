@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from lookalike.core.ending import ending
-from lookalike.core.errors import Overloaded
+from lookalike.core.errors import DeadlineExceeded, Overloaded
 from lookalike.service.batching.ask import Ask
 from lookalike.service.batching.crew import Crew
 from lookalike.service.batching.line import Line, Share
@@ -29,7 +31,8 @@ class Threads:
         waiting: how many calls may wait before others are turned away.
         share: of the threads that one may take; None for all of them.
         ends: whether what was begun ends when its caller leaves or the deadline passes, where it looks at
-            `lookalike.core.ending`. What changes something is done to its end.
+            `lookalike.core.ending`. What changes something is done to its end, and its answer waited for beyond the
+            deadline, which only says until when it may begin.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Threads:
         share: Share | None = None,
         ends: bool = True,
     ) -> None:
+        self.most_waiting = waiting
         self._ends = ends
         self._line = Line[_Call]("calls", most=waiting, most_bytes=_NO_BYTES, threads=threads, share=share)
         self._crew = Crew(name, threads, self._work)
@@ -71,10 +75,36 @@ class Threads:
         ask = _Call(call, deadline=deadline)
         self._line.join(ask)
         try:
+            answer: T = await (ask.answered() if self._ends else ask.answered_if_begun())
+            return answer
+        finally:
+            self._line.leave(ask)
+
+    async def run_through(self, call: Callable[[], T]) -> T:
+        """As `run`, but what has begun is waited for, whoever cancels: what it works on can be let go of then."""
+        ask = _Call(call, deadline=None)
+        self._line.join(ask)
+        try:
+            await ask.through()
             answer: T = await ask.answered()
             return answer
         finally:
             self._line.leave(ask)
+
+    async def let_go(self, call: Callable[[], None]) -> None:
+        """Call a function that lets go of something, and wait for it, whoever cancels: it is never turned away."""
+        ask = _Call(call, deadline=None)
+        ask.is_for_good = True
+        try:
+            self._line.join(ask, anyway=True)
+        except Overloaded:  # the service stops, and there are no threads
+            call()
+            return
+        try:
+            await ask.through()
+        finally:
+            if ask.was_refused:
+                call()
 
     async def close(self) -> None:
         """Turn away who waits, and wait for what has begun, which ends soon where it may. Idempotent."""
@@ -95,7 +125,7 @@ class Threads:
             return False
         started = time.perf_counter()
         try:
-            if ask.is_wanted:
+            if ask.begin():
                 ask.give(ask.context.run(self._made, ask))
                 self._line.pace.took(time.perf_counter() - started)
         except Exception as error:  # its asker is told
@@ -110,6 +140,58 @@ class Threads:
 
 
 class _Call(Ask[Any]):
+    """A call, and whether it has begun.
+
+    Attributes:
+        is_for_good: whether nobody who is cancelled takes it out of the line.
+    """
+
     def __init__(self, call: Callable[[], object], *, deadline: float | None) -> None:
         super().__init__(deadline=deadline)
         self.call = call
+        self.is_for_good = False
+        self._has_begun = False
+        self._deciding = threading.Lock()
+
+    def begin(self) -> bool:
+        """Whether it is to be made. From then on it has begun."""
+        with self._deciding:
+            self._has_begun = self.is_wanted
+            return self._has_begun
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether it still waited when the service stopped."""
+        return self._future.done() and isinstance(self._future.exception(), Overloaded)
+
+    async def answered_if_begun(self) -> Any:
+        """As `answered`, but where it has begun by the deadline the answer is waited for."""
+        if self.deadline is not None:
+            await asyncio.wait([self._future], timeout=max(0.0, self.deadline - time.monotonic()))
+            if not self._future.done() and self._given_up():
+                raise DeadlineExceeded("it could not be begun before the deadline of the request")
+        try:
+            return await self._future
+        finally:
+            self.leave()
+
+    async def through(self) -> None:
+        """Wait until it has ended, or, where it had not begun, until this is cancelled, which is told afterwards."""
+        cancelled: asyncio.CancelledError | None = None
+        while not self._future.done():
+            try:
+                await asyncio.wait([self._future])
+            except asyncio.CancelledError as error:
+                if not self.is_for_good and self._given_up():
+                    raise
+                cancelled = error
+        if cancelled is not None:
+            self._future.exception()  # nobody asks for it any more
+            raise cancelled
+
+    def _given_up(self) -> bool:
+        """Leave, unless it has begun."""
+        with self._deciding:
+            if not self._has_begun:
+                self.leave()
+            return not self._has_begun

@@ -408,7 +408,7 @@ WAITS, ENDED, UNKNOWN, FRESH, APART = UPLOADS.values()
 def littered(patient: Patient, tmp_path: Path) -> Patient:
     """With bytes that nothing refers to, others that are wanted, and others that are new; and what tells of uploads."""
     folder = tmp_path / "collection"
-    uploads = LocalUploads(folder / "uploads", secret=b"s" * 32)
+    uploads = LocalUploads(folder / "uploads", secret=lambda: b"s" * 32)
     for upload_id in (WAITS, ENDED, UNKNOWN, FRESH):
         uploads.stage(upload_id, b"staged")
     uploads.quarantine(APART, b"apart")

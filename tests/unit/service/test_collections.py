@@ -33,7 +33,7 @@ def opened(folder: Path, create: bool) -> Collection:
 
 
 def served(home: Path, *, most_open: int = 32) -> Collections:
-    return Collections(named={}, home=home, secret=b"s" * 32, open_=opened, most_open=most_open)
+    return Collections(named={}, home=home, secret=lambda: b"s" * 32, open_=opened, most_open=most_open)
 
 
 @pytest.fixture
@@ -329,7 +329,7 @@ def test_who_waits_for_one_that_is_being_opened_waits_no_longer_than_they_may(tm
     made = served(tmp_path)
     made.create("photos")
     made.close()
-    collections = Collections(named={}, home=tmp_path, secret=b"s" * 32, open_=slowly_opened)
+    collections = Collections(named={}, home=tmp_path, secret=lambda: b"s" * 32, open_=slowly_opened)
     first = threading.Thread(target=collections.get, args=("photos",))
     first.start()
     assert is_opening.wait(20)
@@ -392,7 +392,7 @@ def test_a_collection_that_goes_while_it_is_opened_is_closed(tmp_path: Path) -> 
             shutil.rmtree(folder)
         return made[-1]
 
-    collections = Collections(named={}, home=tmp_path, secret=b"s" * 32, open_=opened_and_gone, most_open=1)
+    collections = Collections(named={}, home=tmp_path, secret=lambda: b"s" * 32, open_=opened_and_gone, most_open=1)
     collections.create("photos")
     collections.create("others")
     with pytest.raises(NoCollection):

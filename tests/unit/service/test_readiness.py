@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from lookalike.core.errors import ReadOnly, ServiceDown, StorageFailed
 from lookalike.queue.memory import MemoryQueue
+from lookalike.service import signing_key
 from lookalike.service.app import SIGNING_KEY, wire
 from lookalike.service.leader import LOCK, Leader
-from lookalike.service.readiness import check_disk, check_key, check_leader, check_worker
+from lookalike.service.readiness import check_disk, check_leader, check_worker
+from lookalike.service.signing_key import SigningKey
 from lookalike.settings.service import ServiceSettings
-from tests.services import running
+from tests.services import FIRST, running, token
 
 
 def test_a_disk_that_is_full_is_told_and_one_with_room_is_not(small_disk: Path) -> None:
@@ -54,9 +58,39 @@ def test_an_empty_key_signs_nothing(tmp_path: Path) -> None:
 
 
 def test_a_key_that_was_made_before_is_taken(tmp_path: Path) -> None:
-    check_key_of = tmp_path / SIGNING_KEY
-    check_key_of.write_bytes(b"k" * 32)
-    check_key(check_key_of, b"k" * 32)
+    (tmp_path / SIGNING_KEY).write_bytes(b"k" * 32)
+    key = SigningKey(tmp_path / SIGNING_KEY)
+    assert key.secret() == b"k" * 32
+    key.check()
+
+
+def test_while_no_key_can_be_made_nothing_is_signed_and_then_all_processes_sign_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    body = {"size_bytes": 7, "content_type": "image/png", "sha256": "0" * 64}
+    with monkeypatch.context() as disk:
+        disk.setattr(signing_key, "_make", is_full)
+        with running(tmp_path) as served:
+            other = wire(served.service.settings)
+            refused = served.client.post(f"/v1/collections/{FIRST}/uploads", json=body, headers=token("write"))
+            assert (refused.status_code, refused.json()["code"]) == (503, "storage_failed")
+            ready = served.client.get("/readyz")
+            assert (ready.status_code, ready.json()["parts"]["signing key"]) == (503, "storage_failed")
+            disk.undo()
+            time.sleep(1.1)  # so long a report holds
+            assert served.client.get("/readyz").json()["parts"]["signing key"] == "ok"
+            reply = served.client.post(f"/v1/collections/{FIRST}/uploads", json=body, headers=token("write"))
+    put = reply.json()["put"]
+    url = urlsplit(put["url"])
+    announced = other.collections.local_uploads(FIRST).announced(
+        url.path.rpartition("/")[2],
+        query=dict(parse_qsl(url.query)),
+        headers={**put["headers"], "Content-Length": "7"},
+    )
+    assert announced == (7, "0" * 64, "token:somebody")
 
 
 def test_who_leads_gives_signs_of_life(tmp_path: Path) -> None:

@@ -186,3 +186,71 @@ def test_a_loop_that_has_gone_does_not_end_the_threads() -> None:
 
     run(left_behind())
     run(later())
+
+
+def test_what_changes_something_is_waited_for_beyond_the_deadline_once_it_has_begun() -> None:
+    async def body() -> None:
+        threads, gate, made = Threads(threads=1, waiting=4, ends=False), Gate(), []
+        deadline = time.monotonic() + 0.2
+        first = asyncio.ensure_future(threads.run(gate, deadline=time.monotonic() + 30))
+        await gate.entered()
+        late = asyncio.ensure_future(threads.run(lambda: made.append("late"), deadline=deadline))
+        with pytest.raises(DeadlineExceeded):
+            await late
+        gate.open()
+        assert await first == "through"
+        again = Gate()
+        begun = asyncio.ensure_future(threads.run(again, deadline=time.monotonic() + 1))
+        await again.entered()
+        await asyncio.sleep(1.2)
+        assert not begun.done()
+        again.open()
+        assert await begun == "through"
+        await threads.close()
+        assert made == []
+
+    run(body())
+
+
+def test_who_is_cancelled_waits_for_what_has_begun_where_they_said_so() -> None:
+    async def body() -> None:
+        threads, gate, made = Threads(threads=1, waiting=4, ends=False), Gate(), []
+        first = asyncio.ensure_future(threads.run_through(gate))
+        await gate.entered()
+        second = asyncio.ensure_future(threads.run_through(lambda: made.append("second")))
+        await asyncio.sleep(0)
+        first.cancel()
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        assert not first.done()
+        gate.open()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        await threads.close()
+        assert made == []
+
+    run(body())
+
+
+def test_what_lets_go_of_something_is_never_turned_away() -> None:
+    async def body() -> None:
+        threads, gate, gone = Threads(threads=1, waiting=0, ends=False), Gate(), list[str]()
+        while threads.saturated:
+            await asyncio.sleep(0)
+        first = asyncio.ensure_future(threads.run(gate))
+        await gate.entered()
+        with pytest.raises(Overloaded):
+            await threads.run(lambda: None)
+        cancelled = asyncio.ensure_future(threads.let_go(lambda: gone.append("cancelled")))
+        waiting = asyncio.ensure_future(threads.let_go(lambda: gone.append("waiting")))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        closing = asyncio.ensure_future(threads.close())
+        await waiting
+        gate.open()
+        await asyncio.gather(first, closing, cancelled, return_exceptions=True)
+        await threads.let_go(lambda: gone.append("closed"))
+        assert sorted(gone) == ["cancelled", "closed", "waiting"]
+
+    run(body())

@@ -55,7 +55,7 @@ class Desk:
             folder.mkdir()
             self.ledger = SqliteLedger(folder / "ledger.sqlite", clock=self.clock)
             self.queue = SqliteQueue(folder / "queue.sqlite", clock=self.clock)
-            self.uploads = LocalUploads(folder / "uploads", secret=b"s" * 32, clock=self.clock)
+            self.uploads = LocalUploads(folder / "uploads", secret=lambda: b"s" * 32, clock=self.clock)
         self.collection = new_collection(folder)
         self.observed: list[tuple[str, str, float | None]] = []
 

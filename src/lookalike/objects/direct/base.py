@@ -59,7 +59,7 @@ class DirectUploads(Protocol):
     """Safe to use from many threads and processes. All calls raise `BadInput` for what is no upload's id."""
 
     def presign(
-        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float
+        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float, owner: str = ""
     ) -> PresignedPut:
         """Say how exactly these bytes can be brought.
 
@@ -69,8 +69,10 @@ class DirectUploads(Protocol):
             content_type: such as `image/jpeg`.
             sha256: 64 lower-case hexadecimal digits.
             expires_at: Unix time in seconds; afterwards nothing is taken any more.
+            owner: name of who asks; storage of our own counts what comes as theirs.
         Raises:
             BadInput: when one of them cannot be signed.
+            StorageFailed, ReadOnly: when there is no key to sign with, and none can be made.
         """
         ...
 

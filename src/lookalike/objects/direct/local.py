@@ -30,7 +30,7 @@ from lookalike.objects.direct.base import (
     not_uploaded,
 )
 from lookalike.objects.direct.receiving import Receiver, already_uploaded, upload_running
-from lookalike.objects.direct.signing import SignedUrls
+from lookalike.objects.direct.signing import Announced, SignedUrls
 from lookalike.objects.durable import make_folder, sync_folder, translating
 
 STAGED, QUARANTINE = "staged", "quarantine"
@@ -41,7 +41,7 @@ class LocalUploads:
 
     Args:
         folder: where the files lie; made when first needed.
-        secret: signs the URLs, at least 32 bytes.
+        secret: gives what signs the URLs, at least 32 bytes; asked for whenever that is needed.
         url_prefix: what stands before the upload's id in URLs.
         clock: Unix time in seconds.
     """
@@ -50,20 +50,33 @@ class LocalUploads:
         self,
         folder: Path,
         *,
-        secret: bytes,
+        secret: Callable[[], bytes],
         url_prefix: str = "/v1/storage",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.folder = folder
-        self._urls = SignedUrls(secret, url_prefix, clock)
+        self._secret, self._url_prefix, self._clock = secret, url_prefix, clock
 
     def presign(
-        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float
+        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float, owner: str = ""
     ) -> PresignedPut:
         """Say how exactly these bytes can be brought; see `DirectUploads`."""
         return self._urls.presign(
-            upload_id, size_bytes=size_bytes, content_type=content_type, sha256=sha256, expires_at=expires_at
+            upload_id,
+            size_bytes=size_bytes,
+            content_type=content_type,
+            sha256=sha256,
+            expires_at=expires_at,
+            owner=owner,
         )
+
+    def announced(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Announced:
+        """What may be brought to a URL that `presign` made, and by whom; does nothing yet. Arguments as of `receive`.
+
+        Raises:
+            BadInput, NotAllowed, UploadRefused: as in `SignedUrls.check`.
+        """
+        return self._urls.check(upload_id, query=query, headers=headers)
 
     def receive(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Receiver:
         """Begin to take in what a client brings to a URL that `presign` made.
@@ -138,6 +151,10 @@ class LocalUploads:
             swept.append(Leftover(kind, path.name, size_bytes))
         return swept
 
+    @property
+    def _urls(self) -> SignedUrls:
+        return SignedUrls(self._secret(), self._url_prefix, self._clock)
+
     def _unwanted(self, is_wanted: Callable[[str], bool | None]) -> Iterator[tuple[LeftoverKind, Path, int]]:
         for _, path, size_bytes in self._old("half-written", SWEPT_AFTER_S):
             yield LeftoverKind.HALF_WRITTEN, path, size_bytes
@@ -152,7 +169,7 @@ class LocalUploads:
         for path in (self.folder / folder).glob("*"):
             with translating(path), suppress(FileNotFoundError):
                 status = path.stat()
-                age_s = self._urls.clock() - status.st_mtime
+                age_s = self._clock() - status.st_mtime
                 if age_s > kept_s:
                     yield age_s, path, status.st_size
 

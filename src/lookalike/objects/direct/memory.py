@@ -44,11 +44,16 @@ class MemoryUploads:
         self._quarantined: dict[str, _Came] = {}
 
     def presign(
-        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float
+        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float, owner: str = ""
     ) -> PresignedPut:
         """Say how exactly these bytes can be brought; see `DirectUploads`."""
         return self._urls.presign(
-            upload_id, size_bytes=size_bytes, content_type=content_type, sha256=sha256, expires_at=expires_at
+            upload_id,
+            size_bytes=size_bytes,
+            content_type=content_type,
+            sha256=sha256,
+            expires_at=expires_at,
+            owner=owner,
         )
 
     def receive(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Receiver:

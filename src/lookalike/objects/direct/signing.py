@@ -19,7 +19,7 @@ LEAST_SECRET_BYTES = 32
 
 _PURPOSE = "lookalike upload 1"  # so that a signature made for anything else never fits
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,64}")
-_NAMES = ("size", "type", "sha256", "expires")
+_NAMES = ("size", "type", "sha256", "expires", "owner")
 
 
 class Announced(NamedTuple):
@@ -28,10 +28,12 @@ class Announced(NamedTuple):
     Attributes:
         size_bytes: exactly so many.
         sha256: with this hash.
+        owner: name of who asked for the URL.
     """
 
     size_bytes: int
     sha256: str
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class SignedUrls:
             raise BadInput(f"expected a secret of at least {LEAST_SECRET_BYTES} bytes, got {len(self.secret)}")
 
     def presign(
-        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float
+        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float, owner: str = ""
     ) -> PresignedPut:
         """Make one; see `DirectUploads`."""
         checked_upload_id(upload_id)
@@ -62,7 +64,7 @@ class SignedUrls:
             raise BadInput(f"expected a size of at least 1 byte, got {size_bytes}")
         if not _MEDIA_TYPE.fullmatch(content_type):
             raise BadInput(f"expected a content type such as image/jpeg, got {content_type[:80]!r}")
-        values = (str(size_bytes), content_type, sha256, f"{expires_at:.3f}")
+        values = (str(size_bytes), content_type, sha256, f"{expires_at:.3f}", owner)
         query = urlencode({**dict(zip(_NAMES, values, strict=True)), "signature": self._signature(upload_id, values)})
         url = f"{self.url_prefix}/{upload_id}?{query}"
         return PresignedPut("PUT", url, {"Content-Type": content_type}, expires_at)
@@ -81,13 +83,13 @@ class SignedUrls:
         given = query.get("signature", "").encode("utf-8", "surrogatepass")
         if not hmac.compare_digest(self._signature(upload_id, values).encode(), given):
             raise NotAllowed("the URL of this upload is not one that was given out: ask for a new one")
-        size, content_type, sha256, expires = values
+        size, content_type, sha256, expires, owner = values
         if self.clock() >= float(expires):
             raise UploadRefused("the URL of this upload has expired: ask for a new one", code="upload_expired")
         said = {name.lower(): value.strip() for name, value in headers.items()}
         _check_same("Content-Length", size, said, code="size_mismatch")
         _check_same("Content-Type", content_type, said, code="type_mismatch")
-        return Announced(int(size), sha256)
+        return Announced(int(size), sha256, owner)
 
     def _signature(self, upload_id: str, values: tuple[str, ...]) -> str:
         text = "\n".join((_PURPOSE, "PUT", self.url_prefix, upload_id, *values))

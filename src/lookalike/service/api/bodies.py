@@ -5,21 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from lookalike.core.errors import BadVectors, DimensionMismatch, WrongModel
 from lookalike.core.vectors import Vectors
+from lookalike.service.context import service_of
 from lookalike.service.problems import InvalidBody, Malformed, UnsupportedMediaType, errors_of
+from lookalike.service.threads import Threads
 
 B = TypeVar("B", bound=BaseModel)
-
-_parser: RunVar[CapacityLimiter | None] = RunVar("the thread that parses")
 
 MOST_VALUES = 50_000
 """In one JSON document, so that reading it takes little more memory than it has bytes; a vector has 16,384 at most."""
@@ -28,7 +27,7 @@ MOST_BRACKETS = 20_000
 
 PARSED_AT_ONCE_BYTES = 16_000
 """Up to so many bytes are parsed on the event loop, which takes a fraction of a millisecond; more on one thread of the
-process, for the parser lets nobody else compute meanwhile."""
+process, callers in turn, for the parser lets nobody else compute meanwhile."""
 
 MOST_ERRORS = 1_000
 LENGTH_TOLERANCE = 0.01
@@ -49,23 +48,19 @@ async def read_json(request: Request, kind: type[B]) -> tuple[B, str]:
         UnsupportedMediaType, Malformed, InvalidBody: when it is none, or does not fit.
     """
     data = await _body_of(request)
-    return await parse_aside(data, kind), hashlib.sha256(data).hexdigest()
+    return await parse_aside(data, kind, service_of(request).parsing), hashlib.sha256(data).hexdigest()
 
 
 async def read_only_json(request: Request, kind: type[B]) -> B:
     """Read a JSON body of which nobody asks whether it came before. Otherwise as `read_json`."""
-    return await parse_aside(await _body_of(request), kind)
+    return await parse_aside(await _body_of(request), kind, service_of(request).parsing)
 
 
-async def parse_aside(data: bytes | bytearray, kind: type[B]) -> B:
+async def parse_aside(data: bytes | bytearray, kind: type[B], parsing: Threads) -> B:
     """Read JSON as one of the bodies; what takes a moment, beside the event loop. Raises as `read_json`."""
     if len(data) <= PARSED_AT_ONCE_BYTES:
         return parse(data, kind)
-    parser = _parser.get(None)
-    if parser is None:
-        parser = CapacityLimiter(1)
-        _parser.set(parser)
-    return await to_thread.run_sync(parse, data, kind, limiter=parser)
+    return await parsing.run(partial(parse, data, kind))
 
 
 def parse_text(text: str, kind: type[B]) -> B:
@@ -73,19 +68,19 @@ def parse_text(text: str, kind: type[B]) -> B:
     return parse(_bytes_of(text), kind)
 
 
-async def parse_text_aside(text: str, kind: type[B]) -> B:
+async def parse_text_aside(text: str, kind: type[B], parsing: Threads) -> B:
     """Read JSON from a field of a form, as `parse_aside` does."""
-    return await parse_aside(_bytes_of(text), kind)
+    return await parse_aside(_bytes_of(text), kind, parsing)
 
 
-async def parse_field(text: str, kind: type[B], *, where: str) -> B:
+async def parse_field(text: str, kind: type[B], parsing: Threads, *, where: str) -> B:
     """The same, of a field or parameter that is named where it does not fit.
 
     Raises:
         InvalidBody: when it is no JSON, or does not fit.
     """
     try:
-        return await parse_text_aside(text, kind)
+        return await parse_text_aside(text, kind, parsing)
     except Malformed as error:
         raise InvalidBody([{"where": where, "detail": str(error)}]) from None
     except InvalidBody as error:

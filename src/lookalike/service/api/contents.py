@@ -73,6 +73,6 @@ async def file(request: Request, collection: str, image_id: ImageId) -> Response
             return Response(status_code=304, headers=headers)
         opened = await service.threads.run(lambda: held.open_bytes_of(image_id), deadline=deadline)
         kind = f"image/{stored.image.format}" if stored.image.format in _TYPES else "application/octet-stream"
-        return OpenFileResponse(opened, sha256=image_id, media_type=kind, headers=headers)
+        return OpenFileResponse(opened, sha256=image_id, media_type=kind, headers=headers, threads=service.files)
 
     return await with_collection(service, collection, whole, deadline=deadline)

@@ -14,6 +14,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from lookalike.service.api.bodies import media_type
 from lookalike.service.api.spool import IN_MEMORY_BYTES, Spool
+from lookalike.service.context import service_of
 from lookalike.service.problems import InvalidBody, Malformed, TooLarge, UnsupportedMediaType
 from lookalike.service.threads import Threads
 
@@ -89,7 +90,7 @@ async def form_of(request: Request, *, fields: frozenset[str], max_image_bytes: 
     """
     parts = _Parts(fields, max_image_bytes)
     parser = MultipartParser(_boundary(request), parts.callbacks())
-    with Spool() as spool:
+    with Spool(service_of(request).files) as spool:
         try:
             async for chunk in request.stream():
                 parser.write(chunk)

@@ -52,7 +52,9 @@ async def list_images(
 ) -> Response:
     """In the order in which they came: the next ones, or, with `spread`, some from all over, always the same ones."""
     service = service_of(request)
-    asked = (await parse_field(filter_, FilterField, where="query.filter")).root if filter_ is not None else None
+    asked = None
+    if filter_ is not None:
+        asked = (await parse_field(filter_, FilterField, service.parsing, where="query.filter")).root
     where = filter_of(asked, principal)
     after = _number(read_cursor(cursor))
     if spread and cursor is not None:
@@ -93,7 +95,8 @@ async def add_images(
     async with form_of(request, fields=frozenset({"metadata"}), max_image_bytes=most) as form:
         if not form.pictures:
             raise InvalidBody([{"where": "image", "detail": "expected at least one picture"}])
-        metadata = (await parse_field(form.fields.get("metadata", "{}"), MetadataField, where="metadata")).root
+        said = form.fields.get("metadata", "{}")
+        metadata = (await parse_field(said, MetadataField, service.parsing, where="metadata")).root
         await collection_of(service, collection, deadline=deadline_of(request))
 
         async def added(held: Collection) -> Response:
@@ -160,7 +163,7 @@ async def put_image(request: Request, collection: str, image_id: ImageId, princi
     service = service_of(request)
     if not media_type(request).startswith("image/"):
         raise UnsupportedMediaType(f"expected image/*, got {media_type(request)[:80] or 'nothing'!r}")
-    with Spool() as spool:
+    with Spool(service.files) as spool:
         picture = await _received(request, image_id, spool, max_bytes=service.settings.upload_max_bytes)
 
         async def added(held: Collection) -> tuple[str, StoredPicture]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path as FilePath
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request
@@ -13,12 +15,14 @@ from starlette.responses import Response
 from lookalike.catalog.base import MAIN
 from lookalike.collection import Collection
 from lookalike.core.errors import Busy, CollectionReplaced, DeadlineExceeded, Locked, LookalikeError, NotFound
+from lookalike.images.files import OpenFile
+from lookalike.objects.durable import translating
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer, cursor_of, page, read_cursor
 from lookalike.service.api.describing import BYTES
-from lookalike.service.api.open_files import FileInPieces
+from lookalike.service.api.open_files import OpenFileResponse
 from lookalike.service.context import Service, service_of
 from lookalike.service.model_cards import KnownModel
 
@@ -78,9 +82,11 @@ async def get_file(request: Request, model_id: ModelId, principal: Reader) -> Re
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     model = await service.threads.run(lambda: _of_any(who, Collection.model_file, service))
-    if model.path is not None:
-        return FileInPieces(model.path, media_type="application/octet-stream", headers=headers)
-    return Response(model.content, media_type="application/octet-stream", headers=headers)
+    kind, path = "application/octet-stream", model.path
+    if path is None:
+        return Response(model.content, media_type=kind, headers=headers)
+    opened = await service.threads.run(lambda: _opened(path))
+    return OpenFileResponse(opened, sha256=model_id, media_type=kind, headers=headers, threads=service.files)
 
 
 class Visible(NamedTuple):
@@ -170,6 +176,11 @@ def _card(who: list[Visible], service: Service) -> dict[str, Any]:
         "collections": [one.tenant for one in who],
         "role": "main" if any(one.name == MAIN for one in who) else "further",
     }
+
+
+def _opened(path: FilePath) -> OpenFile:
+    with translating(path):
+        return OpenFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
 
 
 def _known(held: Collection, name: str) -> KnownModel:

@@ -12,6 +12,7 @@ from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api.answers import answer
 from lookalike.service.api.schemas import Liveness, Readiness
 from lookalike.service.context import service_of
+from lookalike.service.readiness import kinds
 from lookalike.service.threads import WAITING
 
 router = APIRouter(tags=["operations"])
@@ -46,9 +47,7 @@ async def metrics(request: Request) -> Response:
     service.metrics.queue_depth(facts.queued, facts.running)
     service.metrics.saturation("embedding", service.embedding.waiting / service.settings.embed_waiting)
     service.metrics.saturation("searches", service.searches.waiting / WAITING)
-    service.metrics.saturation("threads", service.threads.waiting / WAITING)
-    service.metrics.saturation("writes", service.writes.waiting / WAITING)
-    service.metrics.saturation("books", service.books.waiting / WAITING)
-    service.metrics.saturation("fetches", service.fetches.waiting / WAITING)
+    for name, threads in kinds(service).items():
+        service.metrics.saturation(name, threads.waiting / threads.most_waiting)
     figures = await service.books.run(service.metrics.render)
     return Response(figures, media_type="text/plain; version=0.0.4; charset=utf-8")

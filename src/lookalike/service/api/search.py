@@ -110,7 +110,7 @@ async def _asked(request: Request, service: Service) -> tuple[SearchBody, bytes 
     async with form_of(request, fields=frozenset({"query"}), max_image_bytes=most) as form:
         if len(form.pictures) != 1:
             raise InvalidBody([{"where": "image", "detail": f"expected one picture, got {len(form.pictures)}"}])
-        asked = await parse_text_aside(form.fields.get("query") or "{}", SearchBody)
+        asked = await parse_text_aside(form.fields.get("query") or "{}", SearchBody, service.parsing)
         return asked, await form.pictures[0].data(service.threads)
 
 

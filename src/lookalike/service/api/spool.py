@@ -6,9 +6,8 @@ import tempfile
 from pathlib import Path
 from threading import Lock
 
-from starlette.concurrency import run_in_threadpool
-
 from lookalike.objects.durable import translating
+from lookalike.service.threads import Threads
 
 IN_MEMORY_BYTES = 1_000_000
 """Of one request: most pictures that are searched for are smaller."""
@@ -17,11 +16,15 @@ IN_MEMORY_BYTES = 1_000_000
 class Spool:
     """Written by one request, then read from any thread, until it is closed. A context manager that closes it.
 
+    Args:
+        threads: on which it is written to disk.
+
     Attributes:
         size_bytes: that came.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed in `close`
         self._pending = bytearray()  # not a list of pieces: each may be one byte
         self._kept_bytes = 0
@@ -53,7 +56,7 @@ class Spool:
         if self.size_bytes <= IN_MEMORY_BYTES:
             self._keep()
         else:
-            await run_in_threadpool(self._keep)
+            await self._threads.run_through(self._keep)
 
     def read(self, start: int, size_bytes: int) -> bytes:
         """A part of what was flushed. Takes a moment where it is on disk.

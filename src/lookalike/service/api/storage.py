@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from lookalike.core.errors import Conflict
 from lookalike.ledger.base import Upload, UploadState
 from lookalike.objects.direct.receiving import Receiver
 from lookalike.service.api.uploads import UploadId
+from lookalike.service.asker import note_asker
 from lookalike.service.context import Service, service_of
 
 router = APIRouter()
@@ -35,26 +35,33 @@ Name = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")]
 )
 async def put(request: Request, name: Name, upload_id: UploadId) -> Response:
     """Exactly as announced: length, type, SHA-256 and time are signed, and the bytes are hashed while they come."""
+    service = service_of(request)
     query, headers = dict(request.query_params), dict(request.headers)
-    begun: list[Receiver] = []
-    is_over = threading.Event()
-
-    def begin() -> None:
-        begun.append(_begun(service_of(request), name, upload_id, query, headers))
-        if is_over.is_set():  # the deadline passed meanwhile
-            begun[0].abort()
-
+    note_asker(await _signed_for(service, name, upload_id, query, headers), name)
+    threads, begun = service.files, list[Receiver]()
     try:
-        await run_in_threadpool(begin)
+        await threads.run_through(lambda: begun.append(_begun(service, name, upload_id, query, headers)))
         async for chunk in request.stream():
-            await run_in_threadpool(begun[0].write, chunk)
-        await run_in_threadpool(begun[0].finish)
+            await threads.run_through(partial(begun[0].write, chunk))
+        await threads.run_through(begun[0].finish)
     except BaseException:
-        is_over.set()
         for receiver in begun:
-            await run_in_threadpool(receiver.abort)
+            await threads.let_go(receiver.abort)
         raise
     return Response(status_code=200)
+
+
+async def _signed_for(
+    service: Service, name: str, upload_id: str, query: dict[str, str], headers: dict[str, str]
+) -> str:
+    """For whom the URL was signed. Told at once where the collection is open: who shows none takes no thread then."""
+
+    def owner() -> str:
+        return service.collections.local_uploads(name).announced(upload_id, query=query, headers=headers).owner
+
+    if service.collections.is_at_hand(name):
+        return owner()
+    return await service.files.run(owner)
 
 
 def _begun(service: Service, name: str, upload_id: str, query: dict[str, str], headers: dict[str, str]) -> Receiver:

@@ -119,6 +119,7 @@ def _noted(upload: Upload, service: Service) -> PresignedPut:
         content_type=upload.content_type,
         sha256=upload.sha256,
         expires_at=upload.expires_at,
+        owner=upload.owner,
     )
     service.ledger.add_upload(upload, quota=quota_of(service))
     return put

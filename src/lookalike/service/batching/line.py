@@ -83,9 +83,12 @@ class Line(Generic[A]):
             is_stuck = len(self._heads) >= self._threads and time.monotonic() - self._moved_at > STUCK_S
             return is_stuck or self._is_full(0, self._idle if self._is_open else 0)
 
-    def join(self, ask: A) -> None:
+    def join(self, ask: A, *, anyway: bool = False) -> None:
         """Put one at the end.
 
+        Args:
+            ask: to be taken by a thread.
+            anyway: however many there are.
         Raises:
             Overloaded: when the line is full or closed, or one caller has too many in it.
         """
@@ -93,7 +96,7 @@ class Line(Generic[A]):
             if self._is_closed:
                 raise Overloaded("the service is stopping")
             ready = self._idle if self._may_have_thread(ask.asker) else 0
-            if self._is_full(ask.size_bytes, ready) or self._has_too_many(ask.asker, ready):
+            if not anyway and (self._is_full(ask.size_bytes, ready) or self._has_too_many(ask.asker, ready)):
                 raise Overloaded(
                     f"{len(self._waiting)} {self._what} wait already, which is the most that may",
                     retry_after_s=self._retry,

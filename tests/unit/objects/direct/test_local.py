@@ -21,7 +21,7 @@ CLAIM = "lookalike.objects.direct.local._claimed"
 
 @pytest.fixture
 def uploads(tmp_path: Path) -> LocalUploads:
-    return LocalUploads(tmp_path / "uploads", secret=SECRET, clock=lambda: 0.0)
+    return LocalUploads(tmp_path / "uploads", secret=lambda: SECRET, clock=lambda: 0.0)
 
 
 def files(folder: Path) -> list[str]:
@@ -45,7 +45,7 @@ def test_bytes_lie_under_the_id_and_for_nobody_else_to_read(uploads: LocalUpload
 
 def test_another_process_with_the_same_secret_takes_the_bytes(uploads: LocalUploads) -> None:
     put = presigned(uploads)
-    bring(LocalUploads(uploads.folder, secret=SECRET, clock=lambda: 0.0), put)
+    bring(LocalUploads(uploads.folder, secret=lambda: SECRET, clock=lambda: 0.0), put)
     assert uploads.read(ID) == DATA
 
 
@@ -81,7 +81,7 @@ def test_bytes_whose_name_may_not_outlive_a_power_failure_do_not_count_as_there(
 
 
 def test_a_disk_that_is_full_half_way_is_told_and_leaves_nothing(small_disk: Path) -> None:
-    uploads = LocalUploads(small_disk / "uploads", secret=SECRET, clock=lambda: 0.0)
+    uploads = LocalUploads(small_disk / "uploads", secret=lambda: SECRET, clock=lambda: 0.0)
     data = bytes(3_000_000)
     receiver = received(uploads, presigned(uploads, data), size_bytes=len(data))
     with pytest.raises(StorageFailed, match="make room"):  # noqa: PT012 - which piece fails is the disk's choice
@@ -108,7 +108,7 @@ def test_a_folder_that_cannot_be_written_says_so(
 
 def test_what_a_dead_process_left_half_written_is_swept_away_when_it_is_old(tmp_path: Path) -> None:
     now = [0.0]
-    uploads = LocalUploads(tmp_path / "uploads", secret=SECRET, clock=lambda: now[0])
+    uploads = LocalUploads(tmp_path / "uploads", secret=lambda: SECRET, clock=lambda: now[0])
     assert uploads.sweep(lambda _: True) == []
     bring(uploads, presigned(uploads))
     half = uploads.folder / "half-written"

@@ -103,6 +103,8 @@ class World:
             writes=threads,
             books=threads,
             fetches=threads,
+            files=threads,
+            parsing=threads,
             searches=Searches(threads, waiting=64),
             thumbnails=Thumbnails(),
             metrics=self.metrics,
