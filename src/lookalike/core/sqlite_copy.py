@@ -1,8 +1,8 @@
 """Copies of SQLite files that are in use, as they were committed at one moment.
 
 Our files have a rollback journal. With that, nothing is committed to a file while another connection reads it: who
-wants to commit waits, and everybody goes on reading. So a file that is being read does not change, and neither do
-several that are read at the same time.
+wants to commit waits. So a file that is being read does not change, and neither do several that are read at the same
+time. Whoever begins to read then waits for that commit, too, unless who writes is kept from beginning by other means.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from lookalike.core.private import FILE
 
-_WAIT_S = 30.0
+WAIT_S = 30.0
+"""How long who copies waits for who writes, in seconds."""
 
 
 @contextmanager
@@ -50,7 +51,7 @@ def copy_database(connection: sqlite3.Connection, target: Path) -> None:
 
 def _connected(path: Path) -> sqlite3.Connection:
     # mode=rw also for reading: a reader may have to undo the write that a dead process left half done
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_WAIT_S, isolation_level=None)
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=WAIT_S, isolation_level=None)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA query_only = ON")

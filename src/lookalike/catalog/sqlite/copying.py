@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from lookalike.catalog.sqlite import checking
 from lookalike.catalog.sqlite.errors import decoding, translating
 from lookalike.catalog.sqlite.format import FORMAT, check_not_newer, format_of
+from lookalike.catalog.sqlite.lock import writer_lock
 from lookalike.catalog.sqlite.reading import number_setting
-from lookalike.core.errors import CatalogDamaged
-from lookalike.core.sqlite_copy import copy_database, unchanging
+from lookalike.core.errors import CatalogDamaged, ReadOnly
+from lookalike.core.sqlite_copy import WAIT_S, copy_database, unchanging
 
 
 class CatalogFile:
@@ -44,12 +45,20 @@ class CatalogFile:
         """Copy it into a new file. Nothing is committed until the block ends: who writes waits, who reads does not.
 
         Raises:
-            CatalogDamaged, Locked, StorageFailed: when it cannot be read.
+            CatalogDamaged, Locked, NoCollection, StorageFailed: when it cannot be read.
             OSError: when the copy cannot be written.
         """
-        with translating(self.path), unchanging(self.path) as (connection,):
+        with self._nobody_committing(), translating(self.path), unchanging(self.path) as (connection,):
             copy_database(connection, target)
             yield CatalogCopy(target)
+
+    @contextmanager
+    def _nobody_committing(self) -> Iterator[None]:
+        """Have who writes wait before a transaction begins: a commit that waited for us would shut readers out."""
+        with ExitStack() as stack:
+            with suppress(ReadOnly):  # then nobody writes, or not from here
+                stack.enter_context(writer_lock(self.path).held(wait_s=WAIT_S))
+            yield
 
 
 class CatalogCopy:

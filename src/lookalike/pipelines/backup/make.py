@@ -22,7 +22,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from lookalike.core.errors import CatalogDamaged, NotIndexed, StorageFailed
+from lookalike.core.errors import CatalogDamaged, NoCollection, NotIndexed, StorageFailed
 from lookalike.core.private import FILE, make_private
 from lookalike.core.sqlite_copy import copy_database, unchanging
 from lookalike.core.sqlite_errors import translating
@@ -87,7 +87,7 @@ def _copy_collection(
         return _copied(source, target, place, damaged=damaged, progress=progress)
     except CatalogDamaged as error:
         damaged.append(f"{source.name}: left out: {error}")
-    except StorageFailed:
+    except (NoCollection, StorageFailed):
         if source.catalog.exists():
             raise
     shutil.rmtree(target)

@@ -32,7 +32,10 @@ class CopiedCatalog(Protocol):
 
 
 class StoredCatalog(Protocol):
-    """A catalog that others may be using. Its methods raise CatalogDamaged, FormatTooNew, Locked or StorageFailed."""
+    """A catalog that others may be using.
+
+    Its methods raise CatalogDamaged, FormatTooNew, Locked, NoCollection or StorageFailed.
+    """
 
     def exists(self) -> bool:
         """Whether it is there. Raises nothing."""
