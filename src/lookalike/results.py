@@ -110,7 +110,7 @@ class SearchResult:
 
     @property
     def without_date(self) -> int | None:
-        """How many pictures a filter by date leaves out for having none; None where no filter asks for a date."""
+        """How many pictures a filter by date leaves out only for having none; None where no filter asks for a date."""
         return self.reply.without_date
 
     def __len__(self) -> int:

@@ -808,11 +808,14 @@ def test_an_answer_says_how_many_a_filter_by_date_leaves_out(collection: Collect
     collection.index(photos)
     for where, count in (
         ("date >= 2000", len(collection)),
+        ("date >= 2000 and width < 1", 0),  # they would be left out with one, too
+        ("date >= 2000 or width >= 1", 0),  # they are not left out
+        ("date >= 2000 and width >= 1 or width < 1", len(collection)),
         ("date not exists", None),
         ("date != 2024", None),
         (None, None),
     ):
         result = collection.search(query, where=where)
         assert (result.without_date, result.to_dict()["without_date"]) == (count, count)
-    together = collection.search([query, query], where="date = 2024 or width > 1")
+    together = collection.search([query, query], where="date = 2024 or width < 1")
     assert [result.without_date for result in together] == [len(collection)] * 2

@@ -95,8 +95,8 @@ class Reply:
             that is not known, see `lookalike.pipelines.sureness`.
         nothing_like_it: whether the query is farther from all that passes the filter than nearly all pictures of the
             collection are from their nearest; None where that is not known, see `lookalike.pipelines.nearness`.
-        without_date: pictures of the collection without a date, which a filter that asks for one leaves out; None where
-            none asks.
+        without_date: pictures that the filter leaves out for no other reason than that they have no date; None where
+            it asks for none.
     """
 
     hits: tuple[Hit, ...]

@@ -18,6 +18,7 @@ from lookalike.index.base import check_wanted
 from lookalike.pipelines.answer_cache import Question
 from lookalike.pipelines.candidates import Found, grouped_candidates, single_candidates
 from lookalike.pipelines.confidence import Pairs
+from lookalike.pipelines.dateless import left_out_for_having_no_date
 from lookalike.pipelines.hits import hits_of
 from lookalike.pipelines.nearness import DEPTH as NEARNESS_DEPTH
 from lookalike.pipelines.nearness import has_nothing_like_it
@@ -44,9 +45,6 @@ class Query(NamedTuple):
 
     vectors: Mapping[str, Vectors]
     pixels: Pixels | None = None
-
-
-_DATELESS = Filter.parse("date not exists")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +182,7 @@ def _searched(
                 index=facts,
                 sure=sure,
                 nothing_like_it=nothing_like_it,
-                without_date=_without_date(parts, wanted),
+                without_date=left_out_for_having_no_date(wanted.where, parts.catalog),
             )
         with timings.stage("refresh"):
             parts.view.refresh()
@@ -233,11 +231,6 @@ def _sure(found: Found, wanted: Wanted, facts: IndexFacts) -> bool | None:
     if wanted.opinion is not None or wanted.mixture:
         return None
     return is_sure([one.similarity for one in found.candidates], projected=facts.projection_learnt_from > 0)
-
-
-def _without_date(parts: Parts, wanted: Wanted) -> int | None:
-    """Pictures that the filter leaves out for having no date; None where it asks for none."""
-    return len(parts.catalog.select(_DATELESS)) if wanted.where.leaves_out_the_dateless else None
 
 
 def _nothing_like_it(query: Query, found: Found, parts: Parts, wanted: Wanted) -> bool | None:
