@@ -51,8 +51,8 @@ from lookalike.settings.service import ServiceSettings
 
 _log = logging.getLogger(__name__)
 
-MOST_OF_ONE = max(2, min(4, available_processors()))
-"""Threads that one caller may have for searching and reading; more would not be sooner, and keep others from theirs."""
+MOST_OF_ONE = max(1, min(4, available_processors() - 1))
+"""Threads that one caller may have for searching and reading: one processor is left to the others, whatever it asks."""
 
 _ROUTERS = (
     search.router,  # first, for it is asked for most
