@@ -677,10 +677,11 @@ class Collection:
         progress: Callable[[int, int], None] | None = None,
         force: bool = False,
     ) -> int:
-        """Write pictures, files, metadata and vectors into a Parquet file. See `lookalike.pipelines.transfer`.
+        """Write pictures, files, metadata and vectors into one file. See `lookalike.pipelines.transfer`.
 
         Args:
-            path: of the file.
+            path: of the file; it ends in `.parquet`, `.jsonl` or `.ndjson` (which hold all), `.csv` (no vectors),
+                `.npy` (nothing but vectors) or `.npz` (vectors and ids).
             where: a filter: only pictures that pass.
             progress: told how many of how many pictures are written.
             force: replace whatever file is there; else only an earlier export.
@@ -706,7 +707,7 @@ class Collection:
         """Take in what `export_to` has written; nothing is embedded again. See `lookalike.pipelines.transfer`.
 
         Args:
-            path: of the file.
+            path: of the file, `.parquet`, `.jsonl` or `.ndjson`.
             progress: told how many of how many pictures are taken in.
         """
         from lookalike.pipelines.transfer import import_collection

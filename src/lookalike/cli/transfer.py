@@ -13,13 +13,14 @@ from lookalike.presentation.text import human_count, safe
 
 
 @command("export")
-@click.argument("file", metavar="FILE.parquet")
+@click.argument("file", metavar="FILE")
 @force_option()
 @click.option("--where", multiple=True, metavar="FILTER", help="Only such pictures; of several filters all must hold.")
 def export_command(session: Session, file: str, *, where: tuple[str, ...], force: bool) -> None:
-    """Write a collection into a Parquet file.
+    """Write a collection into one file.
 
-    Ids, paths, metadata and vectors, so that `lookalike import` embeds nothing again.
+    Its name says the form: .parquet and .jsonl (or .ndjson) hold ids, paths, metadata and vectors, so that `lookalike
+    import` embeds nothing again; .csv holds all but vectors, .npy vectors alone, .npz vectors and ids.
     """
     with session.open() as collection, counting(session, task="Exporting") as done:
         count = collection.export_to(file, where=where, progress=done, force=force)
@@ -29,11 +30,11 @@ def export_command(session: Session, file: str, *, where: tuple[str, ...], force
 
 
 @command("import")
-@click.argument("file", metavar="FILE.parquet")
+@click.argument("file", metavar="FILE")
 def import_command(session: Session, file: str) -> None:
     """Take in what an export has written.
 
-    The pictures themselves are not needed.
+    A .parquet or .jsonl file. The pictures themselves are not needed.
     """
     with session.open(create=True) as collection, counting(session, task="Importing") as done:
         report = collection.import_from(file, progress=done)

@@ -36,11 +36,13 @@ class OutputKind:
         what: for messages, with its article: `a contact sheet`.
         endings: of such files' names, in small letters: `.jpg`.
         marks: bytes of which each such file has one, in its first 4 KiB or its last 64 KiB, and no other file has.
+        unmarked: endings of those whose form has no place for a mark: they replace nothing but an empty file.
     """
 
     what: str
     endings: tuple[str, ...]
     marks: tuple[bytes, ...]
+    unmarked: tuple[str, ...] = ()
 
 
 def nothing_precious(_path: Path) -> str | None:
@@ -153,6 +155,8 @@ def _something_else(target: Path, kind: OutputKind, size_bytes: int) -> str | No
     """What a file is that is not of that kind and made by us; None where it is, or is empty."""
     if not size_bytes:
         return None
+    if target.suffix.lower() in kind.unmarked:
+        return f"a {target.suffix} file, which does not tell who made it"
     try:
         with target.open("rb") as file:
             looked_at = file.read(_HEAD_BYTES)

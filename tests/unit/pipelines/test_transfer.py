@@ -25,8 +25,8 @@ from lookalike.core.errors import (
 )
 from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord, RefusedFile
-from lookalike.pipelines import transfer
-from lookalike.pipelines.transfer import ImportReport, export_collection, import_collection
+from lookalike.pipelines.transfer import ImportReport, export_collection, exporting, import_collection, importing
+from lookalike.pipelines.transfer import parquet as parquet_form
 from tests.collections import open_catalog
 
 pa = pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
@@ -71,29 +71,33 @@ def content(catalog: Catalog) -> dict[str, tuple[ImageRecord, list[FileRecord], 
     return {image.id: (image, files[image.id], catalog.vectors([key]).vectors[0].tolist()) for key, image in images}
 
 
+@pytest.fixture(params=["x.parquet", "x.jsonl", "x.ndjson"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Of an export that holds all."""
+    return tmp_path / str(request.param)
+
+
 @pytest.fixture(params=["sqlite", "memory"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Catalog:
     return open_catalog(tmp_path / "c.db") if request.param == "sqlite" else MemoryCatalog()
 
 
 def test_everything_comes_back_and_importing_twice_is_importing_once(
-    target: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: Catalog, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(exporting, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(importing, "_ROWS_AT_ONCE", 2)
     source = filled(empty())
     told: list[tuple[int, int]] = []
-    assert export_collection(source, tmp_path / "x.parquet", progress=lambda *at: told.append(at)) == 5
+    assert export_collection(source, path, progress=lambda *at: told.append(at)) == 5
     assert told == [(2, 5), (4, 5), (5, 5)]
-    assert import_collection(target, tmp_path / "x.parquet", progress=lambda *at: told.append(at)) == ImportReport(
-        added=5, files=4
-    )
+    assert import_collection(target, path, progress=lambda *at: told.append(at)) == ImportReport(added=5, files=4)
     assert told[3:] == told[:3]
     assert content(target) == content(source)
     before = target.facts().last_seq
-    assert import_collection(target, tmp_path / "x.parquet") == ImportReport(unchanged=5)
+    assert import_collection(target, path) == ImportReport(unchanged=5)
     assert target.facts().last_seq == before
-    assert sorted(tmp_path.glob("*.p*")) == [tmp_path / "x.parquet"]
-    assert not list(tmp_path.glob(".*"))
+    assert [one for one in path.parent.iterdir() if not one.name.startswith("c.db")] == [path]
     target.close()
 
 
@@ -231,11 +235,11 @@ def test_a_damaged_file_gives_no_error_but_ours_and_no_other_vectors(tmp_path: P
 
 @pytest.mark.parametrize("data", [b"", b"rubbish", b"PAR1" + bytes(100) + b"PAR1"])
 def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / "x").write_bytes(data)
+    (tmp_path / "x.parquet").write_bytes(data)
     with pytest.raises(BadInput, match="Parquet"):
-        import_collection(empty(), tmp_path / "x")
+        import_collection(empty(), tmp_path / "x.parquet")
     with pytest.raises(BadInput, match="no such file"):
-        import_collection(empty(), tmp_path / "not there")
+        import_collection(empty(), tmp_path / "not there.parquet")
     with pytest.raises(BadInput):
         import_collection(empty(), tmp_path)
 
@@ -248,7 +252,7 @@ def test_a_failed_export_leaves_what_was_there(tmp_path: Path, monkeypatch: pyte
     def broken(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(transfer, "to_arrow", broken)
+    monkeypatch.setattr(parquet_form, "to_arrow", broken)
     with pytest.raises(StorageFailed, match="No space"):
         export_collection(filled(empty()), path)
     assert [one.name for one in tmp_path.iterdir()] == ["x.parquet"]

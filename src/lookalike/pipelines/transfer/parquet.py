@@ -1,4 +1,4 @@
-"""The export file: Parquet, one row for each picture, so that nothing has to be embedded twice.
+"""An export as Parquet: one row for each picture.
 
     id          string                the SHA-256 of the picture's bytes, 64 lower-case hexadecimal digits
     paths       list<string>          absolute paths of its files, for people: what is not UTF-8 is replaced by U+FFFD
@@ -19,48 +19,21 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lookalike.core.errors import BadInput, MissingExtra
-from lookalike.core.installing import upgrade_advice
-from lookalike.core.records import FileRecord, ImageRecord, Json, Metadata
-from lookalike.core.vectors import HalfVectors
+from lookalike.pipelines.transfer.rows import FORMAT, Exported, Origin, Rows, check_format, files_of_row, image_of_row
 
-FORMAT = "1"
-_SHA256 = re.compile("[0-9a-f]{64}")
 _NULLABLE = ("taken_at", "camera")
 _NOT_IMPORTED = ("paths",)
 _MAY_BE_MISSING = ("provisional",)
 """Not in files of older versions."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """Some rows of an export, N of them.
-
-    Attributes:
-        images: the pictures.
-        files: of each picture, perhaps none.
-        vectors: shape (N, D), float16.
-    """
-
-    images: list[ImageRecord]
-    files: list[list[FileRecord]]
-    vectors: HalfVectors
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Whose vectors a file holds."""
-
-    model_id: str
-    dimension: int
 
 
 def arrow() -> Any:
@@ -75,6 +48,40 @@ def arrow() -> Any:
     except ImportError as error:
         raise MissingExtra("pyarrow", extra="parquet", purpose="exporting and importing") from error
     return pyarrow
+
+
+@contextmanager
+def parquet_writer(part: Path, origin: Origin) -> Iterator[Callable[[Rows], None]]:
+    """Write rows as Parquet, a batch at a time.
+
+    Raises:
+        MissingExtra: when pyarrow is not installed.
+    """
+    pa = arrow()
+    columns = schema(origin)
+    with pa.parquet.ParquetWriter(part, columns, compression="zstd", write_page_checksum=True) as writer:
+        yield lambda rows: writer.write_batch(to_arrow(rows, columns=columns))
+
+
+@contextmanager
+def parquet_reader(path: Path, *, rows_at_once: int) -> Iterator[Exported]:
+    """Read an export of Parquet, a batch at a time.
+
+    Raises:
+        BadInput: when it is no export or is damaged.
+        MissingExtra: when pyarrow is not installed.
+    """
+    pa = arrow()
+    try:
+        with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            origin = origin_of(file.schema_arrow)
+            batches = file.iter_batches(rows_at_once, columns=imported_columns(file.schema_arrow))
+            rows = (from_arrow(batch, dimension=origin.dimension) for batch in batches)
+            yield Exported(origin, file.metadata.num_rows, rows)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BadInput(f"not a Parquet file, or a damaged one: {_first_line(error)}") from error
 
 
 def schema(origin: Origin) -> Any:
@@ -127,8 +134,7 @@ def origin_of(found: Any) -> Origin:
     )
     if not version:
         raise BadInput("expected a file that `lookalike export` has written; this Parquet file is of another origin")
-    if version != FORMAT:
-        raise BadInput(f"expected an export of format {FORMAT}, got {version[:20]!r}: {upgrade_advice()}")
+    check_format(version)
     if not model_id or not (dimension.isascii() and dimension.isdigit() and 0 < int(dimension[:6]) < 100_000):
         raise BadInput(f"expected the model's id and dimension in the file's metadata, got {model_id!r}, {dimension!r}")
     _check_columns(found, int(dimension))
@@ -153,7 +159,8 @@ def from_arrow(batch: Any, *, dimension: int) -> Rows:
         raise BadInput("expected a number in each place of vector, but some are null")
     vectors = np.asarray(batch.column("vector").flatten().to_numpy(zero_copy_only=False), np.float16)
     rows = batch.drop_columns(["vector"]).to_pylist()
-    return Rows([_image(row) for row in rows], [_files(row) for row in rows], vectors.reshape(len(rows), dimension))
+    images, files = [image_of_row(row) for row in rows], [files_of_row(row) for row in rows]
+    return Rows(images, files, vectors.reshape(len(rows), dimension))
 
 
 def _columns(dimension: int) -> list[tuple[str, Any]]:
@@ -190,49 +197,5 @@ def _is_left_out(name: str, found: Any) -> bool:
     return name in _MAY_BE_MISSING and name not in found.names
 
 
-def _image(row: Mapping[str, Any]) -> ImageRecord:
-    if not _SHA256.fullmatch(row["id"]):
-        raise BadInput(f"expected an id of 64 lower-case hexadecimal digits, got {row['id'][:80]!r}")
-    if min(row["width"], row["height"]) < 1 or row["size_bytes"] < 0:
-        raise BadInput(f"{row['id']}: expected a size of at least 1 x 1, got {row['width']} x {row['height']}")
-    return ImageRecord(
-        id=row["id"],
-        width=row["width"],
-        height=row["height"],
-        format=row["format"],
-        size_bytes=row["size_bytes"],
-        taken_at=row["taken_at"],
-        camera=row["camera"],
-        metadata=_metadata(row),
-        provisional=row.get("provisional", False),
-    )
-
-
-def _metadata(row: Mapping[str, Any]) -> Metadata:
-    try:
-        metadata: Json = json.loads(row["metadata"])
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{row['id']}: the metadata is not JSON: {error}") from error
-    if not isinstance(metadata, dict):
-        raise BadInput(f"{row['id']}: expected metadata to be a JSON object, got {row['metadata'][:80]!r}")
-    return metadata
-
-
-def _files(row: Mapping[str, Any]) -> list[FileRecord]:
-    paths, sizes, times = (_whole(row, name) for name in ("paths_raw", "sizes", "mtimes_ns"))
-    if not len(paths) == len(sizes) == len(times):
-        raise BadInput(f"{row['id']}: expected as many sizes and times as paths")
-    for path in paths:
-        if not path.startswith(b"/") or b"\0" in path:
-            raise BadInput(f"{row['id']}: expected absolute paths, got {path[:80]!r}")
-    return [
-        FileRecord(os.fsdecode(path), row["id"], size_bytes, mtime_ns)
-        for path, size_bytes, mtime_ns in zip(paths, sizes, times, strict=True)
-    ]
-
-
-def _whole(row: Mapping[str, Any], name: str) -> Sequence[Any]:
-    values: Sequence[Any] = row[name]
-    if None in values:
-        raise BadInput(f"{row['id']}: expected no null in {name}")
-    return values
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -1,0 +1,130 @@
+"""What an export holds, whatever its form: rows of pictures, each with its files and its vector.
+
+A row is a mapping: `id`, `width`, `height`, `size_bytes`, `format`, `taken_at`, `camera`, `metadata` (a JSON object as
+text), `provisional`, and of its files `paths_raw` (bytes), `sizes` and `mtimes_ns`; `docs/reference/export-format.md`
+specifies them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from lookalike.core.errors import BadInput
+from lookalike.core.installing import upgrade_advice
+from lookalike.core.records import FileRecord, ImageRecord, Json, Metadata
+from lookalike.core.vectors import HalfVectors
+
+FORMAT = "1"
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Some rows of an export, N of them.
+
+    Attributes:
+        images: the pictures.
+        files: of each picture, perhaps none.
+        vectors: shape (N, D), float16.
+    """
+
+    images: list[ImageRecord]
+    files: list[list[FileRecord]]
+    vectors: HalfVectors
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose vectors a file holds."""
+
+    model_id: str
+    dimension: int
+
+
+class Exported(NamedTuple):
+    """An export that is being read.
+
+    Attributes:
+        origin: whose vectors it holds.
+        total: how many rows.
+        batches: those, some at a time.
+    """
+
+    origin: Origin
+    total: int
+    batches: Iterator[Rows]
+
+
+def check_format(version: str) -> None:
+    """Refuse what a later Lookalike has written.
+
+    Raises:
+        BadInput: when it is another format than ours.
+    """
+    if version != FORMAT:
+        raise BadInput(f"expected an export of format {FORMAT}, got {version[:20]!r}: {upgrade_advice()}")
+
+
+def image_of_row(row: Mapping[str, Any]) -> ImageRecord:
+    """The picture of a row.
+
+    Args:
+        row: values by the names of columns, of the types that those have; `metadata` as text.
+    Raises:
+        BadInput: when a value is not what it should be.
+    """
+    if not _SHA256.fullmatch(row["id"]):
+        raise BadInput(f"expected an id of 64 lower-case hexadecimal digits, got {row['id'][:80]!r}")
+    if min(row["width"], row["height"]) < 1 or row["size_bytes"] < 0:
+        raise BadInput(f"{row['id']}: expected a size of at least 1 x 1, got {row['width']} x {row['height']}")
+    return ImageRecord(
+        id=row["id"],
+        width=row["width"],
+        height=row["height"],
+        format=row["format"],
+        size_bytes=row["size_bytes"],
+        taken_at=row["taken_at"],
+        camera=row["camera"],
+        metadata=_metadata(row),
+        provisional=row.get("provisional", False),
+    )
+
+
+def _metadata(row: Mapping[str, Any]) -> Metadata:
+    try:
+        metadata: Json = json.loads(row["metadata"])
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{row['id']}: the metadata is not JSON: {error}") from error
+    if not isinstance(metadata, dict):
+        raise BadInput(f"{row['id']}: expected metadata to be a JSON object, got {row['metadata'][:80]!r}")
+    return metadata
+
+
+def files_of_row(row: Mapping[str, Any]) -> list[FileRecord]:
+    """The files of a row: `paths_raw`, `sizes` and `mtimes_ns` beside each other.
+
+    Raises:
+        BadInput: when a value is not what it should be.
+    """
+    paths, sizes, times = (_whole(row, name) for name in ("paths_raw", "sizes", "mtimes_ns"))
+    if not len(paths) == len(sizes) == len(times):
+        raise BadInput(f"{row['id']}: expected as many sizes and times as paths")
+    for path in paths:
+        if not path.startswith(b"/") or b"\0" in path:
+            raise BadInput(f"{row['id']}: expected absolute paths, got {path[:80]!r}")
+    return [
+        FileRecord(os.fsdecode(path), row["id"], size_bytes, mtime_ns)
+        for path, size_bytes, mtime_ns in zip(paths, sizes, times, strict=True)
+    ]
+
+
+def _whole(row: Mapping[str, Any], name: str) -> Sequence[Any]:
+    values: Sequence[Any] = row[name]
+    if None in values:
+        raise BadInput(f"{row['id']}: expected no null in {name}")
+    return values
