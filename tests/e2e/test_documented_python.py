@@ -8,16 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
-from PIL import Image
 
 import lookalike
 from tests.bare_environment import ROOT
 from tests.sessions import environment
-from tests.unit.images.pictures import encoded, scene
+from tests.user_folder import belongings
 
 ELSEWHERE = {"docs/howto/build-on-the-api.md"}
 """Pages whose programs need a service, and have a test of their own."""
@@ -35,7 +31,7 @@ SAYS = {
         r"3 added, 0 could not be used\n(\d 0\.\d+ /.*\.jpg\n){3}\{'place': 'Brighton'\} 1 True 4\n"
         r"/.*\.jpg\n/.*beach\.jpg\n0\.9\d+\nTrue\nTrue .*\nbad_query .*no such file\.jpg.*\n"
     ),
-    "docs/howto/several-models.md": r"4 embedded, 0 could not be used\n.*name='fine'.*count=4.*\n",
+    "docs/howto/several-models.md": r"4 embedded, 0 could not be used\n.*name='mine'.*count=4.*\n",
     "docs/howto/why-pictures-match.md": r"0\.\d+ (\d+ of \d+ points agree on one view\s){2}\[\[(?s:.*)",
     "docs/howto/nearest-neighbours.md": r"\[\[[\d ]+\](?s:.*)\brank\b(?s:.*)",
     "docs/howto/secure-a-service.md": "",
@@ -45,34 +41,7 @@ SAYS = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A user's folder with all that the pages name."""
-    place = tmp_path / "user"
-    (place / "holiday").mkdir(parents=True)
-    for seed in range(3):
-        (place / "holiday" / f"{seed}.jpg").write_bytes(encoded(scene(400, 300, seed=seed), "JPEG"))
-    for seed, name in enumerate(("cat.jpg", "beach.jpg", "shelf.jpg"), start=3):
-        (place / name).write_bytes(encoded(scene(400, 300, seed=seed), "JPEG"))
-    patches = Image.fromarray(np.random.default_rng(2).integers(0, 256, (50, 70, 3), np.uint8)).resize((560, 400))
-    patches.save(place / "holiday" / "0.jpg", quality=95)  # one with details
-    patches.crop((100, 60, 500, 360)).save(place / "cut-out.jpg")
-    np.save(place / "base.npy", np.random.default_rng(1).normal(size=(20, 32)).astype(np.float32))
-    (place / "jwt").write_text("0123456789abcdef" * 4)
-    write_mean_model(place / "other-tool.onnx")
-    lookalike.adapt(
-        place / "other-tool.onnx", place / "my-model.onnx", name="mean", input_side=32, mean=[0.1] * 3, std=[1.0] * 3
-    )
-    return place
-
-
-def write_mean_model(path: Path) -> None:
-    """A model of another tool: mean colours."""
-    graph = helper.make_graph(
-        [helper.make_node("GlobalAveragePool", ["x"], ["y"])],
-        "mean",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 32, 32])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 3, 1, 1])],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
+    return belongings(tmp_path / "user")
 
 
 @pytest.mark.parametrize("page", PROGRAMS)
