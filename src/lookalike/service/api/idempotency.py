@@ -17,7 +17,7 @@ from starlette.responses import Response
 from lookalike.core.errors import LookalikeError
 from lookalike.ledger.base import KeptReply
 from lookalike.service.access.principal import Principal
-from lookalike.service.context import Service
+from lookalike.service.context import Service, deadline_of
 from lookalike.service.edge.leaving import carry_on
 from lookalike.service.problems import InvalidBody
 
@@ -36,14 +36,16 @@ async def once(
 ) -> Response:
     """Do something, or give the reply again that the same request got before.
 
-    With a key it is done to its end within the deadline, also when the client leaves: then it will ask again.
+    With a key what has begun is done to its end, also when the client leaves or the deadline passes: then it will ask
+    again, and is told that it still runs, and afterwards what came of it.
 
     Args:
         request: with or without `Idempotency-Key`.
         principal: who asks: others' keys are others.
         service: the parts.
         digest: SHA-256 of the body.
-        act: does it. What it raises is not kept, so that it may be tried again; nor is a reply that cannot be kept.
+        act: does it, beginning nothing after the deadline. What it raises is not kept, so that it may be tried again;
+            nor is a reply that cannot be kept.
     Raises:
         InvalidBody: when the key is none.
         Conflict: as `Ledger.begin`.
@@ -59,7 +61,7 @@ async def once(
     route = f"{request.method} {request.url.path}?{request.url.query}"
     whole = hashlib.sha256(f"{principal.name}\n{route}\n{key}".encode()).hexdigest()
     lease = _Lease(whole, service)
-    kept = await lease.begin(digest)
+    kept = await lease.begin(digest, deadline=deadline_of(request))
     if kept is not None:
         return Response(kept.body, kept.status, {**kept.headers, "Idempotency-Replayed": "true"})
     async with lease.renewed():
@@ -76,22 +78,27 @@ class _Lease:
         self._key, self._service = key, service
         self._holder = secrets.token_hex(16)
 
-    async def begin(self, digest: str) -> KeptReply | None:
+    async def begin(self, digest: str, *, deadline: float | None) -> KeptReply | None:
         """Take the key; see `Ledger.begin`."""
         now = time.time()
         return await self._service.books.run(
             lambda: self._service.ledger.begin(
                 self._key, body_hash=digest, holder=self._holder, now=now, expires_at=now + KEPT_S
-            )
+            ),
+            deadline=deadline,
         )
 
     @asynccontextmanager
     async def renewed(self) -> AsyncIterator[None]:
-        """Hold it during the block; let go of it where that raises, so that it may be tried again at once."""
+        """Hold it during the block; let go of it where that raises, so that it may be tried again at once.
+
+        Cancelled, which happens only when the process is about to end, it is free when the lease has run out: what was
+        begun may go on until then.
+        """
         renewing = asyncio.create_task(self._renew())
         try:
             yield
-        except BaseException:
+        except Exception:
             await self._abandon()
             raise
         finally:

@@ -99,14 +99,16 @@ async def add_images(
         metadata = (await parse_field(said, MetadataField, service.parsing, where="metadata")).root
         await collection_of(service, collection, deadline=deadline_of(request))
 
+        deadline = deadline_of(request)
+
         async def added(held: Collection) -> Response:
-            results = [await service.writes.run(partial(_added, one, metadata, held)) for one in form.pictures]
-            return answer({"data": results})
+            calls = [partial(_added, one, metadata, held) for one in form.pictures]
+            return answer({"data": [await service.writes.run(call, deadline=deadline) for call in calls]})
 
         async def act() -> Response:
             if mode == "queued":
-                return await _queued(form, metadata, collection, principal, service)
-            return await with_collection(service, collection, added)
+                return await _queued(form, metadata, collection, principal, service, deadline)
+            return await with_collection(service, collection, added, deadline=deadline)
 
         return await once(request, principal, service, digest=form.digest, act=act)
 
@@ -123,14 +125,15 @@ async def delete_images(request: Request, collection: str, principal: Writer) ->
     """A result for each; one that is not there is no error."""
     service = service_of(request)
     body, digest = await read_json(request, DeleteBody)
-    await collection_of(service, collection, deadline=deadline_of(request))
+    deadline = deadline_of(request)
+    await collection_of(service, collection, deadline=deadline)
 
     async def removed(held: Collection) -> Response:
-        results = await service.writes.run(lambda: _removed(body.ids, held, forever=body.forever))
-        return answer({"data": results})
+        call = partial(_removed, body.ids, held, forever=body.forever)
+        return answer({"data": await service.writes.run(call, deadline=deadline)})
 
     async def act() -> Response:
-        return await with_collection(service, collection, removed)
+        return await with_collection(service, collection, removed, deadline=deadline)
 
     return await once(request, principal, service, digest=digest, act=act)
 
@@ -257,7 +260,14 @@ def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, 
     return {"name": picture.name, "status": "unchanged" if was_there else "added", "id": picture.sha256}
 
 
-async def _queued(form: Form, metadata: Metadata, collection: str, principal: Principal, service: Service) -> Response:
+async def _queued(
+    form: Form,
+    metadata: Metadata,
+    collection: str,
+    principal: Principal,
+    service: Service,
+    deadline: float | None,
+) -> Response:
     def put_in(picture: Picture, held: Collection) -> dict[str, Any]:
         named = _with_name(metadata, picture, held)
         return queue_picture(
@@ -265,7 +275,8 @@ async def _queued(form: Form, metadata: Metadata, collection: str, principal: Pr
         )
 
     use = service.collections.use
-    results = [await service.writes.run(partial(use, collection, partial(put_in, one))) for one in form.pictures]
+    calls = [partial(use, collection, partial(put_in, one)) for one in form.pictures]
+    results = [await service.writes.run(call, deadline=deadline) for call in calls]
     first = next((one["job_id"] for one in results if one.get("job_id")), None)
     return answer({"data": results}, status=202, headers={"Location": f"/v1/jobs/{first}"} if first else None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -16,7 +17,7 @@ from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer, cursor_of, page, read_cursor, time_text
 from lookalike.service.api.idempotency import once
-from lookalike.service.context import Service, service_of
+from lookalike.service.context import Service, deadline_of, service_of
 from lookalike.service.problems import InvalidBody
 
 router = APIRouter()
@@ -72,7 +73,8 @@ async def retry_job(request: Request, job_id: JobId, principal: Writer) -> Respo
     service = service_of(request)
 
     async def act() -> Response:
-        return answer(job_json(await service.books.run(lambda: _retried(job_id, principal, service))))
+        call = partial(_retried, job_id, principal, service)
+        return answer(job_json(await service.books.run(call, deadline=deadline_of(request))))
 
     return await once(request, principal, service, digest=hashlib.sha256().hexdigest(), act=act)
 

@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -24,7 +25,7 @@ from lookalike.service.api.describing import json_body
 from lookalike.service.api.idempotency import once
 from lookalike.service.api.quota import quota_of
 from lookalike.service.api.schemas import CompleteBody, UploadBody
-from lookalike.service.context import Service, collection_of, service_of
+from lookalike.service.context import Service, collection_of, deadline_of, service_of
 from lookalike.service.problems import TooLarge
 from lookalike.worker.completing import as_told, complete
 
@@ -59,7 +60,7 @@ async def ask(request: Request, collection: str, principal: Writer) -> Response:
 
     async def act() -> Response:
         upload = _new(body, collection, principal, service, browser=browser_of(request))
-        put = await service.books.run(lambda: _noted(upload, service))
+        put = await service.books.run(lambda: _noted(upload, service), deadline=deadline_of(request))
         return answer(upload_json(upload, put=put), status=201, headers={"Location": f"{request.url.path}/{upload.id}"})
 
     return await once(request, principal, service, digest=digest, act=act)
@@ -106,8 +107,8 @@ async def finish(request: Request, collection: str, upload_id: UploadId, princip
     await _own(request, collection, upload_id, principal)
 
     async def act() -> Response:
-        done = await service.writes.run(lambda: _completed(body, collection, upload_id, principal, service))
-        return answer(done)
+        call = partial(_completed, body, collection, upload_id, principal, service)
+        return answer(await service.writes.run(call, deadline=deadline_of(request)))
 
     return await once(request, principal, service, digest=digest, act=act)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lookalike.service.edge.leaving import carries_on
 from lookalike.service.edge.refusing import Refusal, refuse, refused
 
 HEADER = "X-Timeout-Ms"
@@ -19,7 +21,7 @@ class Deadlines:
 
     A client that says `X-Timeout-Ms` waits so long from the beginning of its request. For one that does not, the time
     begins again with each part of its body, so that a large upload may take as long as it needs. A reply that has
-    begun is not cut off, and WebSockets have no deadline.
+    begun is not cut off, and WebSockets have no deadline. What is late is cancelled; what carries on, only answered.
 
     Args:
         app: what it stands before.
@@ -55,9 +57,12 @@ class _Watched:
         self._timeout_s = timeout_s
         self._renewed = renewed  # whether each part of the body that comes sets the clock back
         self._limit = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+        self._answering: asyncio.Task[None] | None = None  # in the place of what carries on
         self._started = False
 
     async def serve(self, receive: Receive, send: Send) -> None:
+        self._answer = partial(self._told, receive, send)
         try:
             async with self._limit:
                 self._set_clock()
@@ -68,14 +73,34 @@ class _Watched:
             if not self._limit.expired():
                 raise
             if not self._started:
-                detail = f"it could not be answered in {self._timeout_s * 1000:.0f} ms"
-                values = {"limit_ms": round(self._timeout_s * 1000)}
-                await refused(Refusal(504, "deadline_exceeded", "Too late", detail, values))(self._scope, receive, send)
+                await self._answer()
+        finally:
+            self._stop_clock()
+            if self._answering is not None:
+                await self._answering
 
     def _set_clock(self) -> None:
         self._scope.setdefault("state", {})["deadline"] = time.monotonic() + self._timeout_s
         if not self._started and not self._limit.expired():
-            self._limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
+            self._stop_clock()
+            self._timer = asyncio.get_running_loop().call_later(self._timeout_s, self._over)
+
+    def _stop_clock(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _over(self) -> None:
+        loop = asyncio.get_running_loop()
+        if carries_on(self._scope):
+            self._answering = loop.create_task(self._answer())
+        else:
+            self._limit.reschedule(loop.time())
+
+    async def _told(self, receive: Receive, send: Send) -> None:
+        detail = f"it could not be answered in {self._timeout_s * 1000:.0f} ms"
+        values = {"limit_ms": round(self._timeout_s * 1000)}
+        await refused(Refusal(504, "deadline_exceeded", "Too late", detail, values))(self._scope, receive, send)
 
     def _receiving(self, receive: Receive) -> Receive:
         async def receive_body() -> Message:
@@ -89,10 +114,10 @@ class _Watched:
 
     def _sending(self, send: Send) -> Send:
         async def send_reply(message: Message) -> None:
-            if not self._started:
-                self._started = True
-                if not self._limit.expired():
-                    self._limit.reschedule(None)
+            if self._answering is not None:
+                return
+            self._started = True
+            self._stop_clock()
             await send(message)
 
         return send_reply

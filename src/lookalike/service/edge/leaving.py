@@ -11,8 +11,16 @@ _TO_ITS_END = "to_its_end"
 
 
 def carry_on(scope: Scope) -> None:
-    """Have a request go on when its client leaves, for its reply is kept for when it is asked again."""
+    """Have a request go on when its client leaves or its time is over, for its reply is kept for later.
+
+    What it has not begun by its deadline, it must not begin.
+    """
     scope.setdefault("state", {})[_TO_ITS_END] = True
+
+
+def carries_on(scope: Scope) -> bool:
+    """Whether a request does."""
+    return bool(scope.get("state", {}).get(_TO_ITS_END, False))
 
 
 class Leaving:
@@ -75,8 +83,7 @@ class _Followed:
 
     async def _look(self) -> Message:
         message = await self._receive()
-        goes_on = self._scope.get("state", {}).get(_TO_ITS_END, False)
-        if not self._is_over and not goes_on and self._task is not None:
+        if not self._is_over and not carries_on(self._scope) and self._task is not None:
             self._has_left = True
             self._task.cancel()
         return message

@@ -104,18 +104,21 @@ def ask_again(ask: Callable[[], httpx2.Response]) -> httpx2.Response:
 
 
 @pytest.mark.parametrize("path", ["search", "images"])
-def test_who_does_not_wait_so_long_is_told_and_holds_nobody_up(served: Running, path: str) -> None:
-    gate = Gate(served.service)
+def test_who_does_not_wait_so_long_is_told_and_holds_nobody_up(tmp_path: Path, path: str) -> None:
     headers = {**WRITER, "X-Timeout-Ms": "50", "Idempotency-Key": "k"}
-
-    late = served.client.post(f"{COLLECTION}/{path}", files={"image": png(500)}, headers=headers)
-    gate.opened.set()
-    del headers["X-Timeout-Ms"]
-    again = ask_again(lambda: served.client.post(f"{COLLECTION}/{path}", files={"image": png(500)}, headers=headers))
+    with (
+        listening(tmp_path) as (url, service, _),
+        httpx2.Client(base_url=url, trust_env=False, timeout=60, headers=headers) as client,
+    ):
+        gate = Gate(service)
+        late = client.post(f"{COLLECTION}/{path}", files={"image": png(500)})
+        gate.opened.set()
+        del client.headers["X-Timeout-Ms"]
+        again = ask_again(lambda: client.post(f"{COLLECTION}/{path}", files={"image": png(500)}))
+        assert service.embedding.waiting == service.threads.waiting == 0
 
     assert (late.status_code, late.json()["code"]) == (504, "deadline_exceeded")
     assert again.status_code == 200
-    assert served.service.embedding.waiting == served.service.threads.waiting == 0
 
 
 def test_a_millisecond_is_too_little_for_anything_and_breaks_nothing(served: Running) -> None:
@@ -304,6 +307,55 @@ def test_who_vanishes_and_asks_again_under_the_same_key_gets_the_first_reply(
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json()["data"][0]["status"] == "removed"
     assert times == [1]
+
+
+class Slow:
+    """Holds up the first call of a function, until it is let go on."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self.begun, self.go, self.times = threading.Event(), threading.Event(), 0
+        self._call = call
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        self.times += 1
+        self.begun.set()
+        assert self.go.wait(120)
+        return self._call(*given, **named)
+
+
+def test_a_key_stays_taken_after_the_deadline_until_what_was_begun_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(images._removed)
+    monkeypatch.setattr(images, "_removed", slow)
+    with listening(tmp_path) as (url, _, ids), httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
+        path, key = f"{COLLECTION}/images/delete", {**WRITER, "Idempotency-Key": "once"}
+        late = client.post(path, json={"ids": ids[:1]}, headers={**key, "X-Timeout-Ms": "3000"})
+        assert (late.status_code, late.json()["code"]) == (504, "deadline_exceeded")
+        assert slow.begun.is_set()
+        assert client.post(path, json={"ids": ids[:1]}, headers=key).json()["code"] == "idempotency_running"
+        slow.go.set()
+        again = ask_again(lambda: client.post(path, json={"ids": ids[:1]}, headers=key))
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json()["data"][0]["status"] == "removed"
+    assert slow.times == 1
+
+
+def test_what_was_not_begun_by_the_deadline_is_left_for_the_next_request_under_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(images._added)
+    monkeypatch.setattr(images, "_added", slow)
+    with listening(tmp_path) as (url, _, _), httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
+        key, files = {**WRITER, "Idempotency-Key": "two"}, [("image", png(510)), ("image", png(511))]
+        late = client.post(f"{COLLECTION}/images", files=files, headers={**key, "X-Timeout-Ms": "3000"})
+        assert (late.status_code, late.json()["code"]) == (504, "deadline_exceeded")
+        assert slow.begun.is_set()
+        slow.go.set()
+        again = ask_again(lambda: client.post(f"{COLLECTION}/images", files=files, headers=key))
+    assert "Idempotency-Replayed" not in again.headers
+    assert [one["status"] for one in again.json()["data"]] == ["unchanged", "added"]
+    assert slow.times == 3
 
 
 def test_one_caller_does_not_take_all_the_room_for_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
