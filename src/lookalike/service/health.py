@@ -24,8 +24,8 @@ class ReadyReport(NamedTuple):
 
     Attributes:
         ok: whether requests should be sent here.
-        parts: `ok`, or in a word what is wrong; never a path, a secret or a collection's name, for anybody may
-            ask.
+        parts: `ok`, or in a word what is wrong, which need not be a reason to send none; never a path, a secret or a
+            collection's name, for anybody may ask.
     """
 
     ok: bool
@@ -45,6 +45,7 @@ class Health:
         self._kept_s = kept_s
         self._checks: dict[str, _Check] = {}
         self._saturated: dict[str, Callable[[], bool]] = {}
+        self._told = set[str]()
         self._draining = threading.Event()
         self._asking: asyncio.Task[dict[str, str]] | None = None
         self._asked_at = float("-inf")
@@ -59,9 +60,17 @@ class Health:
         """
         self._checks[name] = _Check(name, part or name, check)
 
-    def saturated(self, name: str, check: Callable[[], bool]) -> None:
-        """Have a bounded part asked whether it is full. `check` must answer at once."""
+    def saturated(self, name: str, check: Callable[[], bool], *, is_only_told: bool = False) -> None:
+        """Have a bounded part asked whether it is full.
+
+        Args:
+            name: of the part.
+            check: must answer at once.
+            is_only_told: whether requests should be sent here all the same, since strangers can fill it.
+        """
         self._saturated[name] = check
+        if is_only_told:
+            self._told.add(name)
 
     def drain(self) -> None:
         """From now on the service is not ready, since it is about to stop. Safe from any thread."""
@@ -81,7 +90,10 @@ class Health:
         parts.update({name: SATURATED for name, check in self._saturated.items() if check()})
         if self.draining:
             parts[SERVICE] = DRAINING
-        return ReadyReport(all(state == OK for state in parts.values()), parts)
+        return ReadyReport(all(self._is_fit(*part) for part in parts.items()), parts)
+
+    def _is_fit(self, name: str, state: str) -> bool:
+        return state == OK or (state == SATURATED and name in self._told)
 
     async def _ask(self) -> dict[str, str]:
         checks = list(self._checks.values())

@@ -41,7 +41,8 @@ def watch(service: Service, key: SigningKey) -> None:
     health.saturated("embedding", lambda: service.embedding.saturated)
     health.saturated("searches", lambda: service.searches.saturated)
     for name, threads in kinds(service).items():
-        health.saturated(name, partial(_is_saturated, threads))
+        # slow addresses elsewhere, which any two callers can name, keep nobody from what needs none
+        health.saturated(name, partial(_is_saturated, threads), is_only_told=threads is service.fetches)
 
 
 def kinds(service: Service) -> dict[str, Threads]:

@@ -6,12 +6,13 @@ import errno
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from lookalike.core.errors import ReadOnly, ServiceDown, StorageFailed
+from lookalike.core.errors import FetchRefused, ReadOnly, ServiceDown, StorageFailed
 from lookalike.queue.memory import MemoryQueue
 from lookalike.service import signing_key
 from lookalike.service.app import SIGNING_KEY, wire
@@ -19,7 +20,7 @@ from lookalike.service.leader import LOCK, Leader
 from lookalike.service.readiness import check_disk, check_leader, check_worker
 from lookalike.service.signing_key import SigningKey
 from lookalike.settings.service import ServiceSettings
-from tests.services import FIRST, running, token
+from tests.services import FIRST, SECOND, running, token
 
 
 def test_a_disk_that_is_full_is_told_and_one_with_room_is_not(small_disk: Path) -> None:
@@ -120,6 +121,32 @@ def test_jobs_that_nobody_does_are_told() -> None:
         check_worker(queue)
     queue.claim(["verify"], worker="w", lease_s=10)
     check_worker(queue)
+
+
+def test_slow_addresses_of_strangers_are_told_and_no_reason_to_send_nothing_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go = threading.Semaphore(0), threading.Event()
+
+    def slow(*_: object, **__: object) -> bytes:
+        entered.release()
+        assert go.wait(120)
+        raise FetchRefused("too slow")
+
+    monkeypatch.setattr("lookalike.images.fetch.fetch", slow)
+    monkeypatch.setattr("lookalike.service.batching.line.STUCK_S", 0.0)
+    with running(tmp_path) as served, ThreadPoolExecutor(8) as strangers:
+        for collection in (FIRST, SECOND):
+            for n in range(4):
+                search, body = f"/v1/collections/{collection}/search", {"image_url": f"https://example.org/{n}.jpg"}
+                strangers.submit(served.client.post, search, json=body, headers=token("read", name=collection))
+        for _ in range(8):
+            assert entered.acquire(timeout=120)
+        ready = served.client.get("/readyz")
+        by_id = served.client.post(search, json={"id": served.ids[0]}, headers=token("read"))
+        go.set()
+    assert by_id.status_code == 200
+    assert (ready.status_code, ready.json()["parts"]["fetches"]) == (200, "saturated")
 
 
 def test_threads_that_are_all_taken_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

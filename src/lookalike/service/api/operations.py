@@ -28,7 +28,10 @@ async def livez() -> Response:
 
 @router.get("/readyz", summary="Can it work", response_model=None, responses={200: {"model": Readiness}})
 async def readyz(request: Request) -> Response:
-    """503 where a part is down or saturated, or the service is stopping; names the part."""
+    """503 where a part is down or saturated, or the service is stopping; names the part.
+
+    `fetches`, where pictures are fetched from elsewhere, may be saturated at 200.
+    """
     report = await service_of(request).health.ready()
     return answer({"status": "ok" if report.ok else "unready", "parts": report.parts}, status=200 if report.ok else 503)
 
