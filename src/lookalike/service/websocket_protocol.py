@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Transport
+from collections import Counter
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -24,7 +25,7 @@ MOST_FRAGMENTS = 1_000
 MOST_CONTROL_BYTES = 125
 """Of a frame of somebody who was not let in: a close has no more (RFC 6455)."""
 MOST_UNFINISHED_BYTES = 64_000_000
-"""Of all messages of one process of which a part has come; beyond it whoever holds the most is closed with 1013."""
+"""Of all messages of one process of which a part has come; beyond it the caller with the most loses one, with 1013."""
 CLOSE_S = 2.0
 
 _TOO_BIG, _TOO_BUSY = 1009, 1013
@@ -42,7 +43,7 @@ def bounded_websocket(*, unread_timeout_s: float) -> type[WebSocketsSansIOProtoc
 
 
 class Unfinished:
-    """How many bytes of unfinished messages each connection of a process holds."""
+    """How many bytes of unfinished messages the connections of a process hold, and the callers whose they are."""
 
     def __init__(self) -> None:
         self._held: dict[_BoundedWebSocket, int] = {}
@@ -55,8 +56,14 @@ class Unfinished:
             self._held[holder] = size_bytes
 
     def too_much(self) -> _BoundedWebSocket | None:
-        """The connection that holds the most, where all together hold too much."""
-        return max(self._held, key=self._held.__getitem__) if self._size_bytes > MOST_UNFINISHED_BYTES else None
+        """Where all together hold too much, the largest connection of the caller whose connections hold the most."""
+        if self._size_bytes <= MOST_UNFINISHED_BYTES:
+            return None
+        of_callers = Counter[str]()
+        for one, size_bytes in self._held.items():
+            of_callers[one.caller] += size_bytes
+        ((greediest, _),) = of_callers.most_common(1)
+        return max((one for one in self._held if one.caller == greediest), key=self._held.__getitem__)
 
 
 class _BoundedWebSocket(WebSocketsSansIOProtocol):
@@ -70,6 +77,13 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
         self._unparsed = bytearray()
         self._is_wanted = False  # whether the application has asked for a message
         self._is_deaf = False
+
+    @property
+    def caller(self) -> str:
+        """Name of who was let in; '' for all who were not, or not yet."""
+        if not self.handshake_initiated or self.response.status_code != 101:
+            return ""
+        return getattr(self.scope["state"].get("principal"), "name", "")
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

@@ -231,6 +231,38 @@ def test_many_small_messages_are_all_answered_and_keep_nobody_waiting(whole: Add
             came += connection.recv(65_536)
 
 
+def test_what_comes_in_one_piece_with_the_upgrade_is_not_lost(whole: Address) -> None:
+    with connected(whole, upgrade(STREAM, token("read")) + frame(1, b"hello")) as connection:
+        came = bytearray()
+        while b'"malformed"' not in came:  # the answer to it
+            came += connection.recv(65_536)
+    assert came.startswith(b"HTTP/1.1 101")
+    with connected(whole, upgrade(STREAM) + frame(1, b"hello")) as connection:
+        assert code_of(rest_of(connection)) == 1008
+
+
+def test_of_unfinished_messages_that_are_too_much_together_the_largest_of_the_greediest_goes(
+    whole: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket_protocol, "MOST_UNFINISHED_BYTES", 1_000_000)
+    begun = b"\x82\xff" + (500_000).to_bytes(8, "big") + bytes(4)
+    greedy = token("read", name="greedy")
+    with (
+        opened(whole, STREAM, token("read")) as large,
+        opened(whole, STREAM, greedy) as first,
+        opened(whole, STREAM, greedy) as second,
+    ):
+        large.sendall(begun + bytes(400_000))
+        first.sendall(begun + bytes(350_000))
+        time.sleep(0.5)
+        second.sendall(begun + bytes(300_000))
+        assert code_of(rest_of(first)) == 1013
+        large.sendall(bytes(100_000))
+        came = bytearray()
+        while b'"malformed"' not in came:  # an answer: it is still there
+            came += large.recv(65_536)
+
+
 def test_of_unfinished_messages_that_are_too_much_together_the_largest_goes(
     whole: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:

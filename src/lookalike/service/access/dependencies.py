@@ -53,7 +53,7 @@ def _guard(scope: Scope | None, *, everywhere: bool) -> Callable[..., Awaitable[
         await _counted(access, found)
         collection = request.path_params.get("collection")
         _check(access, found, scope, collection, everywhere=everywhere)
-        note_asker(found.name, collection)
+        _note(request, found, collection)
         return found
 
     return principal
@@ -80,7 +80,7 @@ async def principal_of_websocket(websocket: WebSocket, scope: Scope, collection:
         found = await _known(access, websocket)
     await _counted(access, found)
     _check(access, found, scope, collection)
-    note_asker(found.name, collection)
+    _note(websocket, found, collection)
     return found
 
 
@@ -111,6 +111,12 @@ def _check(
         raise NotAllowed("this needs a grant that is not bound to collections")
     if scope is not None:
         access.check(principal, scope, collection)
+
+
+def _note(connection: HTTPConnection, principal: Principal, collection: str | None) -> None:
+    """Remember who was let in: for what is done for them, for the log, and for the server's own protocol."""
+    connection.state.principal = principal
+    note_asker(principal.name, collection)
 
 
 def _offers(websocket: WebSocket) -> list[str]:
