@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.collection import Collection
@@ -62,9 +63,12 @@ class CountingEmbedder:
         return self._fake.embed(images)
 
 
-def new_parts(folder: Path | None = None, *, embedder: CountingEmbedder | None = None) -> Parts:
-    """A collection in a folder, or in memory."""
-    catalog = open_catalog(folder / "catalog.sqlite", lock_wait_s=0.05) if folder else MemoryCatalog()
+def new_parts(
+    folder: Path | None = None, *, embedder: CountingEmbedder | None = None, catalog: Catalog | None = None
+) -> Parts:
+    """A collection in a folder, or in memory; its catalog waits for nobody, unless one is given that does."""
+    if catalog is None:
+        catalog = open_catalog(folder / "catalog.sqlite", lock_wait_s=0.05) if folder else MemoryCatalog()
     embedder = embedder or CountingEmbedder()
     catalog.claim_model(embedder.card.id, embedder.card.dimension)
     return Parts(
@@ -81,8 +85,10 @@ def new_parts(folder: Path | None = None, *, embedder: CountingEmbedder | None =
     )
 
 
-def new_collection(folder: Path | None = None, *, embedder: CountingEmbedder | None = None) -> Collection:
-    return Collection(new_parts(folder, embedder=embedder), threads=2, read_only=False)
+def new_collection(
+    folder: Path | None = None, *, embedder: CountingEmbedder | None = None, catalog: Catalog | None = None
+) -> Collection:
+    return Collection(new_parts(folder, embedder=embedder, catalog=catalog), threads=2, read_only=False)
 
 
 def picture(seed: int) -> Image.Image:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lookalike.images.files import content_id
-from tests.collections import album, new_collection, write
+from tests.collections import album, new_collection, open_catalog, write
 
 FILES, PICTURES, SECONDS = 40, 60, 12.0
 ROOT = Path(__file__).parents[2]
@@ -22,13 +22,12 @@ import random, sys
 from pathlib import Path
 import lookalike
 from lookalike.pipelines import ingest
-from tests.collections import new_collection, png
+from tests.collections import new_collection, open_catalog, png
 
 role, folder, photos, seed = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 ingest._COMMIT_AFTER_FILES = 3
 chance, added = random.Random(seed), 0
-with new_collection(folder) as collection:
-    collection._parts.catalog._lock_wait_s = 60.0
+with new_collection(folder, catalog=open_catalog(folder / "catalog.sqlite", lock_wait_s=60)) as collection:
     while True:
         if role in ("index", "prune"):
             report = collection.index(photos, prune=role == "prune")
@@ -102,9 +101,8 @@ def test_whatever_others_write_and_whoever_dies_nothing_is_lost_double_or_left_o
         time.sleep(0.03)
     acknowledged = {name: writers.end(name) for name in list(writers.running)}["add 5"].split()
 
-    with new_collection(tmp_path / "c") as collection:
-        catalog = collection._parts.catalog
-        catalog._lock_wait_s = 60.0  # type: ignore[attr-defined]
+    catalog = open_catalog(tmp_path / "c" / "catalog.sqlite", lock_wait_s=60)
+    with new_collection(tmp_path / "c", catalog=catalog) as collection:
         collection.index(photos, prune=True)
         files = {file.path: file.image_id for file in catalog.files()}
         assert files == {str(path): content_id(path.read_bytes()) for path in photos.iterdir()}

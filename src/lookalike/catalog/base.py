@@ -250,15 +250,16 @@ class Catalog(Protocol):
 
         No other transaction, of any thread or process, commits during the block: what is read there from the catalog
         is what is changed. Between two blocks others may have written, so what was read before has to be looked at
-        again. Read first, then change: changes that no longer fit into memory keep all readers out, this thread's
-        own, too. Another thread's transaction is waited for. Transactions do not nest.
+        again. Read first, then change, and not without end: changes that no longer fit into memory (256 MB) keep all
+        readers out, this thread's own, too. Transactions do not nest.
 
         Args:
-            wait: for another process that is writing, for a short while; else give up at once.
+            wait: for another process or thread that is writing, for a short while; else give up at once.
         Raises:
             ReadOnly: when the catalog was opened for reading, or the disk does not take writes.
-            Locked: when another process is writing and does not stop within that while; nothing of the block remains,
-                if it was begun at all.
+            Locked: when another one is writing and does not stop within that while; nothing of the block remains, if
+                it was begun at all.
+            DeadlineExceeded: when the work was to end before its turn came; see `lookalike.core.ending`.
             StorageFailed: when the disk is full or fails; nothing of the block remains then.
         """
         ...

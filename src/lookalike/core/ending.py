@@ -201,8 +201,7 @@ def turn_of(lock: Lockable) -> Iterator[None]:
     Raises:
         DeadlineExceeded: when the lock was not free before the work's end.
     """
-    if not lock.acquire(blocking=False):
-        _wait(lock)
+    taken(lock)
     try:
         with ending(None):
             yield
@@ -210,11 +209,26 @@ def turn_of(lock: Lockable) -> Iterator[None]:
         lock.release()
 
 
-def _wait(lock: Lockable) -> None:
-    when = _ENDING.get()
-    if when is None:
-        lock.acquire()
-        return
+def taken(lock: Lockable, *, within_s: float | None = None) -> bool:
+    """Take a lock. One that is free is taken even when the work should have ended.
+
+    Args:
+        lock: that the caller lets go of again.
+        within_s: how long to wait for it at most, in seconds; None for as long as the work may last.
+    Returns:
+        False when it was not free within that while.
+    Raises:
+        DeadlineExceeded: when it was not free before the work's end.
+    """
+    if lock.acquire(blocking=False):
+        return True
+    if within_s == 0:
+        return False
+    if _ENDING.get() is None:
+        return lock.acquire(timeout=-1 if within_s is None else within_s)
+    until = time.monotonic() + (float("inf") if within_s is None else within_s)
     while not lock.acquire(timeout=_LOOK_EVERY_S):
-        if when.is_over:
-            raise DeadlineExceeded(_LATE)
+        check_wanted()
+        if time.monotonic() >= until:
+            return False
+    return True

@@ -17,9 +17,11 @@ class Connection(sqlite3.Connection):
 
     Attributes:
         file: device and inode of the file, where whoever opened it has noted them; else zeros.
+        is_open: until it is closed.
     """
 
     file: tuple[int, int] = (0, 0)
+    is_open = True
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -39,6 +41,7 @@ class Connection(sqlite3.Connection):
 
     def close(self) -> None:
         """Let go of the file. Idempotent."""
+        self.is_open = False
         self._end_statements()
         super().close()
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lookalike.catalog.sqlite import SqliteCatalog, connections, nobody_writing
+from lookalike.catalog.sqlite import SqliteCatalog, connections, continuity, nobody_writing
 from lookalike.core.errors import CollectionReplaced, NoCollection
 from tests.unit.catalog.pictures import D, ended, image, image_id, made, put, started
 
@@ -161,12 +163,9 @@ def test_a_change_that_is_undone_is_no_other_history(folder: Path) -> None:
         assert catalog.known_ids() == ids(1, 2)
 
 
-def test_who_undoes_a_large_change_does_not_wait_for_who_waits_to_read(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connections, "_WRITER_PRAGMAS", (*connections._WRITER_PRAGMAS, "PRAGMA cache_size = 2"))
+def test_who_undoes_a_large_change_does_not_wait_for_who_waits_to_read(folder: Path) -> None:
     read: list[set[str]] = []
-    with SqliteCatalog.open(folder / FILE, busy_wait_s=5) as catalog:
+    with SqliteCatalog.open(folder / FILE, busy_wait_s=5, most_changed_bytes=20_000) as catalog:
         thread = threading.Thread(target=lambda: read.append(catalog.known_ids()))
         with suppress(ZeroDivisionError), catalog.transaction() as transaction:
             for n in range(2, 200):
@@ -177,6 +176,50 @@ def test_who_undoes_a_large_change_does_not_wait_for_who_waits_to_read(
             raise ZeroDivisionError
         thread.join(60)
     assert read == [ids(1)]
+
+
+def test_a_large_change_shuts_nobody_out(folder: Path) -> None:
+    N = 14_000  # rows of vectors alone are more than the 32 MB that are cached
+    wide = np.ones((N, 1280), np.float16)
+    with SqliteCatalog.open(folder.parent / "wide" / FILE) as catalog:
+        catalog.claim_model("m" * 64, 1280)
+        with SqliteCatalog.open(catalog.path, busy_wait_s=0.0) as other:
+            with catalog.transaction() as transaction:
+                transaction.put_images([image(n) for n in range(N)], wide)
+                assert other.facts().images == catalog.facts().images == 0
+            assert other.facts().images == N
+
+
+@pytest.mark.parametrize("let_go", [SqliteCatalog.let_go, SqliteCatalog.close])
+def test_letting_go_within_a_change_waits_for_its_end(folder: Path, let_go: Callable[[SqliteCatalog], None]) -> None:
+    with opened(folder) as before:
+        files = len(os.listdir("/dev/fd"))
+        with opened(folder) as catalog:
+            with catalog.transaction() as transaction:
+                transaction.remove_images([image_id(1)])
+                let_go(catalog)
+                transaction.put_images([image(2)], np.ones((1, D), np.float16))
+            assert before.known_ids() == ids(2)
+            assert len(os.listdir("/dev/fd")) == files
+
+
+def test_letting_go_while_another_thread_changes_something_waits_for_nobody(folder: Path) -> None:
+    began, over = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with catalog.transaction() as transaction:
+            began.set()
+            assert over.wait(60)
+            transaction.remove_images([image_id(1)])
+
+    with opened(folder) as catalog:
+        thread = threading.Thread(target=write)
+        thread.start()
+        assert began.wait(60)
+        catalog.let_go()
+        over.set()
+        thread.join()
+        assert catalog.known_ids() == set()
 
 
 def test_a_catalog_that_keeps_no_file_open_keeps_none_after_a_change_that_fails(folder: Path) -> None:
@@ -275,11 +318,7 @@ def test_one_that_keeps_no_file_open_goes_on(folder: Path) -> None:
 
 
 KILLED = """
-from lookalike.catalog.sqlite import connections
-connections._WRITER_PRAGMAS = tuple(
-    "PRAGMA cache_size = 2" if "cache_size" in one else one for one in connections._WRITER_PRAGMAS
-)
-catalog = SqliteCatalog.open(Path(sys.argv[1]))
+catalog = SqliteCatalog.open(Path(sys.argv[1]), most_changed_bytes=20_000)
 with catalog.transaction() as transaction:
     for number in range(100, 400):
         transaction.put_images([image(number)], np.ones((1, D), np.float16))
@@ -297,3 +336,37 @@ def test_what_a_killed_process_had_written_is_put_back_and_the_history_goes_on(f
             assert image_id(100) not in catalog.known_ids()
             put(catalog, [number])
         assert catalog.known_ids() == ids(1, 2, 3)
+
+
+def test_a_look_at_a_file_that_was_written_without_a_commit_waits_for_nobody_who_commits(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / FILE
+    history_of = continuity.history_of
+
+    def history_of_while_another_waits_to_commit(connection: sqlite3.Connection) -> continuity.History:
+        monkeypatch.setattr(continuity, "history_of", history_of)
+        history = history_of(connection)  # from here on others can prepare a commit, and wait
+        writer.start()
+        while not is_waited_for(path):
+            time.sleep(0.01)
+        return history
+
+    with opened(folder) as catalog, opened(folder) as other:
+        writer = threading.Thread(target=put, args=(other, [2]))
+        assert catalog.known_ids() == ids(1)
+        os.utime(path, ns=(1, 1))
+        monkeypatch.setattr(continuity, "history_of", history_of_while_another_waits_to_commit)
+        assert catalog.known_ids() == ids(1)
+        writer.join()
+        assert catalog.known_ids() == ids(1, 2)
+
+
+def is_waited_for(path: Path) -> bool:
+    """Whether nobody may begin to read, for somebody waits to commit."""
+    with closing(sqlite3.connect(path, timeout=0)) as connection:
+        try:
+            connection.execute("SELECT count(*) FROM settings").fetchall()
+        except sqlite3.OperationalError:
+            return True
+    return False

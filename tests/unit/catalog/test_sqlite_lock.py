@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.catalog.sqlite.lock import writer_lock
-from lookalike.core.errors import Locked, NoCollection, ReadOnly
+from lookalike.core.ending import Ending, ending
+from lookalike.core.errors import CollectionError, DeadlineExceeded, Locked, NoCollection, ReadOnly
 from tests.unit.catalog.pictures import ended, image_id, made, next_line, put, started
 
 HOLDS = """
@@ -157,7 +160,7 @@ def test_two_catalogs_of_one_process_on_one_file_take_turns(tmp_path: Path) -> N
     path = tmp_path / "catalog.db"
     link = tmp_path / "link.db"
     link.symlink_to(path)
-    with made(path) as one, SqliteCatalog.open(link, lock_wait_s=0) as two:
+    with made(path) as one, SqliteCatalog.open(link) as two:
         threads = [threading.Thread(target=put, args=(catalog, [n])) for n, catalog in enumerate([one, two] * 3)]
         for thread in threads:
             thread.start()
@@ -165,6 +168,88 @@ def test_two_catalogs_of_one_process_on_one_file_take_turns(tmp_path: Path) -> N
             thread.join()
         assert one.facts() == two.facts()
         assert one.facts().images == 6
+
+
+@pytest.fixture
+def writes(tmp_path: Path) -> Iterator[SqliteCatalog]:
+    """A catalog to which another thread of this process writes all the while."""
+    began, over = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with catalog.transaction():
+            began.set()
+            over.wait(60)
+
+    with made(tmp_path / "catalog.db") as catalog:
+        thread = threading.Thread(target=write)
+        thread.start()
+        began.wait(60)
+        yield catalog
+        over.set()
+        thread.join()
+        put(catalog, [8])  # nobody has kept it
+
+
+def test_another_thread_is_waited_for_no_longer_than_another_process(writes: SqliteCatalog) -> None:
+    with SqliteCatalog.open(writes.path, lock_wait_s=0.1) as catalog:
+        with pytest.raises(Locked, match=r"another thread .* try again"):
+            put(catalog, [7])
+        with pytest.raises(Locked), catalog.transaction(wait=False):
+            pass
+
+
+def test_another_thread_is_waited_for_no_longer_than_the_work_may_last(writes: SqliteCatalog) -> None:
+    soon = Ending(time.monotonic() + 0.1, lambda: True)
+    with (
+        SqliteCatalog.open(writes.path, lock_wait_s=3600) as catalog,
+        ending(soon),
+        pytest.raises(DeadlineExceeded),
+    ):
+        put(catalog, [7])
+
+
+def test_another_process_is_waited_for_no_longer_than_the_work_may_last(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    made(path).close()
+    other = started(HOLDS, path)
+    assert next_line(other) == "holds"
+    soon = Ending(time.monotonic() + 0.1, lambda: True)
+    with SqliteCatalog.open(path, lock_wait_s=3600) as catalog, ending(soon), pytest.raises(DeadlineExceeded):
+        put(catalog, [8])
+    assert ended(other) == 0
+
+
+def test_a_thread_that_commits_without_a_pause_keeps_no_other_from_writing(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def write() -> None:
+        n = 100
+        while not over.is_set():
+            put(catalog, [n := n + 1])
+
+    with made(tmp_path / "catalog.db") as catalog:
+        threads = [threading.Thread(target=write) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            for n in range(20):
+                put(catalog, [n])
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        assert {image_id(n) for n in range(20)} <= catalog.known_ids()
+
+
+def test_a_transaction_inside_another_one_is_told(tmp_path: Path) -> None:
+    with made(tmp_path / "catalog.db") as catalog:
+        with (
+            catalog.transaction(),
+            pytest.raises(CollectionError, match="inside another"),
+            catalog.transaction(),
+        ):
+            pass
+        put(catalog, [1])
 
 
 def test_a_forked_child_does_not_believe_that_it_holds_the_lock(tmp_path: Path) -> None:

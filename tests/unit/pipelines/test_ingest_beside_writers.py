@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lookalike.catalog.sqlite import connections
 from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, Locked, WrongModel
 from lookalike.pipelines import ingest as ingest_module
@@ -38,7 +37,7 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[Collection]:
     """The same collection as another process has it: a catalog of its own on the same file."""
-    with new_collection(tmp_path / "c") as collection:
+    with new_collection(tmp_path / "c", catalog=open_catalog(tmp_path / "c" / "catalog.sqlite")) as collection:
         yield collection
 
 
@@ -314,11 +313,10 @@ def test_a_commit_of_more_than_fits_into_memory_does_not_wait_for_itself(
 ) -> None:
     N = 20
     monkeypatch.setattr(patience, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(connections, "_WRITER_PRAGMAS", (*connections._WRITER_PRAGMAS, "PRAGMA cache_size = 2"))
     labels = {str(photos / f"{n}.png"): {"text": f"{n} " * 1_000} for n in range(N)}
     album(photos, N)
-    with new_collection(tmp_path / "c") as collection:
-        collection._parts.catalog._connections.busy_wait_s = 0.2  # type: ignore[attr-defined]
+    catalog = open_catalog(tmp_path / "c" / "catalog.sqlite", busy_wait_s=0.2, most_changed_bytes=20_000)
+    with new_collection(tmp_path / "c", catalog=catalog) as collection:
         assert collection.index(photos).added == N
         write(photos / "0.png", 100)  # the picture that it held goes
         write(photos / "1.png", 2)  # another file's, which has labels then

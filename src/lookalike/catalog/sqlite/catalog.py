@@ -14,7 +14,7 @@ from lookalike.catalog.base import CatalogFacts, FurtherModel, KeptPicture, Stor
 from lookalike.catalog.paths import first_matching_paths
 from lookalike.catalog.sqlite import forgotten, further, reading
 from lookalike.catalog.sqlite.checking import damage
-from lookalike.catalog.sqlite.connections import Connections
+from lookalike.catalog.sqlite.connections import MOST_CHANGED_BYTES, Connections
 from lookalike.catalog.sqlite.filters import selection
 from lookalike.catalog.sqlite.format import FORMAT, check_current, check_not_newer, format_of, migrate
 from lookalike.catalog.sqlite.lock import writer_lock
@@ -53,13 +53,16 @@ class SqliteCatalog:
         read_only: bool,
         lock_wait_s: float,
         busy_wait_s: float,
+        most_changed_bytes: int,
         keep_removed_days: int,
         clock: Callable[[], float],
     ) -> None:
         self.path = path
         self._lock = writer_lock(path)
         self._lock_wait_s = lock_wait_s
-        self._connections = Connections(path, read_only=read_only, busy_wait_s=busy_wait_s)
+        self._connections = Connections(
+            path, read_only=read_only, busy_wait_s=busy_wait_s, most_changed_bytes=most_changed_bytes
+        )
         self._selections = Selections()
         self._keep_days = keep_removed_days
         self._clock = clock
@@ -75,6 +78,7 @@ class SqliteCatalog:
         read_only: bool = False,
         lock_wait_s: float = LOCK_WAIT_S,
         busy_wait_s: float = BUSY_WAIT_S,
+        most_changed_bytes: int = MOST_CHANGED_BYTES,
         keep_removed_days: int = KEEP_REMOVED_DAYS,
         clock: Callable[[], float] = time.time,
     ) -> SqliteCatalog:
@@ -83,8 +87,10 @@ class SqliteCatalog:
         Args:
             path: of the file.
             read_only: never write; the file must be there.
-            lock_wait_s: how long to wait for another process that is writing, in seconds.
+            lock_wait_s: how long to wait for another process or thread that is writing, in seconds.
             busy_wait_s: how long a reader waits for a commit and a commit for readers, in seconds.
+            most_changed_bytes: what a transaction may change while others read beside it, in bytes of pages in memory;
+                once it changes more, readers wait for its end.
             keep_removed_days: for which the metadata of removed pictures is kept; 0 keeps none.
             clock: seconds since 1970.
         Raises:
@@ -99,6 +105,7 @@ class SqliteCatalog:
             read_only=read_only,
             lock_wait_s=lock_wait_s,
             busy_wait_s=busy_wait_s,
+            most_changed_bytes=most_changed_bytes,
             keep_removed_days=keep_removed_days,
             clock=clock,
         )

@@ -10,21 +10,24 @@ from threading import Lock, RLock
 
 from lookalike.catalog.sqlite.continuity import Continuity, history_of, stamp_of
 from lookalike.catalog.sqlite.errors import decoding, translating
+from lookalike.catalog.sqlite.format import PAGE_SIZE_BYTES
 from lookalike.core.ending import interruptible, turn_of
 from lookalike.core.errors import CollectionError, ReadOnly
 from lookalike.core.sqlite_connection import Connection, connected
 
+MOST_CHANGED_BYTES = 256 << 20
+"""Of a transaction in memory. Once more are changed, some are written before the commit, and that shuts readers out."""
+
 _MOST_IDLE = 8
+_CACHE_BYTES = 32 << 20
 _PRAGMAS = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", "PRAGMA foreign_keys = ON")
 
 # TRUNCATE with FULL is durable: SQLite syncs the database, empties the journal and syncs that too before it returns.
-# (DELETE would need EXTRA, which syncs the folder.) The cache holds a usual transaction, so that readers are shut out
-# only at its end.
+# (DELETE would need EXTRA, which syncs the folder.)
 # What is deleted is overwritten with zeros where its page is written anyway.
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode = TRUNCATE",
     "PRAGMA synchronous = FULL",
-    "PRAGMA cache_size = -32768",
     "PRAGMA secure_delete = FAST",
 )
 
@@ -38,18 +41,26 @@ class Connections:
         path: of the database, which exists.
         read_only: whether `writing` is refused.
         busy_wait_s: how long a reader waits for a commit and a commit for readers, in seconds.
+        most_changed_bytes: of a transaction in memory, before some are written and readers are shut out until its end.
     """
 
-    def __init__(self, path: Path, *, read_only: bool, busy_wait_s: float) -> None:
+    def __init__(
+        self, path: Path, *, read_only: bool, busy_wait_s: float, most_changed_bytes: int = MOST_CHANGED_BYTES
+    ) -> None:
         self.path = path
         self.read_only = read_only
         self.busy_wait_s = busy_wait_s
+        self._memory_pragmas = (
+            f"PRAGMA cache_size = {min(_CACHE_BYTES, most_changed_bytes) // PAGE_SIZE_BYTES}",
+            f"PRAGMA cache_spill = {most_changed_bytes // PAGE_SIZE_BYTES}",
+        )
         self._continuity: Continuity | None = None
         self._idle: list[Connection] = []
         self._most_idle = _MOST_IDLE
         self._mutex = Lock()
         self._turn = RLock()
-        self._writer: Connection | None = None
+        self._writer: Connection | None = None  # unless it is lent
+        self._is_writing = False
         self._closed = False
 
     def watch(self) -> None:
@@ -98,10 +109,7 @@ class Connections:
         """
         if self.read_only:
             raise ReadOnly(f"{self.path}: the collection was opened for reading only")
-        with turn_of(self._turn), translating(self.path):
-            connection = self._opened_writer()
-            if connection.in_transaction:
-                raise CollectionError("a transaction was begun inside another one of the same thread; end that first")
+        with turn_of(self._turn), self._lent_writer() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 if self._continuity is not None:
@@ -115,9 +123,6 @@ class Connections:
             else:
                 if self._continuity is not None and history is not None:
                     self._continuity.committed(history)
-            finally:
-                if self._most_idle == 0:
-                    self._close_writer()
 
     def close(self) -> None:
         """Close what is not lent; what is lent is closed when it comes back."""
@@ -130,13 +135,9 @@ class Connections:
         with self._mutex:
             self._most_idle = 0
             idle, self._idle = self._idle, []
+            writer, self._writer = self._writer, None
         for connection in idle:
             connection.close()
-        with self._turn:
-            self._close_writer()
-
-    def _close_writer(self) -> None:
-        writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
 
@@ -154,7 +155,37 @@ class Connections:
         try:
             connection.undo()
         except sqlite3.Error:  # the error that led here is the one to tell; a new connection undoes the rest
-            self._close_writer()
+            connection.close()
+
+    @contextmanager
+    def _lent_writer(self) -> Iterator[Connection]:
+        """The connection that writes, for one block at a time: the caller holds the turn."""
+        if self._is_writing:
+            raise CollectionError("a transaction was begun inside another one of the same thread; end that first")
+        self._is_writing = True
+        try:
+            with translating(self.path):
+                connection = self._taken_writer()
+                try:
+                    yield connection
+                finally:
+                    self._give_writer_back(connection)
+        finally:
+            self._is_writing = False
+
+    def _taken_writer(self) -> Connection:
+        with self._mutex:
+            if self._closed:
+                raise CollectionError(f"{self.path}: the catalog is closed")
+            writer, self._writer = self._writer, None
+        return writer or self._opened(*_WRITER_PRAGMAS, *self._memory_pragmas)
+
+    def _give_writer_back(self, connection: Connection) -> None:
+        with self._mutex:
+            if self._most_idle and connection.is_open:
+                self._writer = connection
+                return
+        connection.close()
 
     def _give_back(self, connection: Connection) -> None:
         try:
@@ -167,13 +198,6 @@ class Connections:
                 self._idle.append(connection)
                 return
         connection.close()
-
-    def _opened_writer(self) -> Connection:
-        if self._closed:
-            raise CollectionError(f"{self.path}: the catalog is closed")
-        if self._writer is None:
-            self._writer = self._opened(*_WRITER_PRAGMAS)
-        return self._writer
 
     def _opened(self, *pragmas: str) -> Connection:
         while True:

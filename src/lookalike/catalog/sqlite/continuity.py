@@ -157,9 +157,13 @@ class Continuity:
 
     def _is_on_disk(self, now: History) -> bool:
         """Whether the file says the same to who has none of its pages: where a process was killed at its commit, what
-        it had written was put back. Within a transaction, in which nobody writes.
+        it had written was put back.
+
+        Within a transaction, during which nobody writes to the file; so it is read without a lock of its own, which is
+        not to be had while another process waits for the end of this transaction to commit.
         """
-        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as fresh:
+        uri = f"{self._path.absolute().as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as fresh:
             return bool(now.commit) and history_of(fresh) == now
 
 

@@ -6,7 +6,7 @@ time after another would keep all others out. So who wants to write first passes
 
 Both are POSIX record locks, on the first two bytes: they end with the process, however that dies, and processes forked
 from it do not inherit them. Such a lock is the process's, not the thread's, so this file is opened in one place only,
-and the threads of the process take turns before it.
+and the threads of the process take turns before it, through a door and into a room of their own.
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ import errno
 import fcntl
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from threading import Lock, RLock
+from threading import Lock
 from weakref import WeakValueDictionary
 
+from lookalike.core.ending import check_wanted, ending, taken
 from lookalike.core.errors import Locked, LookalikeError, NoCollection, ReadOnly, StorageFailed
 
 _POLL_S = 0.005
-_LOOK_EVERY_S = 0.05
 _ROOM, _DOOR = 0, 1  # the bytes that are locked
+_NOBODY = 0  # no thread's number
 _SIGNATURE_BYTES = 160  # so that it is written in place: a full disk has room for it
 _IS_HELD = (errno.EACCES, errno.EAGAIN)
 _IS_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -42,46 +44,69 @@ class WriterLock:
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        self._turn = RLock()
+        self._door, self._room = Lock(), Lock()  # the same for the threads of this process
+        self._thread = _NOBODY
         self._depth = 0
         self._descriptor = -1
         self._other = ""  # the process for which the thread whose turn it is waits, in words
 
     @contextmanager
     def held(self, *, wait_s: float) -> Iterator[None]:
-        """Hold the lock during a block. Other threads of this process wait for their turn; re-entrant in one.
+        """Hold the lock during a block, whose work is for everybody and does not end early; re-entrant in one thread.
 
         Raises:
-            Locked: when another process holds it and does not let go within `wait_s` seconds, however many threads of
-                this one wait for that.
+            Locked: when another process or thread holds it and does not let go within `wait_s` seconds, however many
+                wait for that.
+            DeadlineExceeded: when it does not before this thread's work is to end.
             ReadOnly: when the lock file cannot be written.
             StorageFailed: when the file system does not lock.
         """
         if self._process != os.getpid():  # after a fork, the lock is still the parent's alone
             self._begin()
-        deadline = time.monotonic() + wait_s
-        with self._in_turn(deadline):
-            if self._depth == 0:
-                self._descriptor = self._acquired(deadline)
-            self._depth += 1
-            try:
+        if self._thread != threading.get_ident():
+            self._enter(deadline=time.monotonic() + wait_s)
+        self._depth += 1
+        try:
+            with ending(None):
                 yield
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                self._leave()
+
+    def _enter(self, *, deadline: float) -> None:
+        with ExitStack() as stack:
+            self._take(self._door, deadline=deadline)
+            try:
+                self._take(self._room, deadline=deadline)
             finally:
-                self._depth -= 1
-                if self._depth == 0:
-                    os.close(self._descriptor)  # which lets go of the lock
+                self._door.release()
+            stack.callback(self._room.release)
+            self._descriptor = self._acquired(deadline)
+            self._thread = threading.get_ident()
+            stack.pop_all()
+
+    def _take(self, lock: Lock, *, deadline: float) -> None:
+        if not taken(lock, within_s=max(0.0, deadline - time.monotonic())):
+            if other := self._other:
+                raise self._locked(other)
+            raise Locked(f"{self.path.parent}: another thread of this process is writing; try again later")
+
+    def _leave(self) -> None:
+        self._thread = _NOBODY
+        os.close(self._descriptor)  # which lets go of the lock
+        self._room.release()
 
     def holder(self) -> str | None:
         """Who is writing at this moment, in words; None where nobody is."""
         if self._process != os.getpid():
             self._begin()
-        this_one = f"process {os.getpid()}, this one"
-        if not self._turn.acquire(blocking=False):
-            return this_one
+        if not self._room.acquire(blocking=False):
+            return f"process {os.getpid()}, this one"
         try:
-            return this_one if self._depth else self._other_holder()
+            return self._other_holder()
         finally:
-            self._turn.release()
+            self._room.release()
 
     def _other_holder(self) -> str | None:
         try:
@@ -96,17 +121,6 @@ class WriterLock:
             self._other = ""
             os.close(descriptor)
         return None
-
-    @contextmanager
-    def _in_turn(self, deadline: float) -> Iterator[None]:
-        """A thread that writes is waited for; one that waits for another process, no longer than until the deadline."""
-        while not self._turn.acquire(timeout=_LOOK_EVERY_S):
-            if (other := self._other) and time.monotonic() >= deadline:
-                raise self._locked(other)
-        try:
-            yield
-        finally:
-            self._turn.release()
 
     def _acquired(self, deadline: float) -> int:
         try:
@@ -157,6 +171,7 @@ class WriterLock:
                     raise StorageFailed(f"{self.path}: the file system does not lock ({error.strerror})") from error
             else:
                 return
+            check_wanted()
             self._other = _holder(descriptor)
             if time.monotonic() >= deadline:
                 raise self._locked(self._other)
