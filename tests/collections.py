@@ -66,9 +66,9 @@ class CountingEmbedder:
 def new_parts(
     folder: Path | None = None, *, embedder: CountingEmbedder | None = None, catalog: Catalog | None = None
 ) -> Parts:
-    """A collection in a folder, or in memory; its catalog waits for nobody, unless one is given that does."""
+    """A collection in a folder, or in memory."""
     if catalog is None:
-        catalog = open_catalog(folder / "catalog.sqlite", lock_wait_s=0.05) if folder else MemoryCatalog()
+        catalog = open_catalog(folder / "catalog.sqlite") if folder else MemoryCatalog()
     embedder = embedder or CountingEmbedder()
     catalog.claim_model(embedder.card.id, embedder.card.dimension)
     return Parts(

@@ -432,6 +432,7 @@ def open_patient(
             uploads=LocalUploads(folder / UPLOADS, secret=lambda: secrets.token_bytes(32)),  # signs nothing
             is_awaited=is_waited_for,
             open_embedder=lambda: _opened(_model_file(name, settings)),
+            models=folder / MODELS,
             model=place,
             snapshots=folder / SNAPSHOTS,
             wish=_wish(settings),

@@ -43,6 +43,7 @@ from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import Picture, bytes_of_picture, pixels_of_picture
 from lookalike.pipelines.query import LEAST_OF_AN_ID, Crop, SourceKind, Term
 from lookalike.pipelines.query_vector import mixed_vector, whole_id
+from lookalike.pipelines.remove import remove_pictures
 from lookalike.pipelines.reply import Hit, IndexFacts, Reply
 from lookalike.pipelines.search import Wanted, search
 from lookalike.pipelines.second_opinion import SecondOpinion
@@ -842,6 +843,7 @@ class Collection:
         """Remove pictures from the collection; their files stay where they are.
 
         Their metadata is kept as long as `keep_removed_days` says, and returns with a picture that is taken in again.
+        Of many, a thousand are removed at a time, between which others may write.
 
         Args:
             ids_or_paths: ids, or paths of indexed files; a path takes its whole picture away, copies included.
@@ -856,17 +858,14 @@ class Collection:
         filter_ = self._filter(where)
         if where is not None and not filter_:
             raise BadFilter("expected a filter that asks something: this one would remove every picture")
-        catalog, objects = self._parts.catalog, self._parts.objects
         self._begin_writing()
-        with catalog.transaction() as transaction:
-            ids = {self._id_of(os.fsdecode(one), also_forgotten=forever) for one in ids_or_paths}
-            if filter_:
-                ids.update(catalog.ids(catalog.select(filter_).tolist()).values())
-            forget = transaction.forget_forever if forever else transaction.remove_images
-            removed = forget(sorted(ids))
-        with catalog.transaction():  # in which nobody adds one of them again and would lose its bytes
-            objects.delete(sorted(ids - set(catalog.keys(sorted(ids)))))
-        return removed
+        return remove_pictures(
+            self._parts.catalog,
+            self._parts.objects,
+            named=lambda: {self._id_of(os.fsdecode(one), also_forgotten=forever) for one in ids_or_paths},
+            where=filter_,
+            forever=forever,
+        )
 
     def keeps_metadata_of(self, image_id: str) -> bool:
         """Whether metadata is kept of a picture that was removed."""

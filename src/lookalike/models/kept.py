@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 from pathlib import Path
 
 from lookalike.core.errors import StorageFailed
-from lookalike.core.private import FOLDER, keep_private
+from lookalike.core.whole_file import write_whole
 
 
 def kept_model(folder: Path, model_id: str) -> Path:
@@ -27,17 +25,8 @@ def keep_model(content: bytes, folder: Path, *, model_id: str) -> None:
         StorageFailed: when it cannot be kept.
     """
     target = kept_model(folder, model_id)
-    part = target.with_suffix(f".{secrets.token_hex(4)}.part")
     try:
-        if target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == model_id:
-            return
-        folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
-        with part.open("wb") as file:
-            keep_private(part)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
+        if not (target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == model_id):
+            write_whole(target, content)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise StorageFailed(f"the model cannot be kept in {folder}: {error.strerror or error}") from error

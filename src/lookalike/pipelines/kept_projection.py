@@ -12,10 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import secrets
 import zipfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lookalike.core.errors import StorageFailed
+from lookalike.core.whole_file import write_whole
 from lookalike.index.projection import Projection
 
 _VERSION = 1
@@ -59,18 +57,11 @@ def keep_projection(folder: Path, learnt: LearntProjection) -> None:
         StorageFailed: when the disk is full, fails, or cannot be written.
     """
     content = _content(learnt)
-    target = _place(folder, learnt.state.model_id)
-    part = target.with_suffix(f".{secrets.token_hex(4)}.part")
     try:
-        folder.mkdir(exist_ok=True)
-        with part.open("wb") as file:
-            file.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
+        write_whole(
+            _place(folder, learnt.state.model_id), hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+        )
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise StorageFailed(f"a projection could not be kept in {folder}: {error.strerror or error}") from error
 
 

@@ -68,6 +68,7 @@ def patient(tmp_path: Path) -> Iterator[Patient]:
         objects=objects,
         open_embedder=lambda: EMBEDDER,
         model=None,
+        models=folder / "models",
         snapshots=folder / "snapshots",
         wish=Wish(projecting="auto"),
         lock_holder=writer_lock(folder / "catalog.sqlite").holder,
@@ -402,6 +403,7 @@ def test_errors_that_were_not_foreseen_become_findings_with_advice(patient: Pati
 
 UPLOADS = {number: f"{number:032x}" for number in range(5)}
 WAITS, ENDED, UNKNOWN, FRESH, APART = UPLOADS.values()
+MODEL = f"{'a' * 64}.onnx"
 
 
 @pytest.fixture
@@ -416,8 +418,12 @@ def littered(patient: Patient, tmp_path: Path) -> Patient:
     patient.objects.put(b"an orphan")
     (orphan,) = [path for path in (folder / "objects").glob("*/*") if path.read_bytes() == b"an orphan"]
     (orphan.parent / ".put-half").write_bytes(b"half")
-    for path in (*(folder / "objects").glob("*/*"), *(folder / "uploads").glob("*/*")):
-        age = 0 if path.name == FRESH else 2 * 86_400 if path.name == UNKNOWN else 35 * 86_400
+    (folder / "models").mkdir()
+    for name in (MODEL, f"{MODEL}.0a0a0a0a.part", f"{FRESH}.part"):
+        (folder / "models" / name).write_bytes(b"half of one")
+    files = (*(folder / "objects").glob("*/*"), *(folder / "uploads").glob("*/*"), *(folder / "models").iterdir())
+    for path in files:
+        age = 0 if path.stem == FRESH else 2 * 86_400 if path.name == UNKNOWN else 35 * 86_400
         os.utime(path, (time.time() - age, time.time() - age))
     patient.objects.put(b"on its way")
     return replace(patient, uploads=uploads, is_awaited={WAITS: True, ENDED: False, FRESH: False}.get)
@@ -430,8 +436,8 @@ def test_bytes_that_nothing_refers_to_are_found_and_nothing_is_deleted(littered:
     before = files()
     found = the_only(examine(littered))
     assert (found.check, found.status) == ("leftovers", Status.WARNING)
-    assert found.what.startswith("5 files of ")
-    assert "(2 half-written, 1 kept, 1 quarantined, 1 staged)" in found.what
+    assert found.what.startswith("6 files of ")
+    assert "(3 half-written, 1 kept, 1 quarantined, 1 staged)" in found.what
     assert "--sweep" in found.advice
     assert files() == before
 
@@ -440,9 +446,10 @@ def test_what_is_swept_is_what_nothing_refers_to_for_long_enough(littered: Patie
     folder = tmp_path / "collection"
     (done,) = sweep(littered)
     assert done.status is Status.OK
-    assert "(2 half-written, 1 kept, 1 quarantined, 1 staged)" in done.what
+    assert "(3 half-written, 1 kept, 1 quarantined, 1 staged)" in done.what
     assert not_fine(examine(littered)) == []
     assert sorted(path.name for path in (folder / "uploads").rglob("*") if path.is_file()) == [WAITS, UNKNOWN, FRESH]
+    assert {path.name for path in (folder / "models").iterdir()} == {MODEL, f"{FRESH}.part"}
     held = {path.read_bytes() for path in (folder / "objects").glob("*/*")}
     assert held == {b"on its way", encoded(picture(6))}
     (again,) = sweep(littered)
@@ -455,7 +462,7 @@ def test_nothing_is_swept_by_a_damaged_catalog(littered: Patient, monkeypatch: p
     assert done.status is Status.PROBLEM
     assert "a page is torn" in done.what
     monkeypatch.undo()
-    assert the_only(examine(littered)).what.startswith("5 files")
+    assert the_only(examine(littered)).what.startswith("6 files")
 
 
 def test_bytes_that_are_wanted_again_while_they_are_swept_stay(

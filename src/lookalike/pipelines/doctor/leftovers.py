@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from lookalike.core.errors import CatalogDamaged, LookalikeError
-from lookalike.objects.base import Leftover
+from lookalike.core.whole_file import half_written
+from lookalike.objects.base import Leftover, LeftoverKind
+from lookalike.objects.durable import translating
 from lookalike.pipelines.doctor.finding import Finding, fine, problem, warning
 from lookalike.pipelines.doctor.patient import Patient
 from lookalike.pipelines.orphans import KEPT_S, orphaned_objects, sweep_objects
@@ -16,11 +18,12 @@ CHECK = "leftovers"
 
 
 def leftovers(patient: Patient) -> Iterator[Finding]:
-    """Looks at objects, uploads and quarantine; what is on its way is none."""
+    """Looks at objects, uploads, quarantine and kept models; what is on its way is none."""
     before = time.time() - KEPT_S
     found = [
         *orphaned_objects(patient.open_catalog(), patient.objects, before=before),
         *patient.objects.sweep(before, dry_run=True),
+        *_half_written_models(patient, before=before),
         *(patient.uploads.sweep(patient.is_awaited, dry_run=True) if patient.uploads is not None else ()),
     ]
     if found:
@@ -48,10 +51,22 @@ def _swept(patient: Patient) -> list[Leftover]:
     catalog = patient.open_catalog()
     if damage := catalog.check():
         raise CatalogDamaged(f"nothing is swept, for the catalog is damaged: {damage[0]}")
-    swept = sweep_objects(catalog, patient.objects, before=time.time() - KEPT_S)
+    before = time.time() - KEPT_S
+    swept = sweep_objects(catalog, patient.objects, before=before)
+    swept += _half_written_models(patient, before=before, delete=True)
     if patient.uploads is not None:
         swept += patient.uploads.sweep(patient.is_awaited)
     return swept
+
+
+def _half_written_models(patient: Patient, *, before: float, delete: bool = False) -> list[Leftover]:
+    if patient.models is None:
+        return []
+    with translating(patient.models):
+        found = half_written(patient.models, before=before)
+        for left in found if delete else []:
+            left.path.unlink(missing_ok=True)
+    return [Leftover(LeftoverKind.HALF_WRITTEN, left.path.name, left.size_bytes) for left in found]
 
 
 def _counted(found: Sequence[Leftover]) -> str:

@@ -37,6 +37,7 @@ class Patient:
         uploads: bytes that clients have brought; None where there can be none.
         is_awaited: whether an upload is still under way, by its id; None where that is not known.
         open_embedder: opens the model of the collection, making its file where that is missing or damaged.
+        models: folder of the models that are kept beside the collection; None in memory.
         model: where its file is expected; None where it is not a file.
         snapshots: folder of the index; None where it lives in memory.
         wish: as the view is told.
@@ -50,6 +51,7 @@ class Patient:
     is_awaited: Callable[[str], bool | None] = lambda _: None
     open_embedder: Callable[[], Embedder]
     model: ModelPlace | None
+    models: Path | None = None
     snapshots: Path | None
     wish: Wish
     lock_holder: Callable[[], str | None]
