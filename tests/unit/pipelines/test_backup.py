@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +24,7 @@ from tests.unit.core.modes import open_to_others
 
 PICTURES = 4
 MADE = "collections/made"
+MODEL = hashlib.sha256(b"a model").hexdigest()
 
 
 Meanwhile = Callable[[str], object]
@@ -58,7 +62,7 @@ def home(tmp_path: Path) -> Path:
         place.mkdir(parents=True)
         (place / ("0" * 32)).write_bytes(png(90))
     (home / "collections" / "made" / "models").mkdir()
-    (home / "collections" / "made" / "models" / f"{'a' * 64}.onnx").write_bytes(b"a model")
+    (home / "collections" / "made" / "models" / f"{MODEL}.onnx").write_bytes(b"a model")
     (home / "collections" / "made" / "models" / f"{'b' * 64}.0a0a0a0a.part").write_bytes(b"half of one")
     return home
 
@@ -96,7 +100,7 @@ def test_a_restored_backup_holds_what_a_service_needs_and_no_more(home: Path, tm
     objects = {f"{MADE}/objects/{one[:2]}/{one[2:]}" for one in LocalObjects(home / MADE / "objects").ids()}
     named = {name.replace(MADE, "named.lookalike") for name in objects}
     beside = {
-        f"{MADE}/models/{'a' * 64}.onnx",
+        f"{MADE}/models/{MODEL}.onnx",
         *(f"{MADE}/uploads/{one}/{'0' * 32}" for one in ("staged", "quarantine")),
     }
     catalogs = {f"{MADE}/catalog.sqlite", "named.lookalike/catalog.sqlite"}
@@ -295,6 +299,73 @@ def test_a_damaged_picture_is_told_and_the_rest_is_copied(home: Path, tmp_path: 
     assert first in told
     assert backup.collections == {"named.lookalike": PICTURES, MADE: PICTURES}
     check_backup(tmp_path / "backup")
+
+
+def test_damage_of_what_came_after_the_copy_began_is_told(home: Path, tmp_path: Path) -> None:
+    with new_collection(home / MADE) as live:
+        place = place_of(home)
+        (one,) = [one for one in place.collections if one.name == MADE]
+        came: list[str] = []
+
+        class Late:
+            exists, last_seq = one.catalog.exists, one.catalog.last_seq
+
+            def copied(self, target: Path):
+                came.append(live.add(png(60)))
+                broken(home / MADE / "objects" / came[0][:2] / came[0][2:])
+                return one.catalog.copied(target)
+
+        place = replace(place, collections=(replace(one, catalog=Late()),))
+        backup = make_backup(place, tmp_path / "backup", version="1.2.3")
+    (told,) = backup.damaged
+    assert came[0] in told
+    assert check_backup(tmp_path / "backup").damaged == backup.damaged
+
+
+def test_a_damaged_model_is_told(home: Path, tmp_path: Path) -> None:
+    broken(home / MADE / "models" / f"{MODEL}.onnx")
+    (told,) = made(home, tmp_path / "backup").damaged
+    assert told.startswith(MADE)
+    assert MODEL in told
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from tests.unit.pipelines.test_backup import made
+
+def wait(_):
+    print("copies", flush=True)
+    time.sleep(600)
+
+made(Path(sys.argv[1]), Path(sys.argv[2]), meanwhile=wait)
+"""
+
+
+def test_what_a_killed_backup_has_left_is_deleted_by_the_next_and_that_is_told(
+    home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    backups = tmp_path / "backups"
+    foreign = backups / ".photos.0a0a0a0a.part"
+    foreign.mkdir(parents=True)
+    (foreign / "mine").touch()
+    command = [sys.executable, "-c", KILLED, str(home), str(backups / "first")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "copies\n"
+            (left,) = set(backups.iterdir()) - {foreign}
+            made(home, backups / "second")
+            assert set(backups.iterdir()) == {foreign, left, backups / "second"}  # for that one is under way
+        finally:
+            process.kill()
+    assert left.is_dir()
+    with caplog.at_level(logging.WARNING, logger="lookalike"):
+        made(home, backups / "third")
+    assert str(left) in caplog.text
+    assert set(backups.iterdir()) == {foreign, backups / "second", backups / "third"}
+    for name in ("second", "third"):
+        check_backup(backups / name)
 
 
 @pytest.mark.parametrize("at", [0, 8192 * 2])

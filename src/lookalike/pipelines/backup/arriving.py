@@ -1,17 +1,33 @@
-"""A folder that bears its name once it is whole."""
+"""A folder that bears its name once it is whole.
+
+    .<name>.<8 hexadecimal digits>.part/    beside the place where the folder is to be
+      UNFINISHED                            locked as long as somebody fills the folder
+      whole/                                becomes the folder
+
+The lock ends with its process, however that dies. Who next lets a folder arrive there deletes what it has left.
+"""
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import logging
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from lookalike.core.errors import StorageFailed, WouldOverwrite
-from lookalike.core.private import make_private
+from lookalike.core.private import FILE, make_private
 from lookalike.pipelines.walk import absolute
+
+_UNFINISHED, _WHOLE = "UNFINISHED", "whole"
+_PART = re.compile(r"\..+\.[0-9a-f]{8}\.part", re.DOTALL)
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -29,18 +45,74 @@ def arriving(folder: str | os.PathLike[str]) -> Iterator[Path]:
         raise WouldOverwrite(f"expected a new folder, but {target} is there: name another, or move it away")
     if os.path.ismount(target):  # nothing can take its place
         raise WouldOverwrite(f"expected a new folder, but a disk is mounted at {target}: name a folder in it")
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        make_private(part)
-        yield part
-        os.sync()  # once for all of the files, of which there may be millions
-        part.replace(target)
-        os.sync()
+        with ExitStack() as stack:
+            _sweep(target.parent)
+            part = stack.enter_context(_unfinished(target))
+            make_private(part / _WHOLE)
+            yield part / _WHOLE
+            os.sync()  # once for all of the files, of which there may be millions
+            (part / _WHOLE).replace(target)
+            os.sync()
     except OSError as error:
         raise StorageFailed(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            shutil.rmtree(part)
+
+
+@contextmanager
+def _unfinished(target: Path) -> Iterator[Path]:
+    """A locked folder beside `target`, deleted in the end."""
+    while True:
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        make_private(part)
+        try:
+            descriptor = os.open(part / _UNFINISHED, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE)
+            try:
+                if _locked(descriptor) is not False and _is_there(part / _UNFINISHED, descriptor):
+                    yield part
+                    return
+            finally:
+                os.close(descriptor)
+        finally:
+            with suppress(OSError):
+                shutil.rmtree(part)
+
+
+def _sweep(parent: Path) -> None:
+    """Delete what killed processes have left in a folder; nothing else, and nothing where that is not known."""
+    with suppress(OSError):  # it will be tried again
+        for part in sorted(parent.iterdir()):
+            if _PART.fullmatch(part.name) and _is_ours(part):
+                descriptor = os.open(part / _UNFINISHED, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+                try:
+                    if _locked(descriptor):
+                        shutil.rmtree(part)
+                        _log.warning("%s: left by a process that was killed; deleted", part)
+                finally:
+                    os.close(descriptor)
+
+
+def _is_ours(part: Path) -> bool:
+    if part.is_symlink() or not part.is_dir():
+        return False
+    there = {entry.name for entry in part.iterdir()}
+    return _UNFINISHED in there and there <= {_UNFINISHED, _WHOLE}
+
+
+def _locked(descriptor: int) -> bool | None:
+    """False where another process has it; None where the file system does not lock."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return False if error.errno in (errno.EACCES, errno.EAGAIN) else None
+    return True
+
+
+def _is_there(path: Path, descriptor: int) -> bool:
+    """False where somebody has swept it away before it was locked."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _is_empty_folder(path: Path) -> bool:

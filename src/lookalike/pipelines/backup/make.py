@@ -18,6 +18,7 @@ Snapshots of indexes are left out: they are made anew from the catalog.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -29,12 +30,13 @@ from lookalike.core.sqlite_errors import translating
 from lookalike.objects.base import Objects
 from lookalike.pipelines.backup.arriving import arriving
 from lookalike.pipelines.backup.place import CollectionPlace, Place
-from lookalike.pipelines.backup.sums import Backup, seal
+from lookalike.pipelines.backup.sums import Backup, seal, sha256_of
 
 Progress = Callable[[int, int], None]
 """Told how many of how many objects of a collection are copied."""
 
 _HALF_WRITTEN = (".part",)
+_NAMED_BY_SHA256 = re.compile(r"[0-9a-f]{64}\.onnx")
 
 
 def make_backup(
@@ -97,19 +99,24 @@ def _copy_collection(
 def _copied(
     source: CollectionPlace, target: Path, place: Place, *, damaged: list[str], progress: Progress | None
 ) -> int:
-    _copy_folders(source.waiting, target)
+    damaged += _named(source, _copy_folders(source.waiting, target))
     objects = place.open_objects(target / source.objects_name)
     for told in (progress, None):  # a second time, so that little is left to be copied while commits wait
         seq = source.catalog.last_seq()
-        damaged_objects = _copy_objects(source.objects, objects, source.objects.ids(), progress=told)
+        unreadable = _copy_objects(source.objects, objects, source.objects.ids(), progress=told)
     with source.catalog.copied(target / source.catalog_name) as copy:
-        _copy_objects(source.objects, objects, copy.ids_changed_after(seq), progress=None)
-    _copy_folders(source.beside, target)
+        late = _copy_objects(source.objects, objects, copy.ids_changed_after(seq), progress=None)
+    damaged += _named(source, [*unreadable, *(line for line in late if line not in unreadable)])
+    damaged += _named(source, _copy_folders(source.beside, target))
     found = copy.damage()
-    damaged += [f"{source.name}: {line}" for line in (*found, *damaged_objects)]
+    damaged += _named(source, found)
     if not found:
         objects.delete(copy.without(objects.ids()))
     return copy.images()
+
+
+def _named(source: CollectionPlace, lines: Iterable[str]) -> list[str]:
+    return [f"{source.name}: {line}" for line in lines]
 
 
 def _copy_objects(source: Objects, target: Objects, ids: Iterable[str], *, progress: Progress | None) -> list[str]:
@@ -131,12 +138,18 @@ def _copy_objects(source: Objects, target: Objects, ids: Iterable[str], *, progr
     return damaged
 
 
-def _copy_folders(folders: Mapping[str, Path], target: Path) -> None:
+def _copy_folders(folders: Mapping[str, Path], target: Path) -> list[str]:
+    """Returns which files bear the name of other bytes than they hold, one line each; they are copied all the same."""
+    damaged = []
     for name, folder in folders.items():
         if folder.is_dir():
             for path in sorted(folder.iterdir()):
                 if path.is_file() and not path.name.startswith(".") and path.suffix not in _HALF_WRITTEN:
-                    _copy_file(path, target / name / path.name)
+                    copy = target / name / path.name
+                    _copy_file(path, copy)
+                    if _NAMED_BY_SHA256.fullmatch(path.name) and copy.exists() and sha256_of(copy) != path.stem:
+                        damaged.append(f"{path}: its bytes are not those that its name tells of")
+    return damaged
 
 
 def _copy_file(path: Path, target: Path) -> None:
