@@ -1,4 +1,4 @@
-"""What clients send who want a server to hold much for them: so many connections at once, for a few seconds."""
+"""Clients who want a server to hold much for them: what each sends on many connections at once, and what that costs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import base64
 import os
 import socket
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ Sends = Callable[[], Iterator[bytes]]
 
 _PIECE = 65_536
 _SLOWLY_BYTES, _SLOWLY_S = 1_000, 0.5
+_LOOK_EVERY_S = 0.02
 
 
 class Attack(NamedTuple):
@@ -84,7 +86,34 @@ def with_key(key: str, collection: str, picture: str) -> list[Attack]:
     ]
 
 
-async def attack(kind: Attack, *, port: int, connections: int, seconds: float) -> None:
+def grown_bytes(kind: Attack, *, resident_bytes: Callable[[], int], port: int, connections: int, seconds: float) -> int:
+    """By how much a process is larger, at most, while it is attacked.
+
+    Args:
+        kind: of the connections.
+        resident_bytes: how large the process is now.
+        port: on which it listens.
+        connections: at once.
+        seconds: that they last.
+    """
+    idle, most, is_over = resident_bytes(), 0, threading.Event()
+
+    def look() -> None:
+        nonlocal most
+        while not is_over.wait(_LOOK_EVERY_S):
+            most = max(most, resident_bytes())
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        asyncio.run(_attack(kind, port=port, connections=connections, seconds=seconds))
+    finally:
+        is_over.set()
+        looking.join()
+    return max(0, most - idle)
+
+
+async def _attack(kind: Attack, *, port: int, connections: int, seconds: float) -> None:
     """Open the connections and keep at it until the time is over, whatever the server does."""
     many = [asyncio.create_task(_one(kind, port)) for _ in range(connections)]
     await asyncio.wait(many, timeout=seconds)

@@ -5,11 +5,9 @@ With LOOKALIKE_BEFORE naming a folder of an older source, that is attacked, too.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
-import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +18,7 @@ from PIL import Image
 
 import lookalike
 from benchmarks.harness import Bench
-from benchmarks.held_memory.attacks import Attack, attack, with_key, without_credential
+from benchmarks.held_memory.attacks import Attack, grown_bytes, with_key, without_credential
 from benchmarks.ports import free_port
 from benchmarks.rows import measured
 from benchmarks.service_load.servers import Server, ours, server
@@ -88,21 +86,14 @@ def _grown(bench: Bench, made: _Made, source: Path | None, name: str, connection
 
 def _under(kind: Attack, service: Server, connections: int) -> float:
     time.sleep(REST_S)
-    idle, most, is_over = service.process.memory_info().rss, 0, threading.Event()
-
-    def look() -> None:
-        nonlocal most
-        while not is_over.wait(0.02):
-            most = max(most, service.process.memory_info().rss)
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    try:
-        asyncio.run(attack(kind, port=service.port, connections=connections, seconds=SECONDS))
-    finally:
-        is_over.set()
-        looking.join()
-    return max(0.0, (most - idle) / 1e6)
+    grown = grown_bytes(
+        kind,
+        resident_bytes=lambda: int(service.process.memory_info().rss),
+        port=service.port,
+        connections=connections,
+        seconds=SECONDS,
+    )
+    return grown / 1e6
 
 
 def _made(bench: Bench) -> _Made:

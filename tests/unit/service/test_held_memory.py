@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import json
 import sys
-import threading
 import urllib.request
 from collections.abc import Iterator
 
@@ -15,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.held_memory.attacks import Attack, attack, with_key, without_credential
+from benchmarks.held_memory.attacks import Attack, grown_bytes, with_key, without_credential
 from tests.services import FIRST, Process, in_a_process, token
 
 CONNECTIONS, SECONDS = 100, 1.5
@@ -32,23 +30,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         yield process
 
 
-def grown_bytes(served: Process, kind: Attack, *, connections: int) -> int:
-    """By how much the process is larger at most while it is attacked."""
-    idle, most, is_over = served.resident_bytes(), 0, threading.Event()
-
-    def look() -> None:
-        nonlocal most
-        while not is_over.wait(0.02):
-            most = max(most, served.resident_bytes())
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    try:
-        asyncio.run(attack(kind, port=served.port, connections=connections, seconds=SECONDS))
-    finally:
-        is_over.set()
-        looking.join()
-    return most - idle
+def grown_under(kind: Attack, served: Process, *, connections: int) -> int:
+    return grown_bytes(
+        kind,
+        resident_bytes=served.resident_bytes,
+        port=served.port,
+        connections=connections,
+        seconds=SECONDS,
+    )
 
 
 def check_alive(served: Process) -> None:
@@ -58,7 +47,7 @@ def check_alive(served: Process) -> None:
 
 @pytest.mark.parametrize("kind", without_credential(FIRST, ASSET), ids=lambda kind: kind.name)
 def test_next_to_nothing_is_held_for_who_has_shown_no_credential(served: Process, kind: Attack) -> None:
-    assert grown_bytes(served, kind, connections=CONNECTIONS) < MOST_BYTES
+    assert grown_under(kind, served, connections=CONNECTIONS) < MOST_BYTES
     check_alive(served)
 
 
@@ -68,7 +57,7 @@ def test_little_is_held_for_who_may_read(served: Process, name: str) -> None:
     key = token("read")["Authorization"].removeprefix("Bearer ")
     (kind,) = [one for one in with_key(key, FIRST, picture) if one.name == name]
 
-    assert grown_bytes(served, kind, connections=CONNECTIONS // 4) < MOST_BYTES
+    assert grown_under(kind, served, connections=CONNECTIONS // 4) < MOST_BYTES
     check_alive(served)
 
 
