@@ -165,7 +165,7 @@ def test_a_change_that_is_undone_is_no_other_history(folder: Path) -> None:
 
 def test_who_undoes_a_large_change_does_not_wait_for_who_waits_to_read(folder: Path) -> None:
     read: list[set[str]] = []
-    with SqliteCatalog.open(folder / FILE, busy_wait_s=5, most_changed_bytes=20_000) as catalog:
+    with SqliteCatalog.open(folder / FILE, busy_wait_s=60, most_changed_bytes=20_000) as catalog:
         thread = threading.Thread(target=lambda: read.append(catalog.known_ids()))
         with suppress(ZeroDivisionError), catalog.transaction() as transaction:
             for n in range(2, 200):

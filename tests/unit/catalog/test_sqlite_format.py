@@ -68,11 +68,29 @@ sys.exit("alembic" in sys.modules or "sqlalchemy" in sys.modules)
 
 def test_two_processes_that_make_the_same_catalog_both_succeed(tmp_path: Path) -> None:
     path = tmp_path / "catalog.db"
-    program = "put(made(Path(sys.argv[1])), [int(sys.argv[2])])"
+    program = """
+catalog = SqliteCatalog.open(Path(sys.argv[1]), lock_wait_s=60)
+catalog.claim_model(MODEL, D)
+put(catalog, [int(sys.argv[2])])
+"""
     processes = [started(program, path, n) for n in range(3)]
     assert [ended(process) for process in processes] == [0, 0, 0]
     with SqliteCatalog.open(path, read_only=True) as catalog:
         assert catalog.known_ids() == {image_id(n) for n in range(3)}
+
+
+def test_nobody_waits_for_the_lock_while_what_makes_a_catalog_is_imported(tmp_path: Path) -> None:
+    program = """
+from lookalike.catalog.sqlite.lock import WriterLock
+held, was_imported = WriterLock.held, []
+def seen(self, **given):
+    was_imported.append("alembic.command" in sys.modules)
+    return held(self, **given)
+WriterLock.held = seen
+made(Path(sys.argv[1])).close()
+sys.exit(not all(was_imported))
+"""
+    assert ended(started(program, tmp_path / "catalog.db")) == 0
 
 
 @pytest.mark.parametrize("read_only", [False, True])

@@ -16,7 +16,7 @@ from lookalike.catalog.sqlite import forgotten, further, reading
 from lookalike.catalog.sqlite.checking import damage
 from lookalike.catalog.sqlite.connections import MOST_CHANGED_BYTES, Connections
 from lookalike.catalog.sqlite.filters import selection
-from lookalike.catalog.sqlite.format import FORMAT, check_current, check_not_newer, format_of, migrate
+from lookalike.catalog.sqlite.format import FORMAT, check_current, check_not_newer, format_of, load_alembic, migrate
 from lookalike.catalog.sqlite.lock import writer_lock
 from lookalike.catalog.sqlite.selections import Selections
 from lookalike.catalog.sqlite.writing import SqliteTransaction
@@ -435,6 +435,7 @@ class SqliteCatalog:
 
     def _bring_up_to_date(self) -> None:
         self._make_folder()
+        load_alembic()
         with self._locked(wait_s=self._lock_wait_s):
             if self._format() < FORMAT:  # no other process has done it in the meantime
                 migrate(self.path)

@@ -66,10 +66,16 @@ def check_current(found: int, path: Path) -> None:
         )
 
 
+def load_alembic() -> None:
+    """Import what `migrate` needs, which takes 0.5 s: before the writer lock is taken, for others would wait for it."""
+    import sqlalchemy  # noqa: F401
+    from alembic import command, config  # noqa: F401
+
+
 def migrate(path: Path) -> None:
     """Bring the file, which may be empty, to `FORMAT`. The caller holds the writer lock.
 
-    Takes 0.5 s, for Alembic is imported here. What was cut off half-way goes on from the last whole step.
+    What was cut off half-way goes on from the last whole step.
     """
     import sqlalchemy
     from alembic import command
