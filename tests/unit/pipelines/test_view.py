@@ -7,7 +7,6 @@ import random
 import shutil
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
@@ -31,6 +30,7 @@ from lookalike.pipelines.view import Projecting, View, Wish
 from tests.collections import open_catalog
 from tests.damage import damaged
 from tests.unit.pipelines.rounding_index import RoundingIndex
+from tests.waiting import eventually
 
 D = 24
 MODEL = "m" * 64
@@ -552,10 +552,7 @@ class Building:
 
 def settled(view: View) -> None:
     """Once what runs in the background has ended."""
-    deadline = time.monotonic() + 60
-    while any(thread.name == "lookalike-rebuild" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline, "still building after a minute"
-        time.sleep(0.01)
+    eventually(lambda: all(thread.name != "lookalike-rebuild" for thread in threading.enumerate()))
 
 
 def raw_view(catalog: Catalog, folder: Path | None = None, *, engine: str = "IVF4,Flat", recall: float = 0.99) -> View:

@@ -29,6 +29,7 @@ from lookalike.service.health import Health
 from lookalike.service.http_protocol import bounded_http
 from lookalike.service.metrics import Metrics
 from lookalike.settings.service import ServiceSettings
+from tests.connections import Address
 
 
 class Parts(NamedTuple):
@@ -119,11 +120,6 @@ def _routes(settings: ServiceSettings, metrics: Metrics, health: Health) -> ASGI
             WebSocketRoute("/socket", socket),
         ]
     )
-
-
-class Address(NamedTuple):
-    host: str
-    port: int
 
 
 @contextmanager

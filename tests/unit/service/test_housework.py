@@ -13,6 +13,7 @@ from lookalike.objects.direct.local import LocalUploads
 from lookalike.service import housework
 from lookalike.service.housework import Housework
 from tests.services import running
+from tests.waiting import eventually
 
 
 def test_an_error_that_nobody_foresaw_does_not_end_sweeping(
@@ -66,9 +67,7 @@ def test_a_service_deletes_what_is_left_of_a_collection_whose_removal_was_cut_of
         stop = threading.Event()
         begun = Housework(served.service)
         begun.start(stop)
-        until = time.monotonic() + 60
-        while left.exists() and time.monotonic() < until:
-            time.sleep(0.01)
+        eventually(lambda: not left.exists())
         stop.set()
         begun.join()
     assert not left.exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import socket
-import time
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,8 +15,11 @@ import pytest
 
 from lookalike.service import websocket_protocol
 from lookalike.service.http_protocol import MOST_AHEAD
+from lookalike.service.http_protocol import _BoundedHttp as BoundedHttp
+from tests.connections import Address, connected, head_of, is_ended, reply_of, request, rest_of, up_to
 from tests.services import FIRST, listening, token
-from tests.unit.service.small_service import Address, Parts, answering, parts, settings
+from tests.unit.service.small_service import Parts, answering, parts, settings
+from tests.waiting import PATIENCE_S
 
 GET = b"GET /process HTTP/1.1\r\nHost: x\r\n\r\n"
 KEPT = b"GET /deadline HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -28,38 +31,8 @@ def made(tmp_path: Path) -> Callable[..., Parts]:
     return lambda **changed: parts(settings(tmp_path, **changed))
 
 
-def connected(address: Address, sent: bytes = b"") -> socket.socket:
-    connection = socket.create_connection(address, timeout=20)
-    connection.sendall(sent)
-    return connection
-
-
-def rest_of(connection: socket.socket, *, pause_s: float = 0.0) -> bytes:
-    """What comes until the other side ends it, however."""
-    came = bytearray()
-    try:
-        while part := connection.recv(262_144):
-            came += part
-            time.sleep(pause_s)
-    except ConnectionError:
-        pass
-    return bytes(came)
-
-
-def is_ended(connection: socket.socket, piece: bytes) -> bool:
-    """Whether the other side ends it while this is sent again and again."""
-    connection.settimeout(20)
-    end = time.monotonic() + 20
-    try:
-        while time.monotonic() < end:
-            connection.sendall(piece)
-    except OSError:
-        return True
-    return False
-
-
 def echoed(size: int) -> bytes:
-    return b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
+    return request("POST", "/echo", f"Content-Length: {size}", "Connection: close") + bytes(size)
 
 
 @pytest.mark.parametrize(
@@ -94,31 +67,36 @@ def test_requests_may_come_ahead_but_not_many(made: Callable[..., Parts]) -> Non
             assert rest_of(connection) == b""
 
 
-def test_a_reply_that_is_not_read_is_waited_for_only_a_while(made: Callable[..., Parts]) -> None:
+def test_a_reply_that_is_not_read_is_waited_for_only_a_while(
+    made: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_lost, connection_lost = threading.Event(), BoundedHttp.connection_lost
+
+    def lost(self: BoundedHttp, error: Exception | None) -> None:
+        connection_lost(self, error)
+        is_lost.set()
+
+    monkeypatch.setattr(BoundedHttp, "connection_lost", lost)
     with answering(made().app, unread_timeout_s=0.3) as address, socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         connection.settimeout(20)
         connection.connect(address)
         connection.sendall(echoed(LARGE))
-        time.sleep(4)  # the rest would be there by then; a second per 8 kB of what waits is allowed
+        assert is_lost.wait(PATIENCE_S)
         assert len(rest_of(connection)) < LARGE
 
 
 def test_a_reply_that_is_read_slowly_comes_whole(made: Callable[..., Parts]) -> None:
     with answering(made().app, unread_timeout_s=0.5) as address, connected(address, echoed(LARGE)) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
-        left = LARGE
-        while left > 0:
-            left -= len(connection.recv(262_144).rpartition(b"\r\n\r\n")[2])
-            time.sleep(0.02)
-        assert left == 0
+        reply = rest_of(connection, pause_s=0.02)
+    assert len(reply.partition(b"\r\n\r\n")[2]) == LARGE
 
 
 def test_of_too_many_connections_the_new_one_is_refused(made: Callable[..., Parts]) -> None:
     with answering(made().app, most_connections=3) as address, ExitStack() as stack:
         for _ in range(3):
             stack.enter_context(connected(address, b"GET / HTTP/1.1\r\n"))
-        time.sleep(0.5)
         with connected(address) as refused:
             reply = rest_of(refused)
     assert reply.startswith(b"HTTP/1.1 503")
@@ -130,7 +108,7 @@ def test_connections_between_two_requests_make_room(made: Callable[..., Parts]) 
     with answering(made().app, most_connections=3) as address, ExitStack() as stack:
         kept = [stack.enter_context(connected(address, KEPT)) for _ in range(3)]
         for one in kept:
-            assert one.recv(65_536).startswith(b"HTTP/1.1 200")
+            assert reply_of(one).startswith(b"HTTP/1.1 200")
         with connected(address, GET) as another:
             assert rest_of(another).startswith(b"HTTP/1.1 200")
         assert rest_of(kept[0]) == b""
@@ -139,7 +117,7 @@ def test_connections_between_two_requests_make_room(made: Callable[..., Parts]) 
 def test_what_comes_after_an_upgrade_to_something_else_is_not_looked_at(made: Callable[..., Parts]) -> None:
     head = b"GET /process HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     with answering(made().app) as address, connected(address, head) as connection:
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+        assert head_of(connection).startswith(b"HTTP/1.1 200")
         assert is_ended(connection, GET * 100)
 
 
@@ -153,10 +131,7 @@ def upgrade(path: str, headers: dict[str, str] | None = None) -> bytes:
 def opened(address: Address, path: str, headers: dict[str, str] | None = None) -> socket.socket:
     """A WebSocket that was accepted; what is sent before that need not be kept."""
     connection = connected(address, upgrade(path, headers))
-    came = bytearray()
-    while b"\r\n\r\n" not in came:
-        came += connection.recv(1)
-    assert came.startswith(b"HTTP/1.1 101")
+    assert head_of(connection).startswith(b"HTTP/1.1 101")
     return connection
 
 
@@ -173,8 +148,7 @@ def code_of(reply: bytes) -> int:
 @pytest.fixture
 def whole(tmp_path: Path) -> Any:
     with listening(tmp_path, body_timeout_s=1.0) as (url, _, _):
-        host, _, port = url.removeprefix("http://").partition(":")
-        yield Address(host, int(port))
+        yield Address.of(url)
 
 
 STREAM = f"/v1/collections/{FIRST}/stream"
@@ -209,7 +183,7 @@ def test_pongs_that_are_not_read_end_the_websocket(whole: Address) -> None:
         connection.settimeout(20)
         connection.connect(whole)
         connection.sendall(upgrade(STREAM, token("read")))
-        assert connection.recv(1_000).startswith(b"HTTP/1.1 101")
+        assert head_of(connection).startswith(b"HTTP/1.1 101")
         assert is_ended(connection, frame(9, bytes(125)) * 1_000)
 
 
@@ -226,16 +200,13 @@ def test_many_small_messages_are_all_answered_and_keep_nobody_waiting(whole: Add
         connection.sendall(frame(1) * many)
         with connected(whole, b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") as other:
             assert rest_of(other).startswith(b"HTTP/1.1 200")
-        came = bytearray()
-        while came.count(b'"problem"') < many:
-            came += connection.recv(65_536)
+        assert up_to(connection, b'"problem"', times=many).count(b'"problem"') == many
 
 
 def test_what_comes_in_one_piece_with_the_upgrade_is_not_lost(whole: Address) -> None:
     with connected(whole, upgrade(STREAM, token("read")) + frame(1, b"hello")) as connection:
-        came = bytearray()
-        while b'"malformed"' not in came:  # the answer to it
-            came += connection.recv(65_536)
+        came = up_to(connection, b'"malformed"')  # the answer to it
+    assert b'"malformed"' in came
     assert came.startswith(b"HTTP/1.1 101")
     with connected(whole, upgrade(STREAM) + frame(1, b"hello")) as connection:
         assert code_of(rest_of(connection)) == 1008
@@ -254,13 +225,10 @@ def test_of_unfinished_messages_that_are_too_much_together_the_largest_of_the_gr
     ):
         large.sendall(begun + bytes(400_000))
         first.sendall(begun + bytes(350_000))
-        time.sleep(0.5)
         second.sendall(begun + bytes(300_000))
         assert code_of(rest_of(first)) == 1013
         large.sendall(bytes(100_000))
-        came = bytearray()
-        while b'"malformed"' not in came:  # an answer: it is still there
-            came += large.recv(65_536)
+        assert b'"malformed"' in up_to(large, b'"malformed"')  # an answer: it is still there
 
 
 def test_of_unfinished_messages_that_are_too_much_together_the_largest_goes(
@@ -270,10 +238,7 @@ def test_of_unfinished_messages_that_are_too_much_together_the_largest_goes(
     begun = b"\x82\xff" + (10**6).to_bytes(8, "big") + bytes(4)
     with opened(whole, STREAM, token("read")) as large, opened(whole, STREAM, token("read")) as small:
         large.sendall(begun + bytes(900_000))
-        time.sleep(0.5)
         small.sendall(begun + bytes(200_000))
         assert code_of(rest_of(large)) == 1013
         small.sendall(bytes(800_000))
-        came = bytearray()
-        while b'"malformed"' not in came:  # an answer: it is still there
-            came += small.recv(65_536)
+        assert b'"malformed"' in up_to(small, b'"malformed"')  # an answer: it is still there

@@ -21,6 +21,7 @@ from lookalike.service.readiness import check_disk, check_leader, check_worker
 from lookalike.service.signing_key import SigningKey
 from lookalike.settings.service import ServiceSettings
 from tests.services import FIRST, SECOND, running, token
+from tests.waiting import eventually
 
 
 def test_a_disk_that_is_full_is_told_and_one_with_room_is_not(small_disk: Path) -> None:
@@ -102,9 +103,7 @@ def test_who_leads_gives_signs_of_life(tmp_path: Path) -> None:
     with Leader(lock).lead(threading.Event()) as leads:
         assert leads
         os.utime(lock, (0, 0))
-        until = time.monotonic() + 20
-        while lock.stat().st_mtime == 0 and time.monotonic() < until:
-            time.sleep(0.05)
+        eventually(lambda: lock.stat().st_mtime)
         check_leader(lock, since=0)
     os.utime(lock, (0, 0))  # as it is a minute after it was stopped
     with pytest.raises(ServiceDown):

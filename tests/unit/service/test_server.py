@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
@@ -19,13 +18,7 @@ from websockets.sync.client import connect
 from lookalike.core.errors import BadInput
 from lookalike.service.server import address_of, listen
 from tests.unit.service.small_service import Served, served
-
-
-def until(holds: Callable[[], bool], *, within_s: float = 30.0) -> None:
-    end = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < end, "it never came to hold"
-        time.sleep(0.02)
+from tests.waiting import eventually
 
 
 def waiting_request(service: Served, home: Path) -> tuple[threading.Thread, list[str]]:
@@ -40,7 +33,7 @@ def waiting_request(service: Served, home: Path) -> tuple[threading.Thread, list
 
     thread = threading.Thread(target=ask)
     thread.start()
-    until((home / "go.begun").exists)
+    eventually((home / "go.begun").exists)
     return thread, answers
 
 
@@ -73,7 +66,7 @@ def test_a_signal_lets_requests_under_way_end_and_takes_no_new_ones(
         thread, answers = waiting_request(service, tmp_path)
 
         service.process.send_signal(number)
-        until(lambda: refuses(service.url))
+        eventually(lambda: refuses(service.url))
         assert service.process.poll() is None
 
         (tmp_path / "go").touch()
@@ -86,7 +79,7 @@ def test_before_it_refuses_it_says_that_it_is_not_ready(tmp_path: Path) -> None:
     with served(tmp_path, drain_notice_s=60.0) as service:
         service.process.send_signal(signal.SIGTERM)
 
-        until(lambda: service.get("/readyz").status_code == 503)
+        eventually(lambda: service.get("/readyz").status_code == 503)
         assert service.get("/readyz").json() == {"ok": False, "parts": {"service": "draining"}}
         assert service.get("/process").status_code == 200
 
@@ -96,7 +89,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, workers: int) -> None:
     with served(tmp_path, workers=workers, drain_s=600.0) as service:
         thread, answers = waiting_request(service, tmp_path)
         service.process.send_signal(signal.SIGTERM)
-        until(lambda: refuses(service.url))
+        eventually(lambda: refuses(service.url))
 
         assert service.stop(signal.SIGINT) == 130
         thread.join()
@@ -138,7 +131,7 @@ def test_stopping_takes_no_longer_than_was_set_whatever_runs(tmp_path: Path, wor
 
         asking = threading.Thread(target=ask)
         asking.start()
-        until(lambda: (tmp_path / "stuck.begun").exists())
+        eventually(lambda: (tmp_path / "stuck.begun").exists())
 
         began = time.monotonic()
         assert service.stop() == 0
@@ -148,28 +141,28 @@ def test_stopping_takes_no_longer_than_was_set_whatever_runs(tmp_path: Path, wor
 
 def test_processes_that_are_killed_come_back(tmp_path: Path) -> None:
     with served(tmp_path, workers=2) as service:
-        until(lambda: len(processes(service)) == 2)
+        eventually(lambda: len(processes(service)) == 2)
         before = processes(service)
 
         for process in before:
             os.kill(process, signal.SIGKILL)
-            until(lambda gone=process: gone not in processes(service))  # type: ignore[misc]
+            eventually(lambda gone=process: gone not in processes(service))  # type: ignore[misc]
 
-        until(lambda: len(processes(service)) == 2)
+        eventually(lambda: len(processes(service)) == 2)
         assert processes(service).isdisjoint(before)
         assert service.stop() == 0
 
 
 def test_figures_of_all_processes_add_up_also_of_dead_ones(tmp_path: Path) -> None:
     with served(tmp_path, workers=2) as service:
-        until(lambda: len(processes(service)) == 2)
+        eventually(lambda: len(processes(service)) == 2)
         asked = sum(1 for _ in range(10) if service.get("/deadline").status_code == 200)
         counted = 'lookalike_requests_total{method="GET",route="/deadline",status="200"}'
         assert f"{counted} {asked:.1f}" in service.get("/metrics").text
 
         dead = next(iter(processes(service)))
         os.kill(dead, signal.SIGKILL)
-        until(lambda: dead not in processes(service))
+        eventually(lambda: dead not in processes(service))
 
         assert f"{counted} {asked:.1f}" in service.get("/metrics").text
         assert 'lookalike_running{kind="http"} 1.0' in service.get("/metrics").text
@@ -179,7 +172,7 @@ def test_figures_of_all_processes_add_up_also_of_dead_ones(tmp_path: Path) -> No
 def test_processes_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     with served(tmp_path, workers=2) as service:
         service.process.kill()
-        until(lambda: refuses(service.url))
+        eventually(lambda: refuses(service.url))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

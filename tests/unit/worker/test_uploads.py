@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from lookalike.worker.uploads import GRACE_S, end_given_up, sweep_staged, sweep_
 from lookalike.worker.worker import Worker
 from tests.unit.worker.desk import DATA, EXPIRES_AT, MODEL, SHA256, Desk, elsewhere, ours
 from tests.unit.worker.test_completing import Crash, dying
+from tests.waiting import eventually
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -351,10 +351,7 @@ def test_a_disk_that_is_full_for_long_costs_an_upload_nothing(tmp_path: Path, mo
     worker = Worker(desk.queue, {VERIFY_UPLOAD: desk.verifier()}, name="test", poll_s=0.01)
     working = threading.Thread(target=worker.run, args=(stop,))
     working.start()
-    for _ in range(2_000):
-        if desk.queue.get(job_id).state == "done":
-            break
-        time.sleep(0.01)
+    eventually(lambda: desk.queue.get(job_id).state == "done")
     stop.set()
     working.join()
     job = desk.queue.get(job_id)

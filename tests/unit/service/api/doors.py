@@ -6,7 +6,6 @@ import contextlib
 import json
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -14,6 +13,7 @@ import pytest
 
 from lookalike.service.housework import Housework
 from tests.services import FIRST, Running, sha256, token, unit
+from tests.waiting import eventually
 
 READER, WRITER = token("read"), token("write")
 COLLECTION = f"/v1/collections/{FIRST}"
@@ -171,12 +171,8 @@ def job_over(served: Running, job_id: str) -> dict:
 
 
 def until(look: Callable[[], dict], is_over: Callable[[dict], bool]) -> dict:
-    for _ in range(1_000):
-        state = look()
-        if is_over(state):
-            return state
-        time.sleep(0.01)
-    raise AssertionError(state)
+    """What a look sees once it is over."""
+    return eventually(lambda: state if is_over(state := look()) else {})
 
 
 @contextlib.contextmanager

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 import pytest
 
 from lookalike.service.api.documents import openapi_of
 from lookalike.service.app import routes
+from tests.connections import Address, connected, head_of, request, status
 from tests.services import FIRST, listening, token
 
 OPEN = {("get", "/livez"): 200, ("get", "/readyz"): 200, ("put", "/v1/storage/{name}/{upload_id}"): 403}
@@ -17,26 +17,21 @@ OPERATIONS = [(method, path) for path, item in openapi_of(routes())["paths"].ite
 FOREVER_S = 3600.0
 ANNOUNCED, SENT = 5_000_000, 1_000
 
-Address = tuple[str, int]
-
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     with listening(tmp_path_factory.mktemp("served"), body_timeout_s=FOREVER_S) as (url, _, _):
-        host, _, port = url.removeprefix("http://").partition(":")
-        yield host, int(port)
+        yield Address.of(url)
 
 
-def answered(address: Address, method: str, path: str, *headers: str) -> bytes:
-    """The reply to a request of whose body only the beginning comes; waiting for the rest would be noticed."""
+def head_answered(address: Address, method: str, path: str, *headers: str) -> bytes:
+    """The head of the reply to a request of whose body only the beginning comes: waiting for the rest would last."""
     url = path.format(
         collection=FIRST, name=FIRST, image_id="0" * 64, upload_id="0" * 32, job_id="0" * 32, model_id="0" * 64
     )
-    lines = (f"{method.upper()} {url} HTTP/1.1", "Host: x", *headers)
     begun = b"%x\r\n" % ANNOUNCED if "Transfer-Encoding: chunked" in headers else b""
-    with socket.create_connection(address, timeout=20) as connection:
-        connection.sendall("\r\n".join((*lines, "", "")).encode() + begun + b"[" * SENT)
-        return connection.recv(65_536)
+    with connected(address, request(method.upper(), url, *headers) + begun + b"[" * SENT) as connection:
+        return head_of(connection)
 
 
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x", "image/png"])
@@ -54,13 +49,13 @@ def test_every_operation_is_refused_before_its_body_has_come(
 
     assert len(OPERATIONS) > 25
     for method, path in OPERATIONS:
-        reply = answered(address, method, path, *said, length, f"Content-Type: {kind}")
-        assert int(reply.split(b" ", 2)[1]) == OPEN.get((method, path), 401), (method, path)
+        reply = head_answered(address, method, path, *said, length, f"Content-Type: {kind}")
+        assert status(reply) == OPEN.get((method, path), 401), (method, path)
 
 
 def test_nobody_without_a_credential_is_told_to_send_the_body(address: Address) -> None:
     for method, path in OPERATIONS:
-        reply = answered(address, method, path, f"Content-Length: {ANNOUNCED}", "Expect: 100-continue")
+        reply = head_answered(address, method, path, f"Content-Length: {ANNOUNCED}", "Expect: 100-continue")
         assert b"100 Continue" not in reply, (method, path)
 
 
@@ -69,5 +64,5 @@ def test_who_has_a_credential_is_told_to_send_the_body(address: Address) -> None
     path = f"/v1/collections/{FIRST}/search"
     said = (reader, "Content-Type: application/json", "Expect: 100-continue")
 
-    assert b"100 Continue" in answered(address, "post", path, *said, "Content-Length: 1000000")
-    assert answered(address, "post", path, *said, f"Content-Length: {ANNOUNCED}").startswith(b"HTTP/1.1 413")
+    assert b"100 Continue" in head_answered(address, "post", path, *said, "Content-Length: 1000000")
+    assert head_answered(address, "post", path, *said, f"Content-Length: {ANNOUNCED}").startswith(b"HTTP/1.1 413")

@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -20,12 +19,11 @@ from lookalike.service.context import Service
 from lookalike.service.edge import body_limits
 from lookalike.service.http_protocol import LINGER_S
 from tests.collections import png
+from tests.connections import Address, connected, head_of, is_ended, problem, reply_of, request, rest_of, status
 from tests.services import FIRST, PICTURES, Running, listening, running, sha256, token
 from tests.unit.service.api.doors import COLLECTION, READER, WRITER
 from tests.unit.service.api.test_hostile_forms import END, FORM, MB, picture
-from tests.unit.service.edge.test_bodies import connected, post, read, status
-
-Address = tuple[str, int]
+from tests.waiting import eventually
 
 
 class Gate:
@@ -145,29 +143,17 @@ def test_a_millisecond_is_too_little_for_anything_and_breaks_nothing(served: Run
 @contextmanager
 def on_a_socket(tmp_path: Path, **changed: object) -> Iterator[tuple[str, Address, Service]]:
     with listening(tmp_path, **changed) as (url, service, _):
-        host, _, port = url.removeprefix("http://").partition(":")
-        yield url, (host, int(port)), service
+        yield url, Address.of(url), service
 
 
 def begun(address: Address, method: str, path: str, headers: dict[str, str], body: bytes) -> socket.socket:
     """A connection on which this much of a request was sent."""
-    connection = socket.create_connection(address, timeout=30)
-    lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "x", **headers}.items())
-    connection.sendall(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body)
-    return connection
+    return connected(address, request(method, path, *(f"{name}: {value}" for name, value in headers.items())) + body)
 
 
 def no_half_written(service: Service) -> bool:
     places = [*service.settings.collections.values(), service.settings.home]
     return not [path for place in places for path in place.rglob("half-written/*")]
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    for _ in range(1_000):
-        if holds():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came to hold")
 
 
 def test_clients_that_vanish_while_they_send_leave_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -227,44 +213,29 @@ def test_who_sends_too_slowly_is_not_waited_for(tmp_path: Path, path: str, kind:
     with on_a_socket(tmp_path, body_timeout_s=0.3) as (_, address, service):
         method = "PUT" if kind == "image/png" else "POST"
         with begun(address, method, path, headers, head) as connection:
-            reply = connection.recv(65_536)
-        assert reply.startswith(b"HTTP/1.1 408")
-        assert b'"too_slow"' in reply
+            reply = rest_of(connection)
+        assert status(reply) == 408
+        assert problem(reply)["code"] == "too_slow"
         assert no_half_written(service)
 
 
 @pytest.mark.parametrize(
-    ("path", "headers", "status"),
+    ("path", "headers", "expected"),
     [
-        (f"{COLLECTION}/images", FORM, b"401"),
-        ("/v1/nothing", WRITER, b"404"),
-        (f"{COLLECTION}/images", {**WRITER, "Content-Type": "text/plain"}, b"415"),
-        (f"{COLLECTION}/images", {**WRITER, **FORM, "X-Timeout-Ms": "1"}, b"504"),
+        (f"{COLLECTION}/images", FORM, 401),
+        ("/v1/nothing", WRITER, 404),
+        (f"{COLLECTION}/images", {**WRITER, "Content-Type": "text/plain"}, 415),
+        (f"{COLLECTION}/images", {**WRITER, **FORM, "X-Timeout-Ms": "1"}, 504),
     ],
 )
 def test_who_keeps_sending_after_the_reply_is_let_go(
-    tmp_path: Path, path: str, headers: dict[str, str], status: bytes
+    tmp_path: Path, path: str, headers: dict[str, str], expected: int
 ) -> None:
     with on_a_socket(tmp_path) as (_, address, _):
         for length in ({"Content-Length": str(100 * MB)}, {"Transfer-Encoding": "chunked"}):
             with begun(address, "POST", path, {**headers, **length}, b"") as connection:
-                assert connection.recv(65_536).split(b" ")[1] == status
-                assert is_let_go(connection)
-
-
-def is_let_go(connection: socket.socket) -> bool:
-    """Whether the other side ends it although something comes all the time."""
-    connection.settimeout(0.05)
-    for _ in range(400):
-        try:
-            connection.sendall(b"1\r\nx\r\n")
-            if connection.recv(65_536) == b"":
-                return True
-        except TimeoutError:
-            continue
-        except OSError:
-            return True
-    return False
+                assert status(head_of(connection)) == expected
+                assert is_ended(connection, b"1\r\nx\r\n", pause_s=0.05)
 
 
 def test_a_connection_whose_request_came_whole_is_kept(tmp_path: Path) -> None:
@@ -274,10 +245,10 @@ def test_a_connection_whose_request_came_whole_is_kept(tmp_path: Path) -> None:
         on_a_socket(tmp_path) as (_, address, _),
         begun(address, "POST", f"{COLLECTION}/images", headers, body) as connection,
     ):
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 401")
+        assert status(reply_of(connection)) == 401
         time.sleep(LINGER_S + 0.2)
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+        assert status(reply_of(connection)) == 200
 
 
 def test_who_vanishes_and_asks_again_under_the_same_key_gets_the_first_reply(
@@ -362,14 +333,15 @@ def test_one_caller_does_not_take_all_the_room_for_json(tmp_path: Path, monkeypa
     def body(credential: dict[str, str], size_bytes: int, *, announced_bytes: int | None = None) -> bytes:
         lines = [f"{name}: {value}" for name, value in credential.items()]
         lines += [f"Content-Length: {announced_bytes or size_bytes}", "Content-Type: application/json"]
-        return post(f"{COLLECTION}/search", *lines) + b"{}".ljust(size_bytes)
+        return request("POST", f"{COLLECTION}/search", *lines) + b"{}".ljust(size_bytes)
+
+    def answer(credential: dict[str, str]) -> int:
+        with connected(address, body(credential, 70_000)) as connection:
+            return status(head_of(connection))
 
     monkeypatch.setattr(body_limits, "MOST_HELD_BYTES", 300_000)
     with listening(tmp_path) as (url, _, _):
-        address = urlsplit(url).hostname, urlsplit(url).port
+        address = Address.of(url)
         with connected(address, body(READER, 200_000, announced_bytes=250_000)):
-            time.sleep(0.5)
-            with connected(address, body(READER, 70_000)) as mine:
-                assert status(read(mine)) == 503
-            with connected(address, body(token("read", name="another"), 70_000)) as of_another:
-                assert of_another.recv(1_000).startswith(b"HTTP/1.1 422")
+            eventually(lambda: answer(READER) == 503)  # once what came of the first is counted
+            assert answer(token("read", name="another")) == 422

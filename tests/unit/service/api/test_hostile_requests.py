@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import socket
 from pathlib import Path
 
 import pytest
 
 from tests.collections import png
+from tests.connections import Address, connected, request, rest_of, status
 from tests.services import FIRST, Running, listening, sha256, token, unit
 from tests.unit.service.api.doors import COLLECTION, READER, WRITER
 
@@ -106,14 +106,10 @@ def test_no_trick_with_a_path_leads_anywhere(served: Running, method: str, place
 
 def test_no_path_that_no_client_has_tidied_up_leads_anywhere(tmp_path: Path) -> None:
     with listening(tmp_path) as (url, _, _):
-        host, _, port = url.removeprefix("http://").partition(":")
         for path in ("/v1/../../etc/passwd", f"{COLLECTION}/images/../../../../etc/passwd", "/docs/../../app.py", "//"):
-            with socket.create_connection((host, int(port)), timeout=20) as connection:
-                connection.sendall(
-                    f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                    f"Authorization: {ADMIN['Authorization']}\r\n\r\n".encode()
-                )
-                assert connection.recv(65_536).split(b" ")[1] in (b"404", b"422"), path
+            asked = request("GET", path, "Connection: close", f"Authorization: {ADMIN['Authorization']}")
+            with connected(Address.of(url), asked) as connection:
+                assert status(rest_of(connection)) in (404, 422), path
 
 
 @pytest.mark.parametrize("trick", TRICKS)

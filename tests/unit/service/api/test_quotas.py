@@ -76,21 +76,31 @@ def delete(served: Running) -> Any:
 
 
 def test_a_request_that_runs_long_keeps_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "LEASE_S", 0.6)
-    monkeypatch.setattr(idempotency, "RENEW_EVERY_S", 0.1)
+    monkeypatch.setattr(idempotency, "RENEW_EVERY_S", 0.01)
     with running(tmp_path) as served:
+        ledger, is_renewed = served.service.ledger, threading.Event()
+        begin, renew = ledger.begin, ledger.renew
+
+        def renewed(key: Any, **given: Any) -> None:
+            renew(key, **{**given, "now": given["now"] + keys.LEASE_S - 1})
+            is_renewed.set()
+
         held = served.service.collections.get(FIRST)
         goes_on, contains = threading.Event(), type(held).__contains__
         monkeypatch.setattr(type(held), "__contains__", lambda *asked: goes_on.wait(30) and contains(*asked))
         replies: list[Any] = []
         first = threading.Thread(target=lambda: replies.append(delete(served)))
         first.start()
-        time.sleep(2)
+        monkeypatch.setattr(ledger, "renew", renewed)
+        assert is_renewed.wait(60)
+        later = {"now": time.time() + keys.LEASE_S + 1}
+        monkeypatch.setattr(ledger, "begin", lambda key, **given: begin(key, **{**given, **later}))
         second = delete(served)
+        monkeypatch.setattr(ledger, "begin", begin)
         goes_on.set()
         first.join()
         assert (second.status_code, second.json()["code"]) == (409, "idempotency_running")
-        assert second.headers["retry-after"] == str(second.json()["values"]["retry_after_s"]) == "1"
+        assert second.headers["retry-after"] == str(second.json()["values"]["retry_after_s"])
         assert replies[0].status_code == 200
         assert delete(served).headers["idempotency-replayed"] == "true"
 

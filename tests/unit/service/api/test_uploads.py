@@ -11,6 +11,7 @@ import pytest
 from lookalike.service.housework import Housework
 from tests.collections import D, png
 from tests.services import FIRST, Running, running, sha256, token, unit
+from tests.unit.service.api.doors import until
 
 UPLOADS = f"/v1/collections/{FIRST}/uploads"
 READER, WRITER, OTHER = token("read"), token("write"), token("write", name="another")
@@ -54,12 +55,10 @@ def our_vector(served: Running, data: bytes) -> list[float]:
 
 
 def outcome(served: Running, upload: dict) -> dict:
-    for _ in range(500):
-        state = served.client.get(f"{UPLOADS}/{upload['id']}", headers=WRITER).json()
-        if state["state"] not in ("waiting", "provisional", "queued"):
-            return state
-        time.sleep(0.02)
-    raise AssertionError(state)
+    return until(
+        lambda: served.client.get(f"{UPLOADS}/{upload['id']}", headers=WRITER).json(),
+        lambda state: state["state"] not in ("waiting", "provisional", "queued"),
+    )
 
 
 def test_a_picture_with_its_vector_is_found_at_once_and_kept(working: Running) -> None:
@@ -318,11 +317,9 @@ def test_a_job_whose_collection_was_removed_is_told_so_and_not_tried_for_ever(se
     stop = threading.Event()
     housework = Housework(served.service)
     housework.start(stop)
-    for _ in range(500):
-        job = served.client.get(f"/v1/jobs/{job_id}", headers=admin).json()
-        if job["state"] == "failed":
-            break
-        time.sleep(0.02)
+    job = until(
+        lambda: served.client.get(f"/v1/jobs/{job_id}", headers=admin).json(), lambda job: job["state"] == "failed"
+    )
     stop.set()
     housework.join()
     assert (job["state"], job["code"], job["attempts"]) == ("failed", "no_collection", 1)

@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 from starlette.testclient import TestClient
 
-from lookalike.service.edge import body_limits
-from tests.unit.service.small_service import Address, Parts, answering
+from lookalike.service.edge import body_limits, refusing
+from tests.connections import connected, problem, request, rest_of, status
+from tests.unit.service.small_service import Parts, answering
+from tests.waiting import eventually
 
 Client = Callable[..., TestClient]
 Made = Callable[..., Parts]
 SMALL = {"max_body_bytes": 1000, "max_json_bytes": 100}
-
-
-@contextmanager
-def connected(address: Address, sent: bytes) -> Iterator[socket.socket]:
-    with socket.create_connection(address, timeout=20) as connection:
-        connection.sendall(sent)
-        yield connection
-
-
-def read(connection: socket.socket) -> bytes:
-    """What comes until the other side closes."""
-    parts = []
-    while part := connection.recv(65536):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def post(path: str, *headers: str) -> bytes:
-    return "\r\n".join((f"POST {path} HTTP/1.1", "Host: x", *headers, "", "")).encode()
-
-
-def status(reply: bytes) -> int:
-    return int(reply.split(b" ", 2)[1])
-
-
-def problem(reply: bytes) -> dict[str, object]:
-    head, _, body = reply.partition(b"\r\n\r\n")
-    assert b"application/problem+json" in head
-    return json.loads(body[body.index(b"{") : body.rindex(b"}") + 1])
 
 
 def chunked(size: int) -> Iterator[bytes]:
@@ -83,20 +53,23 @@ def test_json_may_be_less_large(client: Client, kind: str) -> None:
 def test_a_length_that_is_too_large_is_refused_before_the_body_comes(made: Made, length: str) -> None:
     with (
         answering(made(**SMALL).app) as address,
-        connected(address, post("/echo", f"Content-Length: {length}", "Expect: 100-continue")) as connection,
+        connected(address, request("POST", "/echo", f"Content-Length: {length}", "Expect: 100-continue")) as connection,
     ):
-        reply = read(connection)
+        reply = rest_of(connection)
     assert status(reply) == 413
     assert b"100 Continue" not in reply
 
 
-def test_a_client_that_sends_all_before_it_reads_gets_to_read_the_refusal(made: Made) -> None:
+def test_a_client_that_sends_all_before_it_reads_gets_to_read_the_refusal(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusing, "LINGER_S", 60.0)  # however long it takes to send all
     size = 3_000_000
     with (
         answering(made(**SMALL).app) as address,
-        connected(address, post("/echo", f"Content-Length: {size}") + bytes(size)) as connection,
+        connected(address, request("POST", "/echo", f"Content-Length: {size}") + bytes(size)) as connection,
     ):
-        assert problem(read(connection))["code"] == "too_large"
+        assert problem(rest_of(connection))["code"] == "too_large"
 
 
 @pytest.mark.parametrize("kind", ["application/octet-stream", "application/json"])
@@ -105,9 +78,9 @@ def test_a_client_that_sends_all_before_it_reads_gets_to_read_the_refusal(made: 
 def test_a_body_that_comes_too_slowly_is_refused(made: Made, path: str, kind: str, length: str) -> None:
     with (
         answering(made(body_timeout_s=0.2).app) as address,
-        connected(address, post(path, length, f"Content-Type: {kind}") + b"1") as connection,
+        connected(address, request("POST", path, length, f"Content-Type: {kind}") + b"1") as connection,
     ):
-        reply = read(connection)
+        reply = rest_of(connection)
     assert status(reply) == 408
     assert problem(reply)["code"] == "too_slow"
 
@@ -124,11 +97,11 @@ def test_each_byte_does_not_buy_the_time_anew(made: Made) -> None:
 
     with (
         answering(made(body_timeout_s=0.5).app) as address,
-        connected(address, post("/echo", "Content-Length: 1000000")) as connection,
+        connected(address, request("POST", "/echo", "Content-Length: 1000000")) as connection,
     ):
         dripping = threading.Thread(target=drip, args=(connection,))
         dripping.start()
-        assert status(read(connection)) == 408
+        assert status(rest_of(connection)) == 408
         stop.set()
         dripping.join()
 
@@ -138,16 +111,16 @@ def test_each_byte_does_not_buy_the_time_anew(made: Made) -> None:
 )
 def test_headers_that_do_not_come_are_not_waited_for(made: Made, begun: bytes) -> None:
     with answering(made().app, head_timeout_s=0.2) as address, connected(address, begun) as connection:
-        assert b'"too_slow"' in read(connection)
+        assert b'"too_slow"' in rest_of(connection)
 
 
 def test_a_client_that_vanishes_is_no_error(made: Made, caplog: pytest.LogCaptureFixture) -> None:
     with answering(made().app) as address:
         for kind in ("application/octet-stream", "application/json"):
-            with connected(address, post("/echo", "Content-Length: 10", f"Content-Type: {kind}") + b"12"):
+            with connected(address, request("POST", "/echo", "Content-Length: 10", f"Content-Type: {kind}") + b"12"):
                 pass
         with connected(address, b"GET /process HTTP/1.1\r\nHost: x\r\n\r\n") as connection:
-            assert status(read(connection)) == 200
+            assert status(rest_of(connection)) == 200
     assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
 
 
@@ -179,9 +152,9 @@ def test_odd_bytes_are_refused_and_never_an_error_of_ours(
 ) -> None:
     with answering(made().app) as address:
         with connected(address, request_) as connection:
-            reply = read(connection)
+            reply = rest_of(connection)
         with connected(address, b"GET /process HTTP/1.1\r\nHost: x\r\n\r\n") as connection:
-            assert status(read(connection)) == 200
+            assert status(rest_of(connection)) == 200
     assert 200 <= status(reply) < 500
     assert b"Traceback" not in reply
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
@@ -193,7 +166,7 @@ def test_too_many_headers_are_a_problem(made: Made) -> None:
         answering(made().app) as address,
         connected(address, b"GET /process HTTP/1.1\r\n" + lines + b"\r\n") as connection,
     ):
-        reply = read(connection)
+        reply = rest_of(connection)
     assert status(reply) == 431
     assert problem(reply)["code"] == "head_too_large"
 
@@ -202,21 +175,24 @@ def test_json_of_all_together_is_bounded_and_small_ones_are_always_taken(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(body_limits, "MOST_HELD_BYTES", 300_000)
-    begun = post("/echo", "Content-Length: 250000", "Content-Type: application/json") + b" " * 240_000
+    head = request("POST", "/echo", "Content-Length: 250000", "Content-Type: application/json", "Connection: close")
     with answering(made().app) as address:
-        with connected(address, begun) as first:
-            time.sleep(0.5)
-            with connected(address, begun) as second:
-                reply = read(second)
+
+        def refused() -> bytes:  # once what came of the first is counted
+            with connected(address, head + b" " * 250_000) as second:
+                reply = rest_of(second)
+            return reply if status(reply) != 200 else b""
+
+        with connected(address, head + b" " * 240_000) as first:
+            reply = eventually(refused)
             assert status(reply) == 503
             assert problem(reply)["code"] == "overloaded"
             assert b"retry-after: 1" in reply.lower()
-            small = post("/echo", "Content-Length: 2", "Content-Type: application/json", "Connection: close")
+            small = request("POST", "/echo", "Content-Length: 2", "Content-Type: application/json", "Connection: close")
             with connected(address, small + b"{}") as third:
-                assert status(read(third)) == 200
+                assert status(rest_of(third)) == 200
             first.sendall(b" " * 10_000)
-            assert first.recv(100).startswith(b"HTTP/1.1 200")
+            assert status(rest_of(first)) == 200
         for _ in range(3):  # what was answered is held no longer
-            whole = post("/echo", "Content-Length: 250000", "Content-Type: application/json", "Connection: close")
-            with connected(address, whole + b" " * 250_000) as again:
-                assert status(read(again)) == 200
+            with connected(address, head + b" " * 250_000) as again:
+                assert status(rest_of(again)) == 200

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from tests.unit.service.edge.test_bodies import connected, post, read, status
+from tests.connections import connected, request, rest_of, status
 from tests.unit.service.small_service import Parts, answering
 
 Client = Callable[..., TestClient]
@@ -44,12 +44,12 @@ def test_a_body_that_takes_longer_than_the_deadline_may_do_so(made: Callable[...
     app = made(request_timeout_ms=1000).app
     with (
         answering(app) as address,
-        connected(address, post("/echo", "Content-Length: 4", "Connection: close")) as connection,
+        connected(address, request("POST", "/echo", "Content-Length: 4", "Connection: close")) as connection,
     ):
         for _ in range(4):
             time.sleep(0.4)
             connection.sendall(b"1")
-        assert status(read(connection)) == 200
+        assert status(rest_of(connection)) == 200
 
 
 def test_a_web_socket_has_no_deadline(client: Client, tmp_path: Path) -> None:

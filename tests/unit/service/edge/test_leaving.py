@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from lookalike.service.edge.leaving import Leaving, carry_on
-from tests.unit.service.edge.test_bodies import connected, post
+from tests.connections import connected, request, rest_of
 from tests.unit.service.small_service import answering
 
-HEAD = b"GET /slow HTTP/1.1\r\nHost: here\r\n\r\n"
-POST = post("/slow", "Content-Length: 4", "Connection: close")
+HEAD = request("GET", "/slow", "Connection: close")
+POST = request("POST", "/slow", "Content-Length: 4", "Connection: close")
 
 
 class Slow:
@@ -60,9 +60,7 @@ def test_who_stays_is_answered(request_bytes: bytes) -> None:
         assert slow.begun.wait(20)
         time.sleep(0.1)
         slow.go.set()
-        seen = b""
-        while not seen.endswith(b"done"):
-            seen += connection.recv(1000)
+        assert rest_of(connection).endswith(b"done")
     assert not slow.cancelled.is_set()
 
 
