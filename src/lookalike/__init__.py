@@ -19,7 +19,7 @@ from lookalike.core.telemetry import switch_off
 
 if TYPE_CHECKING:
     from lookalike.assembly import open_collection as open  # noqa: A004  # meant to be read as lookalike.open
-    from lookalike.collection import Collection, CollectionInfo, StoredPicture
+    from lookalike.collection import Collection
     from lookalike.core.errors import (
         AccessDenied,
         BadFilter,
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     )
     from lookalike.core.filters import Filter
     from lookalike.models.adapt import adapt
+    from lookalike.pipelines.collection_info import CollectionInfo
     from lookalike.pipelines.duplicates.result import DuplicateGroup, Duplicates
     from lookalike.pipelines.further_models import FurtherReport
     from lookalike.pipelines.ingest_report import IngestReport
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from lookalike.pipelines.metadata import MetadataReport, MetadataTable
     from lookalike.pipelines.query import Crop
     from lookalike.pipelines.reply import Hit, IndexFacts, Reply
+    from lookalike.pipelines.stored_pictures import StoredPicture
     from lookalike.pipelines.transfer import ImportReport
     from lookalike.results import SearchResult
 
@@ -138,7 +140,7 @@ __all__ = [
 
 _MODULES = {
     "Collection": "lookalike.collection",
-    "CollectionInfo": "lookalike.collection",
+    "CollectionInfo": "lookalike.pipelines.collection_info",
     "Crop": "lookalike.pipelines.query",
     "DuplicateGroup": "lookalike.pipelines.duplicates.result",
     "Duplicates": "lookalike.pipelines.duplicates.result",
@@ -154,7 +156,7 @@ _MODULES = {
     "MetadataTable": "lookalike.pipelines.metadata",
     "Reply": "lookalike.pipelines.reply",
     "SearchResult": "lookalike.results",
-    "StoredPicture": "lookalike.collection",
+    "StoredPicture": "lookalike.pipelines.stored_pictures",
     "adapt": "lookalike.models.adapt",
     "knn": "lookalike.pipelines.knn",
     "open": "lookalike.assembly",

@@ -5,14 +5,13 @@ A search is a short command: what it needs is imported here, and each other pipe
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,34 +22,32 @@ from lookalike.core.errors import (
     BadFilter,
     BadQuery,
     CollectionError,
-    ImageRefused,
-    LookalikeError,
-    ModelUnavailable,
     NotIndexed,
     ReadOnly,
-    StorageFailed,
 )
 from lookalike.core.filters import Filter
 from lookalike.core.options import tells_options
-from lookalike.core.records import FileRecord, ImageRecord, Metadata
-from lookalike.core.vectors import Keys, Pixels, Vectors, as_vectors
+from lookalike.core.records import Metadata
+from lookalike.core.vectors import Pixels, Vectors, as_vectors
 from lookalike.images.decode import decode
 from lookalike.images.files import OpenFile
-from lookalike.pipelines.answer_cache import CacheFacts
-from lookalike.pipelines.keeper import Keeper
-from lookalike.pipelines.known_fields import askable_fields, check_fields
+from lookalike.pipelines.collection_info import CollectionInfo, info_of
+from lookalike.pipelines.dateless import without_date
+from lookalike.pipelines.index_upkeep import IndexUpkeep
+from lookalike.pipelines.known_fields import check_fields
+from lookalike.pipelines.opinions import Opinions
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.pictures import Picture, bytes_of_picture, pixels_of_picture
-from lookalike.pipelines.query import LEAST_OF_AN_ID, Crop, SourceKind, Term
-from lookalike.pipelines.query_vector import mixed_vector, whole_id
+from lookalike.pipelines.query import Crop, SourceKind, Term
+from lookalike.pipelines.query_vector import mixed_vector
 from lookalike.pipelines.remove import remove_pictures
 from lookalike.pipelines.reply import Hit, IndexFacts, Reply
 from lookalike.pipelines.search import Wanted, search
-from lookalike.pipelines.second_opinion import SecondOpinion
-from lookalike.pipelines.stored_bytes import open_stored, read_stored
+from lookalike.pipelines.search_options import Collapse, SearchOptions
+from lookalike.pipelines.stored_bytes import open_stored, read_stored, stored_if_there
+from lookalike.pipelines.stored_pictures import Numbered, StoredPicture, next_pictures, spread_pictures, stored_picture
 from lookalike.pipelines.timings import Timings
 from lookalike.pipelines.understand import Understood, queries_of, understand, understand_all, whole_picture
-from lookalike.pipelines.walk import absolute
 from lookalike.pipelines.where import Where, read_filter
 from lookalike.results import SearchResult
 
@@ -73,62 +70,6 @@ if TYPE_CHECKING:
     from lookalike.pipelines.transfer import ImportReport
     from lookalike.pipelines.verify_upload import Tolerance, UploadedPicture, Verification
 
-_log = logging.getLogger(__name__)
-
-Collapse: TypeAlias = Literal["none", "group"]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPicture:
-    """A picture of the collection.
-
-    Attributes:
-        image: its facts and metadata.
-        files: where it lies; none for one that was added as bytes or pixels.
-    """
-
-    image: ImageRecord
-    files: tuple[FileRecord, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CollectionInfo:
-    """Figures about a collection.
-
-    Attributes:
-        path: its folder; None in memory.
-        images: pictures.
-        files: files that hold them.
-        refused: files that were refused and are remembered.
-        forgotten: removed pictures of which metadata is kept.
-        without_date: pictures of which nothing tells when they were taken.
-        size_bytes: of the catalog on disk.
-        catalog: engine of the catalog.
-        model: id of the model; `''` where nothing was indexed yet.
-        dimension: of the raw vectors.
-        index: the index.
-        answers: the cache of answers.
-        further_models: models of which vectors are kept beside the collection's own.
-        fields: what a filter may ask for: built-in fields, then those of the metadata, 1,000 of them at most.
-        rebuilt_because: why the index had to be made anew at opening; None where it had not.
-    """
-
-    path: Path | None
-    images: int
-    files: int
-    refused: int
-    forgotten: int
-    without_date: int
-    size_bytes: int
-    catalog: str
-    model: str
-    dimension: int
-    index: IndexFacts
-    answers: CacheFacts
-    further_models: tuple[FurtherModel, ...]
-    fields: tuple[str, ...]
-    rebuilt_because: str | None
-
 
 class Collection:
     """A set of pictures that can be searched by picture. Made by `lookalike.open`.
@@ -139,15 +80,12 @@ class Collection:
 
     def __init__(self, parts: Parts, *, threads: int, read_only: bool, upkeep: bool = True) -> None:
         self._kept = parts
-        self._upkeep = upkeep
-        self._choosing = Lock()
-        self._opinions: dict[tuple[str, str], SecondOpinion] = {}  # by name, and the id of the model that has it
         self._threads = threads
         self._read_only = read_only
         self._has_written = False
-        self._disk_failed = False  # then searches do not try again to save the index, only what changes pictures does
         self._closed = False
-        self._keeper = Keeper()
+        self._opinions = Opinions(threads=threads, may_write=not read_only)
+        self._upkeep = IndexUpkeep(parts.view, may_write=not read_only, beside=upkeep)
 
     @property
     def path(self) -> Path | None:
@@ -182,9 +120,9 @@ class Collection:
 
     def close(self) -> None:
         """Save the index, and let go of files and locks. Idempotent."""
-        self._keeper.join()
+        self._upkeep.join()
         if not self._closed and self._has_written and self._kept.view.loaded:
-            self._save_if_possible()
+            self._upkeep.save_if_possible()
         self._closed = True
         self._kept.view.close()
         self._kept.catalog.close()
@@ -214,9 +152,8 @@ class Collection:
         """
         parts = self._parts
         if self._has_written and parts.view.loaded:
-            self._save_if_possible()
-        with self._choosing:
-            self._opinions.clear()
+            self._upkeep.save_if_possible()
+        self._opinions.forget()
         parts.view.close()
         parts.catalog.let_go()
 
@@ -266,7 +203,7 @@ class Collection:
         if not dry_run:
             report.without_date = self.without_date()
             self._parts.view.settle()
-            self._save_if_possible()
+            self._upkeep.save_if_possible()
         return report
 
     def label(self, table: MetadataTable) -> MetadataReport:
@@ -321,7 +258,7 @@ class Collection:
 
     def without_date(self) -> int:
         """How many pictures have no date: a filter that asks for one leaves them out."""
-        return len(self._parts.catalog.select(Filter.parse("date not exists")))
+        return without_date(self._parts.catalog)
 
     def add(self, picture: Picture, *, metadata: Metadata | None = None) -> str:
         """Take one picture in.
@@ -367,34 +304,10 @@ class Collection:
 
     @overload
     def search(
-        self,
-        query: str | os.PathLike[str] | bytes | Image.Image,
-        *,
-        k: int = 10,
-        where: Where = None,
-        crop: str | Crop | None = None,
-        recall: float | None = None,
-        collapse: Collapse = "none",
-        model: str | None = None,
-        opinion: str | None = None,
-        min_confidence: float | None = None,
-        without: str | None = None,
+        self, query: str | os.PathLike[str] | bytes | Image.Image, **options: Unpack[SearchOptions]
     ) -> SearchResult: ...
     @overload
-    def search(
-        self,
-        query: NDArray[Any] | Sequence[Any],
-        *,
-        k: int = 10,
-        where: Where = None,
-        crop: str | Crop | None = None,
-        recall: float | None = None,
-        collapse: Collapse = "none",
-        model: str | None = None,
-        opinion: str | None = None,
-        min_confidence: float | None = None,
-        without: str | None = None,
-    ) -> Any: ...
+    def search(self, query: NDArray[Any] | Sequence[Any], **options: Unpack[SearchOptions]) -> Any: ...
     @tells_options
     def search(
         self,
@@ -480,7 +393,7 @@ class Collection:
             recall=recall,
             grouped=collapse == "group",
             mixture=self._mixture(model),
-            opinion=self._second_opinion(opinion) if opinion is not None else None,
+            opinion=self._opinions.get(opinion, self._parts) if opinion is not None else None,
             min_confidence=min_confidence,
         )
 
@@ -501,7 +414,7 @@ class Collection:
         self, asked: Sequence[Picture], understood: Sequence[Understood], replies: Sequence[Reply]
     ) -> list[SearchResult]:
         if not all(reply.cached for reply in replies):
-            self._look_after_index()
+            self._upkeep.look_after()
         return [
             SearchResult(
                 reply,
@@ -716,7 +629,7 @@ class Collection:
         self._begin_writing()
         report = import_collection(self._parts.catalog, path, progress=progress)
         self._parts.view.settle()
-        self._save_if_possible()
+        self._upkeep.save_if_possible()
         return report
 
     def embed(self, *pictures: Picture) -> Vectors:
@@ -735,15 +648,9 @@ class Collection:
         Raises:
             NotIndexed: when it is not in the collection, or several ids begin so; names two of those.
         """
-        if not isinstance(image_id, str):
-            raise NotIndexed(f"expected the id of a picture as a text, got {type(image_id).__name__}: {image_id!r:.80}")
-        found = image_id if image_id in self else whole_id(image_id, self._parts)
-        image = self._parts.catalog.images([found]).get(found)
-        if image is None:
-            raise NotIndexed(f"no picture in the collection has the id {image_id!r}")
-        return StoredPicture(image, tuple(self._parts.catalog.files_of([found]).get(found, [])))
+        return stored_picture(image_id, self._parts)
 
-    def page(self, *, where: Where = None, after: int = 0, limit: int = 50) -> list[tuple[int, StoredPicture]]:
+    def page(self, *, where: Where = None, after: int = 0, limit: int = 50) -> Numbered:
         """Go through the pictures in the order in which they came.
 
         Args:
@@ -753,10 +660,10 @@ class Collection:
         Returns:
             pictures with their numbers, which only grow.
         """
-        keys = self._parts.catalog.select(self._filter(where))
-        return self._stored(keys[np.searchsorted(keys, after, side="right") :][:limit])
+        catalog = self._parts.catalog
+        return next_pictures(catalog, catalog.select(self._filter(where)), after=after, limit=limit)
 
-    def spread(self, count: int, *, where: Where = None) -> list[tuple[int, StoredPicture]]:
+    def spread(self, count: int, *, where: Where = None) -> Numbered:
         """Pictures from all over the collection, evenly spaced in the order in which they came.
 
         The same ones as long as the collection does not change. Nothing but their numbers is looked at, so that it
@@ -768,18 +675,8 @@ class Collection:
         Returns:
             pictures with their numbers, as `page` gives them.
         """
-        keys = self._parts.catalog.select(self._filter(where))
-        count = min(count, len(keys))
-        places = (np.arange(count) * 2 + 1) * len(keys) // (2 * count) if count else np.empty(0, np.int64)
-        return self._stored(keys[places])
-
-    def _stored(self, keys: Keys) -> list[tuple[int, StoredPicture]]:
         catalog = self._parts.catalog
-        ids = catalog.ids(keys.tolist())
-        images, files = catalog.images(list(ids.values())), catalog.files_of(list(ids.values()))
-        return [
-            (key, StoredPicture(images[one], tuple(files.get(one, ())))) for key, one in ids.items() if one in images
-        ]
+        return spread_pictures(catalog, catalog.select(self._filter(where)), count=count)
 
     def bytes_of(self, image_id: str) -> bytes:
         """The bytes of a picture, from any file that still holds it.
@@ -862,7 +759,7 @@ class Collection:
         return remove_pictures(
             self._parts.catalog,
             self._parts.objects,
-            named=lambda: {self._id_of(os.fsdecode(one), also_forgotten=forever) for one in ids_or_paths},
+            named=[os.fsdecode(one) for one in ids_or_paths],
             where=filter_,
             forever=forever,
         )
@@ -890,25 +787,8 @@ class Collection:
     def info(self) -> CollectionInfo:
         """Count what is there."""
         self._parts.view.refresh()
-        self._look_after_index()
-        facts = self._parts.catalog.facts()
-        return CollectionInfo(
-            path=self.path,
-            images=facts.images,
-            files=facts.files,
-            refused=facts.refused,
-            forgotten=facts.forgotten,
-            without_date=self.without_date(),
-            size_bytes=facts.size_bytes,
-            catalog=facts.engine,
-            model=self._parts.catalog.model_id,
-            dimension=self._parts.catalog.dimension,
-            index=self._parts.view.facts(),
-            answers=self._parts.answers.facts(),
-            further_models=tuple(self._parts.catalog.further_models()),
-            fields=tuple(askable_fields(self._parts.catalog)),
-            rebuilt_because=self._parts.view.rebuilt_because,
-        )
+        self._upkeep.look_after()
+        return info_of(self._parts)
 
     def thumbnail(self, hit: Hit, *, min_side: int = 224) -> Pixels:
         """A small version of a hit's picture, from any of the files that hold it.
@@ -920,10 +800,7 @@ class Collection:
         return decode(self._bytes_of(hit.id, first=hit.path), min_side=min_side, limits=self._parts.limits).pixels
 
     def _bytes_if_there(self, image_id: str) -> bytes | None:
-        try:
-            return self._bytes_of(image_id)
-        except (ImageRefused, NotIndexed, StorageFailed):
-            return None
+        return stored_if_there(image_id, self._parts)
 
     def _bytes_of(self, image_id: str, *, first: str | None = None) -> bytes:
         return read_stored(image_id, self._parts, first=first)
@@ -939,61 +816,6 @@ class Collection:
         mixture = parse_mixture(text, [model.name for model in self._parts.catalog.further_models()])
         return () if [one.name for one in mixture] == [MAIN] else mixture
 
-    def _second_opinion(self, name: str) -> SecondOpinion:
-        known = {model.name: model.model_id for model in self._parts.catalog.further_models()}
-        key = name, known.get(name, "")  # a name may be given to another model
-        with self._choosing:
-            if key not in self._opinions:
-                self._opinions[key] = self._made_opinion(name, is_known=name in known)
-            return self._opinions[key]
-
-    def _made_opinion(self, name: str, *, is_known: bool) -> SecondOpinion:
-        parts = self._parts
-        if name == "local":
-            from lookalike.pipelines.local_features import LocalFeatures  # brings in OpenCV
-
-            return LocalFeatures(pictures=self._bytes_if_there, threads=self._threads, limits=parts.limits)
-        from lookalike.pipelines.finer_model import FinerModel
-
-        return FinerModel(
-            parts.catalog,
-            name if is_known else os.path.splitext(os.path.basename(name))[0],
-            parts.models.embedder(name) if is_known else self._opened_for_opinion(name),
-            pictures=self._bytes_if_there,
-            limits=parts.limits,
-            threads=self._threads,
-            may_write=not self._read_only,
-            projects=parts.view.projects,
-            folder=parts.models.folder,
-            waiting=parts.view.waiting,
-        )
-
-    def _opened_for_opinion(self, name: str) -> Embedder:
-        models = self._parts.models
-        try:
-            return models.open(name)
-        except ModelUnavailable as error:
-            if name in models.own_names or os.path.exists(os.path.expanduser(name)):
-                raise
-            further = [model.name for model in self._parts.catalog.further_models()]
-            known = ", ".join(dict.fromkeys(["local", *further, *models.own_names]))
-            raise ModelUnavailable(
-                f"expected whose opinion to ask for: {known}, or the path of an ONNX file; "
-                f"got {name[:80]!r}, which is no file that exists"
-            ) from error
-
-    def _id_of(self, text: str, *, also_forgotten: bool = False) -> str:
-        file = self._parts.catalog.file(absolute(text))
-        matches = [file.image_id] if file else []
-        if not matches and set(text) <= set("0123456789abcdef") and len(text) >= LEAST_OF_AN_ID:
-            catalog = self._parts.catalog
-            kept = catalog.find_forgotten(text) if also_forgotten else []
-            matches = sorted({*catalog.find_ids(text), *kept})
-        if len(matches) != 1:
-            what = "several ids begin with" if matches else "neither an indexed path nor an id begins with"
-            raise NotIndexed(f"{what} {text!r}; nothing was removed")
-        return matches[0]
-
     def _filter(self, where: Where) -> Filter:
         """Read a filter whose fields are all known."""
         filter_ = read_filter(where)
@@ -1007,23 +829,3 @@ class Collection:
         if self._read_only:
             raise ReadOnly(f"{self.path}: the collection was opened for reading only")
         self._has_written = True
-
-    def _look_after_index(self) -> None:
-        is_due = self._parts.view.worth_saving and not self._disk_failed
-        if is_due and self._upkeep:
-            self._keeper.do(self._save_if_possible)
-        elif is_due:
-            self._save_if_possible()
-        if self._upkeep:
-            self._parts.view.tend()
-
-    def _save_if_possible(self) -> None:
-        """Save the index: a view that costs time, never data, so that a failure is only told to the log."""
-        if self._read_only:
-            return
-        try:
-            self._parts.view.save()
-            self._disk_failed = False
-        except LookalikeError as error:  # also of a catalog that is locked, or was damaged or replaced meanwhile
-            self._disk_failed = isinstance(error, StorageFailed)
-            _log.info("the index was not saved: %s", error)

@@ -13,9 +13,9 @@ from lookalike.presentation.table import facts_text
 from lookalike.presentation.text import human_size, safe
 
 if TYPE_CHECKING:
-    from lookalike.collection import CollectionInfo
     from lookalike.core.records import Json
     from lookalike.pipelines.answer_cache import CacheFacts
+    from lookalike.pipelines.collection_info import CollectionInfo
     from lookalike.pipelines.recall_gauge import RecallFacts
     from lookalike.pipelines.reply import IndexFacts
 

@@ -1,4 +1,4 @@
-"""Pictures that a filter leaves out for no other reason than that nothing tells when they were taken."""
+"""Pictures of which nothing tells when they were taken, and what a filter makes of them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from lookalike.catalog.base import Catalog
 from lookalike.core.conditions import Condition
 from lookalike.core.filters import Filter
 
-(_DATELESS,) = Filter.parse("date not exists").alternatives
+_DATELESS = Filter.parse("date not exists")
+
+
+def without_date(catalog: Catalog) -> int:
+    """How many there are."""
+    return len(catalog.select(_DATELESS))
 
 
 def left_out_for_having_no_date(where: Filter, catalog: Catalog) -> int | None:
-    """How many pictures would pass if their date, which is not known, were right; None where none is asked for."""
+    """How many a filter leaves out for no other reason; None where it asks for no date."""
     if not where.leaves_out_the_dateless:
         return None
     but_for_the_date = [
-        (*(one for one in alternative if not _needs_date(one)), *_DATELESS)
+        (*(one for one in alternative if not _needs_date(one)), *_DATELESS.alternatives[0])
         for alternative in where.alternatives
         if any(map(_needs_date, alternative))
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lookalike.core.errors import ImageRefused
+from lookalike.core.errors import ImageRefused, NotIndexed, StorageFailed
 from lookalike.images.files import OpenFile, content_id, open_file, read_file
 from lookalike.images.refusals import RefusalCode, refusal
 from lookalike.pipelines.parts import Parts
@@ -33,6 +33,14 @@ def read_stored(image_id: str, parts: Parts, *, first: str | None = None) -> byt
     if why is not None and not parts.objects.has(image_id):
         raise why
     return parts.objects.get(image_id)
+
+
+def stored_if_there(image_id: str, parts: Parts) -> bytes | None:
+    """All of them; None where they are not to be had."""
+    try:
+        return read_stored(image_id, parts)
+    except (ImageRefused, NotIndexed, StorageFailed):
+        return None
 
 
 def open_stored(image_id: str, parts: Parts) -> OpenFile:

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from lookalike.collection import StoredPicture
 from lookalike.core.records import Json
 from lookalike.core.wording import remarks_of
 from lookalike.pipelines.reply import Hit, IndexFacts
+from lookalike.pipelines.stored_pictures import StoredPicture
 from lookalike.service.access.principal import Principal, Scope
 
 SOON = 100

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from lookalike.collection import Collection, StoredPicture
+from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, BadQuery, NotIndexed, UploadRefused
 from lookalike.core.records import Metadata
+from lookalike.pipelines.stored_pictures import Numbered, StoredPicture
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
@@ -229,14 +230,11 @@ async def delete_image(
     return Response(status_code=204)
 
 
-_Numbered = list[tuple[int, StoredPicture]]
-
-
-def _some(ask: Callable[[], _Numbered], *, collection: str, principal: Principal) -> dict[str, Any]:
+def _some(ask: Callable[[], Numbered], *, collection: str, principal: Principal) -> dict[str, Any]:
     return page([picture_json(one, collection=collection, principal=principal) for _, one in ask()], next_cursor=None)
 
 
-def _page(ask: Callable[[], _Numbered], limit: int, *, collection: str, principal: Principal) -> dict[str, Any]:
+def _page(ask: Callable[[], Numbered], limit: int, *, collection: str, principal: Principal) -> dict[str, Any]:
     found = ask()
     data = [picture_json(one, collection=collection, principal=principal) for _, one in found[:limit]]
     more = len(found) > limit

@@ -10,13 +10,13 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from lookalike.collection import Collapse
 from lookalike.core.errors import BadVectors, LookalikeError
 from lookalike.core.filters import Filter
 from lookalike.core.records import Json
 from lookalike.core.vectors import Vectors
 from lookalike.core.wording import remarks_of
 from lookalike.models.card import ModelCard
+from lookalike.pipelines.search_options import Collapse
 from lookalike.pipelines.where import read_filter
 from lookalike.queue.base import Event
 from lookalike.service.api.answers import json_bytes
