@@ -14,7 +14,7 @@ from lookalike.core.errors import ModelUnavailable
 from lookalike.core.output_file import OutputKind, check_output, inputs_are_precious, write_output
 from lookalike.models.card import PREFIX, ModelCard
 from lookalike.models.graph import OPSET, Graph
-from lookalike.models.whole import read_whole
+from lookalike.models.whole import has_sparse, read_whole
 
 MODEL = OutputKind("a model", (".onnx",), (f"{PREFIX}dimension".encode(),))
 
@@ -94,8 +94,18 @@ def _prepared(source: Path) -> onnx.ModelProto:
             f"{len(model.graph.output)}: {source}"
         )
     if all(entry.version < OPSET for entry in model.opset_import if entry.domain == ""):
+        if lost := [name for name, there in _not_converted(model).items() if there]:
+            raise ModelUnavailable(
+                f"expected a model of opset {OPSET} or later, for ONNX's converter leaves out {' and '.join(lost)}, "
+                f"which this one has: export it with opset {OPSET}: {source}"
+            )
         model = version_converter.convert_version(model, OPSET)
     return compose.add_prefix(model, _PREFIX)
+
+
+def _not_converted(model: onnx.ModelProto) -> dict[str, bool]:
+    """What the version converter would lose, and whether it is there; in subgraphs it keeps nothing of it either."""
+    return {"functions": bool(model.functions), "sparse constants": has_sparse(model.graph)}
 
 
 def _write_preprocessing(

@@ -24,6 +24,8 @@ class Graph:
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
+        self._sparse_constants: list[onnx.SparseTensorProto] = []
+        self._functions: list[onnx.FunctionProto] = []
         self._opsets = {"": OPSET}
         self._ir_version = IR_VERSION
 
@@ -47,9 +49,11 @@ class Graph:
         return self.node("Resize", [INPUT, "", "", size], "resized", mode="linear", antialias=1, axes=[1, 2])
 
     def include(self, model: onnx.ModelProto) -> None:
-        """Add all nodes and constants of another model; its input is the tensor of the same name here."""
+        """Add all nodes, constants and functions of another model; its input is the tensor of the same name here."""
         self._nodes.extend(model.graph.node)
         self._constants.extend(model.graph.initializer)
+        self._sparse_constants.extend(model.graph.sparse_initializer)
+        self._functions.extend(model.functions)
         self._opsets |= {entry.domain: entry.version for entry in model.opset_import}
         self._ir_version = max(self._ir_version, model.ir_version)
 
@@ -69,12 +73,14 @@ class Graph:
             [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", "H", "W", 3])],
             [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", dimension])],
             self._constants,
+            sparse_initializer=self._sparse_constants,
         )
         model = helper.make_model(
             graph,
             opset_imports=[helper.make_opsetid(domain, version) for domain, version in sorted(self._opsets.items())],
             ir_version=self._ir_version,
             producer_name="lookalike",
+            functions=self._functions,
         )
         helper.set_model_props(model, dict(metadata))
         onnx.checker.check_model(model)

@@ -37,6 +37,12 @@ def read_whole(content: bytes, *, where: str) -> onnx.ModelProto:
     return model
 
 
+def has_sparse(graph: onnx.GraphProto) -> bool:
+    """Whether a constant of the graph, or of a subgraph, is a sparse tensor."""
+    subgraphs = [one for node in graph.node for attribute in node.attribute for one in (attribute.g, *attribute.graphs)]
+    return bool(graph.sparse_initializer) or any(has_sparse(one) for one in subgraphs if one.node)
+
+
 def _tensors(message: Any) -> Iterator[TensorProto]:
     """Those of the graph and its subgraphs, of functions, attributes, sparse tensors, and of whatever comes to ONNX."""
     for field, value in message.ListFields():

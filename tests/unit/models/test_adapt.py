@@ -65,6 +65,48 @@ def test_a_real_model_gives_the_vectors_that_it_gave_before(tmp_path: Path) -> N
     np.testing.assert_allclose(after, before / np.linalg.norm(before), atol=1e-4)
 
 
+def write_exotic_model(path: Path, *, opset: int) -> Path:
+    """The mean of each channel by a function of the model's own, times a sparse constant: 2 for R, 3 for B, 0 for G."""
+    ours = helper.make_opsetid("theirs", 1)
+    onnx_opset = helper.make_opsetid("", opset)
+    mean = helper.make_function(
+        "theirs", "Mean", ["a"], ["b"], [helper.make_node("GlobalAveragePool", ["a"], ["b"])], [onnx_opset]
+    )
+    values = helper.make_tensor("factor", TensorProto.FLOAT, [2], [2.0, 3.0])
+    places = helper.make_tensor("factor_places", TensorProto.INT64, [2], [0, 2])
+    graph = helper.make_graph(
+        [
+            helper.make_node("Mean", ["x"], ["m"], domain="theirs"),
+            helper.make_node("Flatten", ["m"], ["f"]),
+            helper.make_node("Mul", ["f", "factor"], ["e"]),
+        ],
+        "exotic",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("e", TensorProto.FLOAT, ["n", 3])],
+        sparse_initializer=[helper.make_sparse_tensor(values, places, [3])],
+    )
+    model = helper.make_model(graph, opset_imports=[onnx_opset, ours], functions=[mean], ir_version=8)
+    onnx.save(model, path)
+    return path
+
+
+def test_functions_and_sparse_constants_are_kept(tmp_path: Path) -> None:
+    source = write_exotic_model(tmp_path / "theirs.onnx", opset=18)
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+
+    target = adapt(source, tmp_path / "ours.onnx", name="exotic", input_side=8, mean=MEAN, std=STD)
+
+    expected = (image.mean(axis=(0, 1)) / 255 - MEAN) / STD * (2, 0, 3)
+    (vector,) = OnnxEmbedder(load_model(target)).embed([image])
+    np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), atol=1e-5)
+
+
+def test_what_the_converter_would_lose_is_refused(tmp_path: Path) -> None:
+    source = write_exotic_model(tmp_path / "theirs.onnx", opset=17)
+    with pytest.raises(ModelUnavailable, match=r"functions and sparse constants.*export it with opset 18"):
+        adapt(source, tmp_path / "ours.onnx", name="exotic", input_side=8, mean=MEAN, std=STD)
+
+
 def test_models_that_cannot_be_wrapped_are_refused_with_a_reason(tmp_path: Path) -> None:
     no_width = write_mean_model(tmp_path / "no_width.onnx", opset=18, output=["n", "d", 1, 1])
     garbage = tmp_path / "garbage.onnx"
