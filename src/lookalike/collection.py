@@ -518,9 +518,7 @@ class Collection:
             BadQuery: when the query is not one picture.
             ImageRefused, NotIndexed, FetchRefused: when one of them cannot be used.
         """
-        from lookalike.pipelines.local_features import why
-
-        return why(*self._both(query, hit))
+        return self._match(whole_picture(query, self._parts, stored=self._bytes_of), self._bytes_of(_id(hit)))
 
     def drawing_of(self, query: Picture, hit: Hit | str) -> Pixels:
         """A drawing of what `why` finds: both pictures, lines between agreeing points, the query's frame in the hit.
@@ -528,16 +526,17 @@ class Collection:
         Raises:
             MissingExtra, BadQuery, ImageRefused, NotIndexed, FetchRefused: as `why`.
         """
-        from lookalike.pipelines.local_features import why
         from lookalike.presentation.matches import matches_picture
 
-        ours, theirs = self._both(query, hit)
-        return matches_picture(ours, theirs, why(ours, theirs))
+        ours, theirs = whole_picture(query, self._parts, stored=self._bytes_of), self._bytes_of(_id(hit))
+        drawn = pixels_of_picture(theirs, min_side=None, limits=self._parts.limits)
+        return matches_picture(ours, drawn, self._match(ours, theirs))
 
-    def _both(self, query: Picture, hit: Hit | str) -> tuple[Pixels, Pixels]:
-        theirs = self._bytes_of(hit if isinstance(hit, str) else hit.id)
-        ours = whole_picture(query, self._parts, stored=self._bytes_of)
-        return ours, pixels_of_picture(theirs, min_side=None, limits=self._parts.limits)
+    def _match(self, query: Pixels, hit: bytes) -> Match:
+        from lookalike.pipelines.local_features import HIT_SIDE, why
+
+        seen = decode(hit, min_side=HIT_SIDE, limits=self._parts.limits)
+        return why(query, seen.pixels, hit_size=(seen.width, seen.height))
 
     def duplicates(
         self,
@@ -829,3 +828,7 @@ class Collection:
         if self._read_only:
             raise ReadOnly(f"{self.path}: the collection was opened for reading only")
         self._has_written = True
+
+
+def _id(hit: Hit | str) -> str:
+    return hit if isinstance(hit, str) else hit.id

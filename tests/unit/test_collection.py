@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lookalike.collection import Collection
 from lookalike.core.errors import (
@@ -40,6 +41,7 @@ from lookalike.pipelines.shelf import ModelShelf
 from lookalike.pipelines.view import View
 from lookalike.pipelines.where import read_filter
 from tests.collections import CountingEmbedder, D, album, new_collection, new_parts, picture, png, write, write_bytes
+from tests.unit.images.shapes import shapes
 from tests.unit.pipelines.small_collection import picture as blots
 
 
@@ -801,6 +803,23 @@ def test_why_takes_any_query_that_is_one_picture(collection: Collection, photos:
         collection.why(f"{image_id} + {image_id}", hit)
     with pytest.raises(NotIndexed):
         collection.why(path, "f" * 64)
+
+
+def test_why_counts_the_points_that_the_second_opinion_counts(collection: Collection, photos: Path) -> None:
+    pytest.importorskip("cv2", reason="needs the extra features")
+    width, height, left, top = 1_900, 1_300, 300, 100
+    pixels = shapes(seed=3, width=width, height=height, count=900)
+    Image.fromarray(pixels).save(photos / "a.jpg", quality=90)  # which is decoded smaller, to be looked at
+    Image.fromarray(pixels[top : top + 1_000, left : left + 1_400]).save(photos / "part.png")
+    collection.add(photos / "a.jpg")
+
+    (hit,) = collection.search(photos / "part.png", opinion="local")
+    match = collection.why(photos / "part.png", hit)
+
+    assert (match.reason, match.similarity) == (hit.reason, pytest.approx(hit.opinion))
+    assert match.reason == f"{match.agreeing.sum()} of {len(match.agreeing)} points agree on one view"
+    moved = np.median(match.hit[match.agreeing] - match.query[match.agreeing], axis=0)
+    np.testing.assert_allclose(moved, (left, top), atol=2)
 
 
 def test_an_answer_says_how_many_a_filter_by_date_leaves_out(collection: Collection, photos: Path) -> None:

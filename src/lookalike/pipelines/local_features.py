@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -23,7 +23,7 @@ from lookalike.core.wording import Words, said
 from lookalike.images.decode import decode
 from lookalike.images.features.agreement import Agreement, agreement
 from lookalike.images.features.homography import Homography, project
-from lookalike.images.features.points import LEAST_POINTS, Points, opencv, points_of
+from lookalike.images.features.points import LEAST_POINTS, Points, opencv, points_of, scaling
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.pipelines.feature_cache import FeatureCache
 from lookalike.pipelines.second_opinion import Opinion
@@ -124,16 +124,22 @@ class LocalFeatures:
         return points
 
 
-def why(query: Pixels, hit: Pixels) -> Match:
+def why(query: Pixels, hit: Pixels, *, hit_size: tuple[int, int] | None = None) -> Match:
     """Find out why two pictures match, in their own pixels; some 150 ms.
+
+    The points are those that `LocalFeatures` compares, where `hit` was decoded as it does: to `HIT_SIDE`.
 
     Args:
         query: shape (H, W, 3), uint8 RGB.
         hit: likewise, of another size.
+        hit_size: width and height of the hit in its own pixels, where it was decoded smaller.
     Raises:
         MissingExtra: when OpenCV is not installed.
     """
-    ours, theirs = points_of(query), points_of(hit)
+    ours, theirs = points_of(query), points_of(hit, side=HIT_SIDE)
+    if hit_size is not None:
+        height, width = hit.shape[:2]
+        theirs = replace(theirs, to_own=scaling(hit_size[0] / width, hit_size[1] / height) @ theirs.to_own)
     for points, too_plain in ((ours, _query_too_plain), (theirs, _picture_too_plain)):
         if points.plain:
             nowhere = np.empty((0, 2), np.float32)

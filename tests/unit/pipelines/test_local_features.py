@@ -18,7 +18,7 @@ from lookalike.images.encode import png_bytes
 from lookalike.images.features.homography import project
 from lookalike.images.features.points import points_of
 from lookalike.pipelines.feature_cache import FeatureCache
-from lookalike.pipelines.local_features import LocalFeatures, why
+from lookalike.pipelines.local_features import HIT_SIDE, LocalFeatures, why
 from lookalike.pipelines.second_opinion import Opinion, SecondOpinion
 from tests.photos import some_photos
 from tests.unit.images.shapes import shapes
@@ -136,12 +136,13 @@ def test_why_gives_points_and_view_in_the_pixels_of_each_picture() -> None:
     hit = shapes(seed=3, width=1300, height=900, count=700)
     query = np.ascontiguousarray(hit[top : top + height, left : left + width])
     match = why(query, hit)
-    assert match.agreeing.sum() > 100
+    assert match.agreeing.sum() > 50
     moved = match.hit[match.agreeing] - match.query[match.agreeing]
-    np.testing.assert_allclose(np.median(moved, axis=0), (left, top), atol=0.5)
+    seen = 1_300 / HIT_SIDE  # of the hit's own pixels are one where its points are found
+    np.testing.assert_allclose(np.median(moved, axis=0), (left, top), atol=seen / 2)
     corners = np.array([(0.0, 0), (width, 0), (width, height), (0, height)])
     assert match.homography is not None
-    np.testing.assert_allclose(project(match.homography, corners), corners + np.array([left, top]), atol=2)
+    np.testing.assert_allclose(project(match.homography, corners), corners + np.array([left, top]), atol=2 * seen)
     assert match.query.shape == match.hit.shape == (len(match.agreeing), 2)
     assert match.reason == f"{match.agreeing.sum()} of {len(match.agreeing)} points agree on one view"
 
@@ -161,11 +162,12 @@ def test_a_mirrored_picture_does_not_match_and_why_says_that_it_is_mirrored() ->
     assert "mirrored they would match" in match.reason
 
 
-def test_identical_pictures_match_by_all_their_points() -> None:
+def test_identical_pictures_match_by_nearly_all_their_points() -> None:
     match = why(shapes(seed=6), shapes(seed=6))
-    assert match.agreeing.mean() > 0.99
+    assert match.agreeing.mean() > 0.9  # the hit is seen smaller than the query
     assert match.homography is not None
-    np.testing.assert_allclose(match.homography, np.eye(3), atol=1e-3)
+    corners = np.array([(0.0, 0), (420, 0), (420, 320), (0, 320)])
+    np.testing.assert_allclose(project(match.homography, corners), corners, atol=2)
 
 
 @pytest.mark.parametrize(
