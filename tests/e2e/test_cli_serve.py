@@ -105,4 +105,5 @@ def test_without_its_libraries_it_says_what_to_install(
     code, _, err = process("serve", "--home", tmp_path / "home")
 
     assert code == 1
-    assert f"the service needs uvicorn, which is not installed: {install_line('serve')}" in err
+    missing = f"the service needs uvicorn, which is not installed: {install_line('serve')}"
+    assert err == f"lookalike: {missing}\n"

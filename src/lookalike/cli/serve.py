@@ -5,15 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import click
 
 from lookalike.cli.session import Session, command
 from lookalike.core.errors import missing_extra
-
-if TYPE_CHECKING:
-    from lookalike.settings.service import ServiceSettings
 
 
 @command("serve")
@@ -65,21 +61,23 @@ def serve_command(
         finer=finer,
     )
     share_processors(settings.workers)  # before NumPy is imported
+    serve = _server()
     if not settings.collections:
         session.say("No collection is there yet: `lookalike index` makes one, and so does the page.")
     if settings.page is None:
         from lookalike.settings.page_folder import how_to_build
 
         session.say(f"The search page is not built: {how_to_build()}. The API works without it.")
-    return _serve(settings, ready=_teller(session, opens=opens), log_level=_level(session))
+    return serve(settings, ready=_teller(session, opens=opens), log_level=_level(session))
 
 
-def _serve(settings: ServiceSettings, *, ready: Callable[[str], None], log_level: int) -> int:
+def _server() -> Callable[..., int]:
+    """What serves; said to be missing before anything else is."""
     try:
         from lookalike.service.server import serve
     except ImportError as error:
         raise missing_extra(error, purpose="the service") or error from error
-    return serve(settings, ready=ready, log_level=log_level)
+    return serve
 
 
 def _teller(session: Session, *, opens: bool) -> Callable[[str], None]:
