@@ -90,6 +90,11 @@ def open_collection(
     upkeep: bool = True,
     allow_private_addresses: bool | None = None,
     keep_removed_days: int | None = None,
+    max_pixels: int | str | None = None,
+    max_side: int | str | None = None,
+    max_bytes: int | str | None = None,
+    max_decode_bytes: int | str | None = None,
+    max_expansion: int | str | None = None,
     waiting: Waiting = untold,
 ) -> Collection:
     """Open a collection of pictures, and make it where there is none.
@@ -113,6 +118,11 @@ def open_collection(
             the next indexing.
         allow_private_addresses: whether a URL as a query may lead to this machine or its own network.
         keep_removed_days: for which the metadata of removed pictures is kept, to return with them; 0 keeps none.
+        max_pixels: that one picture may have; more are refused.
+        max_side: in pixels; pictures with a longer side are refused.
+        max_bytes: of one file, or a text such as `500M`; larger ones are refused.
+        max_decode_bytes: memory that decoding one picture may take, likewise.
+        max_expansion: how many bytes of memory each byte of a file may become, beyond 256 MB.
         waiting: told what a call waits for, such as an index that is made anew.
     Returns:
         the collection, a context manager that closes it. Safe to use from many threads.
@@ -135,6 +145,11 @@ def open_collection(
         cache=cache,
         allow_private_addresses=allow_private_addresses,
         keep_removed_days=keep_removed_days,
+        max_pixels=max_pixels,
+        max_side=max_side,
+        max_bytes=max_bytes,
+        max_decode_bytes=max_decode_bytes,
+        max_expansion=max_expansion,
     )
     if in_memory:
         from lookalike.catalog.memory import MemoryCatalog

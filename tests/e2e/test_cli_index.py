@@ -285,6 +285,37 @@ def test_a_limit_that_refuses_says_how_it_is_raised_and_can_be(
     monkeypatch.setenv("LOOKALIKE_MAX_PIXELS", "100")
     outcome = command(*arguments)
     assert outcome.code == 3
-    assert "raise max_pixels in lookalike.toml or LOOKALIKE_MAX_PIXELS and use --retry-refused" in outcome.stderr
+    raised = "raise max_pixels (with --max-pixels, LOOKALIKE_MAX_PIXELS or in lookalike.toml)"
+    assert raised in outcome.stderr
+    assert "--retry-refused" in outcome.stderr.splitlines()[-1]
+    assert command(*arguments, "--max-pixels", "1000000").code == 0
+    outcome = command("search", photos / "0.jpg", "-c", tmp_path / "new")
+    assert outcome.code == 65
+    assert raised in outcome.stderr
+    assert "--retry-refused" not in outcome.stderr
+    assert command("search", photos / "0.jpg", "-c", tmp_path / "new", "--max-pixels", "1000000").code == 0
     monkeypatch.setenv("LOOKALIKE_MAX_PIXELS", "1000000")
-    assert command(*arguments).code == 0
+    assert command("search", photos / "0.jpg", "-c", tmp_path / "new").code == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "least", "most"),
+    [
+        ("--max-pixels", "100", "1_000_000"),
+        ("--max-side", "10", "1000"),
+        ("--max-bytes", "100", "1M"),
+        ("--max-decode-bytes", "100", "1G"),
+    ],
+)
+def test_each_limit_is_an_option(
+    command: Command, album: Album, tmp_path: Path, option: str, least: str, most: str
+) -> None:
+    Image.open(album.photos / "0.jpg").save(tmp_path / "0.png")
+    arguments = ["index", tmp_path / "0.png", "-c", tmp_path / "new", "--retry-refused"]
+    outcome = command(*arguments, option, least)
+    assert outcome.code == 3
+    assert f"with {option}, LOOKALIKE_{option[2:].replace('-', '_').upper()}" in outcome.stderr
+    assert command(*arguments, option, most).code == 0
+    outcome = command(*arguments, option, "plenty")
+    assert outcome.code == 65
+    assert "'plenty'" in outcome.stderr

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from lookalike.images.candidates import PICTURES, PassedOverAs
+from lookalike.images.refusals import BY_A_LIMIT
 from lookalike.presentation.text import human_count, human_duration, human_rate, safe
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def tell_report(report: IngestReport, session: Session) -> None:
         return
     session.say(f"Refused {human_count(len(report.failed), 'file')}:")
     tell_some([f"{failure.path}: {failure.reason} ({failure.code})" for failure in report.failed], session)
+    if any(failure.code in BY_A_LIMIT for failure in report.failed):
+        session.say("After a limit was raised, `lookalike index` with --retry-refused reads refused files again.")
 
 
 def tell_labels(labels: MetadataReport, session: Session) -> None:

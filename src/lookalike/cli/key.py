@@ -22,6 +22,7 @@ _NAMED = {"add": ("NAME",), "list": (), "revoke": ("ID",)}
 @click.argument("names", nargs=-1, metavar="[NAME|ID]")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(["read", "write", "admin"]), help="What it grants.")
 @click.option("--expires", metavar="WHEN", help="When it ends: 12h, 90d, 8w, 1y, or a day. Never if not said.")
+@click.option("-c", "--collection", "collections", multiple=True, metavar="NAME", help="Bind it to a collection.")
 @click.option("--keys", metavar="PATH", help="The file of keys; keys.json beside the settings if not said.")
 def key_command(
     session: Session,
@@ -44,8 +45,6 @@ def key_command(
     wanted = _NAMED[what]
     if len(names) != len(wanted):
         raise click.UsageError(f"expected lookalike key {' '.join((what, *wanted))}, got {len(names)} of these names")
-    if session.collection is not None:
-        raise click.UsageError("expected --collection NAME behind `key add`, where it binds a key to a collection")
     if what != "add" and (scopes or expires or collections):
         raise click.UsageError("--scope, --collection and --expires are for key add")
     path = Path(keys).expanduser() if keys is not None else usual_keys_file()
@@ -55,18 +54,6 @@ def key_command(
         _list(session, path)
     else:
         _revoke(session, path, names[0])
-
-
-def _own_collection_option() -> click.Option:
-    """In the place of the common one, which names the folder of one collection."""
-    return click.Option(
-        ["-c", "--collection", "collections"], multiple=True, metavar="NAME", help="Bind it to a collection."
-    )
-
-
-key_command.params = [
-    _own_collection_option() if parameter.name == "collection" else parameter for parameter in key_command.params
-]
 
 
 def _add(

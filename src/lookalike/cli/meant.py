@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import click
 
+from lookalike.cli.session import OBEYED_BY, common_options, not_obeyed
 from lookalike.core.errors import BadQuery
 from lookalike.core.meant import entry_meant
 
@@ -35,6 +36,9 @@ def no_such_option(error: click.NoSuchOption) -> str:
     alike = get_close_matches(error.option_name.lstrip("-"), names, n=1, cutoff=_ALIKE)
     meant = f" Did you mean {names[alike[0]]}?" if alike else ""
     place = error.ctx.command_path if error.ctx else "lookalike"
+    for option in common_options():
+        if error.option_name in option.opts and option.name in OBEYED_BY:
+            return f"{not_obeyed(error.option_name, OBEYED_BY[option.name])} (see {place} --help)"
     return f"No such option {error.option_name!r}.{meant} (see {place} --help)"
 
 

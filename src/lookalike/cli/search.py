@@ -67,7 +67,7 @@ def search_command(
             from lookalike.cli.drawing import check_outputs
 
             check_outputs(collection, query, why=why, sheet=sheet, force=force)
-        asked = _standard_input() if query == "-" and why is not None else query
+        asked = _standard_input(session) if query == "-" and why is not None else query
         result = collection.search(
             asked,
             k=k,
@@ -95,9 +95,9 @@ def search_command(
             show_result(result, session, pictures=pictures)
 
 
-def _standard_input() -> bytes:
+def _standard_input(session: Session) -> bytes:
     """For who needs it twice, to search and to draw."""
-    from lookalike.images.limits import DEFAULT_LIMITS
     from lookalike.pipelines.standard_input import read_standard_input
+    from lookalike.settings import read_settings
 
-    return read_standard_input(max_bytes=DEFAULT_LIMITS.max_bytes)
+    return read_standard_input(max_bytes=read_settings(**session.limits).limits.max_bytes)

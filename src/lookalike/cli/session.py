@@ -1,12 +1,12 @@
-"""What holds for every command: the options that may stand before or after its name, and the two ways out."""
+"""What holds for many commands: the options that may stand before or after their names, and the two ways out."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -16,9 +16,26 @@ if TYPE_CHECKING:
     from lookalike.collection import Collection
 
 
+_INDEXING = ("index", "search", "duplicates", "info", "import", "rebuild", "doctor", "demo")
+_DECODING = ("index", "search", "duplicates", "model")
+
+OBEYED_BY = {
+    "collection": (*_INDEXING, "remove", "export", "model", "serve", "worker", "jobs", "backup"),
+    "model": ("index", "search", "import", "doctor", "model", "demo"),
+    **dict.fromkeys(("projection", "engine", "recall"), _INDEXING),
+    "memory": (*_INDEXING, "knn"),
+    "threads": (*_DECODING, "knn", "serve", "demo"),
+    **dict.fromkeys(("max_pixels", "max_side", "max_bytes", "max_decode_bytes", "max_expansion"), _DECODING),
+    "as_json": (
+        *_INDEXING, "remove", "export", "model", "knn", "serve", "jobs", "key", "backup", "parity",
+    ),
+}  # fmt: skip
+"""Option -> the commands for which it changes something; every command obeys the others."""
+
+
 @dataclass(slots=True)
 class Session:
-    """The options that every command knows; what was not said is None, False or 0.
+    """The options that many commands know; what was not said is None, False or 0.
 
     Attributes:
         collection: folder of the collection.
@@ -28,11 +45,13 @@ class Session:
         recall: that an approximate index is to have.
         memory: that building an index may take, such as `4G`.
         threads: that read, decode and embed at once.
+        limits: what one picture may cost, by the name of the setting, such as `max_pixels`.
         as_json: print data for programs.
         quiet: no progress and no messages, only errors.
         verbose: 1 tells what happens, 2 every detail.
         no_color: no colours and no links.
         debug: show the traceback of an error.
+        said: the options that stood on the command line, by name: how each was spelled.
     """
 
     collection: str | None = None
@@ -42,11 +61,13 @@ class Session:
     recall: float | None = None
     memory: str | None = None
     threads: int | None = None
+    limits: dict[str, Any] = field(default_factory=dict)
     as_json: bool = False
     quiet: bool = False
     verbose: int = 0
     no_color: bool = False
     debug: bool = False
+    said: dict[str, str] = field(default_factory=dict)
 
     def open(
         self,
@@ -70,6 +91,7 @@ class Session:
             recall=self.recall,
             memory=self.memory,
             threads=self.threads,
+            **self.limits,
             upkeep=False,
             create=create,
             read_only=read_only,
@@ -105,8 +127,8 @@ class Session:
         sys.stdout.buffer.write(b"".join(os.fsencode(name) + end for name in names))
 
 
-def common_options() -> list[click.Parameter]:
-    """The options of a `Session`, for the group and for each command; they note what was said, and hand nothing on."""
+def common_options() -> list[click.Option]:
+    """The options of a `Session`, which note what was said, and hand nothing on."""
     return [
         _option("-c", "--collection", metavar="PATH", help="Folder of the collection."),
         _option("--model", metavar="MODEL", help="auto, int8, fp32, fine, or an ONNX file."),
@@ -115,11 +137,23 @@ def common_options() -> list[click.Parameter]:
         _option("--recall", type=float, metavar="R", help="Share of the true nearest to find, up to 1."),
         _option("--memory", metavar="SIZE", help="That building an index may take, such as 4G."),
         _option("--threads", type=click.IntRange(min=1), metavar="N", help="How many threads read, decode and embed."),
+        *limit_options(),
         _option("--json", "as_json", is_flag=True, help="Print data for programs."),
         _option("-q", "--quiet", is_flag=True, help="No progress and no messages, only errors."),
         _option("-v", "--verbose", count=True, help="Tell more; twice for every detail."),
         _option("--no-color", is_flag=True, help="No colours and no links (also: NO_COLOR)."),
         _option("--debug", is_flag=True, help="Show the traceback of an error."),
+    ]
+
+
+def limit_options() -> list[click.Option]:
+    """What one picture may cost."""
+    return [
+        _option("--max-pixels", metavar="N", help="Refuse pictures of more pixels."),
+        _option("--max-side", metavar="N", help="Refuse pictures with a longer side, in pixels."),
+        _option("--max-bytes", metavar="SIZE", help="Refuse larger files, such as 500M."),
+        _option("--max-decode-bytes", metavar="SIZE", help="Refuse pictures that take more memory to decode."),
+        _option("--max-expansion", metavar="N", help="Refuse pictures that take more of it for each byte of the file."),
     ]
 
 
@@ -134,23 +168,47 @@ def _option(*names: str, **settings: Any) -> click.Option:
 
 def _note(context: click.Context, parameter: click.Parameter, value: object) -> None:
     name = str(parameter.name)
-    if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-        setattr(context.ensure_object(Session), name, value)
+    if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+        return
+    session = context.ensure_object(Session)
+    session.said[name] = max(parameter.opts, key=len)
+    if name.startswith("max_"):
+        session.limits[name] = str(value)
+    else:
+        setattr(session, name, value)
 
 
 class Command(click.Command):
-    """A command that knows the common options; it gets the `Session` first and gives the exit code, None for 0."""
+    """A command that knows the options it obeys; it gets the `Session` first and gives the exit code, None for 0."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self.params.extend(common_options())
+        self.params.extend(one for one in common_options() if is_obeyed(str(one.name), by=str(self.name)))
 
     def invoke(self, context: click.Context) -> int | None:
-        """Call what the command is for."""
+        """Call what the command is for.
+
+        Raises:
+            UsageError: when an option stands before its name that it does not obey.
+        """
         from lookalike.cli.logs import tell_logs
 
-        tell_logs(context.ensure_object(Session))
+        session = context.ensure_object(Session)
+        for name, spelled in session.said.items():
+            if not is_obeyed(name, by=str(self.name)):
+                raise click.UsageError(not_obeyed(spelled, OBEYED_BY[name]), context)
+        tell_logs(session)
         return cast("int | None", super().invoke(context))
+
+
+def is_obeyed(option: str, *, by: str) -> bool:
+    """Whether an option of a `Session` changes something for a command."""
+    return by in OBEYED_BY.get(option, (by,))
+
+
+def not_obeyed(spelled: str, obeyed_by: Sequence[str]) -> str:
+    """What to say where an option stands that the command does not obey."""
+    return f"No such option {spelled!r} here: it is one of {', '.join(obeyed_by[:-1])} and {obeyed_by[-1]}."
 
 
 Callback = Callable[..., "int | None"]

@@ -26,9 +26,14 @@ class RefusalCode(StrEnum):
     CHANGED = "changed"
 
 
+BY_A_LIMIT = {RefusalCode.TOO_MANY_PIXELS, RefusalCode.TOO_LARGE, RefusalCode.TOO_COSTLY}
+"""What a limit that can be raised has refused."""
+
+
 def to_raise(limit: str) -> str:
-    """How a limit is raised, for the end of a reason."""
-    return f"to take it in, raise {limit} in lookalike.toml or LOOKALIKE_{limit.upper()} and use --retry-refused"
+    """How a limit is raised, for the end of a reason; the same for a query as for a picture that is taken in."""
+    option = f"--{limit.replace('_', '-')}"
+    return f"to use it, raise {limit} (with {option}, LOOKALIKE_{limit.upper()} or in lookalike.toml)"
 
 
 def refusal(code: RefusalCode, reason: str, **values: object) -> ImageRefused:
