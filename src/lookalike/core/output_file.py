@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from lookalike.core.errors import BadInput, StorageFailed, WouldOverwrite
+from lookalike.core.syncing import sync
 
 _HEAD_BYTES = 4_096
 _TAIL_BYTES = 65_536  # Parquet and ONNX keep what was noted about a file at its end
@@ -128,9 +129,9 @@ def replacing(
         yield part
         check_output(target, kind=kind, precious=precious, force=force)
         _keep_mode(target, part)
-        _sync(part)
+        sync(part)
         part.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
     except OSError as error:
         raise _failed(path, error) from error
     finally:
@@ -182,14 +183,6 @@ def _keep_mode(target: Path, part: Path) -> None:
     """What only its owner could read stays so."""
     with suppress(FileNotFoundError):
         part.chmod(stat.S_IMODE(target.stat().st_mode))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _failed(path: StrPath, error: OSError) -> StorageFailed:

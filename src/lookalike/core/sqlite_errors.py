@@ -1,4 +1,4 @@
-"""SQLite's errors as ours, for the files that several processes write; the catalog has a table of its own."""
+"""SQLite's errors as ours, for the files that several processes write; the catalog says some of them in other words."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pathlib import Path
 from lookalike.core.errors import BadInput, Locked, LookalikeError, ReadOnly, StorageFailed
 
 _CANNOT_OPEN = "the file cannot be opened: check that it is a file, and its permissions"
+_DISK_FULL = "the disk is full (or a quota is used up): nothing of this change was kept; make room and try again"
 _DAMAGED = (
     "the file is damaged or not one of Lookalike's: move it away, and a new one is made, or restore it from a copy"
 )
 _BUSY = "other processes are writing to the file: try again later"
 _READ_ONLY = "the file or its folder cannot be written"
 
-_BY_CODE: dict[int, tuple[type[LookalikeError], str]] = {
-    sqlite3.SQLITE_FULL: (StorageFailed, "the disk is full: nothing of this change was kept; make room and try again"),
+BY_CODE: dict[int, tuple[type[LookalikeError], str]] = {
+    sqlite3.SQLITE_FULL: (StorageFailed, _DISK_FULL),
     sqlite3.SQLITE_IOERR: (StorageFailed, "the disk failed to read or write: nothing of this change was kept"),
     sqlite3.SQLITE_NOMEM: (StorageFailed, "out of memory"),
     sqlite3.SQLITE_NOLFS: (StorageFailed, "the file system does not take files that large"),
@@ -51,7 +52,7 @@ def translating(path: Path) -> Iterator[None]:
         raise StorageFailed(f"{path}: the file is closed ({error})") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-        kind, what = _BY_CODE.get(code & 0xFF, (StorageFailed, _DAMAGED))
+        kind, what = BY_CODE.get(code & 0xFF, (StorageFailed, _DAMAGED))
         raise kind(f"{path}: {what} ({error})") from error
     except UnicodeDecodeError as error:  # a message of SQLite that quotes damaged names
         raise StorageFailed(f"{path}: {_DAMAGED}") from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lookalike.core.private import FILE, make_private
+from lookalike.core.syncing import sync
 
 LEFT_AFTER_S = 86_400
 """What is older is not being written any more."""
@@ -50,7 +51,7 @@ def write_whole(target: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
     except BaseException:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -70,11 +71,3 @@ def half_written(folder: Path, *, before: float) -> list[HalfWritten]:
             if status.st_mtime < before:
                 found.append(HalfWritten(path, status.st_size))
     return found
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -33,6 +33,7 @@ import numpy as np
 
 from lookalike.core.errors import SnapshotDamaged, StorageFailed
 from lookalike.core.private import FOLDER, keep_private
+from lookalike.core.syncing import sync
 from lookalike.index.base import Index
 from lookalike.index.engines import load_index
 from lookalike.index.manifest import VERSION, Manifest, manifest_bytes, read_manifest
@@ -104,7 +105,7 @@ def write_snapshot(
             (folder / name / _MANIFEST).write_bytes(manifest_bytes(manifest))
             pointer = _write_pointer(folder, name)
             pointer.replace(folder / _CURRENT)  # from here on the new one is the current one
-        _sync_folder(folder)
+        sync(folder)
         _sweep(folder, keep=name)
     return manifest
 
@@ -248,7 +249,7 @@ def _check_hash(path: Path, expected: str, found: str) -> None:
 
 def _write_pointer(folder: Path, name: str) -> Path:
     digest = _hash_and_sync(folder / name / _MANIFEST)
-    _sync_folder(folder / name)
+    sync(folder / name)
     part = folder / name / _CURRENT
     with part.open("w", encoding="ascii") as file:
         file.write(f"{name} {digest}\n")
@@ -256,14 +257,6 @@ def _write_pointer(folder: Path, name: str) -> Path:
         os.fsync(file.fileno())
     keep_private(part)
     return part
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sweep(folder: Path, *, keep: str) -> None:

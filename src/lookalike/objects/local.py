@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from lookalike.core.syncing import sync
 from lookalike.images.files import OpenFile
 from lookalike.objects.base import Leftover, LeftoverKind, checked_id, damaged, id_of, missing, whole
-from lookalike.objects.durable import make_folder, sync_folder, translating
+from lookalike.objects.durable import make_folder, translating
 
 _HALF_WRITTEN = ".put-"
 _SWEPT_AFTER_S = 86_400
@@ -140,7 +141,7 @@ def _write(path: Path, data: bytes) -> None:
         with suppress(OSError):
             Path(temporary).unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _sweep(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""SQLite's errors as ours, in one place."""
+"""SQLite's errors as ours, in the words of the catalog."""
 
 from __future__ import annotations
 
@@ -7,45 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lookalike.core.errors import (
-    BadInput,
-    CatalogDamaged,
-    CollectionError,
-    Locked,
-    LookalikeError,
-    ReadOnly,
-    StorageFailed,
-)
+from lookalike.core.errors import BadInput, CatalogDamaged, CollectionError, Locked, LookalikeError, ReadOnly
+from lookalike.core.sqlite_errors import BY_CODE, DamagedRow
 
-_DISK_FULL = "the disk is full (or a quota is used up): nothing of this change was kept; make room and try again"
-_FAILED = "the disk failed to read or write: nothing of this change was kept"
 _DAMAGED = "the file is damaged or not a Lookalike catalog: run `lookalike doctor`, or restore it from a copy"
 _BUSY = "another program has the file open for writing: close it, or try again later"
-_READ_ONLY = "the file or its folder cannot be written"
 _HOT_JOURNAL = (
     "the last write was cut off and must be undone first: open it once where the file and its folder can be written"
 )
-_CANNOT_OPEN = "the file cannot be opened: check that it is a file, and its permissions"
 
-_BY_CODE: dict[int, tuple[type[LookalikeError], str]] = {
-    sqlite3.SQLITE_FULL: (StorageFailed, _DISK_FULL),
-    sqlite3.SQLITE_IOERR: (StorageFailed, _FAILED),
-    sqlite3.SQLITE_NOMEM: (StorageFailed, "out of memory"),
-    sqlite3.SQLITE_NOLFS: (StorageFailed, "the file system does not take files that large"),
-    sqlite3.SQLITE_PROTOCOL: (StorageFailed, "the file system does not lock files properly"),
-    sqlite3.SQLITE_CANTOPEN: (StorageFailed, _CANNOT_OPEN),
-    sqlite3.SQLITE_PERM: (StorageFailed, _CANNOT_OPEN),
-    sqlite3.SQLITE_AUTH: (StorageFailed, _CANNOT_OPEN),
-    sqlite3.SQLITE_READONLY: (ReadOnly, _READ_ONLY),
+_BY_CODE: dict[int, tuple[type[LookalikeError], str]] = BY_CODE | {
     sqlite3.SQLITE_READONLY_ROLLBACK: (ReadOnly, _HOT_JOURNAL),
     sqlite3.SQLITE_BUSY: (Locked, _BUSY),
     sqlite3.SQLITE_LOCKED: (Locked, _BUSY),
     sqlite3.SQLITE_TOOBIG: (BadInput, "a text or vector is larger than SQLite takes"),
 }
-
-
-class DamagedRow(sqlite3.DatabaseError):
-    """A row that is not as we leave it; it is told as damage like what SQLite itself finds."""
 
 
 def translated(error: sqlite3.Error, path: Path) -> LookalikeError:

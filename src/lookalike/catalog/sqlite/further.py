@@ -7,9 +7,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from lookalike.catalog.base import FurtherModel, StoredVectors
-from lookalike.catalog.sqlite.errors import DamagedRow, decoding
+from lookalike.catalog.sqlite.errors import decoding
 from lookalike.catalog.sqlite.reading import AMONG, keys_as_array, setting, stored_vectors
 from lookalike.catalog.storable import check_further_model, no_such_model, storable_vectors
+from lookalike.core.sqlite_errors import DamagedRow
 from lookalike.core.vectors import HalfVectors, Keys
 
 _PUT = """

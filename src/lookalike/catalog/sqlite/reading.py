@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from lookalike.catalog.base import MOST_FIELDS, KeptPicture, StoredVectors
-from lookalike.catalog.sqlite.errors import DamagedRow
 from lookalike.catalog.sqlite.filters import Sql
 from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, RefusedFile
+from lookalike.core.sqlite_errors import DamagedRow
 from lookalike.core.vectors import Keys
 
 # A list of any length is bound as one JSON text, so no statement is too long, and the prepared one is used again.

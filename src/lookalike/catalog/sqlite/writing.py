@@ -13,12 +13,13 @@ import numpy as np
 
 from lookalike.catalog.base import DAY_S
 from lookalike.catalog.sqlite import forgotten, further
-from lookalike.catalog.sqlite.errors import DamagedRow, decoding
+from lookalike.catalog.sqlite.errors import decoding
 from lookalike.catalog.sqlite.reading import AMONG, lineage, lineage_setting, metadata_of, number_setting
 from lookalike.catalog.storable import laid_over, last_of_each, metadata_json, path_bytes, storable_vectors
 from lookalike.core.errors import NotIndexed
 from lookalike.core.fields import searchable_text, split_path, terms
 from lookalike.core.records import FileRecord, ImageRecord, Metadata, RefusedFile
+from lookalike.core.sqlite_errors import DamagedRow
 from lookalike.core.vectors import HalfVectors, Keys
 
 _PUT_IMAGE = """

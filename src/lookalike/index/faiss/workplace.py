@@ -10,7 +10,6 @@ A file is named in `state.json` only once it is durable, and `state.json` is rep
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from lookalike.core.errors import StorageFailed
 from lookalike.core.private import FOLDER
+from lookalike.core.syncing import sync
 from lookalike.core.vectors import Keys
 from lookalike.index.faiss.columns import Column, Quantised
 from lookalike.index.faiss.comparing import Table
@@ -98,7 +98,7 @@ class Workplace:
     def keep(self, structure: Structure, *, done: int, rows_error: float) -> None:
         """Note that the first `done` vectors are in the structure and their rows are written."""
         for name in ("keys", "rows", "scales"):
-            _sync(self._folder / f"{name}.bin")
+            sync(self._folder / f"{name}.bin")
         before = self.state.done
         self._save(structure, done)
         self._note(replace(self.state, done=done, rows_error=rows_error))
@@ -119,7 +119,7 @@ class Workplace:
         shutil.rmtree(place, ignore_errors=True)  # of a run that was killed before it could note it
         place.mkdir(mode=FOLDER)
         for name in structure.save(place):
-            _sync(place / name)
+            sync(place / name)
 
     def _codes(self, done: int) -> Path:
         return self._folder / f"codes-{done}"
@@ -127,9 +127,9 @@ class Workplace:
     def _note(self, state: State) -> None:
         part = self._folder / f"{_STATE}.part"
         part.write_text(json.dumps(asdict(state)), encoding="utf-8")
-        _sync(part)
+        sync(part)
         part.replace(self._folder / _STATE)
-        _sync(self._folder)
+        sync(self._folder)
         self.state = state
 
 
@@ -139,11 +139,3 @@ def _read(path: Path) -> State | None:
         return State(**json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lookalike.core.private import FILE
+from lookalike.core.syncing import sync
 from lookalike.objects.base import Leftover, LeftoverKind, id_of
 from lookalike.objects.direct.base import (
     QUARANTINE_KEPT_S,
@@ -31,7 +32,7 @@ from lookalike.objects.direct.base import (
 )
 from lookalike.objects.direct.receiving import Receiver, already_uploaded, upload_running
 from lookalike.objects.direct.signing import Announced, SignedUrls
-from lookalike.objects.durable import make_folder, sync_folder, translating
+from lookalike.objects.durable import make_folder, translating
 
 STAGED, QUARANTINE = "staged", "quarantine"
 
@@ -222,7 +223,7 @@ class _FileSink:
                 self._part.replace(self._target)
                 self._part = None
             try:
-                sync_folder(self._target.parent)
+                sync(self._target.parent)
             except BaseException:  # it may not outlive a power failure, so it must not count as there
                 self._target.unlink(missing_ok=True)
                 raise

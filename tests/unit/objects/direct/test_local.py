@@ -74,7 +74,7 @@ def test_bytes_whose_name_may_not_outlive_a_power_failure_do_not_count_as_there(
     bring(uploads, presigned(uploads))
     uploads.discard(ID)
     with monkeypatch.context() as patched:
-        patched.setattr("lookalike.objects.direct.local.sync_folder", failing(errno.EIO))
+        patched.setattr("lookalike.objects.direct.local.sync", failing(errno.EIO))
         with pytest.raises(StorageFailed):
             bring(uploads, presigned(uploads))
     assert files(uploads.folder) == []
