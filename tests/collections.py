@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.collection import Collection
+from lookalike.core.private import FOLDER
 from lookalike.core.vectors import Pixels, Vectors
 from lookalike.embedding.fake import FakeEmbedder
 from lookalike.images.limits import DEFAULT_LIMITS
@@ -32,8 +37,26 @@ D = 16
 _open: list[SqliteCatalog] = []
 
 
+def lasting_folder() -> Path:
+    """A new folder, which goes when all tests have run."""
+    folder = Path(tempfile.mkdtemp(prefix="lookalike-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def _empty_catalog() -> Path:
+    """A catalog that nothing was put into, made once: to make one anew takes long."""
+    path = lasting_folder() / "empty.sqlite"
+    SqliteCatalog.open(path).close()
+    return path
+
+
 def open_catalog(path: Path, **options: Any) -> SqliteCatalog:
     """A catalog in a file that is closed when the test ends, if the test has not done so."""
+    if not path.exists():
+        path.parent.mkdir(mode=FOLDER, parents=True, exist_ok=True)
+        shutil.copy(_empty_catalog(), path)
     _open.append(SqliteCatalog.open(path, **options))
     return _open[-1]
 

@@ -6,12 +6,14 @@ import contextlib
 import hashlib
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +29,7 @@ from lookalike.service.edge import Edge, edge
 from lookalike.service.http_protocol import bounded_http
 from lookalike.service.websocket_protocol import bounded_websocket
 from lookalike.settings.service import ServiceSettings
-from tests.collections import D, new_collection, png
+from tests.collections import D, lasting_folder, new_collection, png
 
 SECRET = b"a secret of the tests that is long enough"
 FIRST, SECOND = "first", "second"
@@ -159,15 +161,12 @@ def _prepared(folder: Path, changed: dict[str, Any]) -> tuple[Service, tuple[str
 
 
 def _settings(folder: Path, changed: dict[str, Any]) -> tuple[ServiceSettings, tuple[str, ...]]:
-    places = {name: folder / name for name in (FIRST, SECOND)}
-    for place in places.values():
-        place.mkdir(parents=True)
-        with new_collection(place) as collection:
-            ids = [collection.add(png(n), metadata={"n": n, "name": f"picture {n}"}) for n in range(PICTURES)]
+    made, ids = _made()
+    shutil.copytree(made, folder, dirs_exist_ok=True)
     settings = replace(
         ServiceSettings(
             home=folder / "home",
-            collections=places,
+            collections={name: folder / name for name in (FIRST, SECOND)},
             jwt_algorithm="HS256",
             jwt_secret=SECRET,
             run_worker=False,
@@ -175,7 +174,18 @@ def _settings(folder: Path, changed: dict[str, Any]) -> tuple[ServiceSettings, t
         ),
         **changed,
     )
-    return settings, tuple(ids)
+    return settings, ids
+
+
+@cache
+def _made() -> tuple[Path, tuple[str, ...]]:
+    """A folder with the two collections, made once for all tests, and the ids of their pictures."""
+    folder = lasting_folder()
+    for name in (FIRST, SECOND):
+        (folder / name).mkdir()
+        with new_collection(folder / name) as collection:
+            ids = [collection.add(png(n), metadata={"n": n, "name": f"picture {n}"}) for n in range(PICTURES)]
+    return folder, tuple(ids)
 
 
 def _whole(service: Service) -> Edge:

@@ -30,6 +30,7 @@ from lookalike.core.errors import (
 )
 from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord, RefusedFile
+from tests.collections import open_catalog
 
 D = 5
 MODEL = "m" * 64
@@ -57,7 +58,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
 
     def make() -> Catalog:
         path = tmp_path / f"{len(opened)}.db"
-        catalog: Catalog = SqliteCatalog.open(path) if request.param == "sqlite" else MemoryCatalog()
+        catalog: Catalog = open_catalog(path) if request.param == "sqlite" else MemoryCatalog()
         opened.append(catalog)
         return catalog
 
