@@ -182,12 +182,13 @@ def test_who_lately_had_company_waits_a_moment_for_it_and_who_is_alone_for_nobod
         together = [asyncio.ensure_future(searches.search(watched, one, way=Way())) for one in vectors(3)]
         await asyncio.sleep(0)
         watched.gate.set()
-        await asyncio.gather(first, *together)
+        await first
+        await asyncio.gather(*together, searches.search(watched, vectors(1)[0], way=Way()))  # the first asks again
         staggered = []
-        for one in vectors(3):
+        for one in vectors(4):
             staggered.append(asyncio.ensure_future(searches.search(watched, one, way=Way())))
             await asyncio.sleep(0.01)
         await asyncio.gather(*staggered)
-        assert watched.sizes == [1, 3, 3]
+        assert watched.sizes == [1, 4, 4]
 
     run(body)
