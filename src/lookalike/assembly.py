@@ -205,12 +205,10 @@ def glance_at_collection(folder: Path) -> CollectionGlance:
 
     Raises:
         NoCollection: when there is none.
-        FormatTooNew, CatalogDamaged, CollectionError: when its catalog cannot be read as it is.
+        FormatTooNew, CatalogDamaged, CollectionError, StorageFailed: when its catalog cannot be read as it is.
     """
     from lookalike.pipelines.known_fields import askable_fields
 
-    if not (folder / CATALOG).is_file():
-        raise NoCollection(f"there is no collection at {folder}")
     with SqliteCatalog.open(folder / CATALOG, read_only=True) as catalog:
         further = {model.name: model.model_id for model in catalog.further_models()}
         return CollectionGlance(
@@ -234,10 +232,10 @@ def remove_collection(folder: Path, *, wait_s: float = REMOVAL_WAIT_S) -> None:
         Locked: when another process writes all the while.
         ReadOnly, StorageFailed: when it cannot be removed.
     """
-    if not (folder / CATALOG).is_file():
-        raise NoCollection(f"there is no collection at {folder}")
     gone = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}{REMOVED}")
     try:
+        if not (folder / CATALOG).is_file():
+            raise NoCollection(f"there is no collection at {folder}")
         with nobody_writing(folder / CATALOG, wait_s=wait_s):
             folder.rename(gone)
         shutil.rmtree(gone)

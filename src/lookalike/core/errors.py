@@ -186,6 +186,11 @@ class NoCollection(CollectionError):
 
     code = "no_collection"
 
+    @property
+    def public(self) -> str:
+        """Without the place, unless it was asked for by a name."""
+        return str(self) if "name" in self.values else "the collection is not there any more"
+
 
 class CollectionReplaced(CollectionError):
     """Another collection, or another state of the same, was put in the place of the one that was opened."""
@@ -212,12 +217,22 @@ class FormatTooNew(CollectionError):
     code = "format_too_new"
     exit_code = 65
 
+    @property
+    def public(self) -> str:
+        """Without the place."""
+        return "a newer Lookalike wrote the collection: the service has to be upgraded"
+
 
 class CatalogDamaged(CollectionError):
     """The catalog itself, the truth, cannot be read."""
 
     code = "catalog_damaged"
     exit_code = 65
+
+    @property
+    def public(self) -> str:
+        """Without the place."""
+        return "the collection is damaged: whoever keeps the service has to look at it with `lookalike doctor`"
 
 
 class Locked(LookalikeError):

@@ -29,13 +29,17 @@ from lookalike.collection import Collection
 from lookalike.core.ending import turn_of
 from lookalike.core.errors import (
     BadInput,
+    Busy,
     CatalogDamaged,
     CollectionError,
     CollectionReplaced,
     Conflict,
+    DeadlineExceeded,
     FormatTooNew,
+    Locked,
     LookalikeError,
     NoCollection,
+    ReadOnly,
     StorageFailed,
     WrongModel,
 )
@@ -58,14 +62,25 @@ Open = Callable[[Path, bool], Collection]
 
 T = TypeVar("T")
 
-_CANNOT_BE_READ = (NoCollection, CatalogDamaged, FormatTooNew)
+CANNOT_BE_READ = (NoCollection, CatalogDamaged, FormatTooNew)
 """What is wrong with a collection itself, however often one looks; others may be able to read it in a moment."""
+
+AT_THE_MOMENT = (Busy, CollectionReplaced, DeadlineExceeded, Locked)
+"""What is over in a moment, and says nothing of a collection."""
 
 _YOUNG_NS = 2_000_000_000
 """A file that was written less long ago may be written again without a later time: clocks of file systems tick slowly,
 those of FAT every 2 seconds."""
 
 _log = logging.getLogger(__name__)
+
+
+class Glanced(NamedTuple):
+    """A collection in a list: what its catalog says, or why it cannot be read."""
+
+    name: str
+    seen: CollectionGlance | None
+    fault: LookalikeError | None
 
 
 class Collections:
@@ -115,7 +130,7 @@ class Collections:
                 there = os.listdir(self._folder)
             except FileNotFoundError:  # none was made yet
                 there = []
-        found = [name for name in there if NAME.fullmatch(name) and os.path.exists(self._folder / name / CATALOG)]
+        found = [name for name in there if NAME.fullmatch(name) and _may_be_there(self._folder / name / CATALOG)]
         return sorted({*self._named, *found})
 
     def get(self, name: str) -> Collection:
@@ -134,7 +149,7 @@ class Collections:
             if collection is not None and collection.is_current():
                 return collection
             self._let_go(name)
-            if not (folder / CATALOG).exists():
+            if not _is_there(folder / CATALOG):
                 raise NoCollection(f"there is no collection {name!r}", values={"name": name})
             return self._kept(name, self._open(folder, False))
 
@@ -182,21 +197,24 @@ class Collections:
             self._glances[name] = None if is_young else stamp, seen
         return seen
 
-    def glances(self, names: Iterable[str]) -> Iterator[tuple[str, CollectionGlance]]:
-        """What the catalogs of several say, each when it is asked for.
+    def glances(self, names: Iterable[str]) -> Iterator[Glanced]:
+        """What the catalogs of several say, or why one cannot be read, each when it is asked for.
 
-        Those that were just removed, are damaged or of a later version are left out, for which `get` says why; none
-        that only cannot be read at the moment.
+        Those that were just removed are left out; none that only cannot be read at the moment.
 
         Raises:
-            LookalikeError: for one of those.
+            Busy, CollectionReplaced, DeadlineExceeded, Locked: for one of those.
         """
         for name in names:
             try:
-                seen = self._glance_anew(name)
-            except _CANNOT_BE_READ:
+                yield Glanced(name, self._glance_anew(name), None)
+            except NoCollection:
                 continue
-            yield name, seen
+            except AT_THE_MOMENT:
+                raise
+            except LookalikeError as error:
+                _log.warning("the collection %r cannot be read: %s", name, error)
+                yield Glanced(name, None, error)
 
     def uploads(self, name: str) -> DirectUploads:
         """Where uploads into a collection wait."""
@@ -225,14 +243,14 @@ class Collections:
         folder = self._path(name)
         with turn_of(self._turn(name)):
             for _ in range(ATTEMPTS):
-                if (folder / CATALOG).exists():
+                if _is_there(folder / CATALOG):
                     return False
                 self._let_go(name)
                 folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
                 try:
                     self._kept(name, self._open(folder, True))
                 except (CollectionReplaced, NoCollection, StorageFailed):
-                    if (folder / CATALOG).exists():
+                    if _is_there(folder / CATALOG):
                         raise
                     continue  # another process has removed it as soon as it was there, or the disk fails again
                 return True
@@ -262,7 +280,7 @@ class Collections:
             except NoCollection:
                 raise NoCollection(f"there is no collection {name!r}", values={"name": name}) from None
             finally:
-                if not (folder / CATALOG).exists():
+                if not _is_there(folder / CATALOG):
                     self._let_go(name)
 
     def close(self) -> None:
@@ -281,7 +299,7 @@ class Collections:
         collection = self._at_hand(name)
         try:
             return collection.identity if collection is not None else self._glance_anew(name).identity
-        except _CANNOT_BE_READ:
+        except CANNOT_BE_READ:
             return ""
 
     def _glance_anew(self, name: str) -> CollectionGlance:
@@ -327,6 +345,24 @@ class Collections:
                 f"expected 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a-z or 0-9, got {name[:80]!r}"
             )
         return self._named.get(name, self._folder / name)
+
+
+def _is_there(catalog: Path) -> bool:
+    """Raises `ReadOnly` or `StorageFailed` where that cannot be told."""
+    with translating(catalog):
+        try:
+            os.stat(catalog)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True
+
+
+def _may_be_there(catalog: Path) -> bool:
+    """Also where the disk does not tell."""
+    try:
+        return _is_there(catalog)
+    except (ReadOnly, StorageFailed):
+        return True
 
 
 class _Stamp(NamedTuple):

@@ -21,7 +21,15 @@ from lookalike.catalog.sqlite import format as catalog_format
 from lookalike.catalog.sqlite.format import FORMAT
 from lookalike.collection import Collection
 from lookalike.core.ending import Ending, ending
-from lookalike.core.errors import CollectionError, DeadlineExceeded, Locked, NoCollection, NotAllowed, StorageFailed
+from lookalike.core.errors import (
+    CatalogDamaged,
+    CollectionError,
+    DeadlineExceeded,
+    Locked,
+    NoCollection,
+    NotAllowed,
+    StorageFailed,
+)
 from lookalike.service.collections import Collections
 from tests.collections import new_collection, png
 from tests.services import sha256
@@ -279,15 +287,17 @@ def test_one_that_cannot_be_read_at_the_moment_is_never_left_out_of_a_list(here:
         list(here.glances(here.names()))
     writer.close()
 
-    assert [name for name, _ in here.glances(here.names())] == ["one", "two"]
+    assert [(name, fault) for name, _, fault in here.glances(here.names())] == [("one", None), ("two", None)]
 
 
-def test_one_that_is_damaged_is_left_out_of_a_list_and_holds_up_no_other(here: Collections, tmp_path: Path) -> None:
+def test_one_that_is_damaged_is_listed_with_its_fault_and_holds_up_no_other(here: Collections, tmp_path: Path) -> None:
     for name in ("one", "two"):
         here.create(name)
     (tmp_path / "collections" / "one" / "catalog.sqlite").write_bytes(b"something else" * 1000)
 
-    assert [name for name, _ in here.glances(here.names())] == ["two"]
+    faults = {name: fault for name, _, fault in here.glances(here.names())}
+    assert isinstance(faults.pop("one"), CatalogDamaged)
+    assert faults == {"two": None}
 
 
 def test_one_that_an_earlier_version_wrote_is_listed(
@@ -304,7 +314,8 @@ def test_one_that_an_earlier_version_wrote_is_listed(
         monkeypatch.setattr(f"lookalike.catalog.sqlite.{module}.FORMAT", FORMAT + 1)
 
     later = served(tmp_path)
-    assert [(name, seen.images) for name, seen in later.glances(later.names())] == [("photos", 1)]
+    ((name, seen, _),) = later.glances(later.names())
+    assert (name, seen and seen.images) == ("photos", 1)
     later.close()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,7 +30,7 @@ from lookalike.settings.service import ServiceSettings
 from tests.collections import png
 from tests.services import SECRET, token
 
-READER, WRITER = token("read"), token("read", "write")
+READER, WRITER, ADMIN = token("read"), token("read", "write"), token("admin")
 
 
 def own_model(folder: Path, *, mean: float) -> Path:
@@ -166,20 +168,66 @@ def test_a_model_is_told_of_by_whoever_has_it_whole(served: tuple[TestClient, li
     assert client.get(f"/v1/models/{dark}/file", headers=READER).content == kept.read_bytes()
 
 
-def test_a_collection_that_cannot_be_read_at_the_moment_takes_no_model_from_the_others(
-    served: tuple[TestClient, list[str]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "listed"), [(Locked("another writes"), 503), (StorageFailed("/srv/dark: the disk fails"), 200)]
+)
+def test_a_collection_that_cannot_be_read_takes_no_model_from_the_others(
+    served: tuple[TestClient, list[str]], monkeypatch: pytest.MonkeyPatch, error: LookalikeError, listed: int
 ) -> None:
     client, (dark, light) = served
     look = Collections.glance
 
     def glance(collections: Collections, name: str) -> assembly.CollectionGlance:
         if name == "dark":
-            raise StorageFailed("the disk fails")
+            raise error
         return look(collections, name)
 
     monkeypatch.setattr(Collections, "glance", glance)
     assert embedded(client, light)
     assert client.get(f"/v1/models/{light}", headers=READER).status_code == 200
     assert client.get(f"/v1/models/{dark}", headers=READER).status_code == 503
-    assert client.get("/v1/models", headers=READER).status_code == 503
-    assert client.get("/v1/collections", headers=READER).status_code == 503
+    assert client.get("/v1/models", headers=READER).status_code == listed
+    assert client.get("/v1/collections", headers=READER).status_code == listed
+
+
+def test_a_collection_whose_disk_fails_is_listed_with_its_fault_and_the_others_as_ever(
+    served: tuple[TestClient, list[str]], tmp_path: Path
+) -> None:
+    client, (dark, light) = served
+    for name in ("broken", "lost"):
+        assert client.put(f"/v1/collections/{name}", headers=ADMIN).status_code == 201
+    collections = tmp_path / "home" / "collections"
+    (collections / "broken" / "catalog.sqlite").write_bytes(b"something else" * 1000)
+    shutil.rmtree(collections / "lost")
+    (collections / "lost").symlink_to("lost")  # into which nobody can look
+
+    reply = client.get("/v1/collections", headers=READER).json()
+    assert [one["name"] for one in reply["data"]] == ["dark", "light"]
+    assert [(one["name"], one["code"]) for one in reply["unreadable"]] == [
+        ("broken", "catalog_damaged"),
+        ("lost", "storage_failed"),
+    ]
+    assert "/" not in "".join(one["detail"] for one in reply["unreadable"])
+    assert {one["id"] for one in client.get("/v1/models", headers=READER).json()["data"]} >= {dark, light}
+    assert client.get("/v1/collections/lost", headers=READER).status_code == 503
+
+    names, cursor = [], {}
+    while cursor is not None:
+        reply = client.get("/v1/collections", params={"limit": 1, **cursor}, headers=READER).json()
+        names += [one["name"] for one in (*reply["data"], *reply["unreadable"])]
+        cursor = {"cursor": reply["next_cursor"]} if reply["has_more"] else None
+    assert names == ["broken", "dark", "light", "lost"]
+
+
+def test_what_is_told_of_a_collection_of_a_later_version_names_no_place(
+    served: tuple[TestClient, list[str]], tmp_path: Path
+) -> None:
+    client, _ = served
+    assert client.put("/v1/collections/later", headers=ADMIN).status_code == 201
+    with closing(sqlite3.connect(tmp_path / "home" / "collections" / "later" / "catalog.sqlite")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+
+    (told,) = client.get("/v1/collections", headers=READER).json()["unreadable"]
+    assert (told["name"], told["code"]) == ("later", "format_too_new")
+    assert str(tmp_path) not in told["detail"]

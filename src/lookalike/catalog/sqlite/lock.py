@@ -200,7 +200,7 @@ _known_mutex = Lock()
 
 def writer_lock(catalog: Path) -> WriterLock:
     """The lock of the catalog at that path: the same object for all who ask in this process."""
-    resolved = str(catalog.resolve())
+    resolved = os.path.realpath(catalog)
     with _known_mutex:
         lock = _known.get(resolved)
         if lock is None:

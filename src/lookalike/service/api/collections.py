@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from lookalike.assembly import CollectionGlance
 from lookalike.collection import Collection
+from lookalike.core.errors import LookalikeError
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
@@ -16,6 +19,7 @@ from lookalike.service.api.filters import askable
 from lookalike.service.api.hits import index_json
 from lookalike.service.collections import NAME
 from lookalike.service.context import Service, service_of
+from lookalike.service.problems import told, values_of
 
 router = APIRouter()
 
@@ -38,7 +42,10 @@ _ONE = "/v1/collections/{collection}"
 async def list_collections(
     request: Request, principal: Reader, cursor: Cursor = None, limit: Annotated[int, Limit] = MOST_LISTED
 ) -> Response:
-    """Those that one may see, by name. What their catalogs say: of their indexes nothing, for these are not opened."""
+    """Those that one may see, by name: what their catalogs say, and of those that cannot be read why.
+
+    Of their indexes nothing, for these are not opened.
+    """
     service = service_of(request)
     after = read_cursor(cursor)
     return answer(await service.threads.run(lambda: _listed(principal, service, after=after, limit=limit)))
@@ -88,24 +95,30 @@ async def delete_collection(request: Request, collection: Name) -> Response:
 
 
 def _listed(principal: Principal, service: Service, *, after: str, limit: int) -> dict[str, Any]:
-    """A page; see `Collections.glances` for which are left out."""
+    """A page, of those that can be read and those that cannot; see `Collections.glances`."""
     names = (name for name in service.collections.names() if name > after and principal.may(Scope.READ, name))
-    found: list[dict[str, Any]] = []
-    for name, seen in service.collections.glances(names):
-        if len(found) == limit:
-            return page(found, next_cursor=cursor_of(found[-1]["name"]))
-        found.append(
-            {
-                "name": name,
-                "images": seen.images,
-                "model": seen.model_id,
-                "dimension": seen.dimension,
-                "index": None,
-                "fields": askable(seen.fields, principal),
-                **_further(list(seen.further_models), service),
-            }
-        )
-    return page(found, next_cursor=None)
+    listed = list(islice(service.collections.glances(names), limit + 1))
+    shown = listed[:limit]
+    there = [_glanced(name, seen, service, principal) for name, seen, _ in shown if seen is not None]
+    unreadable = [_unreadable(name, fault) for name, _, fault in shown if fault is not None]
+    next_cursor = cursor_of(shown[-1].name) if len(listed) > limit else None
+    return {**page(there, next_cursor=next_cursor), "unreadable": unreadable}
+
+
+def _glanced(name: str, seen: CollectionGlance, service: Service, principal: Principal) -> dict[str, Any]:
+    return {
+        "name": name,
+        "images": seen.images,
+        "model": seen.model_id,
+        "dimension": seen.dimension,
+        "index": None,
+        "fields": askable(seen.fields, principal),
+        **_further(list(seen.further_models), service),
+    }
+
+
+def _unreadable(name: str, fault: LookalikeError) -> dict[str, Any]:
+    return {"name": name, "code": fault.code, "values": values_of(fault), "detail": told(fault)}
 
 
 def _facts(name: str, service: Service, principal: Principal) -> dict[str, Any]:

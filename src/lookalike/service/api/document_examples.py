@@ -74,7 +74,7 @@ _LAST = {"has_more": False, "next_cursor": None}
 
 SCHEMAS: Mapping[str, Any] = {
     "CollectionFacts": _FACTS,
-    "CollectionList": {"data": [{**_FACTS, "index": None}], **_LAST},
+    "CollectionList": {"data": [{**_FACTS, "index": None}], "unreadable": [], **_LAST},
     "Completed": {"id": UPLOAD, "state": "completed", "image_id": IMAGE, "job_id": JOB},
     "EmbeddingResults": {
         "model": MODEL,

@@ -63,7 +63,7 @@ PROPERTIES: Mapping[str, Mapping[str, str]] = {
         "fields": "What a filter may ask for, by who asks: built-in fields, then those of the metadata.",
         "finer": "Name of the further model that looks again where an answer is not sure; null for none.",
     },
-    "CollectionList": _PAGE,
+    "CollectionList": {**_PAGE, "unreadable": "Those of this page that are there and cannot be read, and why."},
     "Completed": {
         "id": "Of the upload.",
         "state": "How the upload stands now.",
@@ -220,6 +220,11 @@ PROPERTIES: Mapping[str, Mapping[str, str]] = {
         "ticket": "To be offered as the subprotocol `ticket.TICKET`, once.",
         "protocol": "To be offered beside it.",
         "expires_at": "Until when: ISO 8601, UTC.",
+    },
+    "UnreadableCollection": {
+        **_CODED,
+        "name": "Under which it is asked.",
+        "code": "A stable word for programs, of those that `Problem.code` lists.",
     },
     "Upload": {
         **_CODED,

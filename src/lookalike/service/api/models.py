@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from lookalike.catalog.base import MAIN
 from lookalike.collection import Collection
-from lookalike.core.errors import Busy, CollectionReplaced, DeadlineExceeded, Locked, LookalikeError, NotFound
+from lookalike.core.errors import LookalikeError, NotFound
 from lookalike.images.files import OpenFile
 from lookalike.objects.durable import translating
 from lookalike.service.access.dependencies import needs
@@ -23,6 +23,7 @@ from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer, cursor_of, page, read_cursor
 from lookalike.service.api.describing import BYTES
 from lookalike.service.api.open_files import OpenFileResponse
+from lookalike.service.collections import AT_THE_MOMENT, CANNOT_BE_READ
 from lookalike.service.context import Service, service_of
 from lookalike.service.model_cards import KnownModel
 
@@ -101,19 +102,23 @@ def visible(principal: Principal, service: Service) -> Iterator[Visible]:
     """The models that one may see, of the collections that can be read. Opens none of them.
 
     Raises:
-        LookalikeError: after all others, for a collection that cannot be read at the moment.
+        LookalikeError: after all others, for a collection that cannot be read: one at the moment rather than one whose
+            disk fails; of one that is damaged nothing is said.
     """
     last: LookalikeError | None = None
     for tenant in service.collections.names():
         if not principal.may(Scope.READ, tenant):
             continue
         try:
-            for _, seen in service.collections.glances([tenant]):
+            for _, seen, fault in service.collections.glances([tenant]):
+                if seen is None:
+                    last = last if last or isinstance(fault, CANNOT_BE_READ) else fault
+                    continue
                 if seen.model_id:
                     yield Visible(seen.model_id, tenant, MAIN)
                 for name, model_id in seen.further_models.items():
                     yield Visible(model_id, tenant, name)
-        except LookalikeError as error:
+        except AT_THE_MOMENT as error:
             last = error
     if last is not None:
         raise last
@@ -150,8 +155,13 @@ def using(model: Visible, held: Collection) -> Collection:
 
 def _listed(principal: Principal, service: Service, *, after: str, limit: int) -> dict[str, Any]:
     by_id: dict[str, list[Visible]] = {}
-    for one in visible(principal, service):
-        by_id.setdefault(one.model_id, []).append(one)
+    try:
+        for one in visible(principal, service):
+            by_id.setdefault(one.model_id, []).append(one)
+    except AT_THE_MOMENT:
+        raise
+    except LookalikeError:  # where collections are listed it is told which of them cannot be read, and why
+        pass
     later = (by_id[model_id] for model_id in sorted(by_id) if model_id > after)
     cards: list[dict[str, Any]] = []
     for who in later:
@@ -159,7 +169,7 @@ def _listed(principal: Principal, service: Service, *, after: str, limit: int) -
             return page(cards, next_cursor=cursor_of(cards[-1]["id"]))
         try:
             cards.append(_card(who, service))
-        except (Busy, CollectionReplaced, DeadlineExceeded, Locked):
+        except AT_THE_MOMENT:
             raise
         except LookalikeError:  # its file is gone, say: `GET` of it says why
             continue

@@ -287,10 +287,20 @@ class CollectionFacts(BaseModel):
     finer: str | None
 
 
+class UnreadableCollection(BaseModel):
+    """A collection that is there and cannot be read."""
+
+    name: str
+    code: str
+    values: dict[str, Any]
+    detail: str
+
+
 class CollectionList(BaseModel):
     """Collections that one may see."""
 
     data: list[CollectionFacts]
+    unreadable: list[UnreadableCollection]
     has_more: bool
     next_cursor: str | None
 
