@@ -148,6 +148,7 @@ def test_labels_of_removed_pictures_return_and_it_is_told(command: Command, albu
     table.write_text("path,label\n1.jpg,red\n2.jpg,blue\n")
     command("index", album.photos, *where, "--metadata", table)
     one, two = album.photos / "1.jpg", album.photos / "2.jpg"
+    assert "forgotten" not in command("info", *where).text
     assert command("remove", one, two, *where).code == 0
     assert "metadata of 2 removed pictures is kept" in command("info", *where).text
     assert json.loads(command("info", *where, "--json").stdout)["forgotten"] == 2

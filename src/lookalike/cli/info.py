@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lookalike.cli.session import Session, command
 from lookalike.presentation.table import facts_text
-from lookalike.presentation.text import human_size, safe
+from lookalike.presentation.text import human_count, human_size, safe
 
 if TYPE_CHECKING:
     from lookalike.core.records import Json
@@ -58,7 +58,7 @@ def _facts(info: CollectionInfo) -> dict[str, str]:
         "pictures": f"{info.images:,}",
         "files": f"{info.files:,}",
         "refused": f"{info.refused:,}",
-        "forgotten": f"metadata of {info.forgotten:,} removed pictures is kept",
+        **_forgotten(info.forgotten),
         "no date": f"{info.without_date:,}",
         "catalog": f"{info.catalog}, {human_size(info.size_bytes)}",
         "model": f"{info.model[:12] or 'none yet'}, {info.dimension} dimensions",
@@ -71,6 +71,10 @@ def _facts(info: CollectionInfo) -> dict[str, str]:
     if info.rebuilt_because is not None:
         facts["made anew"] = f"because {safe(info.rebuilt_because)}"
     return facts
+
+
+def _forgotten(pictures: int) -> dict[str, str]:
+    return {"forgotten": f"metadata of {human_count(pictures, 'removed picture')} is kept"} if pictures else {}
 
 
 def _gauge(gauge: RecallFacts) -> str:

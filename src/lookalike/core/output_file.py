@@ -8,6 +8,7 @@ not by how they are spelled. Through a link, nothing is written: it is the user'
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -20,6 +21,7 @@ from typing import TypeAlias
 from lookalike.core.errors import BadInput, StorageFailed, WouldOverwrite
 from lookalike.core.syncing import sync
 
+_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 _HEAD_BYTES = 4_096
 _TAIL_BYTES = 65_536  # Parquet and ONNX keep what was noted about a file at its end
 
@@ -186,8 +188,16 @@ def _keep_mode(target: Path, part: Path) -> None:
 
 
 def _failed(path: StrPath, error: OSError) -> StorageFailed:
-    first_line = (str(error).splitlines() or [type(error).__name__])[0][:300]
-    return StorageFailed(f"{path}: cannot be written: {error.strerror or first_line}")
+    return StorageFailed(f"{path}: cannot be written: {_why(error)}; nothing was overwritten")
+
+
+def _why(error: OSError) -> str:
+    """By its number, where it has one: libraries put inner words of their own into the text."""
+    if error.errno in _IS_FULL:
+        return f"the disk is full, or a quota is used up ({os.strerror(error.errno)})"
+    if error.errno is not None:
+        return os.strerror(error.errno)
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
 def _listed(endings: tuple[str, ...]) -> str:

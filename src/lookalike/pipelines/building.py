@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lookalike.catalog.base import Catalog, StoredVectors
+from lookalike.core.errors import BadInput
 from lookalike.core.private import FOLDER, keep_private
 from lookalike.core.vectors import Keys, Vectors, normalise
 from lookalike.index.base import Index
@@ -52,7 +53,11 @@ def build(catalog: Catalog, wish: Wish, *, workplace: Path | None, reached: Reac
         with _alone(workplace) as place, tempfile.TemporaryDirectory(prefix="lookalike-index-") as temporary:
             subject = _subject(catalog, facts.last_seq, projection)
             place = place or Path(temporary)
-            index = _built(reading, wish, projection, place, subject=subject, dimension=dimension)
+            try:
+                index = _built(reading, wish, projection, place, subject=subject, dimension=dimension)
+            except BadInput:  # what is asked for cannot be built: nobody will go on with it
+                shutil.rmtree(place, ignore_errors=True)
+                raise
     return Held(index=index, projection=projection, tried_with=facts.images, seq=facts.last_seq)
 
 

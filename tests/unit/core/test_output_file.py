@@ -121,8 +121,10 @@ def test_a_failure_half_way_leaves_what_was_there_and_nothing_else(tmp_path: Pat
     write_output(target, OURS, kind=KIND)
     with pytest.raises(RuntimeError):
         _fail_half_way(target, RuntimeError())
-    with pytest.raises(StorageFailed, match=r"a\.txt: cannot be written: No space left"):
-        _fail_half_way(target, OSError(28, "No space left on device"))
+    with pytest.raises(StorageFailed, match=r"a\.txt: cannot be written: the disk is full.*; nothing was overwritten$"):
+        _fail_half_way(target, OSError(28, "Error of a library. Detail: [errno 28] in column 7"))
+    with pytest.raises(StorageFailed, match=r"a\.txt: cannot be written: Input/output error; nothing"):
+        _fail_half_way(target, OSError(5, "Error of a library"))
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     assert target.read_bytes() == OURS
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from lookalike.catalog.memory import MemoryCatalog
+from lookalike.core.errors import BadInput
 from lookalike.core.records import ImageRecord
 from lookalike.core.vectors import normalise
 from lookalike.index import choice
@@ -182,6 +183,13 @@ def test_while_another_builds_in_the_workplace_it_is_left_alone(
     for _ in range(2):
         discard_workplace(place)
         assert not place.exists()
+
+
+def test_what_cannot_be_built_leaves_no_workplace(tmp_path: Path) -> None:
+    place = tmp_path / "snapshots" / "building"
+    with pytest.raises(BadInput):
+        build(catalog_of(20), Wish(engine="IVF4,Nonsense"), workplace=place)
+    assert not place.exists()
 
 
 def test_where_nothing_can_be_written_it_is_built_elsewhere(built_with: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import random
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -280,3 +281,18 @@ def test_a_missing_library_says_how_to_install_it(tmp_path: Path, monkeypatch: p
         export_collection(filled(empty()), tmp_path / "x.parquet")
     with pytest.raises(MissingExtra):
         import_collection(empty(), tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.jsonl"])
+def test_a_full_disk_is_told_as_such_and_the_last_export_stays(small_disk: Path, name: str) -> None:
+    target = small_disk / name
+    export_collection(filled(empty()), target)
+    before = target.read_bytes()
+    filler = small_disk / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        for _ in range(1_000):
+            file.write(bytes(4_096))
+    with pytest.raises(StorageFailed, match=r"cannot be written: the disk is full[^\[]*; nothing was overwritten$"):
+        export_collection(filled(empty(), count=2_000), target)
+    assert target.read_bytes() == before
+    assert sorted(path.name for path in small_disk.iterdir()) == ["filler", name]

@@ -89,6 +89,8 @@ def change_keys(path: Path, change: Callable[[dict[str, ApiKey]], Sequence[ApiKe
         raise WouldOverwrite(f"{path} is a link to {os.path.realpath(path)}, where nothing is: name a file of keys")
     path = Path(os.path.realpath(path))
     try:
+        if path.exists():
+            read_keys(path)  # before anything is made beside a file that is none of ours
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(path):
             before = read_keys(path)[0] if path.exists() else {}

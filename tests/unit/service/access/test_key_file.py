@@ -104,6 +104,14 @@ def test_a_change_that_fails_changes_nothing(path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_nothing_is_made_beside_a_file_that_is_no_file_of_keys(tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    path.write_text("[1, 2]")
+    with pytest.raises(BadInput, match="another kind of file"):
+        added(path)
+    assert os.listdir(tmp_path) == ["list.json"]
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFailed, match="cannot be written"):
