@@ -61,7 +61,7 @@ def url(place: Path) -> Iterator[str]:
 
 @pytest.mark.timeout(1_800)
 def test_the_page_does_what_it_says_at_desktop_and_phone_width_in_both_languages(
-    url: str, place: Path, tmp_path: Path
+    url: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment = {
         **os.environ,
@@ -74,6 +74,10 @@ def test_the_page_does_what_it_says_at_desktop_and_phone_width_in_both_languages
     done = subprocess.run(["npm", "run", "e2e"], cwd=WEB, env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-3_000:]
+    _, mark, second_tries = done.stdout.partition("Only at a second try: ")
+    if second_tries:
+        with capsys.disabled():
+            print(f"\n{mark}{second_tries.rstrip()}")
 
 
 def test_the_clients_example_finds_what_it_is_asked_for(url: str, place: Path) -> None:

@@ -9,6 +9,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 180_000,
     hookTimeout: 120_000,
-    retry: 1, // a browser on a busy machine; what fails twice is a fault
+    retry: 1, // a browser on a busy machine; what fails twice is a fault, and what fails once is told at the end
+    reporters: ["default", `${import.meta.dirname}/second_tries.ts`],
   },
 });

@@ -38,7 +38,7 @@ describe("depthwise convolutions in float32", () => {
     const pictures = Array.from({length: 40}, (_, seed) => noise(seed));
 
     expect(await vectors(floatDepthwise(MODEL), pictures)).toEqual(await vectors(MODEL, pictures));
-  });
+  }, 120_000);
 
   test("stand for those alone whose levels begin at 0", () => {
     const graph = new Graph(floatDepthwise(MODEL));
