@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.bare_environment import ROOT
@@ -56,6 +59,24 @@ export const codeOf = (error: unknown): string | null => (error instanceof Probl
 WRONG = """
 import {Lookalike} from "lookalike-client";
 new Lookalike({baseUrl: 8080}).collection("photos").search({nothing: 1});
+"""
+README_GIVES = """
+import {readFileSync} from "node:fs";
+import {createRequire} from "node:module";
+
+globalThis.WebSocket ??= createRequire(process.argv[2])("ws");
+const key = null;
+const file = new File([readFileSync(process.argv[3])], "new.jpg", {type: "image/jpeg"});
+const frame = file;
+const show = (hits) => (console.log("live", hits[0].name), live.close());
+"""
+README_GIVES_TYPED = """
+import type {Hit} from "lookalike-client";
+
+declare const key: string | null;
+declare const file: File;
+declare const frame: Blob;
+declare function show(hits: readonly Hit[]): void;
 """
 PAGE = """
 import {Lookalike} from "lookalike-client";
@@ -118,15 +139,36 @@ def test_a_program_of_node_searches_and_uploads(project: Path, album: Album) -> 
     assert said == "1 0.jpg true\nobject\ntrue no_collection 404\n"
 
 
+def readme_sample() -> str:
+    """The program in the README: an indented block that begins with an import."""
+    text = (WEB / "client" / "README.md").read_text()
+    block = re.search(r"^    import .*?(?=^\S)", text, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    return textwrap.dedent(block[0])
+
+
+def test_the_sample_in_the_readme_runs(project: Path, album: Album) -> None:
+    sample = readme_sample().replace('"photos"', '"c"')
+    with serving(album) as served:
+        (project / "sample.js").write_text(README_GIVES + sample.replace("http://127.0.0.1:8080", served.url))
+        said = right("node", "sample.js", TOOLS / "here.js", album.photos / "0.jpg", cwd=project).splitlines()
+        thumbnail = said[0].split()[2]
+        assert httpx2.get(thumbnail).headers["Content-Type"] == "image/jpeg"
+    assert re.fullmatch(rf"(1|0\.99\d*) 0\.jpg {re.escape(served.url)}/v1/\S+", said[0])
+    assert said[-1] == "live 0.jpg"
+    assert "1" in said[1:-1]
+
+
 @pytest.mark.parametrize(("module", "resolution"), [("nodenext", "nodenext"), ("esnext", "bundler")])
 def test_its_types_are_understood(project: Path, module: str, resolution: str) -> None:
     (project / "typed.ts").write_text(TYPED)
+    (project / "sample.ts").write_text(README_GIVES_TYPED + readme_sample())
     (project / "wrong.ts").write_text(WRONG)
     options = ["--noEmit", "--strict", "--target", "es2022", "--lib", "es2023,dom,dom.iterable", "--types", ""]
     options += ["--module", module, "--moduleResolution", resolution, "--ignoreConfig"]
     compiler = TOOLS / "typescript" / "bin" / "tsc"
 
-    right("node", compiler, *options, "typed.ts", cwd=project)
+    right("node", compiler, *options, "typed.ts", "sample.ts", cwd=project)
 
     refused = done("node", compiler, *options, "wrong.ts", cwd=project)
     assert refused.returncode != 0
