@@ -12,6 +12,7 @@ from lookalike.core.condition_values import Op
 from lookalike.core.fields import BUILT_IN
 from lookalike.core.saying import PlanCode, ReasonCode, ViewFault
 from lookalike.core.wording import Coded
+from lookalike.ledger.base import UploadState
 from lookalike.service.problem_codes import FaultCode, ProblemCode
 
 STAGES = ("cache", "decode", "embed", "fetch", "filter", "opinion", "refresh", "search", "total", "wait")
@@ -23,7 +24,8 @@ KINDS: tuple[type[Coded], ...] = (ProblemCode, FaultCode, PlanCode, ReasonCode, 
 def codes() -> dict[str, object]:
     """All of them: for each kind its codes with the names of their values, and the words that stand alone."""
     named = {kind.__name__: {code.value: list(code.values_named) for code in kind} for kind in KINDS}
-    return {**named, "Op": [op.value for op in Op], "Field": list(BUILT_IN), "Stage": list(STAGES)}
+    alone = {"Op": list(Op), "Field": list(BUILT_IN), "Stage": list(STAGES), "UploadState": list(UploadState)}
+    return {**named, **alone}
 
 
 def codes_text() -> str:

@@ -4,11 +4,13 @@ import {afterEach, describe, expect, it} from "vitest";
 
 import {type Advice, codesEn} from "../src/i18n/codes.en";
 import {codesZh} from "../src/i18n/codes.zh";
+import {en} from "../src/i18n/en";
 import {language} from "../src/i18n/language";
 import {adviceOf, sayAll, sayFault, wordFor} from "../src/i18n/said";
+import {zh} from "../src/i18n/zh";
 
 type Named = {[code: string]: string[]};
-type Codes = {ProblemCode: Named; FaultCode: Named; PlanCode: Named; ReasonCode: Named; ViewFault: Named; Op: string[]; Field: string[]; Stage: string[]};
+type Codes = {ProblemCode: Named; FaultCode: Named; PlanCode: Named; ReasonCode: Named; ViewFault: Named; Op: string[]; Field: string[]; Stage: string[]; UploadState: string[]};
 
 const CODES = JSON.parse(readFileSync(new URL("../../../docs/reference/codes.json", import.meta.url), "utf8")) as Codes;
 const DICTIONARIES = {en: codesEn, zh: codesZh};
@@ -46,6 +48,13 @@ describe.each(Object.entries(DICTIONARIES))("the words in %s", (tongue, dictiona
       if (tongue === "zh" && kind !== "fields") expect(text, code).toMatch(/[\u4e00-\u9fff]/);
     }
   });
+});
+
+it("operators and the states of an upload have words in both languages", () => {
+  for (const {filter, upload} of [en, zh]) {
+    expect(Object.keys(filter.operators).sort()).toEqual([...CODES.Op].sort());
+    expect(Object.keys(upload.states)).toEqual(expect.arrayContaining(CODES.UploadState));
+  }
 });
 
 it("both languages name the same values of each code", () => {
