@@ -4,7 +4,7 @@ import type {Page, Route} from "playwright-core";
 import {describe, expect, it} from "vitest";
 
 import {SERVICE, TEXTS} from "./browser";
-import {asked, CARDS, chooseFile, computeAt, drop, expectSoon, hits, idsOf, offerFinerModel, searchFromStored} from "./doing";
+import {asked, CARDS, chooseFile, computeAt, drop, expectSoon, hits, idsOf, offerFinerModel, queryPicture, searchFromStored, searchWithPicture} from "./doing";
 import {openForEach} from "./opening";
 import {drawnPicture} from "./pictures";
 
@@ -127,6 +127,42 @@ describe("a late reply never takes the place of a newer one", () => {
     expect(asked(page).get("picture")).toBe(key);
   });
 
+  it("of the clipboard, after another picture was searched from", async () => {
+    await page.addInitScript(() => {
+      navigator.clipboard.read = async () => {
+        await new Promise((done) => Object.assign(globalThis, {release: done}));
+        return [new ClipboardItem({"image/png": await new OffscreenCanvas(8, 8).convertToBlob()})];
+      };
+    });
+    await page.reload();
+    await page.locator("main").getByRole("button", {name: t.source.paste}).click();
+    await searchFromStored(page);
+    const address = page.url();
+    await page.evaluate(() => (globalThis as unknown as {release: () => void}).release());
+    await page.waitForTimeout(1_000);
+
+    expect(page.url()).toBe(address);
+  });
+
+  it("of a part that is moved by keys, after one has gone back", async () => {
+    await page.clock.install({time: 0});
+    await searchWithPicture(page, 11);
+    await page.getByRole("button", {name: t.crop.on}).click();
+    await expectSoon(() => asked(page).has("crop"), (has) => expect(has).toBe(true));
+    await hits(page);
+    await queryPicture(page);
+    await page.clock.pauseAt(1_000_000);
+    await page.locator(".crop-stage").press("ArrowRight");
+    await page.goBack();
+    await expectSoon(() => asked(page).has("crop"), (has) => expect(has).toBe(false));
+    await page.clock.runFor(2_000);
+    await page.clock.resume();
+    await hits(page);
+
+    expect(asked(page).has("crop")).toBe(false);
+    expect(await page.locator(".crop-box").count()).toBe(0);
+  });
+
   it("of small pictures: each card has its own", async () => {
     const [one, other] = await idsFor({id: await someId()});
     let n = 0;
@@ -212,6 +248,42 @@ describe("the finer answer", () => {
     })();
     return all;
   }
+});
+
+describe("a finer look that is offered", () => {
+  it("is not offered any more once another question is asked, even while that has no answer yet", async () => {
+    await offerFinerModel(page);
+    let held: Route | null = null;
+    await page.route("**/search", async (route) => {
+      if (bodyOf(route).id) return void (held = route);
+      const response = await route.fetch();
+      await route.fulfill({response, json: {...(await response.json()), sure: false}});
+    });
+    await computeAt(page, "browser");
+    await searchWithPicture(page, 12);
+    await page.getByText(t.offer.finerHeading).waitFor();
+    await page.locator(`${CARDS} .picture`).first().click();
+    await expectSoon(() => held, (route) => expect(route).not.toBeNull());
+
+    expect(await page.getByText(t.offer.finerHeading).count()).toBe(0);
+    expect(await page.locator(".grid.stale .card").count()).toBeGreaterThan(0);
+    await held!.continue();
+    await hits(page);
+  });
+});
+
+describe("another collection", () => {
+  it("is begun anew where a picture of the one before was searched from, for it is not in there", async () => {
+    await page.request.put(`${SERVICE}/v1/collections/late-two`);
+    await page.reload();
+    await searchFromStored(page);
+    await page.getByLabel(t.bar.collection).selectOption("late-two");
+    await page.getByText(t.empty.noPictures).waitFor();
+
+    expect([...asked(page).keys()]).toEqual(["c"]);
+    expect(await page.locator(".problem").count()).toBe(0);
+    await page.request.delete(`${SERVICE}/v1/collections/late-two`);
+  });
 });
 
 describe("what there was stays", () => {

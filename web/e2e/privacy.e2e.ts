@@ -150,7 +150,7 @@ describe("where the browser cannot compute a vector although it is to", () => {
     await page.getByRole("button", {name: t.offer.tryHere}).click();
     await page.getByText(t.offer.vectorStayed).waitFor({timeout: 40_000});
     expect(moreThanVectors(recorder, DIMENSION)).toEqual([]);
-    await page.getByRole("button", {name: t.offer.vectorSend}).click();
+    await page.getByRole("button", {name: t.offer.send}).click();
     await hits(page);
     expect(wasSent(recorder, file!)).toBe(true);
     await page.getByText(t.source.wasSent).waitFor();
@@ -238,10 +238,10 @@ describe("a finer look, where vectors are computed in the browser", () => {
     await page.waitForTimeout(500);
     expect(wasSent(recorder, file!)).toBe(false);
 
-    await page.getByRole("button", {name: t.offer.finerSend}).click();
+    await page.getByRole("button", {name: t.offer.send}).click();
     await expectSoon(() => wasSent(recorder, file!), (sent) => expect(sent).toBe(true));
     await chooseFile(page, other!);
-    await page.getByRole("button", {name: t.offer.finerSend}).waitFor();
+    await page.getByRole("button", {name: t.offer.send}).waitFor();
 
     expect(wasSent(recorder, other!)).toBe(false);
   });

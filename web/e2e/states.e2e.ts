@@ -1,4 +1,7 @@
-/** Each main state of the page, at both widths, in both languages and themes: nothing overflows, axe finds nothing serious. */
+/**
+ * Each main state of the page, in both languages and themes: axe finds nothing serious; and at every width nothing overflows, no
+ * button's words wrap, nothing is cut off.
+ */
 
 import type {Browser, Page} from "playwright-core";
 import {afterAll, beforeAll, describe, expect, it} from "vitest";
@@ -6,7 +9,11 @@ import {afterAll, beforeAll, describe, expect, it} from "vitest";
 import {codesEn} from "../page/src/i18n/codes.en";
 import {codesZh} from "../page/src/i18n/codes.zh";
 import {photograph, seriousFindings, SETTINGS, startBrowser, TEXTS, type Visit, visit} from "./browser";
-import {hits, searchFromStored, searchWithPicture} from "./doing";
+import {chooseFile, computeAt, drawn, hits, searchFromStored, searchWithPicture} from "./doing";
+import {flaws} from "./flaws";
+
+const LONG_NAME = `IMG_20260517_${"a_name_without_any_spaces_".repeat(7)}0001.jpg`;
+const WIDTHS = [320, 375, 768, 1280, 1920];
 
 let browser: Browser;
 beforeAll(async () => {
@@ -29,8 +36,13 @@ describe.each(SETTINGS)("$size, $language, $theme", (setting) => {
     await page.waitForTimeout(400); // for transitions, which a screenshot would catch half-way
     await photograph(page, `${setting.size}-${setting.language}-${setting.theme}-${name}`);
     expect(await seriousFindings(page)).toEqual([]);
-    const tooWide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect(tooWide).toBeLessThanOrEqual(0);
+    const {width, height} = page.viewportSize()!;
+    for (const other of WIDTHS) {
+      await page.setViewportSize({width: other, height});
+      await drawn(page);
+      expect(await page.evaluate(flaws), `${name}, ${other} pixels wide`).toEqual([]);
+    }
+    await page.setViewportSize({width, height});
   }
 
   it("invites, before anything is asked", async () => {
@@ -112,8 +124,50 @@ describe.each(SETTINGS)("$size, $language, $theme", (setting) => {
     await page.getByRole("button", {name: t.bar.upload}).click();
     await page.getByText(setting.size === "phone" ? t.upload.dropTouch : t.upload.drop, {exact: true}).waitFor();
 
+    await page.locator(".drop-place input[type=file]").setInputFiles([
+      {name: LONG_NAME, mimeType: "image/jpeg", buffer: Buffer.from("no JPEG at all")},
+      {name: "empty.jpg", mimeType: "image/jpeg", buffer: Buffer.alloc(0)},
+      {name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no picture")},
+    ]);
+    await page.getByText(t.upload.othersPassedOver).waitFor();
+    await page.locator(".upload.failed").nth(1).waitFor();
     await expectSound("upload");
+    await page.getByRole("button", {name: t.upload.clear}).click();
     await page.getByRole("button", {name: t.close}).click();
+  });
+
+  it("offers what would need the picture itself", async () => {
+    await page.route("**/v1/models/*/file", (route) => route.abort());
+    await computeAt(page, "browser");
+    await chooseFile(page, Buffer.from("no picture that a browser shows"), "photo.heic", "image/heic");
+    await page.getByRole("button", {name: t.offer.send}).waitFor();
+
+    await expectSound("offer");
+    await page.unroute("**/v1/models/*/file");
+    await computeAt(page, "auto");
+  });
+
+  it("bears names as long as they come", async () => {
+    await page.route("**/search", async (route) => {
+      const response = await route.fetch();
+      if (!response.ok()) return route.fulfill({response});
+      const body = (await response.json()) as {hits: object[]};
+      const long = {name: LONG_NAME, metadata: {[LONG_NAME]: LONG_NAME}, copies: 2, provisional: true};
+      await route.fulfill({response, json: {...body, hits: body.hits.map((hit) => ({...hit, ...long})), nothing_like_it: true}});
+    });
+    await page.locator(".brand").click();
+    await searchFromStored(page);
+    await expectSound("long-names");
+    for (const place of [0, 1]) {
+      const card = page.locator(".card").nth(place);
+      await card.hover();
+      await card.getByRole("button", {name: t.card.compare}).click();
+    }
+    await page.locator(".pane img").nth(1).waitFor();
+
+    await expectSound("long-names-compared");
+    await page.keyboard.press("Escape");
+    await page.unroute("**/search");
   });
 
   it("looks through the camera", async () => {

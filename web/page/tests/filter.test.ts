@@ -16,6 +16,7 @@ describe("rows of the form", () => {
     ],
     [[{field: "label", operator: "eq", value: '"800"'}], {label: {eq: "800"}}],
     [[{field: "label", operator: "in", value: "a, b ,3"}], {label: {in: ["a", "b", 3]}}],
+    [[{field: "label", operator: "in", value: "猫，狗, 3"}], {label: {in: ["猫", "狗", 3]}}],
     [[{field: "label", operator: "exists", value: "false"}], {label: {exists: false}}],
     [[{field: "name", operator: "like", value: "12%"}], {name: {like: "12%"}}],
     [[{field: "label", operator: "eq", value: "007"}], {label: {eq: "007"}}],
@@ -52,6 +53,7 @@ describe("JSON as rows", () => {
   const unsayable = [
     {or: [{label: {eq: "a"}}]},
     {label: {in: ["a,b"]}},
+    {label: {in: ["甲，乙"]}},
     {label: {unknown: 1}},
     {label: {eq: {deep: 1}}},
     {label: {eq: null}},
@@ -65,7 +67,8 @@ describe("JSON as rows", () => {
     expect(readRaw("")).toEqual({filter: null});
     expect(readRaw("{}")).toEqual({filter: null});
     expect(readRaw('{"a": 1}')).toEqual({filter: {a: 1}});
-    expect(readRaw("[1]")).toHaveProperty("error");
-    expect(readRaw("{a: 1}")).toHaveProperty("error");
+    expect(readRaw("[1]")).toEqual({unreadable: {line: 1, column: 1}});
+    expect(readRaw('{"a": 1,\n b: 1}')).toEqual({unreadable: {line: 2, column: 2}});
+    expect(readRaw('{"a"')).toHaveProperty("unreadable");
   });
 });

@@ -1,7 +1,7 @@
 import {expect, it} from "vitest";
 
 import {en} from "../src/i18n/en";
-import {chooseLanguage, formatShare} from "../src/i18n/language";
+import {chooseLanguage, formatShare, language, named, sentences} from "../src/i18n/language";
 import {zh} from "../src/i18n/zh";
 
 type Tree = {[name: string]: unknown};
@@ -21,6 +21,20 @@ it("has every text in both languages, and the Chinese ones are Chinese", () => {
     if (typeof text === "string" && !asInEnglish.includes(path)) expect(theirs.get(path), path).toMatch(/[\u4e00-\u9fff]/);
   }
   expect(theirs.size).toBe(leaves(en).length);
+});
+
+it("puts Chinese punctuation into Chinese, whatever the values are", () => {
+  const values = ["cat", "dog", "12", "34"];
+  for (const [path, text] of leaves(zh)) {
+    const said = typeof text === "function" ? String(text(...values)) : String(text);
+    expect(said, path).not.toMatch(/[\u4e00-\u9fff][,;:?!()]|[,;:?!()][\u4e00-\u9fff]|[。：，；] /);
+  }
+  language.value = "zh";
+  expect(sentences("第一句。", "", "第二句。")).toBe("第一句。第二句。");
+  expect(named("筛选", "2 个条件")).toBe("筛选：2 个条件");
+  language.value = "en";
+  expect(sentences("One.", "", "Two.")).toBe("One. Two.");
+  expect(named("Filter", "2 conditions")).toBe("Filter: 2 conditions");
 });
 
 it("speaks the language of the address, else of the browser, else English", () => {

@@ -1,8 +1,11 @@
 import {afterEach, beforeEach, expect, it, vi} from "vitest";
 
-import {type CollectionClient, type Job, Problem, type UploadOptions, type UploadResult} from "../../client";
-import {client} from "../src/state/service";
+import {type CollectionClient, type CollectionFacts, type Job, Problem, type UploadOptions, type UploadResult} from "../../client";
+import {client, collections} from "../src/state/service";
 import {add, cancel, items, retry} from "../src/upload/uploads";
+
+const {embedHere} = vi.hoisted(() => ({embedHere: vi.fn()}));
+vi.mock("../src/search/browser", () => ({embedHere}));
 
 type Try = {options: UploadOptions; answer: (result: Partial<UploadResult>) => void; fail: (error: unknown) => void};
 
@@ -36,6 +39,36 @@ afterEach(() => {
   items.value.forEach(cancel);
   tries.forEach(({fail}) => fail(new DOMException("over", "AbortError")));
   items.value = [];
+});
+
+it.each<[string, File, unknown]>([
+  ["empty", new File([], "empty.jpg", {type: "image/jpeg"}), null],
+  ["vanished", new File(["x"], "gone.jpg", {type: "image/jpeg"}), new DOMException("gone", "NotFoundError")],
+  ["unreadable", new File(["x"], "locked.jpg", {type: "image/jpeg"}), new DOMException("locked", "NotReadableError")],
+])("a file that is %s is refused in words of its own", async (code, file, error) => {
+  items.value = [];
+  add([file], collection);
+  await settled();
+  tries[1]?.fail(error);
+  await settled();
+
+  expect(tries).toHaveLength(error ? 2 : 1);
+  expect(items.value[0]).toMatchObject({stage: "failed", why: {code}});
+});
+
+it("two files of the same name, size and date have vectors of their own", async () => {
+  const asked: string[] = [];
+  embedHere.mockImplementation((_: Blob, {key}: {key: string}) => (asked.push(key), Promise.reject(new Error("not here"))));
+  collections.value = [{name: "c", model: "m"} as CollectionFacts];
+  tries[0]!.answer({state: "stored", image_id: "i"});
+  await settled();
+  items.value = [];
+  const named = () => new File(["x"], "same.jpg", {type: "image/jpeg", lastModified: 7});
+  add([named(), named()], collection);
+  await settled();
+
+  expect(new Set(asked).size).toBe(2);
+  collections.value = [];
 });
 
 async function tryAgain(): Promise<void> {

@@ -22,7 +22,10 @@ export function Camera() {
     const control = new AbortController();
     expectPicture();
     setTrouble(null);
-    openCamera(shown, control.signal).then(() => setReady(true), setTrouble);
+    openCamera(shown, control.signal).then(
+      () => control.signal.aborted || setReady(true),
+      (error: CameraTrouble) => control.signal.aborted || setTrouble(error),
+    );
     return () => {
       control.abort();
       stopCamera(shown);

@@ -2,7 +2,7 @@
 
 import {useEffect, useRef, useState} from "preact/hooks";
 
-import {texts} from "../i18n/language";
+import {named, texts} from "../i18n/language";
 import {between, type Corner, FIRST, grown, moved, opposite, type Point, settled, WHOLE} from "../state/crop_moves";
 import type {Crop} from "../state/question";
 import {ask, question} from "../state/route";
@@ -33,13 +33,16 @@ export function CropBox({url}: {url: string}) {
         class={box ? "crop-stage cropped" : "crop-stage"}
         role="application"
         tabIndex={0}
-        aria-label={`${t.label}: ${words}`}
+        aria-label={named(t.label, words)}
         aria-describedby="crop-help"
         onKeyDown={keys}
         {...drags}
       >
-        <img src={url} alt={texts.value.source.altQuery} draggable={false} onError={() => setUnseen(true)} />
-        {unseen && <span class="no-thumbnail">{texts.value.card.noThumbnail}</span>}
+        {unseen ? (
+          <span class="no-thumbnail">{texts.value.card.noThumbnail}</span>
+        ) : (
+          <img src={url} alt={texts.value.source.altQuery} draggable={false} onError={() => setUnseen(true)} />
+        )}
         {box && (
           <div class="crop-box" style={placeOf(box)}>
             {CORNERS.map((corner) => (
@@ -49,10 +52,12 @@ export function CropBox({url}: {url: string}) {
         )}
       </div>
       <div class="row crop-row">
-        <button type="button" class="small quiet" onClick={() => commit(box ? WHOLE : FIRST)}>
-          <Icon name="crop" />
-          {box ? t.all : t.on}
-        </button>
+        {(box || !unseen) && (
+          <button type="button" class="small quiet" onClick={() => commit(box ? WHOLE : FIRST)}>
+            <Icon name="crop" />
+            {box ? t.all : t.on}
+          </button>
+        )}
         <p id="crop-help" class="hint crop-help">
           {t.help}
         </p>
@@ -73,7 +78,14 @@ function placeOf(box: Crop) {
 /** Arrows move, Shift and arrows size, Escape takes all; the search follows when the keys rest. */
 function useKeys(box: Crop | null, setDrawn: (crop: Crop | null) => void) {
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => () => clearTimeout(timer.current), []);
+  // Of what was moved before it is not asked any more once another part is, such as by going back.
+  useEffect(
+    () => () => {
+      clearTimeout(timer.current);
+      setDrawn(null);
+    },
+    [question.value.crop],
+  );
   return (event: KeyboardEvent) => {
     if (event.key === "Escape" && box) {
       clearTimeout(timer.current);

@@ -61,8 +61,9 @@ function useSomePictures(): readonly ImageFacts[] {
   const [pictures, setPictures] = useState<readonly ImageFacts[]>([]);
   const current = collection.value;
   const count = facts.value?.images ?? 0;
+  useEffect(() => setPictures([]), [current]);
+  // After an upload, those that are there stay until others come.
   useEffect(() => {
-    setPictures([]);
     if (!current || count === 0) return;
     const control = new AbortController();
     whileWanted(current.images({limit: SHOWN, spread: true, signal: control.signal}), control.signal)

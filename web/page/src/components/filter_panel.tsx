@@ -4,7 +4,7 @@ import {useEffect, useState} from "preact/hooks";
 
 import {texts} from "../i18n/language";
 import {wordFor} from "../i18n/said";
-import {jsonToRows, OPERATORS, type Operator, readRaw, type Row, rowsToJson} from "../state/filter";
+import {jsonToRows, OPERATORS, type Operator, type Place, readRaw, type Row, rowsToJson} from "../state/filter";
 import type {FilterJson} from "../state/question";
 import {ask, question} from "../state/route";
 import {facts, refreshFacts} from "../state/service";
@@ -123,11 +123,11 @@ function RowFields({row, onChange, onRemove}: RowProps) {
 function JsonForm({filter}: {filter: FilterJson | null}) {
   const {filter: t} = texts.value;
   const [text, setText] = useState("");
-  const [error, setError] = useState("");
+  const [unreadable, setUnreadable] = useState<{at: Place | null} | null>(null);
   useEffect(() => setText(filter ? JSON.stringify(filter, null, 2) : ""), [JSON.stringify(filter)]);
   const submit = () => {
     const read = readRaw(text);
-    setError("error" in read ? read.error : "");
+    setUnreadable("unreadable" in read ? {at: read.unreadable} : null);
     if ("filter" in read) ask({filter: read.filter});
   };
   return (
@@ -140,16 +140,16 @@ function JsonForm({filter}: {filter: FilterJson | null}) {
     >
       <textarea
         aria-label={t.json}
-        aria-invalid={error !== ""}
+        aria-invalid={unreadable !== null}
         rows={5}
         spellcheck={false}
         placeholder={'{"width": {"gte": 800}, "or": [{"label": {"eq": "cat"}}, {"label": {"exists": false}}]}'}
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}
       />
-      {error && (
+      {unreadable && (
         <p class="hint bad" role="alert">
-          {t.unreadable} {error}
+          {unreadable.at ? t.unreadableAt(unreadable.at.line, unreadable.at.column) : t.unreadable}
         </p>
       )}
       <div class="row end">

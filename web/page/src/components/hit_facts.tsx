@@ -1,7 +1,7 @@
 /** What is known of a hit. Names and metadata are shown as text, whatever they hold. */
 
 import type {Hit, Json} from "../../../client";
-import {formatNumber, formatShare, texts} from "../i18n/language";
+import {formatBytes, formatNumber, formatShare, texts} from "../i18n/language";
 
 const MOST_FIELDS = 12;
 
@@ -26,7 +26,7 @@ export function HitFacts({hit}: {hit: Hit}) {
       <div class="fact">
         <dt>{t.size}</dt>
         <dd class="number">
-          {hit.width} × {hit.height} · {hit.format} · {formatNumber(hit.size_bytes / 1000)} kB
+          {hit.width} × {hit.height} · {hit.format} · {formatBytes(hit.size_bytes)}
         </dd>
       </div>
       {Object.entries(hit.metadata)

@@ -1,7 +1,7 @@
 /** What would need the picture itself: offered, with what it means, and done only when the person says so. */
 
-import {texts} from "../i18n/language";
-import {answer, askAgain, pictureNeeded} from "../search/answer";
+import {sentences, texts} from "../i18n/language";
+import {answer, askAgain, isOld, pictureNeeded} from "../search/answer";
 import {sendForFinerLook} from "../search/finer_look";
 import {allowSending} from "../search/sending";
 import {question} from "../state/route";
@@ -25,14 +25,12 @@ export function VectorOffer() {
         <h2>{t.vectorHeading}</h2>
         <p>{t.vectorStayed}</p>
         {needed.reason && (
-          <p class="hint">
-            {t.reason} {needed.reason}
-          </p>
+          <p class="hint">{sentences(t.reason, needed.reason)}</p>
         )}
-        <p>{t.means}</p>
+        <p id="vector-offer">{t.means}</p>
         <div class="row">
-          <button type="button" class="primary" onClick={send}>
-            {t.vectorSend}
+          <button type="button" class="primary" aria-describedby="vector-offer" onClick={send}>
+            {t.send}
           </button>
           <button type="button" onClick={askAgain}>
             {t.tryHere}
@@ -46,18 +44,16 @@ export function VectorOffer() {
 /** The first answer is close, and the finer model would have to see the picture. */
 export function FinerOffer() {
   const t = texts.value.offer;
-  if (answer.value?.tier !== "offered" || !finer.value) return null;
+  if (answer.value?.tier !== "offered" || isOld.value || !finer.value) return null;
   return (
     <section class="offer quiet-offer" aria-labelledby="finer-offer">
       <Icon name="alert" />
       <div>
         <h2 id="finer-offer">{t.finerHeading}</h2>
-        <p>
-          {t.finerStayed(finer.value)} {t.means}
-        </p>
+        <p id="finer-offer-means">{sentences(t.finerStayed(finer.value), t.means)}</p>
         <div class="row">
-          <button type="button" onClick={sendForFinerLook}>
-            {t.finerSend}
+          <button type="button" aria-describedby="finer-offer-means" onClick={sendForFinerLook}>
+            {t.send}
           </button>
         </div>
       </div>

@@ -1,6 +1,6 @@
 /** What went wrong, in words of this page, and what to do about it. */
 
-import {useEffect, useState} from "preact/hooks";
+import {useEffect, useRef, useState} from "preact/hooks";
 
 import {texts} from "../i18n/language";
 import {adviceOf, sayFault} from "../i18n/said";
@@ -19,8 +19,11 @@ type Props = {shown: What; heading: string; onClose: () => void};
 export function Trouble({shown, heading, onClose}: Props) {
   const t = texts.value;
   const {what, now} = adviceFor(shown);
+  const place = useRef<HTMLElement>(null);
+  // It may stand above or below what is seen.
+  useEffect(() => place.current!.scrollIntoView({block: "nearest"}), [shown]);
   return (
-    <section class="problem" role="alert">
+    <section ref={place} class="problem" role="alert">
       <Icon name="alert" />
       <div>
         <h2>{heading}</h2>

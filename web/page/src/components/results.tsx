@@ -2,10 +2,13 @@
 
 import {useEffect, useRef, useState} from "preact/hooks";
 
-import {texts} from "../i18n/language";
+import {named, texts} from "../i18n/language";
+import {sayFetching} from "../i18n/said";
 import {type Answer, answer, furtherTrouble, isOld, lengthening, pictureLost, searching} from "../search/answer";
+import {fetched} from "../search/browser";
 import {canLengthen, showMore} from "../search/lengthening";
 import {announce} from "../state/panels";
+import {where} from "../state/preferences";
 import {ask, question} from "../state/route";
 import {FilterPanel} from "./filter_panel";
 import {Grid} from "./grid";
@@ -43,7 +46,9 @@ function Toolbar() {
   const shown = answer.value;
   const {filter, collapse, k} = question.value;
   const choices = AT_A_TIME.includes(k) ? AT_A_TIME : [...AT_A_TIME, k].sort((one, other) => one - other);
-  const count = searching.value ? t.searching : shown ? t.found(shown.hits.length, shown.total) : "";
+  // Elsewhere nobody waits for the model.
+  const waiting = where.value === "browser" && fetched.value !== null ? sayFetching(fetched.value) : t.searching;
+  const count = searching.value ? waiting : shown?.hits.length ? t.found(shown.hits.length, shown.total) : "";
   return (
     <>
       <header class="toolbar">
@@ -70,7 +75,7 @@ function Toolbar() {
           </label>
           <button type="button" class={filter ? "small on" : "small"} aria-expanded={open} aria-controls="filter" onClick={() => setOpen(!open)}>
             <Icon name="filter" />
-            {filter ? `${f.heading}: ${f.active(Object.keys(filter).length)}` : f.heading}
+            {filter ? named(f.heading, f.active(Object.keys(filter).length)) : f.heading}
           </button>
         </div>
       </header>
@@ -143,7 +148,8 @@ function More() {
       {furtherTrouble.value ? (
         <Trouble shown={furtherTrouble.value} heading={t.furtherFailed} onClose={() => (furtherTrouble.value = null)} />
       ) : shown.hasMore ? (
-        <button type="button" disabled={!possible} onClick={() => void showMore()}>
+        // Not `disabled`, by which it would lose the focus.
+        <button type="button" aria-disabled={!possible} onClick={() => void showMore()}>
           {lengthening.value ? t.searching : shown.tier === "looking" ? texts.value.status.tierLooking : t.loadMore}
         </button>
       ) : (

@@ -1,6 +1,7 @@
 /** Where the vector is computed, and whether a finer model looks again. */
 
-import {texts} from "../i18n/language";
+import {sentences, texts} from "../i18n/language";
+import {sayFetching} from "../i18n/said";
 import {fetched, forgetVectors} from "../search/browser";
 import {forgetAnswers} from "../search/known";
 import {expectPicture} from "../search/warming";
@@ -53,7 +54,7 @@ export function PlaceSwitch({name, intro = ""}: {name: string; intro?: string}) 
         ))}
       </fieldset>
       <p class="hint" id={`${name}-means`}>
-        {intro} {t.means[where.value]}
+        {sentences(intro, t.means[where.value])}
       </p>
     </div>
   );
@@ -75,19 +76,19 @@ function Forget() {
     startAgain({replace: true});
   };
   return (
-    <p class="hint forget">
-      {t.kept}{" "}
-      <button type="button" class="small quiet" onClick={() => void forget()}>
+    <div class="forget">
+      <p class="hint">{t.kept}</p>
+      <button type="button" class="small" onClick={() => void forget()}>
         {t.forget}
       </button>
-    </p>
+    </div>
   );
 }
 
 function Fetching() {
   const share = fetched.value;
   if (share === null) return null;
-  const words = texts.value.status.loading(Math.floor(share * 100));
+  const words = sayFetching(share);
   return (
     <p class="fetching">
       <progress value={share} max={1} aria-label={words} />

@@ -1,6 +1,6 @@
 /** How the answer came about: model, place of the vector, exact or not, and the time that each stage took. */
 
-import {formatNumber, texts} from "../i18n/language";
+import {formatNumber, named, sentences, texts} from "../i18n/language";
 import {sayAll, wordFor} from "../i18n/said";
 import {type Answer, answer} from "../search/answer";
 import {type Stage, stagesOf} from "../search/stages";
@@ -31,7 +31,7 @@ function Account({shown}: {shown: Answer}) {
         <Fact name={t.where} value={whereOf(shown)} />
         <Fact name={t.exact} value={reply.exact ? t.isExact : t.isApproximate} mark={reply.exact ? "good" : "fair"} />
         <Fact name={t.plan} value={planOf(shown)} />
-        <Fact name={t.scanned} value={t.of(formatNumber(reply.scanned), formatNumber(reply.total_matching))} />
+        {reply.total_matching > 0 && <Fact name={t.scanned} value={t.of(formatNumber(reply.scanned), formatNumber(reply.total_matching))} />}
         {tier !== "off" && <Fact name={t.tier} value={tierOf(tier)} />}
       </dl>
       <Stages shown={shown} />
@@ -58,8 +58,8 @@ function planOf({reply}: Answer): string {
 function whereOf({how}: Answer): string {
   const {status: t, settings} = texts.value;
   if (how.where === "stored") return t.whereStored;
-  if (how.meanwhile) return `${t.whereServer}. ${settings.meanwhile}`;
-  if (how.where === "server") return how.fellBack ? `${t.whereServer} · ${settings.fellBack} ${how.fellBack}` : t.whereServer;
+  if (how.meanwhile) return `${t.whereServer} · ${settings.meanwhile}`;
+  if (how.where === "server") return how.fellBack ? `${t.whereServer} · ${sentences(settings.fellBack, how.fellBack)}` : t.whereServer;
   const {backend, whys} = how.vector!;
   return `${t.whereBrowser} · ${wordFor("backends", backend)} · ${sayAll("whys", whys)}`;
 }
@@ -87,13 +87,13 @@ function Stages({shown}: {shown: Answer}) {
     <table class="stages">
       <caption>{t.stages}</caption>
       <tbody>
-        {stages.map((stage) => (
+        {stages.filter(isSeen).map((stage) => (
           <StageRow key={`${stage.place}-${stage.name}`} stage={stage} longest={longest} />
         ))}
       </tbody>
       <tfoot>
         <tr>
-          <th scope="row">{known ? `${t.total} (${t.stage.reused})` : t.total}</th>
+          <th scope="row">{known ? t.totalKnown : t.total}</th>
           <td />
           <td>{formatNumber(totalMs, 1)}</td>
         </tr>
@@ -102,13 +102,18 @@ function Stages({shown}: {shown: Answer}) {
   );
 }
 
+/** Whether it took any time that is shown. */
+function isSeen({ms}: Stage): boolean {
+  return ms >= 0.05;
+}
+
 function StageRow({stage, longest}: {stage: Stage; longest: number}) {
   const {status: t} = texts.value;
   const names: {[name: string]: string} = t.stage;
   return (
     <tr class={stage.place}>
       <th scope="row">
-        {stage.place === "network" ? t.stage.network : `${stage.place === "browser" ? t.browser : t.service}: ${names[stage.name] ?? wordFor("stages", stage.name)}`}
+        {stage.place === "network" ? t.stage.network : named(stage.place === "browser" ? t.browser : t.service, names[stage.name] ?? wordFor("stages", stage.name))}
       </th>
       <td class="stage-bar" aria-hidden="true">
         <i style={{width: `${(stage.ms / longest) * 100}%`}} />

@@ -1,4 +1,4 @@
-import {type Language, language, LANGUAGES, texts} from "../i18n/language";
+import {type Language, language, LANGUAGES, named, texts} from "../i18n/language";
 import {credential, keepCredential} from "../state/credential";
 import {panel} from "../state/panels";
 import {type Theme, theme} from "../state/preferences";
@@ -79,7 +79,7 @@ function LanguageChooser() {
 
 function ThemeButton() {
   const {theme: label, themes} = texts.value.bar;
-  const words = `${label}: ${themes[theme.value]}`;
+  const words = named(label, themes[theme.value]);
   return (
     <button
       type="button"

@@ -1,7 +1,8 @@
 /** The address names a collection that is not there, or not for whoever asks: which ones there are. */
 
 import {texts} from "../i18n/language";
-import {ask} from "../state/route";
+import {NOTHING_ASKED} from "../state/question";
+import {ask, question} from "../state/route";
 import {collectionName, collections, connected, facts} from "../state/service";
 import {Icon} from "./icons";
 
@@ -28,5 +29,7 @@ export function UnknownCollection() {
 
 /** Ids belong to a collection; a picture or an address can be searched for in another one, too. */
 export function changeCollection(collection: string): void {
-  ask({collection, more: [], less: [], filter: null});
+  const {source, crop} = question.value;
+  const kept = source.kind === "id" ? {source: NOTHING_ASKED.source, crop: null} : {source, crop};
+  ask({collection, more: [], less: [], filter: null, ...kept});
 }

@@ -25,7 +25,7 @@ export const en = {
     invitationTouch: "Take a photo, choose a picture, or start in one of these ways.",
     file: "Choose a picture",
     camera: "Take a photo",
-    url: "From an address",
+    url: "Web address",
     live: "Live camera",
     orStart: "Or start from a picture of the collection",
     noPictures: "This collection is empty. Add pictures to have something to find.",
@@ -62,7 +62,7 @@ export const en = {
     all: "Whole picture",
     on: "Choose a part",
     value: (x: number, y: number, width: number, height: number) =>
-      `left ${x} %, top ${y} %, ${width} % wide, ${height} % high`,
+      `left ${x}%, top ${y}%, ${width}% wide, ${height}% high`,
   },
 
   mix: {
@@ -123,7 +123,8 @@ export const en = {
     asJson: "JSON",
     json: "Filter as JSON",
     tooRich: "This filter says more than the form can show.",
-    unreadable: "That is no JSON object:",
+    unreadable: "That is no JSON object.",
+    unreadableAt: (line: number, column: number) => `That is no JSON object: line ${line}, place ${column}.`,
     listHint: "a, b, c",
     active: (n: number) => count(n, "condition", "conditions"),
     operators: {
@@ -156,6 +157,7 @@ export const en = {
     scanned: "Compared",
     of: (scanned: string, all: string) => `${scanned} of ${all}`,
     total: "In all",
+    totalKnown: "In all (vector known already)",
     fromCache: (plan: string) => `${plan} (from the cache of answers)`,
     tier: "Tier",
     tierFirst: "The first answer stands clear; no finer look was needed.",
@@ -168,13 +170,13 @@ export const en = {
     browser: "Browser",
     service: "Service",
     ms: (n: string) => `${n} ms`,
-    loading: (percent: number) => `Fetching the model: ${percent} %`,
+    loading: (percent: number) => `Fetching the model: ${percent}%`,
+    opening: "The model is here and is being opened.",
     stage: {
       decode: "decode",
       resize: "resize",
       run: "model",
       network: "network and waiting",
-      reused: "vector known already",
       finer: "finer look",
     },
     notYet: "Search first, then this says how it went.",
@@ -192,7 +194,7 @@ export const en = {
       server: "Your picture is sent to the service, which works out its vector.",
     },
     meanwhile: "This browser did not have the model yet.",
-    forget: "Forget the pictures kept in this browser",
+    forget: "Forget these pictures",
     kept: "The last 40 pictures that you searched with are kept in this browser, so that going back finds them.",
     forgotten: "This browser has forgotten the pictures that you searched with.",
     tiered: "Finer look where the answer is close",
@@ -205,11 +207,10 @@ export const en = {
     vectorStayed: "Your picture has stayed here, and nothing was searched.",
     reason: "The reason:",
     means: "Sent, it goes over the network to whoever runs the service. This holds for this picture alone, until you leave the page.",
-    vectorSend: "Send this picture to the service to search with it",
+    send: "Send this picture",
     tryHere: "Try again here",
     finerHeading: "A finer look could put these in a better order",
     finerStayed: (model: string) => `The first answer is close. The model “${model}” would need the picture itself, which has stayed here.`,
-    finerSend: "Send this picture to the service for a finer look",
   },
 
   own: {

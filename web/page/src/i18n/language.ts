@@ -27,6 +27,16 @@ export function chooseLanguage(asked: string | null, preferred: readonly string[
   return "en";
 }
 
+/** Sentences one after the other: Chinese puts no space between them. Those that say nothing are left out. */
+export function sentences(...said: readonly string[]): string {
+  return said.filter((one) => one !== "").join(language.value === "zh" ? "" : " ");
+}
+
+/** A name and what it stands at, in one text. */
+export function named(name: string, value: string): string {
+  return language.value === "zh" ? `${name}：${value}` : `${name}: ${value}`;
+}
+
 /** Numbers as the language writes them. */
 export function formatNumber(value: number, digits = 0): string {
   return value.toLocaleString(LANGUAGES[language.value].tag, {
@@ -44,4 +54,11 @@ export function formatShare(share: number, digits = 1): string {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   });
+}
+
+/** A size in bytes, in the largest unit of which it has one. */
+export function formatBytes(size: number): string {
+  const unit = size >= 1e6 ? "megabyte" : size >= 1e3 ? "kilobyte" : "byte";
+  const value = size / {megabyte: 1e6, kilobyte: 1e3, byte: 1}[unit];
+  return new Intl.NumberFormat(LANGUAGES[language.value].tag, {style: "unit", unit, maximumFractionDigits: 1}).format(value);
 }

@@ -5,8 +5,7 @@ import {computed} from "@preact/signals";
 import type {Json, Remark} from "../../../client";
 import {type CodeTexts, codesEn} from "./codes.en";
 import {codesZh} from "./codes.zh";
-import {formatNumber, language, LANGUAGES} from "./language";
-import {texts} from "./language";
+import {formatBytes, formatNumber, language, LANGUAGES, texts} from "./language";
 
 type Values = {[name: string]: Json};
 type Words = {[code: string]: string};
@@ -34,6 +33,12 @@ export function sayFault(code: string, values: Values): string {
   return filled(words[code] ?? words["value"]!, values);
 }
 
+/** How far the fetching of a model is; `share`: 0 to 1. */
+export function sayFetching(share: number): string {
+  const {loading, opening} = texts.value.status;
+  return share < 1 ? loading(Math.floor(share * 100)) : opening;
+}
+
 /** The word for something that has one; else the thing itself, such as the name of somebody's own field. */
 export function wordFor(kind: "stages" | "fields" | "backends", code: string): string {
   const words: Words = codes.value[kind];
@@ -50,7 +55,7 @@ function filled(template: string, values: Values): string {
 
 function valueOf(name: string, value: Json | undefined): string {
   if (value === undefined || value === null) return "?";
-  if (typeof value === "number") return name.endsWith("_bytes") ? bytes(value) : number(value);
+  if (typeof value === "number") return name.endsWith("_bytes") ? formatBytes(value) : number(value);
   if (Array.isArray(value)) return list(value.map((one) => valueOf(name, one)));
   const text = String(value);
   const {fields, kinds, viewFaults, backends} = codes.value;
@@ -65,14 +70,7 @@ function number(value: number): string {
   return Number.isInteger(value) ? formatNumber(value) : formatNumber(value, Math.abs(value) < 1 ? 3 : 1);
 }
 
-function bytes(value: number): string {
-  const unit = value >= 1e6 ? "megabyte" : value >= 1e3 ? "kilobyte" : "byte";
-  const size = value / {megabyte: 1e6, kilobyte: 1e3, byte: 1}[unit];
-  const {tag} = LANGUAGES[language.value];
-  return new Intl.NumberFormat(tag, {style: "unit", unit, maximumFractionDigits: 1}).format(size);
-}
-
 function list(values: string[]): string {
   const {tag} = LANGUAGES[language.value];
-  return new Intl.ListFormat(tag, {type: "disjunction"}).format(values);
+  return new Intl.ListFormat(tag, {type: "disjunction"}).format(values).replace(/或(?=[A-Za-z0-9])/, "或 ");
 }

@@ -6,7 +6,7 @@ import {type Hit, Problem} from "../../../client";
 import {Dialog} from "../components/dialog";
 import {PlaceSwitch} from "../components/settings";
 import {Thumbnail} from "../components/thumbnail";
-import {formatNumber, texts} from "../i18n/language";
+import {formatNumber, named, sentences, texts} from "../i18n/language";
 import {adviceOf} from "../i18n/said";
 import {takeFiles} from "../search/taking";
 import {panel} from "../state/panels";
@@ -18,6 +18,7 @@ import {LiveSession} from "./stream_session";
 
 const RATES = [1, 2, 5, 10, 15];
 const USUAL_RATE = 5;
+const NONE = "–";
 const FROZEN = {most: 2048, quality: 0.92};
 
 export function Live() {
@@ -96,7 +97,7 @@ function useLiveSession(video: {current: HTMLVideoElement | null}, running: bool
       if (control.signal.aborted) return;
       begun = new LiveSession({collection: from, model: facts.value?.model ?? "", where: place, maySend, fps, video: shown});
       setSession(begun);
-    }, setTrouble);
+    }, (error: CameraTrouble) => control.signal.aborted || setTrouble(error));
     return () => {
       control.abort();
       begun?.close();
@@ -116,9 +117,7 @@ function FramesOffer({reason, onSend}: {reason: string; onSend: () => void}) {
       <div>
         <p>{t.stayed}</p>
         {reason && (
-          <p class="hint">
-            {offer.reason} {reason}
-          </p>
+          <p class="hint">{sentences(offer.reason, reason)}</p>
         )}
         <button type="button" onClick={onSend}>
           {t.send}
@@ -136,13 +135,13 @@ function Figures({session}: {session: LiveSession}) {
   return (
     <>
       <dl class="figures">
-        <Figure name={t.sent} value={formatNumber(sent.value)} />
-        <Figure name={t.answered} value={formatNumber(answered.value)} />
-        <Figure name={t.dropped} value={formatNumber(dropped.value)} />
-        <Figure name={t.roundTrip} value={roundTripMs.value === null ? "–" : status.ms(formatNumber(roundTripMs.value))} />
+        <Figure name={t.sent} value={sent.value ? formatNumber(sent.value) : NONE} />
+        <Figure name={t.answered} value={answered.value ? formatNumber(answered.value) : NONE} />
+        <Figure name={t.dropped} value={dropped.value ? formatNumber(dropped.value) : NONE} />
+        <Figure name={t.roundTrip} value={roundTripMs.value === null ? NONE : status.ms(formatNumber(roundTripMs.value))} />
       </dl>
       <p class="hint" role="status">
-        {states[state.value]} · {settings.where}: {where}
+        {states[state.value]} · {named(settings.where, where)}
       </p>
       {why.value && <p class="hint">{why.value}</p>}
       {problem.value && (
@@ -156,7 +155,7 @@ function Figures({session}: {session: LiveSession}) {
 
 function saidOf(error: Error): string {
   const {what, now} = error instanceof Problem ? adviceOf(error.code, error.values) : adviceOf("page");
-  return `${what} ${now}`;
+  return sentences(what, now);
 }
 
 function Figure({name, value}: {name: string; value: string}) {

@@ -5,7 +5,7 @@ import {tiered} from "../state/preferences";
 import type {Question} from "../state/question";
 import {finer} from "../state/service";
 import {isStopped} from "../state/trouble";
-import {answer, questions, show, type Tier} from "./answer";
+import {answer, isOld, questions, show, type Tier} from "./answer";
 import {askOnce} from "./asking";
 import {allowSending, maySend} from "./sending";
 
@@ -40,7 +40,7 @@ export async function lookCloser(): Promise<void> {
 /** The person has said that this picture may be sent for a finer look. */
 export function sendForFinerLook(): void {
   const shown = answer.value;
-  if (shown?.tier !== "offered" || shown.question.source.kind !== "picture") return;
+  if (shown?.tier !== "offered" || isOld.value || shown.question.source.kind !== "picture") return;
   allowSending(shown.question.source.key);
   void lookCloser();
 }

@@ -12,16 +12,21 @@ const takings = new Latest();
 
 /** Search with the first picture among some files; says so where there is none. */
 export async function takeFiles(files: Iterable<Blob>): Promise<void> {
-  const signal = takings.begin();
-  const given = [...files];
-  const pictures = given.filter(isPicture);
-  const [picture] = pictures;
-  if (!picture) return refuse(texts.value.source.notAPicture);
+  const pictures = [...files].filter(isPicture);
   if (pictures.length > 1) notify(texts.value.source.firstOf(pictures.length));
+  await take(async () => pictures[0], texts.value.source.notAPicture);
+}
+
+/** Search with a picture that takes its time to come; what was asked for meanwhile is what is wanted then. `none`: what is said where none comes. */
+async function take(bring: () => Promise<Blob | undefined>, none: string): Promise<void> {
+  const signal = takings.begin();
   const before = question.value;
+  const isWanted = () => !signal.aborted && question.value === before;
+  const picture = await bring();
+  if (!isWanted()) return;
+  if (!picture) return refuse(none);
   const key = await keepPicture(picture, picture instanceof File ? picture.name : "");
-  // A large picture takes its time; what was asked for meanwhile is what is wanted now.
-  if (!signal.aborted && question.value === before) askFor({kind: "picture", key});
+  if (isWanted()) askFor({kind: "picture", key});
 }
 
 /** Search with the picture at an address, which the service fetches. False where it is no web address. */
@@ -49,15 +54,19 @@ export function takeTransfer(data: DataTransfer): boolean {
 
 /** Search with the picture on the clipboard; the browser may ask the user first. */
 export async function takeClipboard(): Promise<void> {
+  await take(onClipboard, texts.value.source.noPicture);
+}
+
+async function onClipboard(): Promise<Blob | undefined> {
   try {
     for (const item of await navigator.clipboard.read()) {
       const type = item.types.find((one) => one.startsWith("image/"));
-      if (type) return await takeFiles([await item.getType(type)]);
+      if (type) return await item.getType(type);
     }
   } catch {
     // Not allowed, or not offered by this browser: the same as nothing there.
   }
-  refuse(texts.value.source.noPicture);
+  return undefined;
 }
 
 /** By its type, or where the system knows none, by its name. */

@@ -39,17 +39,33 @@ export function jsonToRows(filter: FilterJson | null): Row[] | null {
   return sameFilter(rowsToJson(rows), filter) ? rows : null;
 }
 
-/** What was typed as JSON: the filter, null for none, or why it cannot be read. */
-export function readRaw(text: string): {filter: FilterJson | null} | {error: string} {
+/** What was typed as JSON: the filter, null for none, or where it cannot be read; null where the browser does not say where. */
+export function readRaw(text: string): {filter: FilterJson | null} | {unreadable: Place | null} {
   if (!text.trim()) return {filter: null};
   try {
     const value: unknown = JSON.parse(text);
-    if (!isObject(value)) return {error: "{…}"};
+    if (!isObject(value)) return {unreadable: {line: 1, column: 1}};
     return {filter: Object.keys(value).length ? value : null};
   } catch (error) {
-    return {error: error instanceof Error ? error.message : String(error)};
+    return {unreadable: placeIn(text, String(error))};
   }
 }
+
+/** Both from 1. */
+export type Place = {line: number; column: number};
+
+/** Browsers say where it is in English: as line and column, as a place in the text, or not at all. */
+function placeIn(text: string, message: string): Place | null {
+  const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? [];
+  if (line && column) return {line: Number(line), column: Number(column)};
+  const [, position] = /position (\d+)/.exec(message) ?? [];
+  if (!position) return null;
+  const before = text.slice(0, Number(position)).split("\n");
+  return {line: before.length, column: before.at(-1)!.length + 1};
+}
+
+/** Also the one that a Chinese keyboard writes. */
+const COMMA = /[,，]/;
 
 function isOperator(text: string): text is Operator {
   return (OPERATORS as readonly string[]).includes(text);
@@ -58,7 +74,7 @@ function isOperator(text: string): text is Operator {
 function valueOf(row: Row): unknown {
   if (row.operator === "exists") return row.value !== "false";
   if (row.operator === "in" || row.operator === "not_in") {
-    return row.value.split(",").map((part) => scalar(part.trim())).filter((part) => part !== "");
+    return row.value.split(COMMA).map((part) => scalar(part.trim())).filter((part) => part !== "");
   }
   return row.operator === "like" ? row.value : scalar(row.value.trim());
 }
@@ -72,7 +88,7 @@ function scalar(text: string): string | number {
 function textOf(value: unknown): string | null {
   if (Array.isArray(value)) {
     const parts = value.map(textOf);
-    return parts.every((part) => part !== null && !part.includes(",")) ? parts.join(", ") : null;
+    return parts.every((part) => part !== null && !COMMA.test(part)) ? parts.join(", ") : null;
   }
   if (typeof value === "string") return scalar(value) === value ? value : `"${value}"`;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : null;

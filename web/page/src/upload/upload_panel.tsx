@@ -6,7 +6,7 @@ import {Dialog} from "../components/dialog";
 import {FileButton} from "../components/file_button";
 import {Icon} from "../components/icons";
 import {isTouched} from "../components/touch";
-import {formatNumber, texts} from "../i18n/language";
+import {formatShare, sentences, texts} from "../i18n/language";
 import {adviceOf} from "../i18n/said";
 import {filesOf} from "../search/dropped";
 import {isPicture} from "../search/taking";
@@ -88,16 +88,16 @@ function Line({item}: {item: Item}) {
   const findable = imageId && stage !== "quarantined" && stage !== "failed" && stage !== "queued";
   return (
     <li class={`upload ${stage}`}>
-      <p class="upload-name">{file.name}</p>
+      <p class="upload-name" title={file.name}>
+        {file.name}
+      </p>
       <p class="upload-state">
         {t.states[stage]}
-        {stage === "sending" && ` · ${formatNumber(share * 100)} %`}
+        {stage === "sending" && ` · ${formatShare(share, 0)}`}
       </p>
       {moving && <progress value={share} max={1} aria-label={t.progress(file.name)} />}
       {advice && (
-        <p class="hint bad">
-          {advice.what} {advice.now}
-        </p>
+        <p class="hint bad">{sentences(advice.what, advice.now)}</p>
       )}
       <div class="row">
         {findable && (

@@ -7,7 +7,7 @@ import {texts} from "../i18n/language";
 import {embedHere} from "../search/browser";
 import {announce} from "../state/panels";
 import {where} from "../state/preferences";
-import {client, facts, refreshFacts} from "../state/service";
+import {client, collections, refreshFacts} from "../state/service";
 import {explain, isStopped} from "../state/trouble";
 import {keptName} from "./file_name";
 
@@ -87,6 +87,7 @@ async function send(number: number): Promise<void> {
   const name = keptName(file.name);
   follow();
   try {
+    if (file.size === 0) return change(item, {stage: "failed", why: {code: "empty", values: {}}});
     const known = await vectorOf(item);
     change(item, {stage: "sending"});
     const result = await collection.upload(file, {
@@ -101,17 +102,26 @@ async function send(number: number): Promise<void> {
     if (result.job_id) client.job(result.job_id).then(settle, () => undefined);
   } catch (error) {
     if (stop.signal.aborted || isStopped(error)) return change(item, {stage: "cancelled"});
-    change(item, {stage: "failed", why: error instanceof Problem ? {code: error.code, values: error.values} : {code: "page", values: {}}});
+    change(item, {stage: "failed", why: whyOf(error)});
     if (error instanceof Problem && error.status === 401) explain(error);
   }
 }
 
+function whyOf(error: unknown): Remark {
+  if (error instanceof Problem) return {code: error.code, values: error.values};
+  const name = error instanceof DOMException ? error.name : "";
+  return {code: UNREAD[name] ?? "page", values: {}};
+}
+
+/** What browsers say of a file that has gone or that they may not read any more. */
+const UNREAD: {[name: string]: string} = {NotFoundError: "vanished", NotReadableError: "unreadable"};
+
 /** With a vector the picture can be found at once; without, as soon as the service has embedded it. */
-async function vectorOf({file, stop}: Item): Promise<{vector?: Float32Array; model?: string}> {
-  const model = facts.value?.model;
+async function vectorOf({number, file, collection, stop}: Item): Promise<{vector?: Float32Array; model?: string}> {
+  const model = collections.value.find(({name}) => name === collection.name)?.model;
   if (!model || where.value === "server") return {};
   try {
-    const key = `upload ${file.name} ${file.size} ${file.lastModified}`;
+    const key = `upload ${number}`; // two files may have the same name, size and date
     const {vector} = await embedHere(file, {model, key, crop: null, signal: stop.signal});
     return {vector, model};
   } catch (error) {
