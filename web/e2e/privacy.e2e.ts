@@ -1,5 +1,7 @@
 /** What leaves the browser, in each mode and by each way in: watched byte by byte, between the browser and the service. */
 
+import {createHash} from "node:crypto";
+
 import type {Browser, Page} from "playwright-core";
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from "vitest";
 
@@ -54,6 +56,15 @@ async function temptWithFinerModel(): Promise<void> {
   await page.locator(".beginnings .picture").first().waitFor();
 }
 
+async function dropFiles(files: readonly Buffer[]): Promise<void> {
+  const data = await page.evaluateHandle((texts) => {
+    const transfer = new DataTransfer();
+    for (const [place, text] of texts.entries()) transfer.items.add(new File([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], `${place}.jpg`, {type: "image/jpeg"}));
+    return transfer;
+  }, files.map((file) => file.toString("base64")));
+  await page.locator("main").dispatchEvent("drop", {dataTransfer: data});
+}
+
 async function paste(file: Buffer): Promise<void> {
   await page.evaluate((text) => {
     const data = new DataTransfer();
@@ -105,6 +116,52 @@ describe("where vectors are computed in the browser", () => {
     expect(recorder.sent.some(({path}) => path.endsWith("/search"))).toBe(true);
     expect(moreThanVectors(recorder, DIMENSION)).toEqual([]);
     expect(files.some((file) => wasSent(recorder, file))).toBe(false);
+  });
+
+  it("nothing but vectors leaves on the way through the history, offline and back, and nothing that tells of the picture", async () => {
+    await choose("browser");
+    const files = await Promise.all([1, 2, 3].map((seed) => drawnPicture(page, {seed: seed + 110})));
+    const named = files.map((file) => createHash("sha256").update(file).digest("hex"));
+
+    await anotherPicture(() => chooseFile(page, files[0]!));
+    await anotherPicture(() => dropFiles(files.slice(1)));
+    await page.getByText(t.source.firstOf(2)).waitFor();
+    await page.locator(".crop-stage").press("ArrowRight");
+    await expectSoon(() => asked(page).has("crop"), (has) => expect(has).toBe(true));
+    await hits(page);
+    await page.locator(".card").nth(1).hover();
+    await page.locator(".card").nth(1).getByRole("button", {name: t.mix.more}).click();
+    await expectSoon(() => asked(page).has("more"), (has) => expect(has).toBe(true));
+    await hits(page);
+    await page.goBack();
+    await page.goBack();
+    await page.goForward();
+    await page.reload();
+    await hits(page);
+    await open.context.setOffline(true);
+    await page.getByLabel(t.results.perPage).selectOption("12");
+    await page.locator(".problem").waitFor();
+    await open.context.setOffline(false);
+    await page.locator(".problem").getByRole("button", {name: t.problem.retry}).click();
+    await hits(page);
+    await page.getByText(t.source.stayedHere).waitFor();
+
+    expect(recorder.sent.filter(({path}) => path.endsWith("/search")).length).toBeGreaterThan(4);
+    expect(moreThanVectors(recorder, DIMENSION)).toEqual([]);
+    expect(files.some((file) => wasSent(recorder, file))).toBe(false);
+    const everything = recorder.sent.map(({path, body}) => `${path} ${body.toString("latin1")}`).join(" ");
+    expect(named.filter((name) => everything.includes(name.slice(0, 16)))).toEqual([]);
+  });
+
+  it("adding a picture sends it, and nothing of the one that is searched with", async () => {
+    await choose("browser");
+    const [searched, added] = await Promise.all([121, 122].map((seed) => drawnPicture(page, {seed})));
+    await anotherPicture(() => chooseFile(page, searched!));
+    await page.getByRole("button", {name: t.bar.upload}).click();
+    await page.locator(".drop-place input[type=file]").setInputFiles({name: "added.jpg", mimeType: "image/jpeg", buffer: added!});
+    await page.locator(".upload.kept, .upload.replaced, .upload.stored").waitFor({timeout: 60_000});
+
+    expect([searched, added].map((file) => wasSent(recorder, file!))).toEqual([false, true]);
   });
 
   it("an address is sent as an address, and a picture of the collection as its id", async () => {
@@ -329,7 +386,7 @@ describe("what is kept in the browser", () => {
     await expectSoon(() => page.evaluate(async () => (await indexedDB.databases()).map(({name}) => name)), (names) => expect(names).toEqual(["lookalike-pictures"]));
     await expectSoon(async () => (await kept()).count, (count) => expect(count).toBe(1));
     const {local, cached} = await kept();
-    expect(local.every((name) => /^lookalike\.(theme|where|tiered)$/.test(name))).toBe(true);
+    expect(local.every((name) => /^lookalike\.(theme|where|tiered|salt)$/.test(name))).toBe(true);
     expect(cached.every((path) => /^\/v1\/models\/[0-9a-f]{64}\/file$/.test(path))).toBe(true);
     await page.getByText(t.settings.kept).waitFor();
     await page.getByRole("button", {name: t.settings.forget}).click();

@@ -1,16 +1,25 @@
-import {expect, it} from "vitest";
+import {afterEach, expect, it, vi} from "vitest";
 
 import type {CollectionClient, Hit, StreamHits, StreamOptions} from "../../client";
 import {LiveSession} from "../src/live/stream_session";
+import {where as chosen} from "../src/state/preferences";
+
+const taken = vi.hoisted(() => ({finish: null as (() => void) | null}));
+vi.mock("../src/live/camera", () => ({shoot: () => new Promise((resolve) => (taken.finish = () => resolve(new Blob(["a frame"]))))}));
 
 function session(where: "server" | "browser" = "server") {
   let options: StreamOptions = {};
-  const stream = {send: () => 0, close: () => undefined, dropped: 0};
+  const send = vi.fn(() => 0);
+  const stream = {send, close: () => undefined, dropped: 0};
   const collection = {stream: (o: StreamOptions) => ((options = o), stream)} as unknown as CollectionClient;
-  const made = new LiveSession({collection, model: "", where, maySend: false, fps: 1, video: {} as HTMLVideoElement});
+  chosen.value = where;
+  globalThis.HTMLMediaElement ??= {HAVE_CURRENT_DATA: 2} as typeof HTMLMediaElement;
+  const made = new LiveSession({collection, model: "", where, maySend: false, fps: 1_000, video: {readyState: 4} as HTMLVideoElement});
   const arrive = (seq: number, id: string) => options.onHits!({seq, hits: [{id} as Hit]} as StreamHits);
-  return {made, arrive, shown: () => made.hits.value.map(({id}) => id)};
+  return {made, send, options: () => options, arrive, shown: () => made.hits.value.map(({id}) => id)};
 }
+
+afterEach(() => (chosen.value = "auto"));
 
 it("shows the hits of the newest frame, in whatever order answers come, and none after the end", () => {
   const {made, arrive, shown} = session();
@@ -29,5 +38,22 @@ it("asks before frames leave, where vectors are to be computed here and cannot b
   const {made} = session("browser");
 
   expect(made.framesNeeded.value).toContain("no model");
+  made.close();
+});
+
+it.each([
+  ["server", 1],
+  ["browser", 0],
+] as const)("sends a frame that was taken before %s was chosen %s times", async (place, times) => {
+  const {made, send, options} = session("server");
+  taken.finish = null;
+  options().onState!("ready");
+  await vi.waitFor(() => expect(taken.finish).not.toBeNull(), 10_000);
+
+  chosen.value = place;
+  taken.finish!();
+  await new Promise((done) => setTimeout(done, 20));
+
+  expect(send).toHaveBeenCalledTimes(times);
   made.close();
 });

@@ -6,6 +6,7 @@ import type {CollectionClient, Hit, Problem, SearchStream, StreamHits, StreamSta
 import type {BrowserEmbedder} from "../../../embedding";
 import {sayAll} from "../i18n/said";
 import {embedderOf, sayWhy, whyNot} from "../search/browser";
+import {maySendFrames} from "../search/sending";
 import type {Where} from "../state/preferences";
 import {shoot} from "./camera";
 
@@ -93,9 +94,8 @@ export class LiveSession {
   }
 
   #withoutModel(reason: string): void {
-    const {where, maySend} = this.#o;
-    if (where !== "server") this.why.value = reason;
-    if (where !== "browser" || maySend) return this.#begin("server");
+    if (this.#o.where !== "server") this.why.value = reason;
+    if (maySendFrames(this.#o.maySend)) return this.#begin("server");
     this.framesNeeded.value = reason;
     this.close();
   }
@@ -116,7 +116,7 @@ export class LiveSession {
     try {
       const begun = performance.now();
       const query = await this.#queryOf(video);
-      if (this.#closed) return;
+      if (this.#closed || !(query instanceof Float32Array || maySendFrames(this.#o.maySend))) return;
       this.#sentAt.set(this.#stream.send(query), begun);
       this.sent.value += 1;
     } catch (error) {
@@ -130,8 +130,6 @@ export class LiveSession {
 
   async #queryOf(video: HTMLVideoElement): Promise<Float32Array | Blob> {
     if (this.#embedder) return await vectorOf(video, this.#embedder);
-    const {where, maySend} = this.#o;
-    if (where === "browser" && !maySend) throw new Error("a frame may not be sent");
     return await shoot(video, {most: MOST_SIDE, quality: QUALITY});
   }
 

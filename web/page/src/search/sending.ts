@@ -27,6 +27,11 @@ export function maySend(key: string): boolean {
   return where.value !== "browser" || allowed.value.has(key);
 }
 
+/** Whether a frame of the live camera may be sent. `said`: whether the person has said so of this very camera. */
+export function maySendFrames(said: boolean): boolean {
+  return where.value !== "browser" || said;
+}
+
 /** The person has said that this picture may be sent. It holds for this picture alone, until the page is left. */
 export function allowSending(key: string): void {
   allowed.value = new Set([...allowed.value, key]);

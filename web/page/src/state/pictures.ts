@@ -1,8 +1,9 @@
 /**
  * Pictures that the user gave, kept in this browser alone (IndexedDB), so that reload and back find them again.
  *
- * The address bar carries only a picture's key: the first 16 hexadecimal digits of the SHA-256 of its bytes. Where the
- * browser forbids IndexedDB, pictures last as long as the page.
+ * The address bar carries only a picture's key: of its bytes and a random number of this browser, so that the service, which
+ * sees the address at every reload, learns from it nothing of the picture. Where the browser forbids IndexedDB, pictures
+ * last as long as the page.
  */
 
 import {sha256} from "../../../client/sha256";
@@ -10,6 +11,9 @@ import {sha256} from "../../../client/sha256";
 const DATABASE = "lookalike-pictures";
 const STORE = "pictures";
 const KEPT = 40;
+const SALT = "lookalike.salt";
+const SALT_BYTES = 16;
+const KEY_DIGITS = 16;
 
 type Kept = {key: string; blob: Blob; name: string; at: number};
 
@@ -18,11 +22,13 @@ export type OwnPicture = {id: string; blob: Blob; name: string};
 
 const inMemory = new Map<string, Kept>();
 const ids = new Map<string, string>();
+/** The random number, where the browser forbids storage. */
+let passing = "";
 
 /** Keep a picture; its key. Keeping it twice is keeping it once. */
 export async function keepPicture(blob: Blob, name: string): Promise<string> {
   const id = await idOf(blob);
-  const key = id.slice(0, 16);
+  const key = await keyOf(id);
   ids.set(key, id);
   const kept: Kept = {key, blob, name, at: Date.now()};
   inMemory.set(key, kept);
@@ -46,9 +52,12 @@ export async function findPicture(key: string): Promise<OwnPicture | null> {
   return {id, blob: kept.blob, name: kept.name};
 }
 
-/** Forget all pictures that were kept, here and in the database. */
+/** Forget all pictures that were kept, here and in the database, and what their keys were made with. */
 export async function forgetPictures(): Promise<void> {
   inMemory.clear();
+  ids.clear();
+  passing = "";
+  await quietly(async () => localStorage.removeItem(SALT));
   await quietly(async () => {
     const database = await open();
     await done(database.transaction(STORE, "readwrite").objectStore(STORE).clear());
@@ -65,6 +74,24 @@ async function fromDatabase(key: string): Promise<Kept | undefined> {
 
 async function idOf(blob: Blob): Promise<string> {
   return await sha256(new Uint8Array(await blob.arrayBuffer()));
+}
+
+async function keyOf(id: string): Promise<string> {
+  return (await sha256(new TextEncoder().encode(salt() + id))).slice(0, KEY_DIGITS);
+}
+
+function salt(): string {
+  try {
+    const known = localStorage.getItem(SALT) ?? randomHex();
+    localStorage.setItem(SALT, known);
+    return known;
+  } catch {
+    return (passing ||= randomHex());
+  }
+}
+
+function randomHex(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(SALT_BYTES)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function open(): Promise<IDBDatabase> {
