@@ -68,7 +68,7 @@ def besiege(
         folder: an empty one, for the collection and the service's own files.
         photos: a folder of pictures that takes longer to index than the uploads take.
         pictures: to be uploaded, in turn as a direct upload with a vector, without one, at once and queued.
-        kills: how often.
+        kills: how often; the service no sooner than it takes to start, or it would never get anything done.
         pace_s: seconds between the beginnings of two uploads.
         seed: of the moments.
     Raises:
@@ -83,10 +83,12 @@ def besiege(
     chance = random.Random(seed)
     indexing = _Indexing(collection, photos)
     try:
+        begun = time.monotonic()
         service.start()
+        service_every_s = max(kills.service_every_s, time.monotonic() - begun)
         threads = [
             threading.Thread(target=indexing.run, args=(stop, random.Random(chance.random()), kills.index_every_s)),
-            threading.Thread(target=service.suffer, args=(stop, random.Random(chance.random()), kills.service_every_s)),
+            threading.Thread(target=service.suffer, args=(stop, random.Random(chance.random()), service_every_s)),
         ]
         for thread in threads:
             thread.start()

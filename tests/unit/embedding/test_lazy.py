@@ -53,7 +53,7 @@ def test_prepared_it_is_made_on_another_thread_and_a_call_waits_for_it() -> None
 
     def make() -> Embedder:
         makers.append(threading.current_thread())
-        go.wait(10)
+        go.wait(60)
         return FakeEmbedder()
 
     embedder = LazyEmbedder(make)

@@ -41,7 +41,7 @@ def origin(exchange: Exchange) -> Iterator[str]:
 
 def got(url: str, body: bytes | None = None) -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(url, body, timeout=10) as response:
+        with urllib.request.urlopen(url, body, timeout=60) as response:
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         with error:
