@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from benchmarks.acknowledged_uploads.siege import Kills, besiege
@@ -21,6 +22,7 @@ def jpeg(seed: int) -> bytes:
     return target.getvalue()
 
 
+@pytest.mark.timeout(900)  # on a busy machine each of its many processes takes long to start
 def test_uploads_beside_an_indexing_run_with_kills_of_both_are_all_found_and_nothing_is_lost_or_double(
     tmp_path: Path,
 ) -> None:

@@ -14,6 +14,7 @@ import httpx2
 
 from tests.e2e.conftest import Album, Command
 from tests.e2e.test_service import Served, jpeg, serving, sha256
+from tests.waiting import eventually
 
 IMAGES = "/v1/collections/c/images"
 UPLOADS = "/v1/collections/c/uploads"
@@ -64,12 +65,11 @@ class Traffic:
 
 
 def ended(served: Served, key: dict[str, str], jobs: list[str]) -> list[str]:
-    for _ in range(600):
-        states = [httpx2.get(f"{served.url}/v1/jobs/{job}", headers=key, timeout=60).json()["state"] for job in jobs]
-        if not {"queued", "running"} & set(states):
-            return states
-        time.sleep(0.1)
-    return states
+    def states() -> list[str]:
+        told = [httpx2.get(f"{served.url}/v1/jobs/{job}", headers=key, timeout=60).json()["state"] for job in jobs]
+        return [] if {"queued", "running"} & set(told) else told
+
+    return eventually(states)
 
 
 def pictures_of(served: Served, key: dict[str, str]) -> dict[str, int]:
@@ -145,12 +145,7 @@ def test_an_older_copy_that_takes_the_place_of_a_collection_is_served_without_a_
         (tmp_path / "r" / "c.lookalike").rename(album.collection)
 
         before = {sha256(jpeg(seed)) for seed in (100, 101)}
-        for _ in range(100):
-            there = before & set(pictures_of(served, {}))
-            if there == {sha256(jpeg(100))}:
-                break
-            time.sleep(0.1)
-        assert there == {sha256(jpeg(100))}
+        eventually(lambda: before & set(pictures_of(served, {})) == {sha256(jpeg(100))})
         reply = served.post("/v1/collections/c/search", files={"image": jpeg(100)}).json()
         assert reply["hits"][0]["id"] == sha256(jpeg(100))
         assert add(served, {}, 102).json()["data"][0]["status"] == "added"

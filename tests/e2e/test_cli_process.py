@@ -21,6 +21,7 @@ import pytest
 import lookalike
 from lookalike.core.errors import LookalikeError
 from tests.e2e.conftest import Album, Command
+from tests.waiting import eventually
 
 MANY = 800
 PATIENCE_S = 60.0
@@ -28,13 +29,6 @@ PATIENCE_S = 60.0
 
 def line(*arguments: str | os.PathLike[str]) -> list[str]:
     return [sys.executable, "-m", "lookalike", *(os.fspath(argument) for argument in arguments)]
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline, "waited for a minute"
-        time.sleep(0.05)
 
 
 @contextmanager
@@ -190,7 +184,7 @@ def test_a_stopped_run_keeps_what_was_complete_and_the_next_one_goes_on(
 ) -> None:
     arguments = ["index", str(many), "-c", str(tmp_path / "new"), "--json"]
     with started(*arguments) as running:
-        until(lambda: pictures_in(tmp_path / "new") > 0)
+        eventually(lambda: pictures_in(tmp_path / "new") > 0)
         out, err = stopped(running, number)
     assert running.returncode == 130
     assert out == ""
@@ -223,7 +217,7 @@ def becomes_known(picture: Path, *, folder: Path, collection: Path) -> Callable[
 def test_watching_takes_in_what_comes(album: Album, watched: Path, tmp_path: Path) -> None:
     with started("index", watched, "-c", tmp_path / "new", "--watch") as running:
         assert is_watching(running)
-        until(becomes_known(album.photos / "0.jpg", folder=watched, collection=tmp_path / "new"))
+        eventually(becomes_known(album.photos / "0.jpg", folder=watched, collection=tmp_path / "new"), every_s=0.05)
         stopped(running, signal.SIGINT)
     assert running.returncode == 130
 
@@ -234,7 +228,7 @@ def test_a_folder_that_goes_and_comes_back_is_watched_on(album: Album, watched: 
         watched.rename(tmp_path / "away")
         time.sleep(1.5)
         watched.mkdir()
-        until(becomes_known(album.photos / "0.jpg", folder=watched, collection=tmp_path / "new"))
+        eventually(becomes_known(album.photos / "0.jpg", folder=watched, collection=tmp_path / "new"), every_s=0.05)
 
 
 def test_a_process_without_streams_runs_all_the_same(album: Album) -> None:

@@ -19,9 +19,10 @@ import httpx2
 import pytest
 
 from tests.e2e.conftest import Album
-from tests.e2e.test_cli_process import pictures_in, until
+from tests.e2e.test_cli_process import pictures_in
 from tests.e2e.tracing import Trace, bare_environment, calls_in, prefix, python, traced
 from tests.unit.images.pictures import encoded, scene
+from tests.waiting import eventually
 
 LONGEST_S = 60
 UNTIL_TELEMETRY_LOOKS_UP_S = 13  # ONNX Runtime 1.31 asks for its maker's host ten seconds after its import
@@ -280,7 +281,7 @@ def test_what_is_uploaded_is_taken_in_without_a_word_to_anybody(guarded: Guarded
         client.request(put["method"], f"{address}{put['url']}", headers=put["headers"], content=data).raise_for_status()
         completed = client.post(f"{collection}/uploads/{upload['id']}/complete", json={"sha256": sha256})
         completed.raise_for_status()
-        until(lambda: client.get(f"{collection}/images/{sha256}").status_code == 200)
+        eventually(lambda: client.get(f"{collection}/images/{sha256}").status_code == 200)
         added = client.post(f"{collection}/images", files={"image": encoded(scene(320, 240, seed=78), "PNG")})
         assert added.status_code in (200, 201, 202)
         refused = client.post(f"{collection}/search", json={"image_url": "http://127.0.0.1:9/a.jpg"})
@@ -298,7 +299,7 @@ def test_a_folder_is_watched_in_private(guarded: Guarded, albums: Path, tmp_path
         return pictures_in(guarded.work / "new") == 1
 
     with running(command, guarded, tmp_path):
-        until(is_known)
+        eventually(is_known, every_s=0.05)
     assert_private(Trace(0, "", "", guarded.work, calls_in(tmp_path / "trace")), guarded)
 
 

@@ -20,6 +20,7 @@ import pytest
 
 from tests.e2e.conftest import Album
 from tests.unit.images.pictures import encoded, scene
+from tests.waiting import eventually
 
 
 class Served(NamedTuple):
@@ -116,7 +117,7 @@ def test_a_request_under_way_is_answered_when_the_service_is_told_to_stop(album:
         files = [("image", jpeg(seed)) for seed in range(300, 330)]
         asking = threading.Thread(target=lambda: replies.append(served.post("/v1/collections/c/images", files=files)))
         asking.start()
-        time.sleep(0.3)
+        eventually(lambda: 'lookalike_running{kind="http"} 2.0' in served.get("/metrics").text)  # itself and the other
         served.process.send_signal(signal.SIGTERM)
         asking.join()
 
@@ -130,12 +131,8 @@ def test_a_worker_of_its_own_does_what_the_service_queues(album: Album) -> None:
         command = [sys.executable, "-m", "lookalike", "worker", "-c", str(album.collection)]
         worker = subprocess.Popen([*command, "--home", str(album.collection.parent / "home")])
         try:
-            state = ""
-            for _ in range(600):
-                state = served.get(f"/v1/jobs/{queued['job_id']}").json()["state"]
-                if state in ("done", "failed"):
-                    break
-                time.sleep(0.05)
+            job = f"/v1/jobs/{queued['job_id']}"
+            state = eventually(lambda: told if (told := served.get(job).json()["state"]) in ("done", "failed") else "")
         finally:
             worker.send_signal(signal.SIGTERM)
             code = worker.wait(60)
