@@ -36,6 +36,7 @@ from lookalike.service.collections import Collections, Open
 from lookalike.service.context import Service
 from lookalike.service.edge import Edge, edge
 from lookalike.service.health import Health
+from lookalike.service.held_bytes import HeldBytes
 from lookalike.service.housework import Housework
 from lookalike.service.metrics import Metrics
 from lookalike.service.page_files import add_page
@@ -153,6 +154,7 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
         ),
         parsing=Threads("lookalike-parse", threads=1),
         searches=Searches(threads, waiting=WAITING),
+        spooled=HeldBytes(settings.max_spooled_bytes),
         thumbnails=Thumbnails(),
         metrics=metrics,
         health=health,

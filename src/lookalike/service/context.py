@@ -16,6 +16,7 @@ from lookalike.service.access.access import Access
 from lookalike.service.batching import Embedding
 from lookalike.service.collections import ATTEMPTS, Collections
 from lookalike.service.health import Health
+from lookalike.service.held_bytes import HeldBytes
 from lookalike.service.metrics import Metrics
 from lookalike.service.model_cards import ModelCards
 from lookalike.service.search_batching import Searches
@@ -44,6 +45,7 @@ class Service:
         files: where files are read and written piece by piece, as their bytes go out and come in.
         parsing: where large JSON is parsed.
         searches: vectors are searched for, several at a time.
+        spooled: how much of forms and pictures that come in is kept in memory and on disk, and for whom.
         thumbnails: small versions, kept.
         metrics: figures.
         health: how the parts do.
@@ -63,6 +65,7 @@ class Service:
     files: Threads
     parsing: Threads
     searches: Searches
+    spooled: HeldBytes
     thumbnails: Thumbnails
     metrics: Metrics
     health: Health

@@ -30,6 +30,8 @@ class ServiceSettings:
         rate_storage: `memory://`, per process, or `redis://...`, for all; it may hold a password.
         max_body_bytes: of a request; pictures have limits of their own.
         max_json_bytes: of a JSON body.
+        max_spooled_bytes: of forms and pictures that one process takes in at a time, three quarters of one caller; at
+            least twice `max_body_bytes`.
         body_timeout_s: that a request's body may take on top of a second per 64 kB, and a reply that is not read on top
             of a second per 8 kB.
         max_connections: open at once in one process, WebSockets among them.
@@ -72,6 +74,7 @@ class ServiceSettings:
     rate_storage: str = field(default="memory://", repr=False)
     max_body_bytes: int = 256_000_000
     max_json_bytes: int = 4_000_000
+    max_spooled_bytes: int = 1_000_000_000
     body_timeout_s: float = 20.0
     max_connections: int = 1_000
     request_timeout_ms: int = 30_000

@@ -44,6 +44,11 @@ def check(settings: ServiceSettings) -> None:
     _check_files(settings)
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         raise BadInput("expected both tls_certificate and tls_key, or neither")
+    if settings.max_spooled_bytes < 2 * settings.max_body_bytes:
+        raise BadInput(
+            "expected max_spooled_bytes of at least twice max_body_bytes, for one caller has three quarters of it, got "
+            f"{settings.max_spooled_bytes} and {settings.max_body_bytes}"
+        )
     if settings.keep_below >= settings.quarantine_above:
         raise BadInput(
             f"expected keep_below under quarantine_above, got {settings.keep_below:g} and {settings.quarantine_above:g}"

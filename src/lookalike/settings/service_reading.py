@@ -41,6 +41,7 @@ _WHOLE = {
     "max_connections": (1, 1_000_000),
     "max_json_bytes": (1, _BYTES),
     "max_message_bytes": (1, _BYTES),
+    "max_spooled_bytes": (2, 2 * _BYTES),
     "upload_max_bytes": (1, _BYTES),
     "upload_quota": (1, 1_000_000_000),
     "upload_quota_bytes": (1, _BYTES),

@@ -86,13 +86,16 @@ async def form_of(request: Request, *, fields: frozenset[str], max_image_bytes: 
         max_image_bytes: of one picture.
     Raises:
         UnsupportedMediaType, Malformed, TooLarge, InvalidBody: when it is none, or does not fit.
-        StorageFailed, ReadOnly: when there is no room for it.
+        StorageFailed, ReadOnly: when there is no room for it on the disk.
+        Overloaded: when other requests hold too much already.
     """
     parts = _Parts(fields, max_image_bytes)
     parser = MultipartParser(_boundary(request), parts.callbacks())
-    with Spool(service_of(request).files) as spool:
+    service = service_of(request)
+    with Spool(service.files, service.spooled) as spool:
         try:
             async for chunk in request.stream():
+                spool.expect(len(chunk))
                 parser.write(chunk)
                 await spool.write(parts.taken())
         except FormParserError:

@@ -167,7 +167,7 @@ async def put_image(request: Request, collection: str, image_id: ImageId, princi
     service = service_of(request)
     if not media_type(request).startswith("image/"):
         raise UnsupportedMediaType(f"expected image/*, got {media_type(request)[:80] or 'nothing'!r}")
-    with Spool(service.files) as spool:
+    with Spool(service.files, service.spooled) as spool:
         picture = await _received(request, image_id, spool, max_bytes=service.settings.upload_max_bytes)
 
         async def added(held: Collection) -> tuple[str, StoredPicture]:
@@ -312,6 +312,7 @@ def _check_laid_over(image_id: str, metadata: Metadata, held: Collection) -> Non
 async def _received(request: Request, image_id: str, spool: Spool, *, max_bytes: int) -> Picture:
     digest = hashlib.sha256()
     async for chunk in request.stream():
+        spool.expect(len(chunk))
         digest.update(chunk)
         await spool.write(chunk)
         if spool.size_bytes > max_bytes:

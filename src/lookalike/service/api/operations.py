@@ -50,6 +50,7 @@ async def metrics(request: Request) -> Response:
     service.metrics.queue_depth(facts.queued, facts.running)
     service.metrics.saturation("embedding", service.embedding.waiting / service.settings.embed_waiting)
     service.metrics.saturation("searches", service.searches.waiting / WAITING)
+    service.metrics.saturation("spooled", service.spooled.size_bytes / service.spooled.most_bytes)
     for name, threads in kinds(service).items():
         service.metrics.saturation(name, threads.waiting / threads.most_waiting)
     figures = await service.books.run(service.metrics.render)

@@ -6,7 +6,9 @@ import tempfile
 from pathlib import Path
 from threading import Lock
 
+from lookalike.core.errors import Overloaded
 from lookalike.objects.durable import translating
+from lookalike.service.held_bytes import RETRY_AFTER_S, HeldBytes, Holding
 from lookalike.service.threads import Threads
 
 IN_MEMORY_BYTES = 1_000_000
@@ -18,13 +20,15 @@ class Spool:
 
     Args:
         threads: on which it is written to disk.
+        held: what all requests hold; this one lets go when it is closed.
 
     Attributes:
         size_bytes: that came.
     """
 
-    def __init__(self, threads: Threads) -> None:
-        self._threads = threads
+    def __init__(self, threads: Threads, held: HeldBytes) -> None:
+        self._threads, self._held = threads, held
+        self._holding = Holding(held)
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed in `close`
         self._pending = bytearray()  # not a list of pieces: each may be one byte
         self._kept_bytes = 0
@@ -41,8 +45,21 @@ class Spool:
         """How many bytes came."""
         return self._kept_bytes + len(self._pending)
 
+    def expect(self, size_bytes: int) -> None:
+        """Count a piece of the body, whatever it holds, before it is taken.
+
+        Raises:
+            Overloaded: when more is held already than may be, of all or of this caller.
+        """
+        if not self._holding.add(size_bytes):
+            raise Overloaded(
+                f"forms and pictures that come in hold {self._held.most_bytes} bytes already, or yours "
+                f"{self._held.most_of_one_bytes}, which is the most that may: try again once some were taken in",
+                retry_after_s=RETRY_AFTER_S,
+            )
+
     async def write(self, data: bytes) -> None:
-        """Take a piece.
+        """Take what is to be kept of a piece that was counted.
 
         Raises:
             StorageFailed, ReadOnly: when it cannot be kept.
@@ -72,6 +89,7 @@ class Spool:
         """Let go of everything. Idempotent."""
         with self._one_at_a_time:
             self._file.close()
+        self._holding.let_go()
 
     def _keep(self) -> None:
         data, self._pending = self._pending, bytearray()

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lookalike.service.asker import current_asker
 from lookalike.service.edge.refusing import Refusal, refuse, refuse_while_sending
+from lookalike.service.held_bytes import RETRY_AFTER_S, HeldBytes, Holding
 
 BYTES_PER_S = 64_000
 """The slowest that a body may come, on top of what every body may take."""
 
 
 MOST_HELD_BYTES = 64_000_000
-"""Of all JSON bodies that one process reads at a time, which lie in memory, three quarters of it of one caller; small
-ones are taken beyond it."""
-SMALL_BYTES = 64_000
-RETRY_AFTER_S = 1
+"""Of all JSON bodies that one process reads at a time, which lie in memory; see `HeldBytes`. What other bodies hold is
+counted where they are kept."""
 
 
 class BodyRefused(Exception):
@@ -47,7 +44,7 @@ class BodyLimits:
         self.max_body_bytes = max_body_bytes
         self.max_json_bytes = max_json_bytes
         self.timeout_s = timeout_s
-        self._held = _Held()
+        self._held = HeldBytes(MOST_HELD_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection."""
@@ -57,8 +54,8 @@ class BodyLimits:
         headers = Headers(scope=scope)
         is_json = _is_json(headers.get("content-type", ""))
         most = min(self.max_json_bytes, self.max_body_bytes) if is_json else self.max_body_bytes
-        held = self._held if is_json else _Held()
-        body = _Body(receive, announced_bytes=_announced(headers), most=most, timeout_s=self.timeout_s, held=held)
+        holding = Holding(self._held if is_json else HeldBytes(2 * most))  # which is never too much
+        body = _Body(receive, announced_bytes=_announced(headers), most=most, timeout_s=self.timeout_s, holding=holding)
         started = False
 
         async def send_unless_refused(message: Message) -> None:
@@ -73,7 +70,7 @@ class BodyLimits:
             if started:
                 raise
         finally:
-            body.let_go()
+            holding.let_go()
         if body.refusal is not None and not started:
             sending_waits = body.is_untouched and headers.get("expect", "").lower() == "100-continue"
             await (
@@ -81,24 +78,6 @@ class BodyLimits:
                 if sending_waits
                 else refuse_while_sending(body.refusal, receive, send)
             )
-
-
-class _Held:
-    """How many bytes of bodies that are being read or worked on are in memory, by whose they are."""
-
-    def __init__(self) -> None:
-        self._sizes_bytes = Counter[str]()
-
-    def add(self, size_bytes: int, *, caller: str) -> None:
-        """Count some, or some fewer; '' for a caller that is not known."""
-        self._sizes_bytes[caller] += size_bytes
-        if not self._sizes_bytes[caller]:
-            del self._sizes_bytes[caller]
-
-    def is_too_much(self, *, caller: str) -> bool:
-        """Whether all together hold too much, or this caller does."""
-        of_one = self._sizes_bytes[caller] if caller else 0
-        return self._sizes_bytes.total() > MOST_HELD_BYTES or of_one > MOST_HELD_BYTES - MOST_HELD_BYTES // 4
 
 
 class _Body:
@@ -109,16 +88,16 @@ class _Body:
         is_untouched: whether nothing of it was read.
     """
 
-    def __init__(self, receive: Receive, *, announced_bytes: int, most: int, timeout_s: float, held: _Held) -> None:
+    def __init__(
+        self, receive: Receive, *, announced_bytes: int, most: int, timeout_s: float, holding: Holding
+    ) -> None:
         self.refusal: Refusal | None = None
         self.is_untouched = True
         self._receive = receive
         self._announced_bytes = announced_bytes
         self._most = most
         self._timeout_s = timeout_s
-        self._held = held
-        self._size_bytes = 0
-        self._caller = ""
+        self._holding = holding
         self._waited_s = 0.0
         self._complete = False
 
@@ -131,35 +110,26 @@ class _Body:
         if self._complete:
             return await self._receive()
         message = await self._next()
+        fits = True
         if message["type"] == "http.request":
-            self._count(len(message.get("body", b"")))
+            fits = self._holding.add(len(message.get("body", b"")))
             self._complete = not message.get("more_body", False)
-        if self._size_bytes > self._most:
+        if self._holding.size_bytes > self._most:
             self._refuse(_too_large(self._most))
-        if self._size_bytes > SMALL_BYTES and self._held.is_too_much(caller=self._caller):
+        if not fits:
             detail = "too much comes at once: try again in a moment"
             self._refuse(Refusal(503, "overloaded", "Busy", detail, {"retry_after_s": RETRY_AFTER_S}))
         return message
 
-    def let_go(self) -> None:
-        """What came is no longer held."""
-        self._held.add(-self._size_bytes, caller=self._caller)
-
-    def _count(self, size_bytes: int) -> None:
-        if not self._size_bytes:
-            self._caller = current_asker().name  # who was let in before anything was read
-        self._size_bytes += size_bytes
-        self._held.add(size_bytes, caller=self._caller)
-
     async def _next(self) -> Message:
         loop = asyncio.get_running_loop()
-        allowed_s = self._timeout_s + self._size_bytes / BYTES_PER_S
+        allowed_s = self._timeout_s + self._holding.size_bytes / BYTES_PER_S
         began = loop.time()
         try:
             async with asyncio.timeout(allowed_s - self._waited_s):
                 return await self._receive()
         except TimeoutError:
-            detail = f"expected the body within {allowed_s:.0f} s, got {self._size_bytes} bytes in that time"
+            detail = f"expected the body within {allowed_s:.0f} s, got {self._holding.size_bytes} bytes in that time"
             return self._refuse(Refusal(408, "too_slow", "Too slow", detail))
         finally:
             self._waited_s += loop.time() - began

@@ -280,6 +280,40 @@ def test_who_vanishes_and_asks_again_under_the_same_key_gets_the_first_reply(
     assert times == [1]
 
 
+def test_the_room_for_json_is_no_bound_on_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_limits, "MOST_HELD_BYTES", 300_000)
+    with running(tmp_path) as served:
+        large = png(520) + bytes(400_000)
+        reply = served.client.post(f"{COLLECTION}/images", files={"image": large}, headers=WRITER)
+        assert (reply.status_code, reply.json()["data"][0]["status"]) == (200, "added")
+
+
+@pytest.mark.parametrize("path", ["images", f"images/{'0' * 64}"])
+def test_one_caller_does_not_take_all_the_room_for_what_comes_in(tmp_path: Path, path: str) -> None:
+    def begin(address: Address, credential: dict[str, str], size_bytes: int) -> socket.socket:
+        kind, method = ("image/png", "PUT") if path != "images" else (FORM["Content-Type"], "POST")
+        headers = {**credential, "Content-Type": kind, "Content-Length": str(MB)}
+        head = b"" if method == "PUT" else picture()[:-2]
+        return begun(address, method, f"{COLLECTION}/{path}", headers, head + bytes(size_bytes))
+
+    another = token("read", "write", name="another")
+    with on_a_socket(tmp_path, max_body_bytes=MB, max_spooled_bytes=2 * MB) as (_, address, service):
+        with begin(address, WRITER, 800_000), begin(address, WRITER, 690_000):
+            eventually(lambda: service.spooled.size_bytes >= 1_490_000)
+            with begin(address, WRITER, 70_000) as mine:
+                reply = read(mine)
+                assert (status(reply), b'"overloaded"' in reply, b"Retry-After: 1" in reply.title()) == (
+                    503,
+                    True,
+                    True,
+                )
+            with begin(address, another, 70_000):
+                eventually(lambda: service.spooled.size_bytes >= 1_560_000)
+            with begin(address, WRITER, 30_000):  # a small one finds room
+                eventually(lambda: service.spooled.size_bytes >= 1_520_000)
+        eventually(lambda: service.spooled.size_bytes == 0)
+
+
 class Slow:
     """Holds up the first call of a function, until it is let go on."""
 

@@ -27,6 +27,7 @@ from lookalike.service.batching import Embedding
 from lookalike.service.collections import Collections
 from lookalike.service.context import Service
 from lookalike.service.health import Health
+from lookalike.service.held_bytes import HeldBytes
 from lookalike.service.metrics import Metrics
 from lookalike.service.search_batching import Searches
 from lookalike.service.stream.connection import Bounds
@@ -106,6 +107,7 @@ class World:
             files=threads,
             parsing=threads,
             searches=Searches(threads, waiting=64),
+            spooled=HeldBytes(1_000_000),
             thumbnails=Thumbnails(),
             metrics=self.metrics,
             health=Health(),

@@ -1,0 +1,76 @@
+"""How many bytes of requests one process holds at a time, and for whom: one caller gets no more than their share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from lookalike.service.asker import current_asker
+
+SMALL_BYTES = 64_000
+"""What one request may hold however much there is."""
+RETRY_AFTER_S = 1
+
+
+class HeldBytes:
+    """Room for so many; belongs to the event loop. Three quarters of it are for one caller at most.
+
+    Args:
+        most_bytes: of all together; small requests are taken beyond it.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self.most_of_one_bytes = most_bytes - most_bytes // 4
+        self._sizes_bytes = Counter[str]()
+
+    @property
+    def size_bytes(self) -> int:
+        """How many are held."""
+        return self._sizes_bytes.total()
+
+    def add(self, size_bytes: int, *, caller: str) -> None:
+        """Count some, or some fewer; '' for a caller that is not known."""
+        self._sizes_bytes[caller] += size_bytes
+        if not self._sizes_bytes[caller]:
+            del self._sizes_bytes[caller]
+
+    def is_too_much(self, *, caller: str) -> bool:
+        """Whether all together hold too much, or this caller does."""
+        of_one = self._sizes_bytes[caller] if caller else 0
+        return self.size_bytes > self.most_bytes or of_one > self.most_of_one_bytes
+
+
+class Holding:
+    """What one request holds, until it lets go. A context manager that does.
+
+    Args:
+        held: what all hold.
+    """
+
+    def __init__(self, held: HeldBytes) -> None:
+        self._held = held
+        self._caller = ""
+        self.size_bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.let_go()
+
+    def add(self, size_bytes: int) -> bool:
+        """Count bytes that came, as those of who was let in before the first did; False where that is too much."""
+        if not self.size_bytes:
+            self._caller = current_asker().name
+        self.size_bytes += size_bytes
+        self._held.add(size_bytes, caller=self._caller)
+        return self.size_bytes <= SMALL_BYTES or not self._held.is_too_much(caller=self._caller)
+
+    def let_go(self) -> None:
+        """Hold nothing any more. Idempotent."""
+        self._held.add(-self.size_bytes, caller=self._caller)
+        self.size_bytes = 0
