@@ -125,10 +125,30 @@ class Process(NamedTuple):
 @contextlib.contextmanager
 def in_a_process(folder: Path, **changed: Any) -> Iterator[Process]:
     """The same in a process of its own."""
-    settings, ids = _settings(folder, {"port": 0, **changed})
+    with process_of(*prepared_settings(folder, port=0, **changed)) as process:
+        yield process
+
+
+def prepared_settings(folder: Path, **changed: Any) -> tuple[ServiceSettings, tuple[str, ...]]:
+    """Settings of a service whose two collections are there, and the ids of their pictures."""
+    return _settings(folder, changed)
+
+
+@contextlib.contextmanager
+def process_of(
+    settings: ServiceSettings, ids: tuple[str, ...], *, factory: str = "tests.services.whole_service"
+) -> Iterator[Process]:
+    """A process with these settings; several may share them.
+
+    Args:
+        settings: as `prepared_settings` made them.
+        ids: likewise.
+        factory: the function of a module that makes what it runs.
+    """
+    module, _, name = factory.rpartition(".")
     program = (
-        "import pickle, sys; from lookalike.service.server import serve; from tests.services import whole_service; "
-        "serve(pickle.load(sys.stdin.buffer), factory=whole_service, ready=lambda url: print(url, flush=True))"
+        f"import pickle, sys; from lookalike.service.server import serve; from {module} import {name}; "
+        f"serve(pickle.load(sys.stdin.buffer), factory={name}, ready=lambda url: print(url, flush=True))"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     process = subprocess.Popen(
