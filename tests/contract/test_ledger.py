@@ -74,6 +74,22 @@ def upload(upload_id: object, **fields: Any) -> Upload:
     return replace(made, **fields)
 
 
+def test_uploads_of_a_collection_that_is_gone_hold_nothing(ledger: Ledger) -> None:
+    held = [upload(n, state=state) for n, state in enumerate(UploadState) if state.holds_bytes]
+    done = upload(20, state=UploadState.STORED)
+    others = [upload(21, collection="shoes"), upload(22, created_at=NOW + 1)]
+    for one in (*held, done, *others):
+        ledger.add_upload(one)
+
+    assert ledger.end_uploads("photos", created_before=NOW + 1, code="gone", detail="it is gone") == len(held) == 4
+    for one in held:
+        assert ledger.upload(one.id) == replace(one, state=UploadState.FAILED, code="gone", detail="it is gone")
+    for one in (done, *others):
+        assert ledger.upload(one.id) == one
+    ledger.add_upload(upload(23), quota=Quota(3, 1_000))
+    assert ledger.end_uploads("photos", created_before=NOW, code="gone", detail="it is gone") == 0
+
+
 def test_an_upload_is_kept_as_it_was(ledger: Ledger) -> None:
     metadata: Any = {"label": "\ud800\0", "n": 2**70, "x": [0.1, None, {"": True}]}
     added = upload(1, metadata=metadata, distance=0.1, completion="c" * 64, image_id="i", job_id="j", code="k")

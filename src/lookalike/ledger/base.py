@@ -159,6 +159,19 @@ class Ledger(Protocol):
         """Uploads that still wait though their time is over, oldest first."""
         ...
 
+    def end_uploads(self, collection: str, *, created_before: float, code: str, detail: str) -> int:
+        """Say of the uploads of a collection that is gone that nothing comes of them, and nothing of them is held.
+
+        Args:
+            collection: name of it; there may be another of that name by now.
+            created_before: Unix time in seconds; what was asked for later is another's.
+            code: why they failed.
+            detail: the same for people.
+        Returns:
+            how many held something.
+        """
+        ...
+
     def begin(self, key: str, *, body_hash: str, holder: str, now: float, expires_at: float) -> KeptReply | None:
         """Begin what an idempotency key stands for.
 

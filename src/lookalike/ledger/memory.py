@@ -88,6 +88,21 @@ class MemoryLedger:
             )
             return list(itertools.islice(found, max(0, limit)))
 
+    def end_uploads(self, collection: str, *, created_before: float, code: str, detail: str) -> int:
+        """Say of the uploads of a collection that is gone that nothing comes of them; see `Ledger`."""
+        with self._mutex:
+            held = [
+                kept.upload
+                for kept in self._uploads.values()
+                if kept.upload.collection == collection
+                and kept.upload.state.holds_bytes
+                and kept.upload.created_at < created_before
+            ]
+            for one in held:
+                failed = replace(one, state=UploadState.FAILED, code=code, detail=detail)
+                self._uploads[one.id] = _KeptUpload(failed, self._clock())
+            return len(held)
+
     def begin(self, key: str, *, body_hash: str, holder: str, now: float, expires_at: float) -> KeptReply | None:
         """Begin what an idempotency key stands for, or give the reply that was given; see `Ledger`."""
         with self._mutex:

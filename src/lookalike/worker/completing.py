@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike
 
 from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, Conflict, ImageRefused, NotFound, UploadRefused
+from lookalike.core.file_names import kept_name
 from lookalike.core.records import Json, Metadata
 from lookalike.ledger.base import Ledger, Upload, UploadState
 from lookalike.objects.direct.base import DirectUploads
@@ -101,7 +102,7 @@ def complete(
         sha256: of the bytes, said once more.
         vector: shape (D,), of length 1, that the client computed; None for none.
         model: id of the model by which it did.
-        metadata: that the picture is to have.
+        metadata: that the picture is to have; a new one has the name of the upload, too, where this says none.
         now: Unix time in seconds; None for the clock's.
     Raises:
         NotFound: when there is none, or it is another's.
@@ -123,19 +124,19 @@ def complete(
     if (time.time() if now is None else now) >= upload.expires_at:
         raise _expired()
     checked = _checked(upload, said, digest, ledger=ledger, collection=collection, uploads=uploads)
-    job = _put_job(upload, said, digest, queue)
+    job = _put_job(upload, said, digest, queue, metadata=_with_name(said.metadata, upload, collection))
     if said.vector is not None:
         collection.add_provisional(
-            checked, metadata=said.metadata, claim=upload_id, if_still=lambda: _waits(upload_id, ledger)
+            checked, metadata=_metadata_of(job), claim=upload_id, if_still=lambda: _waits(upload_id, ledger)
         )
     return _acknowledged(upload, said, digest, job, ledger)
 
 
 def completed_by(job: Job, upload: Upload, *, state: UploadState) -> Upload:
     """The upload's record once what its job says is so."""
-    digest, metadata = job.payload["completion"], job.payload["metadata"]
-    if not isinstance(digest, str) or not isinstance(metadata, dict):
-        raise BadInput(f"expected a job that `complete` has put in, got one with the payload {job.payload!r:.200}")
+    digest, metadata = job.payload["completion"], _metadata_of(job)
+    if not isinstance(digest, str):
+        raise _not_ours(job)
     return replace(upload, state=state, completion=digest, metadata=metadata, image_id=upload.sha256, job_id=job.id)
 
 
@@ -159,6 +160,21 @@ def as_told(upload: Upload, queue: Queue) -> Upload:
 def retry_advice(job: Job) -> str:
     """What to do about a job that failed."""
     return f"put it in again with POST /v1/jobs/{job.id}/retry or `lookalike jobs --retry {job.id}`"
+
+
+def _metadata_of(job: Job) -> Metadata:
+    """As the first of several completions had it."""
+    metadata = job.payload["metadata"]
+    if not isinstance(metadata, dict):
+        raise _not_ours(job)
+    return metadata
+
+
+def _with_name(metadata: Metadata, upload: Upload, collection: Collection) -> Metadata:
+    """The name that a new picture was announced with stays with it, where nobody says or has said another."""
+    name = kept_name(upload.name)
+    is_known = upload.sha256 in collection or collection.keeps_metadata_of(upload.sha256)
+    return metadata if is_known or not name else {"name": name, **metadata}
 
 
 def _digest(said: _Completion) -> str:
@@ -196,7 +212,7 @@ def _checked(
         raise
 
 
-def _put_job(upload: Upload, said: _Completion, digest: str, queue: Queue) -> Job:
+def _put_job(upload: Upload, said: _Completion, digest: str, queue: Queue, *, metadata: Metadata) -> Job:
     job = queue.enqueue(
         VERIFY_UPLOAD,
         collection=upload.collection,
@@ -204,7 +220,7 @@ def _put_job(upload: Upload, said: _Completion, digest: str, queue: Queue) -> Jo
             "upload_id": upload.id,
             "completion": digest,
             "claimed": said.vector is not None,
-            "metadata": said.metadata,
+            "metadata": metadata,
         },
         owner=upload.owner,
         key=upload.id,
@@ -231,6 +247,10 @@ def _waits(upload_id: str, ledger: Ledger) -> bool:
 
 def _expired() -> UploadRefused:
     return UploadRefused("the upload was not completed in time: ask for a new one", code="upload_expired")
+
+
+def _not_ours(job: Job) -> BadInput:
+    return BadInput(f"expected a job that `complete` has put in, got one with the payload {job.payload!r:.200}")
 
 
 def _completed_otherwise(upload: Upload) -> Conflict:

@@ -75,6 +75,8 @@ class UploadVerifier:
     def _begun(self, job: Job) -> Upload:
         """The upload; one whose completion was cut off is completed here, before the catalog is looked at."""
         upload = self._ledger.upload(str(job.payload["upload_id"]))
+        if upload.state is UploadState.FAILED and upload.code == NoCollection.code:
+            raise NoCollection(f"the collection {upload.collection!r} was removed")  # another may have the name by now
         if upload.state is not UploadState.WAITING:
             return upload
         try:

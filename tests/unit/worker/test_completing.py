@@ -49,7 +49,7 @@ def test_with_a_vector_the_picture_is_found_at_once_and_a_job_waits(desk: Desk) 
     assert done == Completed(UploadState.PROVISIONAL, SHA256, job.id)
     assert (job.kind, job.collection, job.owner, job.state) == (VERIFY_UPLOAD, "photos", "ann", JobState.QUEUED)
     assert job.payload["upload_id"] == upload_id
-    assert (desk.image().provisional, desk.image().metadata) == (True, {"label": "a"})
+    assert (desk.image().provisional, desk.image().metadata) == (True, {"name": "a.png", "label": "a"})
     (hit,) = desk.collection.search(ours(), k=1)
     assert (hit.id, hit.provisional) == (SHA256, True)
     upload = desk.ledger.upload(upload_id)
@@ -87,7 +87,7 @@ def test_something_else_afterwards_clashes(desk: Desk, changed: dict[str, Any]) 
             desk.complete(upload_id, **changed)
         assert clash.value.code == "upload_completed"
         desk.work()
-    assert desk.image().metadata == {"label": "a"}
+    assert desk.image().metadata == {"name": "a.png", "label": "a"}
 
 
 def test_the_same_said_in_another_form_is_the_same(desk: Desk) -> None:
@@ -221,7 +221,7 @@ def test_a_completion_that_is_repeated_after_a_crash_heals(
     assert desk.image().provisional
     assert [result["outcome"] for result in desk.work()] == ["kept"]
     assert desk.complete(upload_id) == done
-    assert (desk.image().provisional, desk.image().metadata) == (False, {"label": "a"})
+    assert (desk.image().provisional, desk.image().metadata) == (False, {"name": "a.png", "label": "a"})
     assert desk.uploads.staged(upload_id) is None
 
 
@@ -246,7 +246,7 @@ def test_where_the_client_never_comes_back_the_worker_carries_it_through_or_it_e
         assert (desk.state(upload_id), len(desk.collection)) == (UploadState.QUARANTINED, 0)
         assert desk.uploads.quarantined(upload_id) == DATA
     else:
-        assert (desk.image().provisional, desk.image().metadata) == (False, {"label": "a"})
+        assert (desk.image().provisional, desk.image().metadata) == (False, {"name": "a.png", "label": "a"})
         assert desk.collection.search(ours(), k=1)[0].similarity == pytest.approx(1, abs=1e-3)
     assert desk.uploads.staged(upload_id) is None
     assert len(desk.queue.jobs()) == 1
@@ -299,7 +299,7 @@ def test_of_two_completions_at_the_same_time_one_counts(desk: Desk, monkeypatch:
         desk.complete(upload_id, vector=elsewhere(), metadata={"label": "b"})
     assert clash.value.code == "upload_completed"
     assert desk.complete(upload_id) == first[0]
-    assert desk.image().metadata == {"label": "a"}
+    assert desk.image().metadata == {"name": "a.png", "label": "a"}
 
 
 def test_an_upload_whose_job_was_given_up_before_it_began_is_refused(

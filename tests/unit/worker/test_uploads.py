@@ -109,7 +109,7 @@ def test_a_job_that_was_cut_off_is_done_by_the_next_worker(
         assert (len(desk.collection), desk.uploads.quarantined(upload_id)) == (0, DATA)
         assert list(desk.collection._parts.objects.ids()) == []
     else:
-        assert (desk.image().provisional, desk.image().metadata) == (False, {"label": "a"})
+        assert (desk.image().provisional, desk.image().metadata) == (False, {"name": "a.png", "label": "a"})
 
 
 def test_a_disk_that_fails_is_told_so_that_the_job_is_tried_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

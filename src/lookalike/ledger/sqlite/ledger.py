@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from collections.abc import Collection as Several
+from dataclasses import replace
 from pathlib import Path
 
 from lookalike.core.errors import Conflict, NotFound
@@ -33,6 +34,9 @@ _EXPIRED = "SELECT record FROM uploads WHERE state = 'waiting' AND expires_at <=
 _HELD = """
     SELECT count(*) AS uploads, coalesce(sum(size_bytes), 0) AS size_bytes FROM uploads
     WHERE owner = ? AND state IN ('waiting', 'provisional', 'queued', 'quarantined')"""
+_HOLDING = """
+    SELECT record FROM uploads
+    WHERE collection = ? AND state IN ('waiting', 'provisional', 'queued', 'quarantined')"""
 _BEGIN = "INSERT OR REPLACE INTO begun (key, body_hash, holder, begun_at, expires_at) VALUES (?, ?, ?, ?, ?)"
 _RENEW = "UPDATE begun SET begun_at = ? WHERE key = ? AND holder = ? AND status IS NULL"
 _FINISH = "UPDATE begun SET status = ?, headers = ?, body = ? WHERE key = ? AND holder = ? AND status IS NULL"
@@ -99,6 +103,16 @@ class SqliteLedger:
         """Uploads that still wait though their time is over, oldest first."""
         with self._file.reading() as connection:
             return [tables.upload_of_row(row) for row in connection.execute(_EXPIRED, (now, max(0, limit)))]
+
+    def end_uploads(self, collection: str, *, created_before: float, code: str, detail: str) -> int:
+        """Say of the uploads of a collection that is gone that nothing comes of them; see `Ledger`."""
+        with self._file.writing() as connection:
+            rows = connection.execute(_HOLDING, (storable_key(collection),)).fetchall()
+            held = [one for one in map(tables.upload_of_row, rows) if one.created_at < created_before]
+            for one in held:
+                failed = replace(one, state=UploadState.FAILED, code=code, detail=detail)
+                connection.execute(_CHANGE_UPLOAD, self._row(failed))
+            return len(held)
 
     def begin(self, key: str, *, body_hash: str, holder: str, now: float, expires_at: float) -> KeptReply | None:
         """Begin what an idempotency key stands for, or give the reply that was given; see `Ledger`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from itertools import islice
 from typing import Annotated, Any
 
@@ -10,7 +12,7 @@ from starlette.responses import Response
 
 from lookalike.assembly import CollectionGlance
 from lookalike.collection import Collection
-from lookalike.core.errors import LookalikeError
+from lookalike.core.errors import LookalikeError, NoCollection
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
@@ -90,8 +92,25 @@ async def put_collection(request: Request, collection: Name, principal: Admin) -
 async def delete_collection(request: Request, collection: Name) -> Response:
     """With all that was added to it. One that was named when the service was started is not removed (409)."""
     service = service_of(request)
-    await service.writes.run(lambda: service.collections.remove(collection))
+    await service.writes.run(lambda: _removed(collection, service))
     return Response(status_code=204)
+
+
+def _removed(name: str, service: Service) -> None:
+    """Remove it, and say of its uploads that nothing comes of them, also where it was removed before."""
+    end = partial(
+        service.ledger.end_uploads,
+        name,
+        created_before=time.time(),
+        code=NoCollection.code,
+        detail="the collection is not there any more",
+    )
+    try:
+        service.collections.remove(name)
+    except NoCollection:
+        end()
+        raise
+    end()
 
 
 def _listed(principal: Principal, service: Service, *, after: str, limit: int) -> dict[str, Any]:

@@ -72,12 +72,6 @@ def picture_json(stored: StoredPicture, *, collection: str, principal: Principal
     }
 
 
-def kept_name(said: str) -> str:
-    """The name of a file as a client said it, fit to be kept: without folders and letters that cannot be seen."""
-    last = said.replace("\\", "/").rpartition("/")[2]
-    return "".join(letter for letter in last if letter.isprintable()).strip()
-
-
 def remarks_json(text: str) -> list[Json]:
     """What a text is made of, for those who say it in another language."""
     return [{"code": one.code, "values": dict(one.values)} for one in remarks_of(text)]

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, BadQuery, NotIndexed, UploadRefused
+from lookalike.core.file_names import kept_name
 from lookalike.core.records import Metadata
 from lookalike.pipelines.stored_pictures import Numbered, StoredPicture
 from lookalike.service.access.dependencies import needs
@@ -22,7 +23,7 @@ from lookalike.service.api.bodies import media_type, parse_field, read_json
 from lookalike.service.api.describing import FILE, FILES, form_body, json_body
 from lookalike.service.api.filters import filter_of
 from lookalike.service.api.forms import Form, Picture, form_of
-from lookalike.service.api.hits import kept_name, picture_json
+from lookalike.service.api.hits import picture_json
 from lookalike.service.api.idempotency import once
 from lookalike.service.api.queued import queue_picture
 from lookalike.service.api.schemas import DeleteBody, FilterField, MetadataBody, MetadataField, checked_metadata
@@ -267,9 +268,8 @@ async def _queued(
     deadline: float | None,
 ) -> Response:
     def put_in(picture: Picture, held: Collection) -> dict[str, Any]:
-        named = _with_name(metadata, picture, held)
         return queue_picture(
-            picture, held, metadata=named, collection=collection, owner=principal.name, service=service
+            picture, held, metadata=metadata, collection=collection, owner=principal.name, service=service
         )
 
     use = service.collections.use

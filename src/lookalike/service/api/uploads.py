@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from dataclasses import replace
@@ -14,6 +13,7 @@ from starlette.responses import Response
 
 from lookalike.collection import Collection
 from lookalike.core.errors import NotFound
+from lookalike.core.file_names import kept_name
 from lookalike.ledger.base import Upload, UploadState
 from lookalike.objects.direct.base import PresignedPut
 from lookalike.service.access.dependencies import needs
@@ -101,7 +101,10 @@ async def give_up(request: Request, collection: str, upload_id: UploadId, princi
     openapi_extra=json_body(CompleteBody),
 )
 async def finish(request: Request, collection: str, upload_id: UploadId, principal: Writer) -> Response:
-    """With a vector the picture can be found at once, as provisional, until a worker has embedded it from storage."""
+    """With a vector the picture can be found at once, as provisional, until a worker has embedded it from storage.
+
+    A new picture keeps the name that the upload was announced with, where `metadata` says no `name`.
+    """
     service = service_of(request)
     body, digest = await read_json(request, CompleteBody)
     await _own(request, collection, upload_id, principal)
@@ -181,7 +184,7 @@ def _new(body: UploadBody, collection: str, principal: Principal, service: Servi
         size_bytes=body.size_bytes,
         content_type=body.content_type,
         sha256=body.sha256,
-        name=re.sub(r"[\x00-\x1f\x7f]", "", body.name.rpartition("/")[2]),
+        name=kept_name(body.name),
         created_at=now,
         expires_at=now + service.settings.upload_expires_s,
         browser=browser,

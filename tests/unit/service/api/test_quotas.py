@@ -58,6 +58,18 @@ def test_of_queued_pictures_those_beyond_the_quota_are_refused_each(tmp_path: Pa
     assert len(staged) == 2
 
 
+def test_uploads_of_a_removed_collection_hold_nothing(tmp_path: Path) -> None:
+    admin = token("read", "write", "admin")
+    with running(tmp_path, upload_quota=2) as served:
+        assert served.client.put("/v1/collections/brief", headers=admin).status_code == 201
+        files = [("image", png(number)) for number in (60, 61)]
+        reply = served.client.post("/v1/collections/brief/images?mode=queued", files=files, headers=admin).json()
+        assert [one["status"] for one in reply["data"]] == ["queued", "queued"]
+        assert ask(served, who=admin).status_code == 507
+        assert served.client.delete("/v1/collections/brief", headers=admin).status_code == 204
+        assert [ask(served, who=admin).status_code for _ in range(3)] == [201, 201, 507]
+
+
 def test_bringing_the_bytes_is_a_request_of_who_asked_for_the_url(tmp_path: Path) -> None:
     data = png(60)
     with running(tmp_path, rate_per_minute=3) as served:

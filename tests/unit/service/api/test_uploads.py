@@ -240,6 +240,25 @@ def test_a_name_is_only_a_name(served: Running) -> None:
     assert ask(served, png(51), name="../../etc/pass\x01wd")["name"] == "passwd"
 
 
+@pytest.mark.parametrize("with_vector", [True, False])
+def test_a_picture_keeps_the_name_that_its_upload_was_announced_with(working: Running, with_vector: bool) -> None:
+    def taken_in(data: bytes, **said: object) -> dict:
+        upload = ask(working, data, name="holiday/beach.png")
+        assert put(working, upload, data).status_code == 200
+        body: dict = {"sha256": sha256(data), **said}
+        if with_vector:
+            body |= {"vector": our_vector(working, data), "model": working.model}
+        first, again = complete(working, upload, body), complete(working, upload, body)
+        assert (first.status_code, again.json()) == (200, first.json())
+        assert outcome(working, upload)["state"] == ("kept" if with_vector else "stored")
+        return working.client.get(f"/v1/collections/{FIRST}/images/{sha256(data)}", headers=READER).json()["metadata"]
+
+    assert taken_in(png(80)) == {"name": "beach.png"}
+    assert taken_in(png(81), metadata={"a": 1}) == {"name": "beach.png", "a": 1}
+    assert taken_in(png(82), metadata={"name": "sea"}) == {"name": "sea"}
+    assert taken_in(png(0))["name"] == "picture 0"  # which was there before
+
+
 def test_the_url_that_was_signed_is_told_to_no_log(served: Running, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG", logger="lookalike"):
         upload = ask(served, png(52))
