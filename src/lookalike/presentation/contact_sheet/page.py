@@ -28,16 +28,21 @@ STYLE = """
   :root { --paper: #17191c; --mount: #24272c; --ink: #e8e9eb; --faint: #a0a6ae; --band: #202a38; }
 }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.4 system-ui, sans-serif; }
-h1 { font-size: 1.5rem; margin: 1.2rem; overflow-wrap: anywhere; }
+@media print {
+  :root { color-scheme: only light; --paper: #fff; --mount: #fff; --ink: #000; --faint: #444; --band: #fff; }
+  .hits { grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); }
+}
+h1, main > p { margin: 1.2rem; overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; }
 .query { background: var(--band); padding: 1.2rem; }
 .query figure { max-width: 20rem; }
 .hits { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1.2rem; margin: 1.2rem;
   padding: 0; list-style: none; }
-figure { margin: 0; }
+figure { margin: 0; break-inside: avoid; }
 .mount { position: relative; display: grid; place-items: center; aspect-ratio: 4 / 3;
   background: var(--mount); color: var(--faint); border-radius: 4px; overflow: hidden; }
 .mount img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: scale-down; }
-figcaption { overflow-wrap: anywhere; }
+figcaption { margin-top: 0.25rem; overflow-wrap: anywhere; }
 figcaption small { display: block; color: var(--faint); }
 meter { width: 100%; height: 0.6rem; display: block; margin-top: 0.25rem; }
 a { color: inherit; }
