@@ -291,14 +291,18 @@ def _confident(found: Found, pairs: Pairs | None, least: float | None) -> Found:
 
 
 def _looked_at_again(query: Query, parts: Parts, opinion: SecondOpinion, found: Found) -> tuple[Found, list[Opinion]]:
-    """The candidates in the order of a second opinion, and what it says of each."""
+    """The best candidates in the order of a second opinion, the others behind them as before; what it says of the best.
+
+    It looks at as many for any k, so that who asks for more finds what they had, in the order in which they had it.
+    """
     if query.pixels is None:
         raise BadQuery("a second opinion needs a query of one picture, not a sum of pictures or a vector")
     ids = parts.catalog.ids([one.key for one in found.candidates])
     there = [one for one in found.candidates if one.key in ids]
-    opinions = opinion.opinions(query.pixels, [ids[one.key] for one in there])
+    best, others = there[: opinion.depth], there[opinion.depth :]
+    opinions = opinion.opinions(query.pixels, [ids[one.key] for one in best])
     order = reordered(opinions, unknown=opinion.unknown)
-    return found._replace(candidates=[there[n] for n in order]), [opinions[n] for n in order]
+    return found._replace(candidates=[*(best[n] for n in order), *others]), [opinions[n] for n in order]
 
 
 def _plan(found: Found, wanted: Wanted, total: int, *, filtered: bool, confidence_known: bool) -> Words:
@@ -311,7 +315,7 @@ def _plan(found: Found, wanted: Wanted, total: int, *, filtered: bool, confidenc
     if wanted.min_confidence is not None:
         plan = plan.and_then(_confidence_words(wanted.min_confidence, known=confidence_known))
     if wanted.opinion is not None:
-        count, by = len(found.candidates), wanted.opinion.name
+        count, by = min(len(found.candidates), wanted.opinion.depth), wanted.opinion.name
         text = f"the best {count} looked at again by {by}"
         plan = plan.and_then(said(text, PlanCode.LOOKED_AT_AGAIN, count=count, by=by))
     return plan

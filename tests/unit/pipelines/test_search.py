@@ -366,8 +366,18 @@ def test_a_second_opinion_looks_deeper_than_k_and_orders_what_it_could_compare(p
     assert reply.plan == "exact, the best 8 looked at again by the test"
     assert "opinion" in reply.timings_ms
     everything = ask_for(parts, Wanted(k=N, opinion=opinion), pixels=PIXELS)
-    assert len(everything.hits) == N
-    assert [hit.opinion for hit in everything.hits][-N // 3 + 1 :] == [None] * (N // 3)
+    assert opinion.asked[-1] == opinion.asked[0]
+    assert numbers(everything)[8:] == [int(one, 16) for one, _ in naive(vectors, range(N), N)][8:]
+    assert {(hit.opinion, hit.reason) for hit in everything.hits[8:]} == {(None, "")}
+    assert everything.plan == reply.plan
+
+
+def test_who_asks_for_more_finds_what_they_had_in_its_order(parts: Parts) -> None:
+    """So that pages, each the end of a longer answer, repeat and leave out nothing."""
+    everything = numbers(ask_for(parts, Wanted(k=N, opinion=Backwards()), pixels=PIXELS))
+    assert sorted(everything) == list(range(N))
+    for k in range(1, N):
+        assert numbers(ask_for(parts, Wanted(k=k, opinion=Backwards()), pixels=PIXELS)) == everything[:k]
 
 
 def test_a_second_opinion_is_asked_again_each_time_and_needs_a_picture(parts: Parts) -> None:
