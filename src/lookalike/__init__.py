@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from lookalike.core.telemetry import switch_off
 
 if TYPE_CHECKING:
-    from lookalike.assembly import open_collection as open  # noqa: A004  # meant to be read as lookalike.open
+    from lookalike.assembly.collection import open_collection as open  # noqa: A004  # meant to be read as lookalike.open
     from lookalike.collection import Collection
     from lookalike.core.errors import (
         AccessDenied,
@@ -159,7 +159,7 @@ _MODULES = {
     "StoredPicture": "lookalike.pipelines.stored_pictures",
     "adapt": "lookalike.models.adapt",
     "knn": "lookalike.pipelines.knn",
-    "open": "lookalike.assembly",
+    "open": "lookalike.assembly.collection",
 }
 """Where each name lies; all others are errors."""
 

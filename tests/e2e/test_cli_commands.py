@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import lookalike
-from lookalike.assembly import open_ledger
+from lookalike.assembly.service import open_ledger
 from lookalike.ledger.base import Upload, UploadState
 from tests.e2e.conftest import PICTURES, Album, Command
 

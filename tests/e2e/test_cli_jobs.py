@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.assembly import open_ledger, open_queue
+from lookalike.assembly.service import open_ledger, open_queue
 from lookalike.ledger.base import Upload, UploadState
 from lookalike.queue.base import Job, JobState, Queue
 from tests.e2e.conftest import Command

@@ -21,7 +21,7 @@ import click
 import numpy as np
 import pytest
 
-from lookalike.assembly import open_ledger, open_queue
+from lookalike.assembly.service import open_ledger, open_queue
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.cli.main import COMMANDS, program
 from lookalike.core.errors import ServiceDown

@@ -14,7 +14,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import lookalike
-from lookalike.assembly import sweep_removed
+from lookalike.assembly.removal import sweep_removed
 from lookalike.core.errors import BadInput, CatalogDamaged, ModelUnavailable, NoCollection, ReadOnly, WrongModel
 from lookalike.models.adapt import adapt
 from lookalike.models.store import MODEL_IDS

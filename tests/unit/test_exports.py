@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import lookalike
-from lookalike.assembly import open_collection
+from lookalike.assembly.collection import open_collection
 from lookalike.collection import Collection
 
 

@@ -49,7 +49,7 @@ def backup_command(
 
 def _make(session: Session, folder: str, *, home: str | None, keys: str | None) -> int:
     from lookalike import __version__
-    from lookalike.assembly import service_place
+    from lookalike.assembly.service import service_place
     from lookalike.core.errors import NoCollection
     from lookalike.pipelines.backup import make_backup
     from lookalike.settings.service_reading import read_service_settings

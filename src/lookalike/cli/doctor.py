@@ -26,7 +26,7 @@ def doctor_command(session: Session, *, repair: bool, sweep: bool, home: str | N
     Also the model, the installed libraries and the disk. The exit code is 0 where there is no problem, 1 where
     there is one, 65 where the catalog itself is damaged.
     """
-    from lookalike.assembly import open_patient
+    from lookalike.assembly.patient import open_patient
     from lookalike.pipelines import doctor
 
     with open_patient(

@@ -30,7 +30,8 @@ def jobs_command(
     Those that are done are left out if --state is not said. A job that failed is kept for 30 days. With -c only those
     of that collection.
     """
-    from lookalike.assembly import LEDGER, QUEUE, open_ledger, open_queue
+    from lookalike.assembly.places import LEDGER, QUEUE
+    from lookalike.assembly.service import open_ledger, open_queue
     from lookalike.queue.base import JobState
     from lookalike.settings.service_reading import read_service_settings
     from lookalike.worker.listing import UNFINISHED, listed_jobs

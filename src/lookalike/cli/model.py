@@ -42,7 +42,7 @@ def model_command(session: Session, what: str, names: tuple[str, ...]) -> int:
 
 
 def _show(session: Session, *, path_only: bool) -> None:
-    from lookalike.assembly import open_model
+    from lookalike.assembly.models import open_model
 
     card, path = open_model(session.collection, model=session.model)
     if session.as_json:

@@ -80,7 +80,7 @@ class Session:
         allow_private_addresses: bool | None = None,
     ) -> Collection:
         """Open the collection that was named, else `instead`, else the usual one; see `lookalike.open`."""
-        from lookalike.assembly import IN_MEMORY, open_collection
+        from lookalike.assembly.collection import IN_MEMORY, open_collection
         from lookalike.cli.waiting import waiting_of
 
         return open_collection(

@@ -18,7 +18,7 @@ from lookalike.pipelines.view import View
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """The engines of one collection, wired by `lookalike.assembly`.
+    """The engines of one collection, wired by `lookalike.assembly.collection`.
 
     Attributes:
         catalog: the truth.

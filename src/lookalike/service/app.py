@@ -11,7 +11,8 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
 
-from lookalike.assembly import SIGNING_KEY, open_ledger, open_queue
+from lookalike.assembly.places import SIGNING_KEY
+from lookalike.assembly.service import open_ledger, open_queue
 from lookalike.core.errors import ReadOnly, StorageFailed
 from lookalike.core.processors import available_processors
 from lookalike.service.access.access import check_binding, open_access

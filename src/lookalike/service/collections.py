@@ -17,14 +17,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
-from lookalike.assembly import (
-    COLLECTIONS,
-    UPLOADS,
-    CollectionGlance,
-    glance_at_collection,
-    open_collection,
-    remove_collection,
-)
+from lookalike.assembly.collection import open_collection
+from lookalike.assembly.glance import CollectionGlance, glance_at_collection
+from lookalike.assembly.places import COLLECTIONS, UPLOADS
+from lookalike.assembly.removal import remove_collection
 from lookalike.collection import Collection
 from lookalike.core.ending import turn_of
 from lookalike.core.errors import (

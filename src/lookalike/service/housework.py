@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from lookalike.assembly import COLLECTIONS, sweep_removed
+from lookalike.assembly.places import COLLECTIONS
+from lookalike.assembly.removal import sweep_removed
 from lookalike.core.errors import LookalikeError, StorageFailed
 from lookalike.pipelines.verify_upload import Tolerance
 from lookalike.service.context import Service

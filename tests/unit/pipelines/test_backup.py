@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.assembly import service_place
+from lookalike.assembly.service import service_place
 from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, FormatTooNew, NotIndexed, StorageFailed, WouldOverwrite
 from lookalike.objects.local import LocalObjects

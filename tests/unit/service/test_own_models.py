@@ -16,7 +16,8 @@ from onnx import TensorProto, helper
 from starlette.testclient import TestClient
 
 import lookalike
-from lookalike import assembly
+from lookalike.assembly import models as opening
+from lookalike.assembly.glance import CollectionGlance
 from lookalike.core.errors import Locked, LookalikeError, ModelUnavailable, StorageFailed
 from lookalike.models.adapt import adapt
 from lookalike.models.store import ModelFile, load_model
@@ -122,7 +123,7 @@ def test_models_are_listed_by_what_was_read_of_their_files_once(
         read.append(path)
         return load_model(path)
 
-    monkeypatch.setattr(assembly, "load_model", counting)
+    monkeypatch.setattr(opening, "load_model", counting)
     assert client.get("/v1/models", headers=READER).json() == first
     pages = [client.get("/v1/models", params={"limit": 1}, headers=READER).json()]
     pages.append(client.get("/v1/models", params={"cursor": pages[0]["next_cursor"]}, headers=READER).json())
@@ -177,7 +178,7 @@ def test_a_collection_that_cannot_be_read_takes_no_model_from_the_others(
     client, (dark, light) = served
     look = Collections.glance
 
-    def glance(collections: Collections, name: str) -> assembly.CollectionGlance:
+    def glance(collections: Collections, name: str) -> CollectionGlance:
         if name == "dark":
             raise error
         return look(collections, name)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from lookalike.assembly import CollectionGlance
+from lookalike.assembly.glance import CollectionGlance
 from lookalike.collection import Collection
 from lookalike.core.errors import LookalikeError, NoCollection
 from lookalike.service.access.dependencies import needs

@@ -1,0 +1,144 @@
+"""The model of a collection: which one it is, and where its file lies."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lookalike.assembly.places import MODELS
+from lookalike.catalog.sqlite import SqliteCatalog
+from lookalike.core.errors import ModelUnavailable, StorageFailed, WrongModel
+from lookalike.embedding.lazy import LazyEmbedder
+from lookalike.models.kept import keep_model, kept_model
+from lookalike.models.store import MODEL_IDS, ModelFile, default_model, load_model
+from lookalike.settings import Settings, read_settings
+from lookalike.settings.served_collections import CATALOG
+
+if TYPE_CHECKING:
+    from lookalike.catalog.base import Catalog
+    from lookalike.embedding.base import Embedder
+    from lookalike.models.card import ModelCard
+
+_log = logging.getLogger(__name__)
+
+
+DIMENSION = 1280
+"""Of the models that come with the install."""
+
+
+def open_model(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
+) -> tuple[ModelCard, Path | None]:
+    """Open the model that a collection was made with, or, where there is no collection, one would be made with.
+
+    Args:
+        path: folder of the collection.
+        model: as for `open_collection`.
+        cache: likewise.
+    Returns:
+        its card, and where its file lies; None where that could not be kept.
+    Raises:
+        ModelUnavailable: when it cannot be made or read.
+        WrongModel, FormatTooNew, CatalogDamaged: as in `open_collection`.
+    """
+    settings = read_settings(collection=path, model=model, cache=cache)
+    bound = ""
+    if (settings.collection / CATALOG).is_file():
+        with SqliteCatalog.open(settings.collection / CATALOG, read_only=True) as catalog:
+            bound = catalog.model_id
+    file = model_file(model_name(settings, bound, settings.collection), settings)
+    return opened(file).card, file.path
+
+
+def embedder_of(settings: Settings, catalog: Catalog, folder: Path | None, *, read_only: bool) -> Embedder:
+    """The embedder of the catalog's model; a new catalog is bound to the model that the settings name.
+
+    A model of the user's own is kept with the collection, so that the next opening need not be told where it lies.
+    """
+    bound = catalog.model_id
+    name = model_name(settings, bound, folder)
+    if name in MODEL_IDS:
+        if bound or not read_only:
+            catalog.claim_model(MODEL_IDS[name], DIMENSION)
+        return LazyEmbedder(lambda: opened(model_file(name, settings)))
+    if bound and folder is not None and name == str(kept_model(folder / MODELS, bound)):
+        return LazyEmbedder(lambda: opened(_whole_model(name, bound, settings)))
+    file = model_file(name, settings)
+    embedder = opened(file)
+    if bound or not read_only:
+        catalog.claim_model(embedder.card.id, embedder.card.dimension)
+    if folder is not None and not read_only:
+        try:
+            keep_model(file.content, folder / MODELS, model_id=file.id)
+        except StorageFailed as error:  # it works without, as long as it is told where the file lies
+            _log.warning("%s", error)
+    return embedder
+
+
+def model_name(settings: Settings, bound: str, folder: Path | None) -> str:
+    """A name of `MODEL_IDS` or the path of a file.
+
+    Args:
+        settings: what was said.
+        bound: the id of the catalog's model, '' for none yet.
+        folder: of the collection; None in memory.
+    """
+    if settings.model != "auto":
+        return settings.model
+    if not bound:
+        return "int8"
+    for name, model_id in MODEL_IDS.items():
+        if model_id == bound:
+            return name
+    if folder is not None and kept_model(folder / MODELS, bound).is_file():
+        return str(kept_model(folder / MODELS, bound))
+    raise WrongModel(
+        f"the collection was made with the model {bound[:12]}, which did not come with the install: "
+        "name its file, with --model or LOOKALIKE_MODEL"
+    )
+
+
+def model_source(settings: Settings, bound: str, folder: Path | None) -> str:
+    """Where to read the model's file: rather the kept copy than the user's file, which may change."""
+    if folder is not None and bound and kept_model(folder / MODELS, bound).is_file():
+        return str(kept_model(folder / MODELS, bound))
+    return model_name(settings, bound, folder)
+
+
+def _whole_model(path: str, model_id: str, settings: Settings) -> ModelFile:
+    model = model_file(path, settings)
+    if model.id != model_id:
+        raise ModelUnavailable(
+            f"{path} is damaged, or holds another model than the collection's {model_id[:12]}: "
+            "name a whole copy of the model's file once, with --model or LOOKALIKE_MODEL"
+        )
+    return model
+
+
+def model_file(name: str, settings: Settings) -> ModelFile:
+    """The file of a model that `model_name` names.
+
+    Raises:
+        ModelUnavailable: when it is not there, or cannot be made or read.
+    """
+    if name in MODEL_IDS:
+        return default_model(name, cache_dir=settings.cache)
+    path = Path(os.path.expanduser(name))
+    if not path.is_file():
+        raise ModelUnavailable(
+            f"expected auto, int8, fp32, fine or the path of an ONNX file as the model, got {name!r}: "
+            "there is no such file"
+        )
+    return load_model(path)
+
+
+def opened(model: ModelFile) -> Embedder:
+    """What embeds by a model, in this process."""
+    from lookalike.embedding.onnx import OnnxEmbedder  # brings in ONNX Runtime, which is slow to import
+
+    return OnnxEmbedder(model)

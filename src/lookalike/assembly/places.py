@@ -1,0 +1,68 @@
+"""What lies in the folder of a collection, and in that of a service."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lookalike.core.errors import BadInput, NoCollection
+from lookalike.settings.served_collections import CATALOG
+
+OBJECTS, SNAPSHOTS, MODELS, UPLOADS = "objects", "snapshots", "models", "uploads"
+"""What lies in the folder of a collection beside its catalog."""
+
+
+BUILDING = ("building", "building.lock")
+"""What lies there while an index of millions is built, and after a kill."""
+
+
+COLLECTIONS, QUEUE, LEDGER, SIGNING_KEY = "collections", "queue.sqlite", "ledger.sqlite", "signing.key"
+"""What lies in the folder of a service: the collections that it has made, and beside them its own files."""
+
+
+KEYS = "keys.json"
+"""The file of keys in a backup."""
+
+
+def check_there(folder: Path) -> None:
+    """Whether a collection is there, by its name alone.
+
+    Raises:
+        NoCollection: when there is none.
+        BadInput: when it is a file.
+    """
+    if (folder / CATALOG).is_file():
+        return
+    if folder.is_file():
+        of_collection = f": name the folder, {folder.parent}" if folder.name == CATALOG else ""
+        raise BadInput(f"expected the folder of a collection, but {folder} is a file{of_collection}")
+    meant = _meant(folder)
+    raise NoCollection(
+        f"there is no collection at {folder}: "
+        + (f"did you mean {meant}?" if meant else f"make one with `lookalike index FOLDER -c {folder}`")
+    )
+
+
+def check_place(folder: Path) -> None:
+    """Refuse a place where a collection would lie among other things, such as the photos themselves."""
+    try:
+        others = sorted(name for name in os.listdir(folder) if not name.startswith((".", CATALOG)))
+    except NotADirectoryError:
+        raise BadInput(f"expected the folder of a collection, but {folder} is a file") from None
+    except OSError:  # not there yet, or not to be listed: the opening of the catalog says which
+        return
+    if set(others) - {OBJECTS, SNAPSHOTS, MODELS, UPLOADS, *BUILDING} and not (folder / CATALOG).exists():
+        raise BadInput(
+            f"{folder} is no collection, and holds other things ({', '.join(others[:2])}{' …' * (len(others) > 2)}): "
+            f"give the collection a folder of its own, for example {folder / 'photos.lookalike'}"
+        )
+
+
+def _meant(folder: Path) -> str | None:
+    """A collection in the folder, or beside it under nearly the same name."""
+    from lookalike.core.meant import entry_meant
+
+    below = sorted(folder.glob(f"*/{CATALOG}"))
+    if below:
+        return str(below[0].parent)
+    return entry_meant(str(folder), fits=lambda path: Path(path, CATALOG).is_file())

@@ -1,0 +1,80 @@
+"""A service's own files: its queue, its ledger, and all that it keeps, for a backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lookalike.assembly.places import COLLECTIONS, KEYS, LEDGER, MODELS, OBJECTS, QUEUE, SIGNING_KEY, UPLOADS
+from lookalike.settings.served_collections import CATALOG, SUFFIX
+
+if TYPE_CHECKING:
+    from lookalike.ledger.base import Ledger
+    from lookalike.pipelines.backup import CollectionPlace, Place
+    from lookalike.queue.base import Queue
+    from lookalike.settings.service import ServiceSettings
+
+MOST_ATTEMPTS = 10
+"""How often a job is tried, over about an hour, before it is given up; what could not be tried does not count."""
+
+
+def open_queue(home: Path, *, starts_anyway: bool = False) -> Queue:
+    """The queue of the service whose folder that is; made where there is none.
+
+    Args:
+        home: that folder.
+        starts_anyway: a disk that is full or cannot be written is told at each use, and not here.
+    Raises:
+        FormatTooNew, StorageFailed, ReadOnly, Locked: when it cannot be used.
+    """
+    from lookalike.queue.sqlite import SqliteQueue
+
+    return SqliteQueue(home / QUEUE, max_attempts=MOST_ATTEMPTS, starts_anyway=starts_anyway)
+
+
+def open_ledger(home: Path, *, starts_anyway: bool = False) -> Ledger:
+    """The ledger of the service whose folder that is; arguments and errors as of `open_queue`."""
+    from lookalike.ledger.sqlite import SqliteLedger
+
+    return SqliteLedger(home / LEDGER, starts_anyway=starts_anyway)
+
+
+def service_place(settings: ServiceSettings) -> Place:
+    """All that a service keeps, for a backup: its collections, its own files, the keys."""
+    from lookalike.catalog.sqlite.copying import CatalogCopy
+    from lookalike.objects.local import LocalObjects
+    from lookalike.pipelines.backup import Place
+
+    home = settings.home
+    folders = {f"{name}{SUFFIX}": folder for name, folder in settings.collections.items()}
+    for catalog in sorted((home / COLLECTIONS).glob(f"*/{CATALOG}")):
+        if not catalog.parent.name.startswith("."):  # which one that is being removed does
+            folders[f"{COLLECTIONS}/{catalog.parent.name}"] = catalog.parent
+    files = {SIGNING_KEY: home / SIGNING_KEY}
+    if settings.keys_file is not None:
+        files[KEYS] = settings.keys_file
+    return Place(
+        collections=tuple(_collection_place(name, folder) for name, folder in folders.items()),
+        databases={name: home / name for name in (LEDGER, QUEUE) if (home / name).is_file()},
+        files=files,
+        open_objects=LocalObjects,
+        open_copy=CatalogCopy,
+    )
+
+
+def _collection_place(name: str, folder: Path) -> CollectionPlace:
+    from lookalike.catalog.sqlite.copying import CatalogFile
+    from lookalike.objects.direct.local import QUARANTINE, STAGED
+    from lookalike.objects.local import LocalObjects
+    from lookalike.pipelines.backup import CollectionPlace
+
+    staged, quarantine = f"{UPLOADS}/{STAGED}", f"{UPLOADS}/{QUARANTINE}"
+    return CollectionPlace(
+        name=name,
+        catalog_name=CATALOG,
+        catalog=CatalogFile(folder / CATALOG),
+        objects_name=OBJECTS,
+        objects=LocalObjects(folder / OBJECTS),
+        waiting={staged: folder / staged},
+        beside={MODELS: folder / MODELS, quarantine: folder / quarantine},
+    )
