@@ -131,7 +131,9 @@ describe("a late reply never takes the place of a newer one", () => {
     await page.addInitScript(() => {
       navigator.clipboard.read = async () => {
         await new Promise((done) => Object.assign(globalThis, {release: done}));
-        return [new ClipboardItem({"image/png": await new OffscreenCanvas(8, 8).convertToBlob()})];
+        const canvas = new OffscreenCanvas(8, 8);
+        canvas.getContext("2d")!.fillRect(1, 1, 5, 5);
+        return [new ClipboardItem({"image/png": await canvas.convertToBlob()})];
       };
     });
     await page.reload();
