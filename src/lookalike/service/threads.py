@@ -92,7 +92,11 @@ class Threads:
             self._line.leave(ask)
 
     async def let_go(self, call: Callable[[], None]) -> None:
-        """Call a function that lets go of something, and wait for it, whoever cancels: it is never turned away."""
+        """Call a function that lets go of something, and wait for it, whoever cancels: it is never turned away.
+
+        Raises:
+            Exception: what the function raises.
+        """
         ask = _Call(call, deadline=None)
         ask.is_for_good = True
         try:
@@ -105,6 +109,8 @@ class Threads:
         finally:
             if ask.was_refused:
                 call()
+        if not ask.was_refused:
+            await ask.answered()  # which raises what the function raised
 
     async def close(self) -> None:
         """Turn away who waits, and wait for what has begun, which ends soon where it may. Idempotent."""

@@ -234,6 +234,9 @@ def test_who_is_cancelled_waits_for_what_has_begun_where_they_said_so() -> None:
 
 
 def test_what_lets_go_of_something_is_never_turned_away() -> None:
+    def fails() -> None:
+        raise NotIndexed("not there")
+
     async def body() -> None:
         threads, gate, gone = Threads(threads=1, waiting=0, ends=False), Gate(), list[str]()
         while threads.saturated:
@@ -252,5 +255,9 @@ def test_what_lets_go_of_something_is_never_turned_away() -> None:
         await asyncio.gather(first, closing, cancelled, return_exceptions=True)
         await threads.let_go(lambda: gone.append("closed"))
         assert sorted(gone) == ["cancelled", "closed", "waiting"]
+        still_open = Threads(threads=1, waiting=4)
+        with pytest.raises(NotIndexed):
+            await still_open.let_go(fails)
+        await still_open.close()
 
     run(body())
