@@ -14,7 +14,7 @@ from lookalike.service.access.key_file import add_key, read_keys
 from lookalike.service.access.principal import Scope
 from tests.collections import album, png
 from tests.scattered_models import whole_model, write
-from tests.services import running, sha256
+from tests.services import running, sha256, token
 from tests.unit.core.modes import mode_of, open_to_others, open_up
 from tests.unit.service.api.test_uploads import UPLOADS, WRITER, ask, uploaded
 
@@ -92,6 +92,14 @@ def test_a_service_s_folder_is(tmp_path: Path) -> None:
         staged = [path for path in home.rglob("staged") if list(path.iterdir())]
         assert staged
         assert [line for path in staged for line in open_to_others(path.parent)] == []
+
+
+def test_collections_that_a_service_makes_are(tmp_path: Path) -> None:
+    with running(tmp_path / "home") as served:
+        reply = served.client.put("/v1/collections/made", headers=token("admin"))
+        assert reply.status_code == 201, reply.text
+        folder = served.service.settings.home / "collections"
+        assert (mode_of(folder), mode_of(folder / "made")) == (0o700, 0o700)
 
 
 def test_folders_of_the_service_and_its_keys_that_were_there_keep_their_mode_and_what_is_in_them_is(

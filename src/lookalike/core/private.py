@@ -29,8 +29,12 @@ def keep_private(*paths: Path) -> None:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder and those above it. Idempotent."""
-    if not folder.is_dir():
+    """Make a folder, and those above it that are missing, which `Path.mkdir` would leave open to others. Idempotent."""
+    try:
+        folder.mkdir(exist_ok=True, mode=FOLDER)
+    except FileNotFoundError:
+        if folder == folder.parent:
+            raise
         make_private(folder.parent)
         folder.mkdir(exist_ok=True, mode=FOLDER)
 

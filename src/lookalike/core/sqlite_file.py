@@ -14,7 +14,7 @@ from threading import Lock
 from lookalike.core.ending import interruptible, turn_of
 from lookalike.core.errors import FormatTooNew, ReadOnly, StorageFailed
 from lookalike.core.installing import upgrade_advice
-from lookalike.core.private import FILE, FOLDER, database_files, keep_private
+from lookalike.core.private import FILE, database_files, keep_private, make_private
 from lookalike.core.sqlite_connection import Connection, connected
 from lookalike.core.sqlite_errors import translating
 
@@ -222,7 +222,7 @@ def _is_of_disk(error: BaseException) -> bool:
 def _make(path: Path) -> None:
     """Make an empty file that only its owner may read, and its folder, where there is none."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+        make_private(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE))
     except FileExistsError:  # a folder in its place is told on opening
         keep_private(*database_files(path))

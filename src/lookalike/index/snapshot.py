@@ -32,7 +32,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.core.errors import SnapshotDamaged, StorageFailed
-from lookalike.core.private import FOLDER, keep_private
+from lookalike.core.private import FOLDER, keep_private, make_private
 from lookalike.core.syncing import sync
 from lookalike.index.base import Index
 from lookalike.index.engines import load_index
@@ -160,7 +160,7 @@ def alone(folder: Path) -> Iterator[None]:
     """
     with ExitStack() as stack:
         with _storing(folder):
-            folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+            make_private(folder)
             file = stack.enter_context((folder / _LOCK).open("ab"))
             keep_private(folder / _LOCK)
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from lookalike.core.errors import ModelUnavailable
-from lookalike.core.private import FOLDER, keep_private
+from lookalike.core.private import keep_private, make_private
 
 OwnModel = Literal["int8", "fp32", "fine"]
 
@@ -79,7 +79,7 @@ def default_model(name: OwnModel = "int8", *, cache_dir: Path) -> ModelFile:
     if cached is not None:
         return cached
     try:
-        cache_dir.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+        make_private(cache_dir)
         with _locked(path.with_suffix(".lock")):
             return _cached(path, name) or _make_and_keep(path, name)
     except OSError:  # read-only, full or no folder at all: a search still works, only slower

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lookalike.catalog.base import Catalog, StoredVectors
 from lookalike.core.errors import BadInput
-from lookalike.core.private import FOLDER, keep_private
+from lookalike.core.private import keep_private, make_private
 from lookalike.core.vectors import Keys, Vectors, normalise
 from lookalike.index.base import Index
 from lookalike.index.choice import EXACT, engine_for
@@ -129,7 +129,7 @@ def _alone(workplace: Path | None) -> Iterator[Path | None]:
         return
     with ExitStack() as stack:
         try:
-            workplace.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+            make_private(workplace.parent)
             file = stack.enter_context(workplace.with_suffix(".lock").open("ab"))
             keep_private(Path(file.name))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

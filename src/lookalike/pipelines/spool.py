@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lookalike.core.errors import StorageFailed
-from lookalike.core.private import FOLDER
+from lookalike.core.private import make_private
 from lookalike.core.vectors import Keys, Vectors
 
 _DONE = "spool.json"
@@ -44,7 +44,7 @@ def spooled(
         StorageFailed: when the disk is full or fails.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+        make_private(folder)
         count = _whole(folder, subject, dimension)
         if count is None:
             (folder / _DONE).unlink(missing_ok=True)

@@ -39,7 +39,7 @@ from lookalike.core.errors import (
     StorageFailed,
     WrongModel,
 )
-from lookalike.core.private import FOLDER
+from lookalike.core.private import make_private
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.objects.direct.local import LocalUploads
 from lookalike.objects.durable import translating
@@ -242,7 +242,7 @@ class Collections:
                 if _is_there(folder / CATALOG):
                     return False
                 self._let_go(name)
-                folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+                make_private(folder)
                 try:
                     self._kept(name, self._open(folder, True))
                 except (CollectionReplaced, NoCollection, StorageFailed):

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from lookalike.core.errors import LookalikeError, StorageFailed
-from lookalike.core.private import FOLDER, keep_private
+from lookalike.core.private import keep_private, make_private
 from lookalike.objects.durable import translating
 
 SECRET_BYTES = 32
@@ -83,7 +83,7 @@ def _read(path: Path) -> bytes:
 
 
 def _make(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+    make_private(path.parent)
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
         fresh.touch(mode=0o600)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.core.private import database_files, keep_private
+from lookalike.core.private import database_files, keep_private, make_private
 from tests.unit.core.modes import mode_of
 
 
@@ -46,6 +46,25 @@ def test_a_folder_that_is_shared_with_a_group_is_left_as_it_is(tmp_path: Path) -
     keep_private(shared, shared / "file")
 
     assert (mode_of(shared), mode_of(shared / "file")) == (0o770 | stat.S_ISGID, 0o660)
+
+
+def test_a_folder_is_made_with_those_above_it_and_none_is_open_to_others(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir(mode=0o755)
+
+    for _ in range(2):
+        make_private(tmp_path / "there" / "new" / "newer" / "newest")
+
+    made = tmp_path / "there" / "new"
+    assert [mode_of(one) for one in (made, made / "newer", made / "newer" / "newest")] == [0o700] * 3
+    assert mode_of(tmp_path / "there") == 0o755
+
+
+def test_no_folder_is_made_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        make_private(tmp_path / "file" / "new" / "newer")
+    with pytest.raises(FileExistsError):
+        make_private(tmp_path / "file")
 
 
 def test_a_link_does_not_lead_to_what_is_not_ours(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from lookalike.core.errors import (
     WrongModel,
 )
 from lookalike.core.filters import Filter
-from lookalike.core.private import FOLDER, database_files, keep_private
+from lookalike.core.private import database_files, keep_private, make_private
 from lookalike.core.records import Change, FileRecord, ImageRecord, RefusedFile
 from lookalike.core.retention import KEEP_REMOVED_DAYS
 from lookalike.core.vectors import Keys
@@ -416,7 +416,7 @@ class SqliteCatalog:
 
     def _make_folder(self) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+            make_private(self.path.parent)
         except OSError as error:
             kind = ReadOnly if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else StorageFailed
             raise kind(f"{self.path.parent}: the folder cannot be made ({error.strerror})") from error

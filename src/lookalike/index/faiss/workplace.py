@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.errors import StorageFailed
-from lookalike.core.private import FOLDER
+from lookalike.core.private import FOLDER, make_private
 from lookalike.core.syncing import sync
 from lookalike.core.vectors import Keys
 from lookalike.index.faiss.columns import Column, Quantised
@@ -67,7 +67,7 @@ class Workplace:
             state = State(subject=subject, parameters={})
         self.state = state
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+            make_private(folder)
         except OSError as error:
             raise StorageFailed(f"the index cannot be built in {folder}: {error.strerror or error}") from error
 

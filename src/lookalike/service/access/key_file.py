@@ -19,7 +19,7 @@ from typing import NamedTuple
 import platformdirs
 
 from lookalike.core.errors import BadInput, NotFound, StorageFailed, WouldOverwrite
-from lookalike.core.private import keep_private
+from lookalike.core.private import keep_private, make_private
 from lookalike.service.access.key_format import format_keys, parse_keys
 from lookalike.service.access.keys import ApiKey, make_key
 from lookalike.service.access.principal import Scope
@@ -91,7 +91,7 @@ def change_keys(path: Path, change: Callable[[dict[str, ApiKey]], Sequence[ApiKe
     try:
         if path.exists():
             read_keys(path)  # before anything is made beside a file that is none of ours
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent)
         with _locked(path):
             before = read_keys(path)[0] if path.exists() else {}
             _write(path, change(before))
