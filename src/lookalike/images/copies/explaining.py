@@ -31,10 +31,12 @@ class Explanation(NamedTuple):
         quality: the finest that explains the usual tile.
         worst: by how many times the least explained tile exceeds what that quality makes of it; infinite where even
             the coarsest does not explain the usual tile.
+        structured: the share of tiles that have structure.
     """
 
     quality: int
     worst: float
+    structured: float
 
 
 def explanation(before: Levels, after: Levels) -> Explanation:
@@ -48,6 +50,7 @@ def explanation(before: Levels, after: Levels) -> Explanation:
     tiles = [np.sqrt(tile_means(np.square(difference), shift=shift)) for shift in _SHIFTS]
     structure = np.sqrt(tile_means(np.square(before - box_mean(before, reach=3)), shift=0))
     chosen = structure >= _LEAST_STRUCTURE
+    structured = float(chosen.mean())
     if np.count_nonzero(chosen) < _FEWEST_TILES:
         chosen = np.ones_like(structure, bool)
     low, high = 0, len(QUALITIES)
@@ -60,10 +63,9 @@ def explanation(before: Levels, after: Levels) -> Explanation:
         else:
             low = middle + 1
     if low == len(QUALITIES):
-        return Explanation(QUALITIES[-1], float("inf"))
-    return Explanation(
-        QUALITIES[low], max(float((tile / usual).max()) for tile, usual in zip(tiles, made[low], strict=True))
-    )
+        return Explanation(QUALITIES[-1], float("inf"), structured)
+    worst = max(float((tile / usual).max()) for tile, usual in zip(tiles, made[low], strict=True))
+    return Explanation(QUALITIES[low], worst, structured)
 
 
 _SHIFTS = (0, TILE // 2)

@@ -9,8 +9,14 @@
   structure differ no more than compression makes them, and no tile of 8 x 8 pixels may differ by more than
   `most_unexplained` times that: 1.2 in 3,300 pixels and 1.1 more in ten times as many, up to 3.2, for of more tiles the
   worst lies further out, and in few tiles a date is small. So the worst tile decides: another digit on a page is one.
+- **Both ways**: of two pictures of one size, one must explain the other within that limit, and the other the one within
+  1.25 times of it: of two frames the sharper one at times explains the other, by a quality that makes it unreadable.
+- **Small letters**: in fewer than 150,000 pixels, more than a tenth of which has structure, qualities under 18 explain
+  nothing: they leave nothing of small letters. One way is enough for this.
 - **Colour**: mean, contrast and saturation are the same up to what compression rounds away, and so is each tile. Those
-  tiles that have any colour have the same hue, however few they are.
+  tiles that have any colour have the same hue, however few they are, and so have those that have much more than
+  rounding makes. Compression makes them paler, not stronger. At a glance nobody can tell how coarsely colours were
+  rounded: there as much is excused as by the coarsest quality.
 
 The figures were found on one half of the photos and a few of the other; `benchmarks/duplicates` measures on the rest.
 """
@@ -31,13 +37,25 @@ from lookalike.images.copies.fitting import fitted
 from lookalike.images.copies.scaling import LEAST_PIXELS, Size, brought_to, can_be_copies
 
 _MOST_IN_LEAST, _MORE_IN_TEN_TIMES, _MOST_AT_ALL = 1.2, 1.1, 3.2
+_SMALL = 3_300
+"""In pixels: up to here the least is excused."""
+
 MOST_MOVED = 0.34
 UNEXPLAINED = "a part differs by more than saving again explains"
 _ENLARGED = 0.3
 """Where the smaller has at least this share of the larger one's pixels, the larger may be the copy: enlarged."""
 
 _NEARLY = 2.0
-"""Then the larger made small may exceed the limit by this, no more: what differs much there is not enlarging."""
+_FINE = 50
+"""Then the larger made small may exceed the limit by so many times, or be explained by no compression at all: enlarging
+blurs sharp letters more than any. But then the smaller enlarged, saved at this quality or finer, must be the larger."""
+
+_OTHER_WAY = 1.25
+"""Of two pictures of one size, that which explains the other less well may exceed the limit by so many times."""
+
+_READABLE, _FULL, _COARSEST_OF_SMALL = 150_000, 0.1, 18
+"""In fewer pixels than the first, where more than the second of all tiles has structure, no coarser quality than the
+third explains: it leaves nothing of small letters."""
 
 _HELD_SIDE = 512
 
@@ -69,15 +87,12 @@ def look(ours: Pixels, theirs: Pixels) -> Look:
     if not can_be_copies(*sizes) or small.shape[0] * small.shape[1] < LEAST_PIXELS:
         return Look(False, "another form, or too small to tell")
     is_resized = small.shape != large.shape
-    for one, other in _stages(small, large):
-        most = most_unexplained(one)
-        differing = _what_differs(one, brought_to(other, one), is_resized=is_resized, most=most)
-        if not is_resized:  # either may be the one saved again
-            differing = _finer(differing, _what_differs(other, one, is_resized=False, most=most))
-        elif (
-            differing.reason == UNEXPLAINED and one.size >= _ENLARGED * other.size and differing.worst <= _NEARLY * most
-        ):
-            differing = _what_differs(other, brought_to(one, other), is_resized=True, most=most)
+    coarsest = QUALITIES[-1] if small.shape[0] * small.shape[1] >= _READABLE else _COARSEST_OF_SMALL
+    for one, other, is_whole in _stages(small, large):
+        rule = _Rule(is_resized=is_resized, is_whole=is_whole, most=most_unexplained(one))
+        differing = _compared(one, other, rule)
+        if differing.reason is None and differing.quality < coarsest and differing.structured > _FULL:
+            return Look(False, UNEXPLAINED)
         if differing.reason is not None:
             return Look(False, differing.reason)
     return Look(True)
@@ -85,7 +100,7 @@ def look(ours: Pixels, theirs: Pixels) -> Look:
 
 def most_unexplained(small: Pixels) -> float:
     """By how many times the worst tile of a copy may exceed what compression makes of it."""
-    times = max(1.0, small.shape[0] * small.shape[1] / LEAST_PIXELS)
+    times = max(1.0, small.shape[0] * small.shape[1] / _SMALL)
     return min(_MOST_AT_ALL, _MOST_IN_LEAST + _MORE_IN_TEN_TIMES * math.log10(times))
 
 
@@ -110,18 +125,33 @@ def holds_no_more(large: Pixels, small: Pixels, *, quality: int) -> bool:
     )
 
 
-def _stages(small: Pixels, large: Pixels) -> Iterator[tuple[Pixels, Pixels]]:
-    """Both at a glance where they are large, then as they are."""
+def _stages(small: Pixels, large: Pixels) -> Iterator[tuple[Pixels, Pixels, bool]]:
+    """Both at a glance where they are large, then as they are; and whether they are whole."""
     height, width = small.shape[:2]
     if max(height, width) > 2 * _GLANCE:
         share = _GLANCE / max(height, width)
         size = max(1, round(width * share)), max(1, round(height * share))
-        yield _reduced(small, size), _reduced(large, size)
-    yield small, large
+        yield _reduced(small, size), _reduced(large, size), False
+    yield small, large, True
 
 
 def _reduced(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX, reducing_gap=3.0))
+
+
+class _Rule(NamedTuple):
+    """By what two pictures of one size are judged.
+
+    Attributes:
+        is_resized: whether one was brought to the size of the other.
+        is_whole: whether they are seen at their own resolution: at a glance nobody can tell how coarsely their colours
+            were rounded, so as much is excused as any quality explains.
+        most: by how much the worst tile may exceed.
+    """
+
+    is_resized: bool
+    is_whole: bool
+    most: float
 
 
 class _Differing(NamedTuple):
@@ -131,27 +161,48 @@ class _Differing(NamedTuple):
         reason: for people.
         worst: by how much the worst tile exceeds.
         quality: of the compression that explains the rest; 0 where none does.
+        structured: the share of tiles that have structure, where it does.
     """
 
     reason: str | None
     worst: float
     quality: int
+    structured: float = 0.0
 
 
-def _finer(ours: _Differing, theirs: _Differing) -> _Differing:
-    """What was found with the finer compression: a coarser one would excuse more, also what differs in colour."""
-    return max(ours, theirs, key=lambda one: (one.quality, one.reason is not None))
+def _compared(small: Pixels, large: Pixels, rule: _Rule) -> _Differing:
+    """What sets two pictures apart, whichever of them was made of the other."""
+    differing = _what_differs(small, brought_to(large, small), rule)
+    is_near = differing.reason == UNEXPLAINED and differing.worst <= _NEARLY * rule.most
+    if not rule.is_resized:
+        if differing.reason is None or is_near:
+            return _both_ways(differing, _what_differs(large, small, rule), rule)
+        return differing
+    could_be_enlarged = differing.reason == UNEXPLAINED and small.size >= _ENLARGED * large.size
+    if could_be_enlarged and (is_near or differing.worst == math.inf):
+        enlarged = _what_differs(large, brought_to(small, large), rule)
+        return enlarged if is_near or enlarged.quality >= _FINE else differing
+    return differing
 
 
-def _what_differs(small: Pixels, large: Pixels, *, is_resized: bool, most: float) -> _Differing:
+def _both_ways(ours: _Differing, theirs: _Differing, rule: _Rule) -> _Differing:
+    """What sets two pictures of one size apart: one explains the other within the limit, which nearly explains it."""
+    for way in (ours, theirs):
+        if way.reason is not None and not (way.reason == UNEXPLAINED and way.worst <= _OTHER_WAY * rule.most):
+            return way
+    return max(ours, theirs, key=lambda way: way.quality)
+
+
+def _what_differs(small: Pixels, large: Pixels, rule: _Rule) -> _Differing:
     before, after = channels(large), channels(small)
     brightness = before[0]
-    if is_resized:
+    if rule.is_resized:
         brightness, moved = fitted(brightness, after[0])
         if moved > MOST_MOVED:
             return _Differing("shifted", 0.0, 0)
     explained = explanation(brightness, after[0])
-    if explained.worst > most:
+    if explained.worst > rule.most:
         return _Differing(UNEXPLAINED, explained.worst, 0)
-    reason = what_differs_in_colour((brightness, before[1], before[2]), after, quality=explained.quality)
-    return _Differing(reason, explained.worst, explained.quality)
+    quality = explained.quality if rule.is_whole else QUALITIES[-1]
+    reason = what_differs_in_colour((brightness, before[1], before[2]), after, quality=quality)
+    return _Differing(reason, explained.worst, explained.quality, explained.structured)

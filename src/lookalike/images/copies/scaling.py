@@ -13,8 +13,8 @@ from lookalike.core.vectors import Pixels
 LEAST_SHARE = 0.24
 """A copy's sides are at least this share of the other's: a quarter, rounded. Below, words can no longer be read."""
 
-LEAST_PIXELS = 3_300
-"""Of the smaller one: a copy of some 75 x 45 pixels. In fewer a small date in a corner is lost."""
+LEAST_PIXELS = 2_700
+"""Of the smaller one: a copy of some 75 x 36 pixels. In fewer a small date in a corner is lost."""
 
 _ROUNDING = 1.01
 """In pixels: by how much a side may differ from what the other side's share makes of it."""

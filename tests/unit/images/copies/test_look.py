@@ -63,6 +63,57 @@ def test_one_other_digit_on_a_page_makes_another_picture(number: str, share: flo
     assert not is_copy(page("1407"), other.resize((round(620 * share), round(877 * share)), Image.Resampling.LANCZOS))
 
 
+@pytest.mark.parametrize("quality", [20, 30, 40])
+def test_a_page_on_pale_paper_saved_coarsely_is_a_copy(quality: int) -> None:
+    paper = Image.new("RGB", (900, 1200), (250, 248, 240))  # its colour is rounded by more than it has
+    for row in range(20):
+        ImageDraw.Draw(paper).text((60, 50 + 55 * row), "Oak, river", fill="black", font=ImageFont.load_default(24))
+    assert is_copy(paper, again(paper, quality=quality))
+    assert not is_copy(paper, again(paper.convert("L").convert("RGB"), quality=quality))
+
+
+@pytest.mark.parametrize("quality", [40, 85])
+def test_another_hue_of_letters_on_pale_paper_makes_another_page_however_coarsely_it_is_saved(quality: int) -> None:
+    def coloured(ink: str) -> Image.Image:
+        paper = Image.new("RGB", (900, 1200), (250, 248, 240))
+        for row in range(20):
+            text, at = ("Basket, lamp", ink) if row % 3 == 0 else ("Oak, stone, river", "black")
+            ImageDraw.Draw(paper).text((60, 50 + 55 * row), text, fill=at, font=ImageFont.load_default(24))
+        return paper
+
+    assert is_copy(coloured("#141e78"), again(coloured("#141e78"), quality=quality))
+    assert not is_copy(coloured("#141e78"), again(coloured("#50147a"), quality=quality))
+
+
+@pytest.mark.parametrize("method", [Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS])
+def test_an_enlarged_page_is_a_copy_and_with_another_digit_it_is_not(method: Image.Resampling) -> None:
+    def enlarged(image: Image.Image) -> Image.Image:
+        return again(image.resize((806, 1140), method), quality=75)
+
+    assert is_copy(page("1407"), enlarged(page("1407")))
+    assert not is_copy(page("1407"), enlarged(page("1408")))
+
+
+def test_a_quarter_of_a_wide_picture_is_a_copy_and_with_a_date_it_is_not() -> None:
+    wide = PICTURE.resize((300, 152))
+    stamped = wide.copy()
+    ImageDraw.Draw(stamped).text((215, 132), "24.11.2023", fill=(255, 150, 40), font=ImageFont.load_default(14))
+    quarter, other = (again(one.resize((75, 38), Image.Resampling.LANCZOS), quality=85) for one in (wide, stamped))
+    assert is_copy(wide, quarter)
+    assert not is_copy(wide, other)
+    assert not is_copy(quarter, other)
+
+
+@pytest.mark.parametrize("share", [1, 0.75])
+def test_stronger_colour_of_a_few_letters_makes_another_page(share: float) -> None:
+    made = page("1407")
+    ImageDraw.Draw(made).text((50, 4), "Harbour Ltd", fill=(20, 40, 90), font=ImageFont.load_default(54))
+    size = round(620 * share), round(877 * share)
+    stronger = ImageEnhance.Color(made).enhance(1.5)
+    assert is_copy(made, again(made.resize(size, Image.Resampling.BICUBIC), quality=80))
+    assert not is_copy(made, again(stronger.resize(size, Image.Resampling.BICUBIC), quality=80))
+
+
 def test_a_page_too_small_to_be_read_is_no_copy() -> None:
     assert not is_copy(page("1407"), page("1407").resize((64, 91)))
 
@@ -85,6 +136,20 @@ def test_a_page_too_small_to_be_read_is_no_copy() -> None:
 def test_an_edit_makes_another_picture(altered: Image.Image) -> None:
     assert not is_copy(PICTURE, altered)
     assert not is_copy(PICTURE, again(altered, quality=80))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_small_screens_with_moved_letters_are_other_pictures(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    shot = Image.new("RGB", (320, 200), (30, 32, 38))
+    for row in range(24):
+        text = "".join(chance.choice(list("abcdefg hijklmnop "), chance.integers(20, 60)))
+        ImageDraw.Draw(shot).text((7, 15 + 7 * row), text, fill=(170, 200, 180), font=ImageFont.load_default(5))
+    moved = shot.transform(shot.size, Image.Transform.AFFINE, (1, 0, 1.2, 0, 1, 0.6), Image.Resampling.BICUBIC)
+    noisy = np.asarray(moved) + chance.normal(0, 1, (200, 320, 3))
+    frame = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
+    assert not is_copy(again(shot, quality=85), again(frame, quality=85))
+    assert is_copy(shot, again(shot, quality=40))
 
 
 def test_another_colour_of_a_part_makes_another_picture() -> None:
@@ -119,7 +184,7 @@ def test_a_date_stamped_on_a_small_copy_makes_another_picture() -> None:
 
 
 def test_pictures_in_which_no_date_could_be_told_are_no_copies_of_their_own_size_either() -> None:
-    tiny = PICTURE.resize((60, 50))
+    tiny = PICTURE.resize((56, 46))
     assert not is_copy(tiny, again(tiny, quality=85))
 
 
