@@ -156,12 +156,14 @@ def test_an_older_copy_that_takes_the_place_of_a_collection_is_served_without_a_
 def test_a_backup_of_one_collection_needs_no_service(command: Command, album: Album, tmp_path: Path) -> None:
     made = command("backup", "make", tmp_path / "b", "-c", album.collection)
     checked = command("backup", "check", tmp_path / "b")
-    restored = command("backup", "restore", tmp_path / "b", tmp_path / "r")
-    found = command("search", album.photos / "3.jpg", "-c", tmp_path / "r" / "c.lookalike", "-k", "1", "--paths-only")
+    restored = command("backup", "restore", tmp_path / "b", tmp_path / "a place")
+    found = command(
+        "search", album.photos / "3.jpg", "-c", tmp_path / "a place" / "c.lookalike", "-k", "1", "--paths-only"
+    )
     assert (made.code, checked.code, restored.code) == (0, 0, 0)
     assert "1 collection, 6 pictures" in made.stderr
     assert checked.stderr.startswith("Whole: ")
-    assert "lookalike serve --home " in restored.stderr
+    assert f"lookalike serve --home '{tmp_path / 'a place'}'" in restored.stderr
     assert found.text == f"{album.photos / '3.jpg'}\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,8 +80,10 @@ def _restore(session: Session, folder: str, into: str) -> int:
     with counting(session, task="Restoring", things="files") as done:
         backup = restore_backup(folder, into, progress=done)
     keys = Path(into).expanduser() / "keys.json"
-    with_keys = f" --keys {short_path(str(keys))}" if keys.is_file() else ""
-    session.say(f"{_facts(backup)} restored. Serve it: lookalike serve --home {safe(short_path(into) + with_keys)}")
+    serve = ["lookalike", "serve", "--home", short_path(into)]
+    if keys.is_file():
+        serve += ["--keys", short_path(str(keys))]
+    session.say(f"{_facts(backup)} restored. Serve it: {safe(shlex.join(serve))}")
     return _tell(session, backup)
 
 
