@@ -24,6 +24,15 @@ from tests.e2e.conftest import Album, Command
     [
         (["serch"], "No such command 'serch'"),
         (["search"], "Missing argument 'QUERY'"),
+        (["completion"], "Choose from: bash, zsh, fish (see"),
+        (["-k", "3", "search", "a.jpg"], "'-k' before a command: it stands behind search or knn. (see"),
+        (
+            ["--where", "width > 3", "search", "a.jpg"],
+            "it stands behind search or remove or duplicates or export. (see",
+        ),
+        (["search", "a.jpg", "b c.jpg"], "Expected QUERY, and got 'b c.jpg' as well."),
+        (["knn", "a.npy", "b.npy", "c.npy", "d.npy"], "Expected BASE QUERIES, and got 'c.npy', 'd.npy' as well."),
+        (["info", "x"], "Expected no argument, and got 'x' as well."),
         (["search", "a.jpg", "-k", "0"], "0 is not in the range x>=1"),
         (["search", "a.jpg", "-k", "many"], "'many' is not a valid integer"),
         (["search", "a.jpg", "--null"], "--paths-only"),
@@ -46,6 +55,22 @@ def test_what_cannot_be_understood_is_a_usage_error(
     assert said in outcome.stderr
     assert "--help" in outcome.stderr
     assert outcome.stderr.count("\n") == 1
+
+
+def test_a_path_in_the_place_of_a_command_or_an_option_is_told(
+    command: Command, album: Album, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "--where").mkdir()
+    (tmp_path / "a b.jpg").write_bytes(b"")
+    for arguments, said in (
+        (["a b.jpg"], "Did you mean `lookalike search 'a b.jpg'`?"),
+        ([str(album.photos), "index"], f"Did you mean `lookalike index {album.photos}`?"),
+        (["index", "--where"], "Did you mean the path ./--where?"),
+    ):
+        outcome = command(*arguments)
+        assert (outcome.code, outcome.stdout) == (2, b"")
+        assert said in outcome.stderr
 
 
 @pytest.mark.parametrize(

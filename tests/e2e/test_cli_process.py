@@ -97,6 +97,27 @@ def test_a_search_imports_nothing_that_it_does_not_need(album: Album) -> None:
     }
 
 
+def test_ctrl_c_while_all_is_imported_leaves_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(600)\n")
+    # In the background of a shell Ctrl-C is ignored, and whoever is started there inherits that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        running = subprocess.Popen(
+            line("info"),
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "importing\n"
+        _, err = stopped(running, signal.SIGINT)
+    assert (running.returncode, err) == (-signal.SIGINT, "")
+
+
 def test_the_version_comes_without_numpy() -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "lookalike", "--version"], capture_output=True, text=True, check=True

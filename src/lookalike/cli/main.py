@@ -177,7 +177,8 @@ def _ran(arguments: Sequence[str], session: Session) -> int:
         return USAGE
     except click.UsageError as error:
         place = error.ctx.command_path if error.ctx else PROGRAM
-        _tell_error(f"{error.format_message()} (see {place} --help)")
+        message = error.format_message().replace("\n\t", " ")  # click lists choices on lines of their own
+        _tell_error(f"{message} (see {place} --help)")
         return USAGE
     except click.Abort as error:
         raise KeyboardInterrupt from error

@@ -184,6 +184,19 @@ class Command(click.Command):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.params.extend(one for one in common_options() if is_obeyed(str(one.name), by=str(self.name)))
+        self.allow_extra_args = True  # to say what was expected in their place
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Read the command line.
+
+        Raises:
+            UsageError: when it cannot be understood, or has more arguments than the command takes.
+        """
+        rest = super().parse_args(context, args)
+        if rest and not context.resilient_parsing:
+            taken = " ".join(one.make_metavar(context) for one in self.params if isinstance(one, click.Argument))
+            context.fail(f"Expected {taken or 'no argument'}, and got {', '.join(map(repr, rest))} as well.")
+        return rest
 
     def invoke(self, context: click.Context) -> int | None:
         """Call what the command is for.
