@@ -70,8 +70,8 @@ def close_catalogs() -> None:
 class CountingEmbedder:
     """The fake one; counts pictures, and does what it is told before each call."""
 
-    def __init__(self, before: Callable[[int], None] | None = None) -> None:
-        self._fake = FakeEmbedder(dimension=D)
+    def __init__(self, before: Callable[[int], None] | None = None, *, dimension: int = D, seed: int = 0) -> None:
+        self._fake = FakeEmbedder(dimension=dimension, seed=seed)
         self._before = before
         self.pictures = 0
 

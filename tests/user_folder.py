@@ -6,11 +6,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper
 from PIL import Image
 
-import lookalike
+from tests.mean_model import wrapped_mean_model, write_mean_model
 from tests.unit.images.pictures import encoded, scene
 
 
@@ -32,10 +30,8 @@ def belongings(place: Path) -> Path:
     patches.crop((100, 60, 500, 360)).save(place / "cut-out.jpg")
     np.save(place / "base.npy", np.random.default_rng(1).normal(size=(20, 32)).astype(np.float32))
     (place / "jwt").write_text("0123456789abcdef" * 4)
-    _write_mean_model(place / "other-tool.onnx")
-    lookalike.adapt(
-        place / "other-tool.onnx", place / "my-model.onnx", name="mean", input_side=32, mean=[0.1] * 3, std=[1.0] * 3
-    )
+    write_mean_model(place / "other-tool.onnx")
+    wrapped_mean_model(place / "my-model.onnx", input_side=32)
     return place
 
 
@@ -49,14 +45,3 @@ def folders_of_pictures(place: Path) -> None:
     shutil.copy(place / "my-model.onnx", place / "my.onnx")
     for name in ("queries.npy", "all.npy"):
         shutil.copy(place / "base.npy", place / name)
-
-
-def _write_mean_model(path: Path) -> None:
-    """A model of another tool: mean colours."""
-    graph = helper.make_graph(
-        [helper.make_node("GlobalAveragePool", ["x"], ["y"])],
-        "mean",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 32, 32])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 3, 1, 1])],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)

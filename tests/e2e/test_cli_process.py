@@ -21,6 +21,7 @@ import pytest
 import lookalike
 from lookalike.core.errors import LookalikeError
 from tests.e2e.conftest import Album, Command
+from tests.interrupts import heard
 from tests.waiting import eventually
 
 MANY = 800
@@ -34,14 +35,10 @@ def line(*arguments: str | os.PathLike[str]) -> list[str]:
 @contextmanager
 def started(*arguments: str | os.PathLike[str]) -> Iterator[subprocess.Popen[str]]:
     """The command, running; it does not outlive the block."""
-    # In the background of a shell Ctrl-C is ignored, and whoever is started there inherits that.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
+    with heard():
         process = subprocess.Popen(
             line(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
         )
-    finally:
-        signal.signal(signal.SIGINT, before)
     with process:
         try:
             yield process
@@ -99,9 +96,7 @@ def test_a_search_imports_nothing_that_it_does_not_need(album: Album) -> None:
 
 def test_ctrl_c_while_all_is_imported_leaves_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "click.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(600)\n")
-    # In the background of a shell Ctrl-C is ignored, and whoever is started there inherits that.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
+    with heard():
         running = subprocess.Popen(
             line("info"),
             env={**os.environ, "PYTHONPATH": str(tmp_path)},
@@ -109,8 +104,6 @@ def test_ctrl_c_while_all_is_imported_leaves_no_traceback(tmp_path: Path) -> Non
             stderr=subprocess.PIPE,
             text=True,
         )
-    finally:
-        signal.signal(signal.SIGINT, before)
     with running:
         assert running.stdout is not None
         assert running.stdout.readline() == "importing\n"

@@ -29,6 +29,7 @@ from lookalike.core.records import ImageRecord
 from lookalike.service.parity.browser import find_browser
 from tests.bare_environment import ROOT
 from tests.howtos import commands_of, is_understood
+from tests.interrupts import heard
 from tests.sessions import Step, environment, run
 from tests.user_folder import belongings, folders_of_pictures
 
@@ -147,8 +148,7 @@ def done(command: str, folder: Path, env: dict[str, str]) -> str:
 
 def stopped(typed: str, ready: str, folder: Path, env: dict[str, str]) -> tuple[int, str]:
     """Run what goes on until Ctrl-C, and press that once it says that it goes on."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
-    try:
+    with heard():
         process = subprocess.Popen(
             f"exec {typed}",
             shell=True,
@@ -158,8 +158,6 @@ def stopped(typed: str, ready: str, folder: Path, env: dict[str, str]) -> tuple[
             stderr=subprocess.STDOUT,
             text=True,
         )
-    finally:
-        signal.signal(signal.SIGINT, before)
     with process:
         assert process.stdout is not None
         printed = ""

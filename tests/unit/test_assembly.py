@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import platformdirs
 import pytest
-from onnx import TensorProto, helper
 
 import lookalike
 from lookalike.assembly.removal import sweep_removed
 from lookalike.core.errors import BadInput, CatalogDamaged, ModelUnavailable, NoCollection, ReadOnly, WrongModel
-from lookalike.models.adapt import adapt
 from lookalike.models.store import MODEL_IDS
 from tests.collections import album, png, write
+from tests.mean_model import wrapped_mean_model
 
 
 @pytest.fixture(autouse=True)
@@ -34,15 +32,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def own_model(tmp_path: Path) -> Path:
     """Mean colours: a model of another tool, wrapped."""
-    graph = helper.make_graph(
-        [helper.make_node("GlobalAveragePool", ["x"], ["y"])],
-        "mean",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 8, 8])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 3, 1, 1])],
-    )
-    source = tmp_path / "source.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), source)
-    return adapt(source, tmp_path / "own.onnx", name="mean", input_side=8, mean=[0.1] * 3, std=[1.0] * 3)
+    return wrapped_mean_model(tmp_path / "own.onnx")
 
 
 def test_a_collection_is_made_where_there_is_none_and_opened_where_there_is(tmp_path: Path) -> None:

@@ -12,21 +12,10 @@ from lookalike.core.errors import ModelUnavailable, WouldOverwrite
 from lookalike.embedding.onnx import OnnxEmbedder
 from lookalike.models.adapt import adapt
 from lookalike.models.store import load_model
+from tests.mean_model import write_mean_model
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 MOBILENET = Path(__file__).parents[4] / "shared" / "models" / "mobilenetv2_1.0_gap.onnx"
-
-
-def write_mean_model(path: Path, *, opset: int, output: list[str | int]) -> Path:
-    """A model as others make them: the mean of each channel, not normalised."""
-    graph = helper.make_graph(
-        [helper.make_node("GlobalAveragePool", ["x"], ["e"])],
-        "mean",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "h", "w"])],
-        [helper.make_tensor_value_info("e", TensorProto.FLOAT, output)],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), path)
-    return path
 
 
 @pytest.mark.parametrize("opset", [11, 17, 18, 20])

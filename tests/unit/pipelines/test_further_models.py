@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,37 +11,23 @@ import pytest
 
 from lookalike.core.errors import BadInput, Interrupted, ReadOnly, WrongModel
 from lookalike.core.records import FileRecord
-from lookalike.core.vectors import Pixels, Vectors
 from lookalike.embedding.fake import FakeEmbedder
 from lookalike.images.decode import decode
 from lookalike.images.files import content_id
-from lookalike.models.card import ModelCard
 from lookalike.pipelines import further_models
 from lookalike.pipelines.add import add_bytes
 from lookalike.pipelines.further_models import FurtherReport, embed_further
 from lookalike.pipelines.parts import Parts
-from tests.collections import new_parts, png
+from tests.collections import CountingEmbedder, new_parts, png
 
 D = 5
 
 
-class Fine:
-    """Another model than the collection's; counts pictures, and does what it is told before each call."""
+class Fine(CountingEmbedder):
+    """Another model than the collection's."""
 
     def __init__(self, before: Callable[[int], None] | None = None) -> None:
-        self._fake = FakeEmbedder(dimension=D, seed=7)
-        self._before = before
-        self.pictures = 0
-
-    @property
-    def card(self) -> ModelCard:
-        return self._fake.card
-
-    def embed(self, images: Sequence[Pixels]) -> Vectors:
-        if self._before is not None:
-            self._before(self.pictures)
-        self.pictures += len(images)
-        return self._fake.embed(images)
+        super().__init__(before, dimension=D, seed=7)
 
 
 @pytest.fixture(params=["sqlite", "memory"])

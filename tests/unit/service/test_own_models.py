@@ -10,16 +10,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
-import onnx
 import pytest
-from onnx import TensorProto, helper
 from starlette.testclient import TestClient
 
 import lookalike
 from lookalike.assembly import models as opening
 from lookalike.assembly.glance import CollectionGlance
 from lookalike.core.errors import Locked, LookalikeError, ModelUnavailable, StorageFailed
-from lookalike.models.adapt import adapt
 from lookalike.models.store import ModelFile, load_model
 from lookalike.service.access.principal import LOOPBACK
 from lookalike.service.api import models
@@ -29,6 +26,7 @@ from lookalike.service.context import Service
 from lookalike.service.edge import edge
 from lookalike.settings.service import ServiceSettings
 from tests.collections import png
+from tests.mean_model import wrapped_mean_model
 from tests.services import SECRET, token
 
 READER, WRITER, ADMIN = token("read"), token("read", "write"), token("admin")
@@ -36,17 +34,8 @@ READER, WRITER, ADMIN = token("read"), token("read", "write"), token("admin")
 
 def own_model(folder: Path, *, mean: float) -> Path:
     """Mean colours beyond `mean`, always in a file of the same name."""
-    graph = helper.make_graph(
-        [helper.make_node("GlobalAveragePool", ["x"], ["y"])],
-        "mean",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 8, 8])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 3, 1, 1])],
-    )
     folder.mkdir()
-    onnx.save(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), folder / "source.onnx"
-    )
-    return adapt(folder / "source.onnx", folder / "own.onnx", name="mean", input_side=8, mean=[mean] * 3, std=[1.0] * 3)
+    return wrapped_mean_model(folder / "own.onnx", mean=mean)
 
 
 @pytest.fixture
