@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ import platformdirs
 import pytest
 
 import lookalike
+from lookalike.assembly.patient import open_patient
 from lookalike.assembly.removal import sweep_removed
 from lookalike.core.errors import BadInput, CatalogDamaged, ModelUnavailable, NoCollection, ReadOnly, WrongModel
 from lookalike.models.store import MODEL_IDS
+from lookalike.pipelines.doctor import Status, examine, sweep
 from tests.collections import album, png, write
 from tests.mean_model import wrapped_mean_model
 
@@ -77,7 +81,7 @@ def test_a_folder_of_photos_does_not_become_a_collection(tmp_path: Path) -> None
         lookalike.open("photos/0.png")
 
 
-@pytest.mark.parametrize("leftover", [None, ".DS_Store", "catalog.sqlite.lock", "objects/ab/cd", "snapshots/CURRENT"])
+@pytest.mark.parametrize("leftover", [None, ".DS_Store", "catalog.sqlite.lock", "objects/ab", "snapshots/LOCK"])
 def test_an_empty_folder_and_what_is_left_of_a_collection_do(tmp_path: Path, leftover: str | None) -> None:
     (tmp_path / "photos").mkdir()
     if leftover is not None:
@@ -94,6 +98,37 @@ def test_something_else_by_the_name_of_a_catalog_is_refused(tmp_path: Path) -> N
 
     with pytest.raises(CatalogDamaged):
         lookalike.open("photos")
+
+
+@pytest.mark.parametrize("lost", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["gone", "empty"])
+@pytest.mark.parametrize("left", ["objects", "snapshots"])
+def test_a_catalog_that_was_lost_is_not_begun_anew_beside_what_belonged_to_it(
+    tmp_path: Path, own_model: Path, lost: Callable[[Path], object], left: str
+) -> None:
+    with lookalike.open("photos", model=own_model) as collection:
+        collection.add(png(1))
+        collection.rebuild()
+    lost(tmp_path / "photos" / "catalog.sqlite")
+    shutil.rmtree(tmp_path / "photos" / {"objects": "snapshots", "snapshots": "objects"}[left])
+    before = sorted(path.name for path in (tmp_path / "photos").rglob("*"))
+
+    for options in ({}, {"read_only": True}, {"create": False}):
+        with pytest.raises(CatalogDamaged, match="restore it from a copy"):
+            lookalike.open("photos", **options)
+    with open_patient("photos") as patient:
+        problems = [one for one in (*examine(patient), *sweep(patient)) if one.status is Status.PROBLEM]
+    assert problems[0].check == "catalog"
+    assert {"catalog is empty or gone" in one.what for one in problems if one.check in ("catalog", "leftovers")} == {
+        True
+    }
+    assert sorted(path.name for path in (tmp_path / "photos").rglob("*")) == before
+
+
+def test_a_collection_whose_making_was_cut_off_is_made(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "objects").mkdir(parents=True)
+    (tmp_path / "photos" / "catalog.sqlite").touch()
+    with lookalike.open("photos") as collection:
+        assert len(collection) == 0
 
 
 def test_opened_for_reading_nothing_can_be_changed(tmp_path: Path) -> None:

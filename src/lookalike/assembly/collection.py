@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.assembly.models import embedder_of, model_file, model_source, opened
-from lookalike.assembly.places import BUILDING, MODELS, OBJECTS, SNAPSHOTS, check_place, check_there
+from lookalike.assembly.places import BUILDING, MODELS, OBJECTS, SNAPSHOTS, check_not_lost, check_place, check_there
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.options import tells_options
 from lookalike.core.private import keep_private
@@ -120,6 +120,7 @@ def open_collection(
             waiting=waiting,
         )
     folder = settings.collection
+    check_not_lost(folder)
     if read_only or not create:
         check_there(folder)
     check_place(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lookalike.assembly.places import check_not_lost
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.settings.served_collections import CATALOG
 
@@ -39,6 +40,7 @@ def glance_at_collection(folder: Path) -> CollectionGlance:
     """
     from lookalike.pipelines.known_fields import askable_fields
 
+    check_not_lost(folder)
     with SqliteCatalog.open(folder / CATALOG, read_only=True) as catalog:
         further = {model.name: model.model_id for model in catalog.further_models()}
         return CollectionGlance(

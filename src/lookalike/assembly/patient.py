@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 from lookalike.assembly.collection import wish_of
 from lookalike.assembly.models import model_file, model_name, opened
-from lookalike.assembly.places import LEDGER, MODELS, OBJECTS, SNAPSHOTS, UPLOADS, check_there
+from lookalike.assembly.places import (
+    LEDGER,
+    MODELS,
+    OBJECTS,
+    SNAPSHOTS,
+    UPLOADS,
+    check_not_lost,
+    check_there,
+    holds_pictures,
+)
 from lookalike.assembly.service import open_ledger
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import CollectionError, StorageFailed
@@ -54,7 +63,8 @@ def open_patient(
         collection=path, model=model, projection=projection, engine=engine, recall=recall, memory=memory, cache=cache
     )
     folder = settings.collection
-    check_there(folder)
+    if not holds_pictures(folder):
+        check_there(folder)
     parts = _Parts(folder, read_service_home(home), keep_removed_days=settings.keep_removed_days)
     try:
         name = _name_of_model(settings, parts)
@@ -87,6 +97,7 @@ class _Parts:
 
     def catalog(self) -> SqliteCatalog:
         if self._catalog is None:
+            check_not_lost(self.folder)
             self._catalog = SqliteCatalog.open(self.folder / CATALOG, keep_removed_days=self._keep_removed_days)
         return self._catalog
 

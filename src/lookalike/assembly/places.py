@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lookalike.core.errors import BadInput, NoCollection
+from lookalike.core.errors import BadInput, CatalogDamaged, NoCollection
 from lookalike.settings.served_collections import CATALOG
 
 OBJECTS, SNAPSHOTS, MODELS, UPLOADS = "objects", "snapshots", "models", "uploads"
@@ -41,6 +41,32 @@ def check_there(folder: Path) -> None:
         f"there is no collection at {folder}: "
         + (f"did you mean {meant}?" if meant else f"make one with `lookalike index FOLDER -c {folder}`")
     )
+
+
+def check_not_lost(folder: Path) -> None:
+    """Refuse an empty or missing catalog beside what it told of: anew, it would let what is left be swept away.
+
+    Raises:
+        CatalogDamaged: when it is so.
+    """
+    if not holds_pictures(folder):  # which is looked at first: who makes a collection makes the catalog first
+        return
+    try:
+        size_bytes = (folder / CATALOG).stat().st_size
+    except FileNotFoundError:
+        size_bytes = 0
+    except OSError:  # the opening of the catalog says why it cannot be looked at
+        return
+    if not size_bytes:
+        raise CatalogDamaged(
+            f"{folder / CATALOG}: the catalog is empty or gone, but what belongs to it is there: restore it from a "
+            f"copy, or move {folder} away to begin anew"
+        )
+
+
+def holds_pictures(folder: Path) -> bool:
+    """Whether bytes of pictures or an index lie there."""
+    return os.path.exists(folder / SNAPSHOTS / "CURRENT") or any((folder / OBJECTS).glob("[0-9a-f][0-9a-f]/[0-9a-f]*"))
 
 
 def check_place(folder: Path) -> None:

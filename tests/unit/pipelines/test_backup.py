@@ -368,6 +368,33 @@ def test_what_a_killed_backup_has_left_is_deleted_by_the_next_and_that_is_told(
         check_backup(backups / name)
 
 
+SWEEPS = """
+import os, signal, sys
+from pathlib import Path
+from tests.unit.pipelines.test_backup import made
+
+def killed(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+os.unlink = os.rmdir = killed
+made(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("left", [[], ["UNFINISHED"], ["UNFINISHED", "whole/collections/made/keys.json"]], ids=len)
+def test_what_is_left_is_deleted_too_when_its_deletion_was_cut_off(home: Path, tmp_path: Path, left: list[str]) -> None:
+    part = tmp_path / "backups" / ".first.0a0a0a0a.part"
+    for name in left or ["x"]:
+        (part / name).parent.mkdir(parents=True, exist_ok=True)
+        (part / name).touch()
+    (part / "x").unlink(missing_ok=True)
+    command = [sys.executable, "-c", SWEEPS, str(home), str(tmp_path / "backups" / "second")]
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], check=False)
+    assert done.returncode == -9
+    made(home, tmp_path / "backups" / "third")
+    assert [path.name for path in (tmp_path / "backups").iterdir()] == ["third"]
+
+
 @pytest.mark.parametrize("at", [0, 8192 * 2])
 def test_a_damaged_catalog_is_told_and_the_other_collections_are_copied(home: Path, tmp_path: Path, at: int) -> None:
     path = home / MADE / "catalog.sqlite"

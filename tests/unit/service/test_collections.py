@@ -398,7 +398,6 @@ def test_a_collection_that_goes_while_it_is_opened_is_closed(tmp_path: Path) -> 
 
     def opened_and_gone(folder: Path, create: bool) -> Collection:
         made.append(new_collection(folder))
-        made[-1]._kept.catalog._identity = ""  # type: ignore[attr-defined]
         if not create:
             shutil.rmtree(folder)
         return made[-1]

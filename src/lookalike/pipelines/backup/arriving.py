@@ -66,36 +66,48 @@ def _unfinished(target: Path) -> Iterator[Path]:
         make_private(part)
         try:
             descriptor = os.open(part / _UNFINISHED, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE)
-            try:
-                if _locked(descriptor) is not False and _is_there(part / _UNFINISHED, descriptor):
-                    yield part
-                    return
-            finally:
-                os.close(descriptor)
+        except FileNotFoundError:  # swept away as something empty
+            continue
+        try:
+            if _locked(descriptor) is not False and _is_there(part / _UNFINISHED, descriptor):
+                yield part
+                return
         finally:
             with suppress(OSError):
-                shutil.rmtree(part)
+                _delete(part)
+            os.close(descriptor)
 
 
 def _sweep(parent: Path) -> None:
     """Delete what killed processes have left in a folder; nothing else, and nothing where that is not known."""
-    with suppress(OSError):  # it will be tried again
-        for part in sorted(parent.iterdir()):
-            if _PART.fullmatch(part.name) and _is_ours(part):
-                descriptor = os.open(part / _UNFINISHED, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-                try:
-                    if _locked(descriptor):
-                        shutil.rmtree(part)
-                        _log.warning("%s: left by a process that was killed; deleted", part)
-                finally:
-                    os.close(descriptor)
+    for part in sorted(parent.glob(".*.part")):
+        with suppress(OSError):  # it will be tried again
+            if _PART.fullmatch(part.name) and part.is_dir() and not part.is_symlink() and _swept(part):
+                _log.warning("%s: left by a process that was killed; deleted", part)
 
 
-def _is_ours(part: Path) -> bool:
-    if part.is_symlink() or not part.is_dir():
-        return False
+def _swept(part: Path) -> bool:
     there = {entry.name for entry in part.iterdir()}
-    return _UNFINISHED in there and there <= {_UNFINISHED, _WHOLE}
+    if not there:
+        part.rmdir()
+    if _UNFINISHED not in there or there - {_UNFINISHED, _WHOLE}:
+        return False
+    descriptor = os.open(part / _UNFINISHED, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        if not _locked(descriptor):
+            return False
+        _delete(part)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _delete(part: Path) -> None:
+    """The mark last, so that what is left is known when this is cut off."""
+    with suppress(FileNotFoundError):
+        shutil.rmtree(part / _WHOLE)
+    (part / _UNFINISHED).unlink(missing_ok=True)
+    part.rmdir()
 
 
 def _locked(descriptor: int) -> bool | None:
