@@ -91,6 +91,10 @@ def test_only_the_jobs_of_a_collection_are_put_in_again_where_one_is_named(
     jobs = [put(queue, home, 1, collection="mine"), put(queue, home, 2, collection="other")]
     for job in jobs:
         given_up(queue, job)
+    refused = command("jobs", "--retry", jobs[0].id, "--retry", jobs[1].id, "--home", home, "-c", mine)
+    assert refused.code == 1
+    assert "of the collection 'other', not of mine" in refused.stderr
+    assert [queue.get(job.id).state for job in jobs] == ["failed", "failed"]
     assert command("jobs", "--all", "--home", home, "-c", mine).code == 0
     assert [queue.get(job.id).state for job in jobs] == ["queued", "failed"]
 

@@ -15,7 +15,7 @@ import pytest
 
 import lookalike
 from lookalike.assembly.patient import open_patient
-from lookalike.assembly.removal import sweep_removed
+from lookalike.assembly.removal import remove_collection, sweep_removed
 from lookalike.core.errors import BadInput, CatalogDamaged, ModelUnavailable, NoCollection, ReadOnly, WrongModel
 from lookalike.models.store import MODEL_IDS
 from lookalike.pipelines.doctor import Status, examine, sweep
@@ -213,6 +213,20 @@ def test_from_folder_to_answer_with_the_model_that_comes_with_the_install(tmp_pa
     assert vectors.shape == (N, 1280)
     assert vectors.dtype == np.float32
     assert len(list((tmp_path / "user cache").glob("*.onnx"))) == 1
+
+
+def test_of_a_collection_that_is_a_link_only_the_link_is_removed(tmp_path: Path) -> None:
+    behind, link = tmp_path / "behind", tmp_path / "photos"
+    with lookalike.open(behind):
+        pass
+    link.symlink_to(behind)
+    remove_collection(link)
+    assert sorted(tmp_path.iterdir()) == [behind]
+    assert (behind / "catalog.sqlite").is_file()
+    (tmp_path / ".photos.0a0a0a0a.removed").symlink_to(behind)
+    sweep_removed(tmp_path, before=time.time() + 60)
+    assert sorted(tmp_path.iterdir()) == [behind]
+    assert (behind / "catalog.sqlite").is_file()
 
 
 def test_what_a_removal_left_that_was_cut_off_is_swept_and_nothing_else(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ REMOVAL_WAIT_S = 10.0
 def remove_collection(folder: Path, *, wait_s: float = REMOVAL_WAIT_S) -> None:
     """Remove a collection whole: first out of sight in one step, while nobody writes to it, then for good.
 
+    Of one that is a link only the link goes: whoever made it keeps what lies behind.
+
     Args:
         folder: the collection's.
         wait_s: how long to wait for who writes, in seconds.
@@ -35,7 +37,7 @@ def remove_collection(folder: Path, *, wait_s: float = REMOVAL_WAIT_S) -> None:
             raise NoCollection(f"there is no collection at {folder}")
         with nobody_writing(folder / CATALOG, wait_s=wait_s):
             folder.rename(gone)
-        shutil.rmtree(gone)
+        _delete(gone)
     except OSError as error:
         raise StorageFailed(f"the collection cannot be removed: {error.strerror or error}") from error
 
@@ -51,7 +53,14 @@ def sweep_removed(folder: Path, *, before: float) -> None:
     """
     try:
         for gone in folder.glob(f".*{REMOVED}"):
-            if gone.stat().st_ctime < before:
-                shutil.rmtree(gone)
+            if gone.lstat().st_ctime < before:
+                _delete(gone)
     except OSError as error:
         raise StorageFailed(f"a removed collection cannot be deleted: {error.strerror or error}") from error
+
+
+def _delete(place: Path) -> None:
+    if place.is_symlink():
+        place.unlink()
+    else:
+        shutil.rmtree(place)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from lookalike.cli.session import Session, command
-from lookalike.core.errors import NotFound
+from lookalike.core.errors import Conflict, NotFound
 from lookalike.presentation.text import human_count, safe
 
 if TYPE_CHECKING:
-    from lookalike.queue.base import Queue
+    from lookalike.queue.base import Job, Queue
     from lookalike.worker.listing import ListedJob
 
 
@@ -58,10 +58,19 @@ def jobs_command(
 def _retry(session: Session, queue: Queue, ids: tuple[str, ...], collections: list[str] | None) -> None:
     from lookalike.worker.listing import retry_all
 
+    for job_id in ids:  # all before the first is put in again
+        _check_may_retry(queue.get(job_id), collections)
     jobs = [queue.retry(job_id) for job_id in ids] if ids else retry_all(queue, collections=collections)
     session.say(f"Put in again: {human_count(len(jobs), 'job')}.")
     if session.as_json:
         session.write_json({"retried": [job.id for job in jobs]})
+
+
+def _check_may_retry(job: Job, collections: list[str] | None) -> None:
+    if collections is not None and job.collection not in collections:
+        raise NotFound(f"job {job.id} is of the collection {job.collection!r}, not of {', '.join(collections)}")
+    if str(job.state) == "done":
+        raise Conflict(f"job {job.id} is done: only one that failed can be put in again", code="job_state")
 
 
 def _lines(one: ListedJob) -> str:

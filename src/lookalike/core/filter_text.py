@@ -5,7 +5,8 @@
     condition  = field ( comparison value | ["not"] "in" "(" value { "," value } ")" | ["not"] "exists" )
     comparison = "=" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "like" | "~"
 
-A field and a value are one word, or anything in single or double quotes (a quote inside is doubled).
+A field and a value are one word, or anything in single or double quotes (a quote inside is doubled). A field of the
+name `and`, `or` or `not` needs the quotes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ LONGEST_FILTER = 100_000
 
 _SPACE = re.compile(r"\s*")
 _QUOTED = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"")
-_FIELD = re.compile(r"\w[\w.\-]*")
+_FIELD = re.compile(r"(?!(?:and|or|not)(?![\w.\-]))\w[\w.\-]*", re.IGNORECASE)
 _VALUE = re.compile(r"[^\s,()'\"]+")
 _COMPARISON = re.compile(r"!=|==|<=|>=|=|<|>|~|(?:like|not\s+in|in|not\s+exists|exists)\b", re.IGNORECASE)
 _JOINT = re.compile(r"(?:and|or)\b", re.IGNORECASE)
