@@ -17,10 +17,10 @@ from lookalike.embedding.onnx import OnnxEmbedder
 from lookalike.evaluation.parity import parity
 from lookalike.images.decode import decode
 from lookalike.models.store import default_model
-from lookalike.service.page_files import BUILT
 from lookalike.service.parity.browser import find_browser
 from lookalike.service.parity.golden import Golden
 from lookalike.service.parity.run import BrowserVectors, embed_in_browser
+from lookalike.settings.page_folder import PAGE, page_folder
 
 QUESTION = "How soon does a browser compute a picture's vector, and is it the server's?"
 PHOTOS = 400
@@ -50,7 +50,12 @@ def measure(bench: Bench) -> None:
         bench.tick()
         try:
             (found,) = embed_in_browser(
-                pictures, card=embedder.card, model=model, page=BUILT, browser=find_browser(), backends=[backend]
+                pictures,
+                card=embedder.card,
+                model=model,
+                page=page_folder() or PAGE,
+                browser=find_browser(),
+                backends=[backend],
             )
         except ServiceDown as error:
             raise CannotRun(str(error)) from error

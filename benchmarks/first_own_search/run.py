@@ -15,8 +15,8 @@ from benchmarks.ports import free_port
 from benchmarks.rows import measured, median, quartiles
 from benchmarks.service_load.servers import ours, server
 from lookalike.core.errors import ServiceDown
-from lookalike.service.page_files import BUILT
 from lookalike.service.parity.browser import find_browser
+from lookalike.settings.page_folder import page_folder
 
 QUESTION = "How soon does the page answer the first search with a picture of one's own?"
 PICTURES, ROUNDS = 300, 5
@@ -86,7 +86,7 @@ def _script() -> Path:
     """
     if shutil.which("npm") is None or not (WEB / "node_modules").exists():
         raise CannotRun("needs npm and its packages: make web")
-    if not BUILT.exists():
+    if page_folder() is None:
         raise CannotRun("the page is not built: make web")
     subprocess.run(["npm", "run", "--silent", "first-search"], cwd=WEB, check=True)
     return WEB / "node_modules" / ".cache" / "first-search" / "first_search.js"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,18 @@ def test_every_result_belongs_to_a_question_that_can_be_asked_again() -> None:
     assert {path.stem for path in RESULTS.glob("*.json")} <= set(QUESTIONS)
     for question in QUESTIONS:
         assert (RESULTS.parent / question / "run.py").is_file()
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_each_question_can_be_asked(question: str) -> None:
+    try:
+        asked = import_module(f"benchmarks.{question}.run")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(("benchmarks", "lookalike")):
+            raise
+        pytest.skip(f"needs the extras of benchmarks: {error}")
+    assert asked.QUESTION
+    assert callable(asked.measure)
 
 
 @pytest.mark.parametrize(
