@@ -55,7 +55,7 @@ def test_a_request_of_curl_is_answered(n: int, served: Served, place: Path) -> N
 
 
 SAID = (
-    r"\{'shop': 'north'\}\n",
+    r"\{'name': 'cat.jpg', 'shop': 'north'\}\n",
     r"\['(?:cat\.jpg)?', '[ab]\.jpg', '[ab]\.jpg'\]\n",
     r"ready\nhits 0 \['a\.jpg', .*\]\nhits 1 \['b\.jpg', .*\]\n",
     r"\d+ job\.(queued|running|done) [0-9a-f]{32}\n",
