@@ -23,10 +23,10 @@ from lookalike.images.files import read_file
 QUESTION = "Are copies named as duplicates, and nothing else, through the command's own way?"
 SOURCES = 300
 DRAWN_SHARE = 5
-_LOOKED_AT = 60
+_LOOKED_AT = 400
 """The first photos of this half were looked at when the limits of the rule were found."""
 
-_FRESH = 1_000
+_FRESH = 10_000
 """Drawn pictures of smaller seeds were, too."""
 
 COPIES_OF_EACH, STRANGERS_TO_EACH = 7, 8
@@ -121,7 +121,7 @@ def _all_made(bench: Bench, folder: Path) -> Iterator[Made]:
 
 
 def _sources(bench: Bench) -> Iterator[tuple[str, Image.Image]]:
-    """Photos and drawn pictures of which all but a few were not looked at when the figures of the rule were set."""
+    """Photos and drawn pictures that were not looked at when the figures of the rule were set."""
     photos = []
     for name in ("caltech", "grocery"):
         some = photo_set(name)
