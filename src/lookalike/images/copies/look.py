@@ -18,7 +18,8 @@
   rounding makes. Compression makes them paler, not stronger. At a glance nobody can tell how coarsely colours were
   rounded: there as much is excused as by the coarsest quality.
 
-The figures were found on some 1,900 photos and drawn pages; `benchmarks/duplicates` measures on others.
+The figures were found on one half of the photos, a few hundred of the other and drawn pages; `benchmarks/duplicates`
+measures on others.
 """
 
 from __future__ import annotations
