@@ -52,6 +52,7 @@ NEEDS = {
     "lookalike serve": "uvicorn",
     "lookalike worker": "uvicorn",
     "lookalike parity": "a browser, and the page that `make web` makes",
+    "--tls-certificate": "openssl, which makes a certificate",
     "--device cuda": "a graphics card",
 }
 """What a command shows that it needs something which a machine may lack: a library of an extra, or more."""
@@ -181,12 +182,9 @@ def made_before(page: str, folder: Path, env: dict[str, str]) -> None:
         done("lookalike key add somebody", folder, env)
     if page == "nearest-neighbours" and has("pyarrow"):
         write_parquet(folder)
+    if page == "run-the-service" and shutil.which("openssl"):
+        done(f"{CERTIFY} -keyout key.pem -out cert.pem", folder, env)
     if page == "run-the-service" and has("uvicorn"):
-        done(
-            "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -keyout key.pem -out cert.pem",
-            folder,
-            env,
-        )
         give_up_a_job(usual / "service")
     if page == "secure-a-service":
         shutil.copytree(usual / "photos.lookalike", folder / "photos.lookalike")
@@ -250,7 +248,11 @@ def has_card() -> bool:
     return bool(torch.cuda.is_available())
 
 
-AT_HAND = {NEEDS["lookalike parity"]: has_browser, NEEDS["--device cuda"]: has_card}
+AT_HAND = {
+    NEEDS["lookalike parity"]: has_browser,
+    NEEDS["--tls-certificate"]: lambda: shutil.which("openssl") is not None,
+    NEEDS["--device cuda"]: has_card,
+}
 """What is no library -> whether it is there."""
 
 
