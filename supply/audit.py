@@ -112,11 +112,11 @@ def read_allowed(text: str) -> list[Allowed]:
     Raises:
         ValueError: when an entry has no id, no reason or no day.
     """
-    entries = [Allowed(one.get("id", ""), one.get("reason", ""), one.get("until")) for one in _entries(text)]
+    entries = _entries(text)
     for one in entries:
-        if not one.id or not one.reason or type(one.until) is not date:
+        if not one.get("id") or not one.get("reason") or type(one.get("until")) is not date:
             raise ValueError(f"expected an id, a reason and a day of each entry in allowed.toml, got {one}")
-    return entries
+    return [Allowed(one["id"], one["reason"], one["until"]) for one in entries]
 
 
 def main() -> int:

@@ -103,8 +103,8 @@ def licence_of(package: str) -> str:
     except metadata.PackageNotFoundError as error:
         raise LookupError(f"{package} is not installed: pip install --editable '.[all,gpu]'") from error
     classified = [line.rpartition(" :: ")[2] for line in told.get_all("Classifier") or [] if line.startswith("License")]
-    named = (told.get("License") or "").strip().splitlines()
-    licence = told.get("License-Expression") or ", ".join(classified) or (named or [""])[0][:80]
+    (named, *_), (expression, *_) = told.get_all("License") or [""], told.get_all("License-Expression") or [""]
+    licence = expression or ", ".join(classified) or (named.strip().splitlines() or [""])[0][:80]
     if licence in ("", "UNKNOWN"):
         licence = _of_its_file(package)
     return ", ".join(_SHORT.get(one, one) for one in licence.split(", "))

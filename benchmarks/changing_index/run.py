@@ -55,7 +55,7 @@ def _filters(bench: Bench) -> None:
     for keys in kept.values():
         keys.flags.writeable = False  # as a catalog gives them: the index may remember what it made of them
     slowest: dict[float | None, list[float]] = {share: [] for share in (None, *SHARES)}
-    short, recall = dict.fromkeys(SHARES, 0), {}
+    short, recall = dict.fromkeys(SHARES, 0), dict[float, list[float]]()
     for start in range(0, QUERIES, QUERIES // 5):
         bench.tick()
         some = queries[start : start + QUERIES // 5]

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -119,7 +119,7 @@ def _found(bench: Bench, made: _Made, source: Path | None, name: str) -> _Found:
             time.sleep(1)
             attacked = latencies_ms(search, seconds=SECONDS, every_s=EVERY_S)
     with _served(bench, made, source, f"{name}-alive") as (port, address):
-        everything = [
+        everything: list[Callable[[], object]] = [
             slow_address(port, made.writer, MINE, address),
             adding(port, made.writer, MINE, mode="now"),
             adding(port, made.writer, MINE, mode="queued"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -85,8 +86,8 @@ def _single(bench: Bench, data: Split, *, threads: int) -> None:
     index.search(data.queries[:32], BATCH_K)  # makes the codes
     ours, faiss = [], []
     for query in data.queries[:, None]:
-        ours.append(1000 * timed(lambda query=query: index.search(query, BATCH_K))[0])
-        faiss.append(1000 * timed(lambda query=query: flat.search(query, BATCH_K, threads=threads))[0])
+        ours.append(1000 * timed(partial(index.search, query, BATCH_K))[0])
+        faiss.append(1000 * timed(partial(flat.search, query, BATCH_K, threads=threads))[0])
     bench.tick()
     name = f"one query x {len(data.base):,} x {data.base.shape[1]}, k = {BATCH_K}, threads: {threads}"
     note = "by turns, so that neither finds its vectors in the processor's cache; FAISS takes one thread for one query"

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,10 @@ def stage_ms(embedder: Embedder, paths: Sequence[Path]) -> dict[str, float]:
         return answer
 
     for path in paths:
-        data = clocked("read", lambda path=path: read_file(path).data)
-        clocked("hash", lambda data=data: content_id(data))
-        pixels = clocked("decode", lambda data=data: decode(data).pixels)
-        clocked("squeeze and model", lambda pixels=pixels: embedder.embed([pixels]))
+        data = clocked("read", partial(read_file, path)).data
+        clocked("hash", partial(content_id, data))
+        pixels = clocked("decode", partial(decode, data)).pixels
+        clocked("squeeze and model", partial(embedder.embed, [pixels]))
     return dict(spent)
 
 

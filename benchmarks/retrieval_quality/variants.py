@@ -49,4 +49,4 @@ def _components(vectors: Vectors, *, centred: bool = True, whitened: bool = Fals
     kept = directions[:, ::-1][:, :width]
     if whitened:
         kept = kept / np.sqrt(np.maximum(values[::-1][:width], 1e-12))
-    return (moved @ kept).astype(np.float32)
+    return np.asarray(moved @ kept, np.float32)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 from benchmarks.command import command_line, environment, ran, ten_thousand
@@ -23,15 +24,15 @@ LONGEST_IMPORTS = 8
 def measure(bench: Bench) -> None:
     _, collection, count = ten_thousand(bench)
     photos = evenly(all_photos(bench), ROUNDS)
-    whole, bare, steps = [], [], defaultdict(list)
+    whole, bare, steps = list[float](), list[float](), defaultdict[str, list[float]](list)
     _searched(photos[0], collection)
     for n, photo in enumerate(photos):
         bench.tick()
-        whole.append(timed(lambda photo=photo: _searched(photo, collection))[0])
+        whole.append(timed(partial(_searched, photo, collection))[0])
         bare.append(timed(lambda: _python("-c", "pass"))[0] * 1000)
         if n < STEP_ROUNDS:
-            for name, ms in _steps(photo, collection).items():
-                steps[name].append(ms)
+            for name, took_ms in _steps(photo, collection).items():
+                steps[name].append(took_ms)
     note = f"median of {len(photos)} photos, from the start of the process to its end"
     bench.add(
         measured(f"search among {count:,}", median(whole), "s", spread=quartiles(whole), target="<= 0.8 s", note=note)
@@ -42,9 +43,9 @@ def measure(bench: Bench) -> None:
     told = median(bare) + sum(median(ms) for ms in steps.values())
     note = "command line, other imports, printing, ending; each step was clocked in a process of its own"
     bench.add(measured("of which: the rest", median(whole) * 1000 - told, "ms", note=note))
-    for package, ms in _import_ms(photos[0], collection)[:LONGEST_IMPORTS]:
+    for package, took_ms in _import_ms(photos[0], collection)[:LONGEST_IMPORTS]:
         note = "its own modules, by `python -X importtime`, which slows imports down"
-        bench.add(measured(f"imports of the command: {package}", ms, "ms", note=note))
+        bench.add(measured(f"imports of the command: {package}", took_ms, "ms", note=note))
 
 
 def _searched(photo: Path, collection: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,7 +143,7 @@ def _some_pairs(
 
 def _add_times(bench: Bench, photos: Sequence[Path]) -> None:
     """What one candidate costs, with and without its points at hand, two threads."""
-    cold, warm = [], []
+    cold, warm = list[float](), list[float]()
     asked = evenly(photos, ROUNDS)
     for n, path in enumerate(asked):
         bench.tick()
@@ -150,7 +151,7 @@ def _add_times(bench: Bench, photos: Sequence[Path]) -> None:
         others = evenly(photos[n:], bench.size(DEPTH))
         opinion = LocalFeatures(pictures=lambda name: Path(name).read_bytes(), threads=2, depth=DEPTH)
         for times in (cold, warm):
-            seconds, _ = timed(lambda ids=[str(other) for other in others], of=opinion, q=query: of.opinions(q, ids))
+            seconds, _ = timed(partial(opinion.opinions, query, [str(other) for other in others]))
             times.append(1000 * seconds / len(others))
     note = f"a query against {DEPTH} photos of some 350 x 300 pixels, the query's own points included, two threads"
     bench.add(

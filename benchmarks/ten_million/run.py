@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def _searched(bench: Bench, count: int, target: Path) -> None:
     queries = Source(count, searched(min(FROM, count)).base).vectors(np.arange(count, count + QUERIES))
     milliseconds, found = [], []
     for query in queries:
-        taken, answer = timed(lambda query=query: index.search(query[None], K))
+        taken, answer = timed(partial(index.search, query[None], K))
         milliseconds.append(taken * 1000)
         found.append(answer.keys[0])
     some = range(0, QUERIES, 10)

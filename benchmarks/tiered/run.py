@@ -105,8 +105,8 @@ def _add_times(bench: Bench, photos: Sequence[Photo]) -> None:
             started = time.thread_time()  # an embedder computes on the thread that calls it
             embedder.embed(pictures[name])
             times[name].append(1000 * (time.thread_time() - started) / len(pictures[name]))
-    for name, of_model in times.items():
-        bench.add(measured(f"a picture by {name}, processor time", median(of_model), "ms", spread=quartiles(of_model)))
+    for model, of_model in times.items():
+        bench.add(measured(f"a picture by {model}, processor time", median(of_model), "ms", spread=quartiles(of_model)))
 
 
 def _add_tiered(bench: Bench, name: str, of_set: Answers) -> None:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.errors import BadInput
+
+Q = TypeVar("Q", bound=Hashable)
 
 Hits = NDArray[np.bool_]
 """shape (R,), bool: hits[r] says whether the answer at rank r + 1 is relevant."""
@@ -165,8 +167,8 @@ def hits_of(ranked: Sequence[Hashable], relevant: Collection[Hashable]) -> Hits:
 
 
 def evaluate(
-    answers: Mapping[Hashable, Sequence[Hashable]],
-    relevant: Mapping[Hashable, Collection[Hashable]],
+    answers: Mapping[Q, Sequence[Hashable]],
+    relevant: Mapping[Q, Collection[Hashable]],
     measures: Sequence[Measure],
 ) -> list[Row]:
     """Compute the figures of every query.
