@@ -243,7 +243,7 @@ describe("a filter", () => {
 
     await field.fill("{no JSON");
     await page.getByRole("button", {name: t.filter.apply}).click();
-    await page.getByText(t.filter.unreadable).waitFor();
+    await page.getByText(t.filter.unreadableAt(1, 2)).waitFor();
     await field.fill('{"width": {"bigger": 3}}');
     await page.getByRole("button", {name: t.filter.apply}).click();
     await expectSoon(() => page.locator(".problem").innerText(), (text) => expect(text.toLowerCase()).toContain("width"));
