@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from lookalike.core.ending import Ending
 from lookalike.core.errors import DeadlineExceeded
@@ -38,6 +38,7 @@ class Ask(Generic[T]):
         self.asker = current_asker()
         self._loop = asyncio.get_running_loop()
         self._future: asyncio.Future[T] = self._loop.create_future()
+        self._future.add_done_callback(_retrieve)  # whoever has left asks for it no more
         self._is_gone = False
 
     @property
@@ -93,3 +94,9 @@ class Ask(Generic[T]):
 
         with suppress(RuntimeError):  # the loop was closed: nobody waits
             self._loop.call_soon_threadsafe(settle_if_awaited)
+
+
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    """Look at how it ended, so that asyncio does not tell that nobody did."""
+    if not future.cancelled():
+        future.exception()
