@@ -27,9 +27,11 @@ export function UnknownCollection() {
   );
 }
 
-/** Ids belong to a collection; a picture or an address can be searched for in another one, too. */
+/**
+ * Ids belong to a collection; a picture or an address can be searched for in another one, too. An id beside the name of one
+ * that is not there may be of any.
+ */
 export function changeCollection(collection: string): void {
-  const {source, crop} = question.value;
-  const kept = source.kind === "id" ? {source: NOTHING_ASKED.source, crop: null} : {source, crop};
-  ask({collection, more: [], less: [], filter: null, ...kept});
+  const isOfAnother = question.value.source.kind === "id" && facts.value !== null;
+  ask({collection, more: [], less: [], filter: null, ...(isOfAnother ? {source: NOTHING_ASKED.source, crop: null} : {})});
 }
