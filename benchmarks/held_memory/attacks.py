@@ -79,6 +79,7 @@ def with_key(key: str, collection: str, picture: str) -> list[Attack]:
         Attack("slow readers of a picture", lambda: iter([picture_file])),
         Attack("pings", lambda: _endless(stream, _frame(9, bytes(125)) * 400)),
         Attack("an unfinished message", lambda: _endless(stream, b"x" * _PIECE, _frame_head(7_900_000))),
+        Attack("long messages", lambda: _repeated(stream, _long_message(), 8 * 7_900_000)),
         Attack("small messages", lambda: _endless(stream, _frame(1, b"") * 8_000)),
         Attack(
             "empty fragments", lambda: _endless(stream, _frame(0, b"", fin=False) * 8_000, _frame(2, b"", fin=False))
@@ -161,12 +162,17 @@ def _frame_head(size_bytes: int) -> bytes:
     return b"\x82\xff" + struct.pack("!Q", size_bytes) + bytes(4)
 
 
+def _long_message() -> bytes:
+    """No picture."""
+    return _frame_head(7_900_000) + b"x" * 7_900_000
+
+
 def _frame(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
     return bytes([opcode | (0x80 if fin else 0), 0x80 | len(payload)]) + bytes(4) + payload
 
 
 def _repeated(first: bytes, piece: bytes, size_bytes: int) -> Iterator[bytes]:
-    """Nearly so many bytes, of a request that is never complete."""
+    """A piece until nearly so many bytes came."""
     yield first
     for _ in range(size_bytes // len(piece)):
         yield piece

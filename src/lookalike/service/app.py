@@ -46,6 +46,7 @@ from lookalike.service.readiness import kinds, watch
 from lookalike.service.search_batching import Searches
 from lookalike.service.signing_key import SigningKey, is_of_the_disk
 from lookalike.service.stream.routes import stream_router
+from lookalike.service.stream.searching import MOST_STREAMED_BYTES
 from lookalike.service.threads import WAITING, Threads
 from lookalike.service.thumbnails import Thumbnails
 from lookalike.settings import read_settings
@@ -156,6 +157,7 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
         parsing=Threads("lookalike-parse", threads=1),
         searches=Searches(threads, waiting=WAITING),
         spooled=HeldBytes(settings.max_spooled_bytes),
+        streamed=HeldBytes(MOST_STREAMED_BYTES),
         thumbnails=Thumbnails(),
         metrics=metrics,
         health=health,

@@ -46,6 +46,7 @@ class Service:
         parsing: where large JSON is parsed.
         searches: vectors are searched for, several at a time.
         spooled: how much of forms and pictures that come in is kept in memory and on disk, and for whom.
+        streamed: how much of queries that came over streams waits or is answered, and for whom.
         thumbnails: small versions, kept.
         metrics: figures.
         health: how the parts do.
@@ -66,6 +67,7 @@ class Service:
     parsing: Threads
     searches: Searches
     spooled: HeldBytes
+    streamed: HeldBytes
     thumbnails: Thumbnails
     metrics: Metrics
     health: Health

@@ -24,8 +24,8 @@ MOST_FRAGMENTS = 1_000
 """Of one message."""
 MOST_CONTROL_BYTES = 125
 """Of a frame of somebody who was not let in: a close has no more (RFC 6455)."""
-MOST_UNFINISHED_BYTES = 64_000_000
-"""Of all messages of one process of which a part has come; beyond it the caller with the most loses one, with 1013."""
+MOST_UNFINISHED_BYTES = 32_000_000
+"""Of messages that the application of a process has not taken; beyond it the caller with most loses one, with 1013."""
 CLOSE_S = 2.0
 
 _TOO_BIG, _TOO_BUSY = 1009, 1013
@@ -43,7 +43,7 @@ def bounded_websocket(*, unread_timeout_s: float) -> type[WebSocketsSansIOProtoc
 
 
 class Unfinished:
-    """How many bytes of unfinished messages the connections of a process hold, and the callers whose they are."""
+    """How many bytes of messages that nobody has taken the connections of a process hold, and for which callers."""
 
     def __init__(self) -> None:
         self._held: dict[_BoundedWebSocket, int] = {}
@@ -75,6 +75,7 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
         self.close_timeout = CLOSE_S
         self._unread: Unread | None = None
         self._unparsed = bytearray()
+        self._untaken_bytes = 0  # of whole messages that wait for the application
         self._is_wanted = False  # whether the application has asked for a message
         self._is_deaf = False
 
@@ -124,8 +125,13 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
         if not self.queue.empty():
             await asyncio.sleep(0)  # many small messages keep nobody else waiting
         message = await super().receive()
+        self._untaken_bytes = 0
         self._go_on()
         return message
+
+    def send_receive_event_to_app(self) -> None:
+        self._untaken_bytes += sum(map(len, self.frames))
+        super().send_receive_event_to_app()
 
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.close" and not self._is_wanted:
@@ -151,6 +157,15 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
             self.fail(_TOO_BIG, "the message has too many fragments")
             return
         super().handle_cont(event)
+        _empty(event)
+
+    def handle_text(self, event: Frame) -> None:
+        super().handle_text(event)
+        _empty(event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        super().handle_bytes(event)
+        _empty(event)
 
     def handle_parser_exception(self) -> None:
         if self.close_sent:  # it was told why; what still comes is thrown away
@@ -173,7 +188,8 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
             piece = bytes(self._unparsed[:PIECE_BYTES])
             del self._unparsed[:PIECE_BYTES]
             super().data_received(piece)
-        self.unfinished.count(self, len(self._unparsed) + len(self.conn.reader.buffer) + sum(map(len, self.frames)))
+        held = (self._unparsed, self.conn.reader.buffer, *self.frames)
+        self.unfinished.count(self, self._untaken_bytes + sum(map(len, held)))
         if (most := self.unfinished.too_much()) is not None:
             most.fail(_TOO_BUSY, "too much comes at once")
         if self.transport.is_closing():
@@ -207,4 +223,12 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
         self.frames = []
         self._unparsed.clear()
         self.conn.reader.buffer.clear()
-        self.unfinished.count(self, 0)
+        for event in self.conn.events_received():
+            if isinstance(event, Frame):
+                _empty(event)
+        self.unfinished.count(self, self._untaken_bytes)
+
+
+def _empty(frame: Frame) -> None:
+    """Let go of what it held: the parser keeps the last frame for as long as the connection lasts."""
+    frame.data = b""

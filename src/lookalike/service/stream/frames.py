@@ -21,17 +21,17 @@ class Newest(Generic[T]):
         self._is_closed = False
         self._changed = asyncio.Event()
 
-    def put(self, one: T) -> bool:
+    def put(self, one: T) -> T | None:
         """Have it wait in the place of what waited there.
 
         Returns:
-            whether that was dropped.
+            what was dropped for it.
         """
-        drops = bool(self._waiting)
-        self.dropped += drops
-        self._waiting = [one]
+        dropped = self._waiting.pop() if self._waiting else None
+        self.dropped += dropped is not None
+        self._waiting.append(one)
         self._changed.set()
-        return drops
+        return dropped
 
     async def take(self) -> T | None:
         """Wait for the next; None once it is closed and nothing waits."""

@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from lookalike.collection import Collection
-from lookalike.core.errors import Conflict, LookalikeError
+from lookalike.core.errors import Conflict, LookalikeError, Overloaded
 from lookalike.core.vectors import Vectors
 from lookalike.results import SearchResult
 from lookalike.service.access.principal import Principal
 from lookalike.service.api.filters import allowed
 from lookalike.service.api.hits import is_soon_told
 from lookalike.service.context import Service, with_collection
+from lookalike.service.held_bytes import RETRY_AFTER_S, Holding
 from lookalike.service.search_batching import Way
 from lookalike.service.stream.admission import until_over
 from lookalike.service.stream.connection import Closing, Code, Connection, first_ended
@@ -32,6 +33,9 @@ from lookalike.service.stream.protocol import (
     vector_of,
 )
 
+MOST_STREAMED_BYTES = 48_000_000
+"""Of all queries of one process that wait or are being answered; see `HeldBytes`."""
+
 HitJson = Callable[..., dict[str, Any]]
 """Makes a hit what goes over the wire: `lookalike.service.api.hits.hit_json`."""
 
@@ -39,6 +43,7 @@ HitJson = Callable[..., dict[str, Any]]
 class _Query(NamedTuple):
     frame: Frame
     configured: Configured
+    holding: Holding  # until it was answered or dropped
 
 
 class _Looked(NamedTuple):
@@ -78,19 +83,26 @@ class SearchStream:
         """
         card = await self._service.threads.run(lambda: self._service.collections.get(self._name).embedder.card)
         await self._connection.send(ready_message(self._name, card))
-        await first_ended(self._read(), self._answer(), self._drain())
+        try:
+            await first_ended(self._read(), self._answer(), self._drain())
+        finally:
+            self._newest.close()
+            if (left := await self._newest.take()) is not None:
+                left.holding.let_go()
 
     async def _read(self) -> None:
         while True:
-            message = await self._connection.receive(idle_s=self._connection.bounds.idle_s)
             try:
-                if isinstance(message, str):
-                    said = read_configure(message)
-                    self._configured = said._replace(where=allowed(said.where, self._principal))
-                else:
-                    await self._take_in(read_frame(message))
+                await self._hear(await self._connection.receive(idle_s=self._connection.bounds.idle_s))
             except LookalikeError as error:
                 await self._connection.send(problem_message(None, error))
+
+    async def _hear(self, message: bytes | str) -> None:
+        if isinstance(message, str):
+            said = read_configure(message)
+            self._configured = said._replace(where=allowed(said.where, self._principal))
+        else:
+            await self._take_in(read_frame(message))
 
     async def _take_in(self, frame: Frame) -> None:
         if frame.seq <= self._last_seq:
@@ -98,12 +110,23 @@ class SearchStream:
             await self._connection.send(problem_message(frame.seq, error))
             return
         self._last_seq = frame.seq
-        if self._newest.put(_Query(frame, self._configured)):
+        holding = Holding(self._service.streamed)
+        if not holding.add(len(frame.payload)):
+            holding.let_go()
+            overloaded = Overloaded("too much is searched for over streams; try again", retry_after_s=RETRY_AFTER_S)
+            await self._connection.send(problem_message(frame.seq, overloaded))
+            return
+        dropped = self._newest.put(_Query(frame, self._configured, holding))
+        if dropped is not None:
+            dropped.holding.let_go()
             self._service.metrics.dropped_frames(1)
 
     async def _answer(self) -> None:
         while (query := await self._newest.take()) is not None:
-            await self._connection.send(await self._answered(query))
+            with query.holding:
+                answer = await self._answered(query)
+            query = None  # its picture is not held while the client reads, nor while the next is waited for
+            await self._connection.send(answer)
         raise Closing(Code.RESTART, "the service stops")
 
     async def _drain(self) -> None:
@@ -114,7 +137,7 @@ class SearchStream:
         raise Closing(Code.RESTART, "the service stops")
 
     async def _answered(self, query: _Query) -> str:
-        frame, configured = query
+        frame, configured, _ = query
         began = time.perf_counter()
         deadline = time.monotonic() + self._service.settings.request_timeout_ms / 1000
 

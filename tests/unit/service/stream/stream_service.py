@@ -108,6 +108,7 @@ class World:
             parsing=threads,
             searches=Searches(threads, waiting=64),
             spooled=HeldBytes(1_000_000),
+            streamed=HeldBytes(1_000_000),
             thumbnails=Thumbnails(),
             metrics=self.metrics,
             health=Health(),

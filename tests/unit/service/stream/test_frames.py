@@ -14,7 +14,7 @@ from lookalike.service.stream.frames import Newest
 def test_the_newest_is_taken_and_the_older_are_counted() -> None:
     async def body() -> None:
         newest = Newest[int]()
-        assert [newest.put(n) for n in range(3)] == [False, True, True]
+        assert [newest.put(n) for n in range(3)] == [None, 0, 1]
         assert await newest.take() == 2
         assert newest.dropped == 2
 

@@ -294,6 +294,36 @@ def test_while_one_is_worked_on_the_newest_waits_and_nothing_is_lost_uncounted(s
     run(slow, body)
 
 
+def test_more_than_may_be_held_is_refused_and_what_was_held_is_let_go(slow: World) -> None:
+    large = png(3) + bytes(300_000)  # a trailer
+
+    async def body(url: str) -> None:
+        async with connect(url + STREAM) as first, connect(url + STREAM) as second, connect(url + STREAM) as third:
+            await first_and(first, slow, 0)
+            await second.recv()
+            await third.recv()
+            await first.send(frame(1, large))
+            await first.send(frame(2, large))  # in its place
+            while slow.service.streamed.size_bytes < 300_000:
+                await asyncio.sleep(0.001)
+            await second.send(frame(0, large))
+            while slow.service.streamed.size_bytes < 600_000:
+                await asyncio.sleep(0.001)
+            await third.send(frame(0, large))
+            told = await answer(third)
+            assert (told["seq"], told["code"]) == (0, "overloaded")
+            await third.send(frame(1, png(4)))  # a small one is taken beyond it
+            slow.embedder.gate.set()
+            assert (await answer(third))["hits"][0]["id"] == slow.ids[4]
+            assert (await answer(second))["hits"][0]["id"] == slow.ids[3]
+            await third.send(frame(2, large))
+            assert (await answer(third))["hits"][0]["id"] == slow.ids[3]
+        while slow.service.streamed.size_bytes:
+            await asyncio.sleep(0.001)
+
+    run(slow, body)
+
+
 def test_answers_come_in_order_however_fast_queries_come(world: World) -> None:
     async def body(url: str) -> None:
         async with connect(url + STREAM) as client:
