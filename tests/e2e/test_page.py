@@ -22,11 +22,14 @@ PICTURES = 150
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Drawn pictures and their collection."""
+    """Drawn pictures and their collection, and a damaged one in the home of the service."""
     place = tmp_path_factory.mktemp("page")
     make_pictures(place / "pictures", count=PICTURES)
     with lookalike.open(place / "demo.lookalike") as collection:
         collection.index(place / "pictures")
+    damaged = place / "home" / "collections" / "damaged"
+    damaged.mkdir(parents=True)
+    (damaged / "catalog.sqlite").write_bytes(b"no catalog" * 1000)
     return place
 
 

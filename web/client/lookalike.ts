@@ -3,7 +3,7 @@ import {subscribe} from "./events";
 import type {EventOptions, Subscription} from "./events";
 import {Sockets} from "./sockets";
 import {Transport} from "./transport";
-import type {CollectionFacts, Job, ModelCard, Page, Session} from "./types";
+import type {CollectionFacts, CollectionListing, Job, ModelCard, Page, Session} from "./types";
 
 export interface LookalikeOptions {
   /** Of the service, such as `https://pictures.example`; the page's own origin if not said. */
@@ -33,12 +33,18 @@ export class Lookalike {
     return this.transport.json("GET", "/v1/session", o);
   }
 
+  /** Those that can be searched; `collectionListing` names the others, too. */
   async collections(o: Cancel = {}): Promise<CollectionFacts[]> {
-    return await this.#all<CollectionFacts>("/v1/collections", o);
+    return (await this.collectionListing(o)).data;
+  }
+
+  async collectionListing(o: Cancel = {}): Promise<CollectionListing> {
+    const pages = await this.#pages<Page<CollectionFacts> & CollectionListing>("/v1/collections", o);
+    return {data: pages.flatMap(({data}) => data), unreadable: pages.flatMap(({unreadable}) => unreadable)};
   }
 
   async models(o: Cancel = {}): Promise<ModelCard[]> {
-    return await this.#all<ModelCard>("/v1/models", o);
+    return (await this.#pages<Page<ModelCard>>("/v1/models", o)).flatMap(({data}) => data);
   }
 
   model(id: string, o: Cancel = {}): Promise<ModelCard> {
@@ -63,14 +69,14 @@ export class Lookalike {
     return subscribe(this.#sockets, o);
   }
 
-  async #all<T>(path: string, o: Cancel): Promise<T[]> {
-    const found: T[] = [];
+  async #pages<P extends Page<unknown>>(path: string, o: Cancel): Promise<P[]> {
+    const pages: P[] = [];
     for (let cursor: string | null = ""; cursor !== null; ) {
       const query = {limit: 200, cursor: cursor || undefined};
-      const page: Page<T> = await this.transport.json("GET", path, {...o, query});
-      found.push(...page.data);
+      const page: P = await this.transport.json("GET", path, {...o, query});
+      pages.push(page);
       cursor = page.has_more ? page.next_cursor : null;
     }
-    return found;
+    return pages;
   }
 }

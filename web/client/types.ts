@@ -55,6 +55,18 @@ export interface CollectionFacts {
   finer: string | null;
 }
 
+/** One that is there and cannot be read, and why. */
+export interface UnreadableCollection extends Remark {
+  name: string;
+  detail: string;
+}
+
+/** All that one may see: those that can be searched, and those that cannot be read. */
+export interface CollectionListing {
+  data: CollectionFacts[];
+  unreadable: UnreadableCollection[];
+}
+
 export interface ModelCard {
   id: string;
   name: string;

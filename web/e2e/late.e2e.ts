@@ -329,7 +329,7 @@ describe("what there was stays", () => {
     await searchFromStored(page);
     const {length} = await idsOf(page);
     await page.evaluate((address) => (history.pushState(null, "", address), dispatchEvent(new PopStateEvent("popstate"))), `${page.url()}&c=not-there`);
-    await page.getByText(t.noCollection.heading("not-there")).waitFor();
+    await page.getByText(t.lacking.notThere("not-there")).waitFor();
 
     expect(await page.locator(CARDS).count()).toBe(length);
     await page.locator(".problem").getByRole("button", {name: "demo"}).click();

@@ -54,6 +54,21 @@ describe.each(SETTINGS)("$size, $language, $theme", (setting) => {
     await expectSound("empty");
   });
 
+  it("says of a collection that cannot be opened why, and what to do, where it is chosen", async () => {
+    await page.locator("header .chooser select").first().selectOption({label: t.lacking.inList("damaged")});
+    const told = page.locator(".problem");
+    await told.getByRole("heading", {name: t.lacking.notOpened("damaged")}).waitFor();
+
+    const [what] = (setting.language === "zh" ? codesZh : codesEn).problems.catalog_damaged;
+    expect(await told.innerText()).toContain(what);
+    expect(await told.innerText()).toContain(t.lacking.mend);
+    expect(await page.getByText(t.empty.noCollections).count()).toBe(0);
+    await expectSound("damaged-collection");
+    await told.getByRole("button", {name: "demo"}).click();
+    await page.locator(".beginnings img").nth(2).waitFor();
+    expect(await told.count()).toBe(0);
+  });
+
   it("asks for an address", async () => {
     await page.getByRole("button", {name: t.empty.url}).click();
     await page.getByLabel(t.source.url).fill("not an address");

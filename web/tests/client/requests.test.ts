@@ -141,12 +141,23 @@ describe("a busy service", () => {
 
 test("all pages of a list are brought", async () => {
   const service = new FakeService(
-    json({data: [{name: "a"}], has_more: true, next_cursor: "x"}),
-    json({data: [{name: "b"}], has_more: false, next_cursor: null}),
+    json({data: [{id: "a"}], has_more: true, next_cursor: "x"}),
+    json({data: [{id: "b"}], has_more: false, next_cursor: null}),
   );
 
-  const found = await client(service).collections();
+  const found = await client(service).models();
 
-  expect(found.map(({name}) => name)).toEqual(["a", "b"]);
+  expect(found.map(({id}) => id)).toEqual(["a", "b"]);
   expect(service.asked[1]!.url.searchParams.get("cursor")).toBe("x");
+});
+
+test("collections that cannot be read are told beside those that can, of all pages", async () => {
+  const [damaged, newer] = [{name: "m", code: "catalog_damaged", values: {}, detail: "d"}, {name: "z", code: "format_too_new", values: {}, detail: "n"}];
+  const pages = () => [
+    json({data: [{name: "a"}], unreadable: [damaged], has_more: true, next_cursor: "x"}),
+    json({data: [{name: "b"}], unreadable: [newer], has_more: false, next_cursor: null}),
+  ];
+
+  expect(await client(new FakeService(...pages())).collectionListing()).toEqual({data: [{name: "a"}, {name: "b"}], unreadable: [damaged, newer]});
+  expect(await client(new FakeService(...pages())).collections()).toEqual([{name: "a"}, {name: "b"}]);
 });

@@ -17,6 +17,7 @@ const SAME = {
   Ticket: "Ticket",
   IndexFacts: "IndexFacts",
   CollectionFacts: "CollectionFacts",
+  UnreadableCollection: "UnreadableCollection",
   ModelCard: "Model",
   ImageFacts: "Picture",
   Remark: "Remark",

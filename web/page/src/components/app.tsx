@@ -6,11 +6,11 @@ import {CompareTray} from "./compare_tray";
 import {Credential} from "./credential";
 import {DropAnywhere} from "./drop_anywhere";
 import {EmptyState} from "./empty_state";
+import {LackingCollection} from "./lacking_collection";
 import {Live} from "../live/live";
 import {Problem} from "./problem";
 import {QueryPanel} from "./query_panel";
 import {Results} from "./results";
-import {UnknownCollection} from "./unknown_collection";
 import {TopBar} from "./top_bar";
 import {UploadPanel} from "../upload/upload_panel";
 import {UrlDialog} from "./url_dialog";
@@ -29,7 +29,7 @@ export function App() {
       <TopBar />
       <main class={isAsking.value ? "workspace" : "welcome"}>
         <Problem />
-        <UnknownCollection />
+        <LackingCollection />
         {isAsking.value ? (
           <>
             <QueryPanel />

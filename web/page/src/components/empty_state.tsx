@@ -6,7 +6,7 @@ import type {ImageFacts} from "../../../client";
 import {texts} from "../i18n/language";
 import {whileWanted} from "../search/latest";
 import {askFor} from "../state/route";
-import {collection, collections, connected, facts} from "../state/service";
+import {collection, collectionName, connected, facts} from "../state/service";
 import {explain} from "../state/trouble";
 import {isTouched} from "./touch";
 import {Thumbnail} from "./thumbnail";
@@ -38,7 +38,7 @@ export function EmptyState() {
 function Beginnings() {
   const {empty, card} = texts.value;
   const pictures = useSomePictures();
-  if (connected.value && collections.value.length === 0) return <p class="hint">{empty.noCollections}</p>;
+  if (connected.value && !collectionName.value) return <p class="hint">{empty.noCollections}</p>;
   if (facts.value?.images === 0) return <p class="hint">{empty.noPictures}</p>;
   if (pictures.length === 0) return null;
   return (

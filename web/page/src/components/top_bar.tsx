@@ -3,9 +3,9 @@ import {credential, keepCredential} from "../state/credential";
 import {panel} from "../state/panels";
 import {type Theme, theme} from "../state/preferences";
 import {speak, startAgain} from "../state/route";
-import {collectionName, collections, connect, facts, mayWrite} from "../state/service";
+import {collectionName, collections, connect, isListed, mayWrite, unreadable} from "../state/service";
 import {Icon, type IconName, Logo} from "./icons";
-import {changeCollection} from "./unknown_collection";
+import {changeCollection} from "./lacking_collection";
 
 const THEME_ICONS: {[one in Theme]: IconName} = {auto: "system", light: "sun", dark: "moon"};
 const NEXT_THEME: {[one in Theme]: Theme} = {auto: "light", light: "dark", dark: "auto"};
@@ -45,15 +45,21 @@ export function TopBar() {
 }
 
 function CollectionChooser() {
-  if (collections.value.length === 0) return null;
+  const {bar, lacking} = texts.value;
+  if (collections.value.length + unreadable.value.length === 0) return null;
   return (
     <label class="chooser">
-      <span class="unseen">{texts.value.bar.collection}</span>
+      <span class="unseen">{bar.collection}</span>
       <select value={collectionName.value} onChange={(event) => changeCollection(event.currentTarget.value)}>
-        {!facts.value && collectionName.value && <option value={collectionName.value}>{collectionName.value}</option>}
+        {!isListed.value && <option value={collectionName.value}>{collectionName.value}</option>}
         {collections.value.map(({name}) => (
           <option key={name} value={name}>
             {name}
+          </option>
+        ))}
+        {unreadable.value.map(({name}) => (
+          <option key={name} value={name}>
+            {lacking.inList(name)}
           </option>
         ))}
       </select>

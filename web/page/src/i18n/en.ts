@@ -222,8 +222,11 @@ export const en = {
     leaveOut: "Leave it out",
   },
 
-  noCollection: {
-    heading: (name: string) => `There is no collection “${name}” here`,
+  lacking: {
+    notThere: (name: string) => `There is no collection “${name}” here`,
+    notOpened: (name: string) => `The collection “${name}” cannot be opened`,
+    inList: (name: string) => `${name} (cannot be opened)`,
+    mend: "Whoever runs the service finds out with “lookalike doctor” what is wrong and what helps.",
     choose: "Choose one of these:",
   },
 

@@ -215,8 +215,11 @@ export const zh: Texts = {
     leaveOut: "略去这张",
   },
 
-  noCollection: {
-    heading: (name) => `这里没有名为“${name}”的图库`,
+  lacking: {
+    notThere: (name) => `这里没有名为“${name}”的图库`,
+    notOpened: (name) => `图库“${name}”无法打开`,
+    inList: (name) => `${name}（无法打开）`,
+    mend: "服务管理员可运行 lookalike doctor 查明原因和修复办法。",
     choose: "请选择其中一个：",
   },
 

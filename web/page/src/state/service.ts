@@ -2,7 +2,7 @@
 
 import {batch, computed, signal} from "@preact/signals";
 
-import {type CollectionClient, type CollectionFacts, Lookalike, type ModelCard, type Session} from "../../../client";
+import {type CollectionClient, type CollectionFacts, Lookalike, type ModelCard, type Session, type UnreadableCollection} from "../../../client";
 import {credential} from "./credential";
 import {question} from "./route";
 import {Latest, whileWanted} from "../search/latest";
@@ -12,13 +12,24 @@ export const client = new Lookalike({credential: () => credential.value});
 
 export const session = signal<Session | null>(null);
 export const collections = signal<CollectionFacts[]>([]);
+/** Those that are there and cannot be opened, and why. */
+export const unreadable = signal<UnreadableCollection[]>([]);
 export const models = signal<ModelCard[]>([]);
 export const connected = signal(false);
 
 /** Name of the collection that is searched: the one of the address, else the first that there is. */
-export const collectionName = computed(() => question.value.collection || (collections.value[0]?.name ?? ""));
+export const collectionName = computed(() => {
+  const [first] = [...collections.value, ...unreadable.value];
+  return question.value.collection || (first?.name ?? "");
+});
 
 export const facts = computed(() => collections.value.find((one) => one.name === collectionName.value) ?? null);
+
+/** Why the chosen one cannot be opened; null where it can, or is not there. */
+export const fault = computed(() => unreadable.value.find((one) => one.name === collectionName.value) ?? null);
+
+/** Whether the chosen one is there for whoever asks. */
+export const isListed = computed(() => facts.value !== null || fault.value !== null);
 
 export const collection = computed<CollectionClient | null>(() =>
   collectionName.value ? client.collection(collectionName.value) : null,
@@ -42,10 +53,11 @@ export async function connect(): Promise<void> {
   const signal = connecting.begin();
   refreshing.stop();
   try {
-    const [who, found] = await whileWanted(Promise.all([client.session({signal}), client.collections({signal})]), signal);
+    const [who, found] = await whileWanted(Promise.all([client.session({signal}), client.collectionListing({signal})]), signal);
     batch(() => {
       session.value = who;
-      collections.value = found;
+      collections.value = found.data;
+      unreadable.value = found.unreadable;
       connected.value = true;
     });
     models.value = await whileWanted(client.models({signal}), signal);
