@@ -14,6 +14,10 @@ import lookalike  # noqa: F401  # before any library that would report to its ma
 from tests.collections import close_catalogs
 from tests.disks import mount, unmount
 
+# Read when OpenMP is loaded, here and in processes that tests begin. By itself a thread of it that has nothing to do
+# computes on for a while, which on a busy machine keeps from the processors whoever it waits for.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 hypothesis.settings.register_profile(
     "any machine", deadline=None
 )  # a busy one takes longer for an example now and then
