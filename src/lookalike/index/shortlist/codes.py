@@ -122,10 +122,12 @@ class Codes:
     def replaced(self, places: NDArray[np.intp], rows: Vectors) -> Codes:
         """A copy with other rows in some places; those that lie behind the end are passed over."""
         changed = replace(self, codes=self.codes.copy(), weights=self.weights.copy())
-        quantiser, there = _Quantiser(self.centre, self.metric), places < self.count
-        for place, row in zip(places[there], rows[there], strict=True):
-            part = slice(place, place + 1)
-            changed.weights[part] = quantiser.quantise(row[None], changed.codes[part])
+        quantiser, there = _Quantiser(self.centre, self.metric), np.flatnonzero(places < self.count)
+        for n in range(0, len(there), quantiser.rows_at_once):
+            some = there[n : n + quantiser.rows_at_once]
+            codes = np.empty((len(some), len(self.centre)), np.uint8)
+            changed.weights[places[some]] = quantiser.quantise(rows[some], codes)
+            changed.codes[places[some]] = codes
         return changed
 
     def asked(self, queries: Vectors, *, threads: int = 1) -> Asked:
