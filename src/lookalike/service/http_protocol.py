@@ -9,10 +9,13 @@ A body that is still coming when its request has been answered is not waited for
 
 from __future__ import annotations
 
+import asyncio
 import http
+import sys
 import uuid
 from asyncio import BaseTransport, TimerHandle
 
+from httptools import HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lookalike.service.edge.problem_body import problem_response
@@ -65,6 +68,7 @@ class _BoundedHttp(HttpToolsProtocol):
     _is_in_body = False
     _linger_timer: TimerHandle | None = None
     _is_refused = False
+    _came = b""
     _problem: tuple[int, str, str, str] = (400, "malformed", "Malformed", "expected a request of HTTP/1.1")
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -101,7 +105,9 @@ class _BoundedHttp(HttpToolsProtocol):
         if self._is_refused:
             return
         self._body_came = False
+        self._came = data
         super().data_received(data)
+        self._came = b""
         if not self._is_in_head:
             self._head_bytes = 0
             self._other_bytes = 0 if self._body_came or not self._is_in_body else self._other_bytes + len(data)
@@ -176,6 +182,15 @@ class _BoundedHttp(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
         if self._unread is not None:
             self._unread.wait()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over, with what came behind the head in the same piece, which uvicorn drops."""
+        super().handle_websocket_upgrade()
+        upgrade = sys.exception()
+        rest = self._came[upgrade.args[0] :] if isinstance(upgrade, HttpParserUpgrade) else b""
+        protocol = self.transport.get_protocol()
+        if rest and isinstance(protocol, asyncio.Protocol) and not self.transport.is_closing():
+            protocol.data_received(rest)
 
     def _unsupported_upgrade_warning(self) -> None:
         """It is answered as if nothing else had been asked for; what comes then is no HTTP."""

@@ -203,6 +203,15 @@ def test_many_small_messages_are_all_answered_and_keep_nobody_waiting(whole: Add
         assert up_to(connection, b'"problem"', times=many).count(b'"problem"') == many
 
 
+def test_what_comes_in_one_piece_with_the_upgrade_is_not_lost(whole: Address) -> None:
+    with connected(whole, upgrade(STREAM, token("read")) + frame(1, b"hello")) as connection:
+        came = up_to(connection, b'"malformed"')  # the answer to it
+    assert b'"malformed"' in came
+    assert came.startswith(b"HTTP/1.1 101")
+    with connected(whole, upgrade(STREAM) + frame(1, b"hello")) as connection:
+        assert code_of(rest_of(connection)) == 1008
+
+
 def test_of_unfinished_messages_that_are_too_much_together_the_largest_of_the_greediest_goes(
     whole: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
