@@ -1,14 +1,15 @@
 """WebSockets on a connection, with bounds on what one may make the process hold.
 
 The protocol of uvicorn takes in whatever comes: it parses all that was read at once, answers each ping however much of
-that waits to be read, and keeps pieces of messages without end. Here a little is parsed at a time, nothing while the
-application has something to read already or the client does not read, and nothing at all before the application has
-asked for a message, which it does of who was let in.
+that waits to be read, and keeps pieces of messages without end. Here the connections take turns, a moment each. Nothing
+is parsed while the application has something to read already or the client does not read, and nothing at all before the
+application has asked for a message, which it does of who was let in.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from asyncio import Transport
 from collections import Counter
 from typing import Any
@@ -26,6 +27,10 @@ MOST_CONTROL_BYTES = 125
 """Of a frame of somebody who was not let in: a close has no more (RFC 6455)."""
 MOST_UNFINISHED_BYTES = 32_000_000
 """Of messages that the application of a process has not taken; beyond it the caller with most loses one, with 1013."""
+MOST_AFTER_CLOSE_BYTES = 16_384
+"""Parsed for the close of a client that was told to; then what comes is thrown away."""
+MOMENT_S = 0.002
+"""Of parsing, between which whatever else waits is done."""
 CLOSE_S = 2.0
 
 _TOO_BIG, _TOO_BUSY = 1009, 1013
@@ -37,9 +42,8 @@ def bounded_websocket(*, unread_timeout_s: float) -> type[WebSocketsSansIOProtoc
     Args:
         unread_timeout_s: how long what was sent may wait to be read, on top of a second per 8 kB.
     """
-    return type(
-        "BoundedWebSocket", (_BoundedWebSocket,), {"unread_timeout_s": unread_timeout_s, "unfinished": Unfinished()}
-    )
+    shared = {"unfinished": Unfinished(), "turns": Turns()}
+    return type("BoundedWebSocket", (_BoundedWebSocket,), {"unread_timeout_s": unread_timeout_s, **shared})
 
 
 class Unfinished:
@@ -66,9 +70,33 @@ class Unfinished:
         return max((one for one in self._held if one.caller == greediest), key=self._held.__getitem__)
 
 
+class Turns:
+    """The connections of a process that have something to parse: one in each round of the event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[_BoundedWebSocket, None] = {}  # in order
+
+    def join(self, one: _BoundedWebSocket) -> None:
+        """Have it take its turn. Idempotent."""
+        if not self._waiting:
+            one.loop.call_soon(self._next)
+        self._waiting.setdefault(one)
+
+    def _next(self) -> None:
+        one = next(iter(self._waiting))
+        try:
+            one.parse_for(MOMENT_S)
+        finally:
+            del self._waiting[one]
+            if self._waiting:
+                one.loop.call_soon(self._next)
+            one.go_on()
+
+
 class _BoundedWebSocket(WebSocketsSansIOProtocol):
     unread_timeout_s = 20.0
     unfinished = Unfinished()
+    turns = Turns()
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -76,6 +104,7 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
         self._unread: Unread | None = None
         self._unparsed = bytearray()
         self._untaken_bytes = 0  # of whole messages that wait for the application
+        self._after_close_bytes = 0  # that were parsed
         self._is_wanted = False  # whether the application has asked for a message
         self._is_deaf = False
 
@@ -101,32 +130,32 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
             super().data_received(data)
             if not self.handshake_initiated:  # the head, which comes in one piece, cannot be read
                 self._drop(b"".join(self.conn.data_to_send()))
-            self._go_on()
+            self.go_on()
         elif not self._is_deaf:
             self._unparsed += data
-            self._go_on()
+            self.go_on()
 
     def pause_writing(self) -> None:
         super().pause_writing()
         if self._unread is not None:
             self._unread.wait()
-        self._go_on()
+        self.go_on()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._unread is not None:
             self._unread.stop()
-        self._go_on()
+        self.go_on()
 
     async def receive(self) -> Any:
         if self.handshake_complete and not self._is_wanted:
             self._is_wanted = True
-            self._go_on()
+            self.go_on()
         if not self.queue.empty():
             await asyncio.sleep(0)  # many small messages keep nobody else waiting
         message = await super().receive()
         self._untaken_bytes = 0
-        self._go_on()
+        self.go_on()
         return message
 
     def send_receive_event_to_app(self) -> None:
@@ -137,7 +166,7 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.close" and not self._is_wanted:
             self.conn.max_message_size = MOST_CONTROL_BYTES
         await super().send(message)
-        self._go_on()
+        self.go_on()
 
     async def run_asgi(self) -> None:
         await super().run_asgi()
@@ -180,14 +209,24 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
         if self._unread is not None:
             self._unread.wait()
 
-    def _go_on(self) -> None:
-        """Parse what can be taken, and read on or not."""
-        if self.disconnected:
-            return
-        while self._unparsed and self._takes():
+    def parse_for(self, seconds: float) -> None:
+        """Parse what can be taken, until that is over."""
+        until = time.perf_counter() + seconds
+        while self._parses() and time.perf_counter() < until:
             piece = bytes(self._unparsed[:PIECE_BYTES])
             del self._unparsed[:PIECE_BYTES]
+            if self.close_sent:
+                self._after_close_bytes += len(piece)
             super().data_received(piece)
+            if self._after_close_bytes > MOST_AFTER_CLOSE_BYTES:
+                self._go_deaf()
+
+    def go_on(self) -> None:
+        """Have parsed what can be taken, and read on or not."""
+        if self.disconnected:
+            return
+        if self._parses():
+            self.turns.join(self)
         held = (self._unparsed, self.conn.reader.buffer, *self.frames)
         self.unfinished.count(self, self._untaken_bytes + sum(map(len, held)))
         if (most := self.unfinished.too_much()) is not None:
@@ -198,6 +237,9 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
         else:
             self.transport.pause_reading()
+
+    def _parses(self) -> bool:
+        return bool(self._unparsed) and self._takes() and not self.disconnected
 
     def _takes(self) -> bool:
         is_ready = self.close_sent or (self._is_wanted and self.queue.empty())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import socket
@@ -16,6 +17,8 @@ import pytest
 from lookalike.service import websocket_protocol
 from lookalike.service.http_protocol import MOST_AHEAD
 from lookalike.service.http_protocol import _BoundedHttp as BoundedHttp
+from lookalike.service.websocket_protocol import MOST_AFTER_CLOSE_BYTES, PIECE_BYTES, Turns
+from lookalike.service.websocket_protocol import _BoundedWebSocket as BoundedWebSocket
 from tests.connections import Address, connected, head_of, is_ended, reply_of, request, rest_of, up_to
 from tests.services import FIRST, listening, token
 from tests.unit.service.small_service import Parts, answering, parts, settings
@@ -169,6 +172,47 @@ def test_a_refused_websocket_that_keeps_sending_is_ended(whole: Address) -> None
     with opened(whole, STREAM) as connection:
         connection.sendall(b"\x82\xff" + (10**7).to_bytes(8, "big") + bytes(4))
         assert is_ended(connection, bytes(65_536))
+
+
+def test_of_what_a_refused_websocket_sends_next_to_nothing_is_parsed(
+    whole: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+    monkeypatch.setattr(BoundedWebSocket, "handle_cont", lambda self, event: taken.append(event))
+    with opened(whole, STREAM) as connection:
+        assert is_ended(connection, frame(2, fin=False) + frame(0, fin=False) * 100_000)
+    assert len(taken) * len(frame(0)) <= MOST_AFTER_CLOSE_BYTES + PIECE_BYTES
+
+
+class Talker:
+    """A connection with so many pieces to parse, each of which takes its moment."""
+
+    def __init__(self, name: str, pieces: int, done: list[str], turns: Turns) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.name, self.pieces, self.done, self.turns = name, pieces, done, turns
+
+    def parse_for(self, seconds: float) -> None:
+        self.pieces -= 1
+        self.done.append(self.name)
+
+    def go_on(self) -> None:
+        if self.pieces:
+            self.turns.join(self)  # type: ignore[arg-type]
+
+
+def test_connections_are_parsed_in_turn_and_whatever_else_waits_is_done_between() -> None:
+    async def body() -> list[str]:
+        done: list[str] = []
+        turns = Turns()
+        for talker in (Talker("a", 3, done, turns), Talker("b", 2, done, turns), Talker("c", 1, done, turns)):
+            talker.go_on()
+            talker.go_on()
+        while len(done) < 12:
+            await asyncio.sleep(0)
+            done.append("-")
+        return done
+
+    assert "".join(asyncio.run(body())) == "a-b-c-a-b-a-"
 
 
 def test_a_websocket_whose_head_cannot_be_read_is_answered_and_ended(whole: Address) -> None:
