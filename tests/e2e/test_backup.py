@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -186,6 +187,21 @@ def test_what_was_damaged_before_is_told_by_each_command(command: Command, album
     assert (made.code, checked.code) == (3, 3)
     assert "damaged before it was copied: c.lookalike: the stored picture 0000" in made.stderr
     assert "damaged before it was copied: c.lookalike: the stored picture 0000" in checked.stderr
+
+
+def test_a_collection_without_its_catalog_is_told_by_name_or_in_the_home(
+    command: Command, album: Album, tmp_path: Path
+) -> None:
+    shutil.copytree(album.collection, tmp_path / "home" / "other.lookalike")
+    (tmp_path / "home" / "other.lookalike" / "catalog.sqlite").unlink()
+    in_home = command("backup", "make", tmp_path / "b", "-c", album.collection, "--home", tmp_path / "home", "--json")
+    (album.collection / "catalog.sqlite").unlink()
+    by_name = command("backup", "make", tmp_path / "b2", "-c", album.collection)
+
+    assert (in_home.code, by_name.code) == (3, 3)
+    assert json.loads(in_home.stdout)["collections"] == {"c.lookalike": 6}
+    assert "other.lookalike: left out: " in in_home.stderr
+    assert "c.lookalike: left out: " in by_name.stderr
 
 
 def test_what_is_meant_is_said_where_the_words_are_wrong(command: Command, album: Album, tmp_path: Path) -> None:

@@ -14,19 +14,16 @@ from lookalike.assembly.models import model_file, model_name, opened
 from lookalike.assembly.places import (
     LEDGER,
     MODELS,
-    OBJECTS,
-    SNAPSHOTS,
     UPLOADS,
     check_not_lost,
     check_there,
-    holds_pictures,
 )
 from lookalike.assembly.service import open_ledger
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import CollectionError, StorageFailed
 from lookalike.models.store import MODEL_IDS, default_model_path
 from lookalike.settings import Settings, read_settings
-from lookalike.settings.served_collections import CATALOG
+from lookalike.settings.served_collections import CATALOG, OBJECTS, SNAPSHOTS, holds_pictures
 
 if TYPE_CHECKING:
     from lookalike.ledger.base import Ledger

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 from lookalike.core.errors import BadInput, CatalogDamaged, NoCollection
-from lookalike.settings.served_collections import CATALOG
+from lookalike.settings.served_collections import CATALOG, OBJECTS, SNAPSHOTS, holds_pictures
 
-OBJECTS, SNAPSHOTS, MODELS, UPLOADS = "objects", "snapshots", "models", "uploads"
-"""What lies in the folder of a collection beside its catalog."""
+MODELS, UPLOADS = "models", "uploads"
+"""What lies in the folder of a collection beside its catalog, its objects and its snapshots."""
 
 
 BUILDING = ("building", "building.lock")
@@ -62,11 +62,6 @@ def check_not_lost(folder: Path) -> None:
             f"{folder / CATALOG}: the catalog is empty or gone, but what belongs to it is there: restore it from a "
             f"copy, or move {folder} away to begin anew"
         )
-
-
-def holds_pictures(folder: Path) -> bool:
-    """Whether bytes of pictures or an index lie there."""
-    return os.path.exists(folder / SNAPSHOTS / "CURRENT") or any((folder / OBJECTS).glob("[0-9a-f][0-9a-f]/[0-9a-f]*"))
 
 
 def check_place(folder: Path) -> None:

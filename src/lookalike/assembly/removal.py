@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 from lookalike.catalog.sqlite import nobody_writing
 from lookalike.core.errors import NoCollection, StorageFailed
-from lookalike.settings.served_collections import CATALOG
+from lookalike.settings.served_collections import CATALOG, is_collection
 
 REMOVED = ".removed"
 """The end of the hidden name that a collection bears while it is being removed."""
@@ -33,9 +34,10 @@ def remove_collection(folder: Path, *, wait_s: float = REMOVAL_WAIT_S) -> None:
     """
     gone = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}{REMOVED}")
     try:
-        if not (folder / CATALOG).is_file():
+        if not is_collection(folder):
             raise NoCollection(f"there is no collection at {folder}")
-        with nobody_writing(folder / CATALOG, wait_s=wait_s):
+        has_catalog = (folder / CATALOG).is_file()  # to one that was lost nobody writes
+        with nobody_writing(folder / CATALOG, wait_s=wait_s) if has_catalog else nullcontext():
             folder.rename(gone)
         _delete(gone)
     except OSError as error:

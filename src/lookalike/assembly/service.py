@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookalike.assembly.places import COLLECTIONS, KEYS, LEDGER, MODELS, OBJECTS, QUEUE, SIGNING_KEY, UPLOADS
-from lookalike.settings.served_collections import CATALOG, SUFFIX
+from lookalike.assembly.places import COLLECTIONS, KEYS, LEDGER, MODELS, QUEUE, SIGNING_KEY, UPLOADS, check_not_lost
+from lookalike.settings.served_collections import CATALOG, OBJECTS, SUFFIX, is_collection
 
 if TYPE_CHECKING:
     from lookalike.ledger.base import Ledger
@@ -47,9 +48,9 @@ def service_place(settings: ServiceSettings) -> Place:
 
     home = settings.home
     folders = {f"{name}{SUFFIX}": folder for name, folder in settings.collections.items()}
-    for catalog in sorted((home / COLLECTIONS).glob(f"*/{CATALOG}")):
-        if not catalog.parent.name.startswith("."):  # which one that is being removed does
-            folders[f"{COLLECTIONS}/{catalog.parent.name}"] = catalog.parent
+    for folder in sorted((home / COLLECTIONS).glob("*")):
+        if is_collection(folder) and not folder.name.startswith("."):  # which one that is being removed does
+            folders[f"{COLLECTIONS}/{folder.name}"] = folder
     files = {SIGNING_KEY: home / SIGNING_KEY}
     if settings.keys_file is not None:
         files[KEYS] = settings.keys_file
@@ -73,6 +74,7 @@ def _collection_place(name: str, folder: Path) -> CollectionPlace:
         name=name,
         catalog_name=CATALOG,
         catalog=CatalogFile(folder / CATALOG),
+        check_not_lost=partial(check_not_lost, folder),
         objects_name=OBJECTS,
         objects=LocalObjects(folder / OBJECTS),
         waiting={staged: folder / staged},

@@ -43,7 +43,7 @@ from lookalike.core.private import make_private
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.objects.direct.local import LocalUploads
 from lookalike.objects.durable import translating
-from lookalike.settings.served_collections import CATALOG
+from lookalike.settings.served_collections import CATALOG, holds_pictures
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -126,7 +126,7 @@ class Collections:
                 there = os.listdir(self._folder)
             except FileNotFoundError:  # none was made yet
                 there = []
-        found = [name for name in there if NAME.fullmatch(name) and _may_be_there(self._folder / name / CATALOG)]
+        found = [name for name in there if NAME.fullmatch(name) and _may_be_there(self._folder / name)]
         return sorted({*self._named, *found})
 
     def get(self, name: str) -> Collection:
@@ -145,7 +145,7 @@ class Collections:
             if collection is not None and collection.is_current():
                 return collection
             self._let_go(name)
-            if not _is_there(folder / CATALOG):
+            if not _is_there(folder):
                 raise NoCollection(f"there is no collection {name!r}", values={"name": name})
             return self._kept(name, self._open(folder, False))
 
@@ -239,14 +239,14 @@ class Collections:
         folder = self._path(name)
         with turn_of(self._turn(name)):
             for _ in range(ATTEMPTS):
-                if _is_there(folder / CATALOG):
+                if _has_catalog(folder):
                     return False
                 self._let_go(name)
                 make_private(folder)
                 try:
                     self._kept(name, self._open(folder, True))
                 except (CollectionReplaced, NoCollection, StorageFailed):
-                    if _is_there(folder / CATALOG):
+                    if _has_catalog(folder):
                         raise
                     continue  # another process has removed it as soon as it was there, or the disk fails again
                 return True
@@ -276,7 +276,7 @@ class Collections:
             except NoCollection:
                 raise NoCollection(f"there is no collection {name!r}", values={"name": name}) from None
             finally:
-                if not _is_there(folder / CATALOG):
+                if not _is_there(folder):
                     self._let_go(name)
 
     def close(self) -> None:
@@ -343,20 +343,25 @@ class Collections:
         return self._named.get(name, self._folder / name)
 
 
-def _is_there(catalog: Path) -> bool:
+def _is_there(folder: Path) -> bool:
+    """Also one that has lost its catalog. Raises `ReadOnly` or `StorageFailed` where that cannot be told."""
+    return _has_catalog(folder) or holds_pictures(folder)
+
+
+def _has_catalog(folder: Path) -> bool:
     """Raises `ReadOnly` or `StorageFailed` where that cannot be told."""
-    with translating(catalog):
+    with translating(folder / CATALOG):
         try:
-            os.stat(catalog)
+            os.stat(folder / CATALOG)
         except (FileNotFoundError, NotADirectoryError):
             return False
     return True
 
 
-def _may_be_there(catalog: Path) -> bool:
+def _may_be_there(folder: Path) -> bool:
     """Also where the disk does not tell."""
     try:
-        return _is_there(catalog)
+        return _is_there(folder)
     except (ReadOnly, StorageFailed):
         return True
 

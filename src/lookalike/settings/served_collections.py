@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +13,20 @@ SUFFIX = ".lookalike"
 CATALOG = "catalog.sqlite"
 """What a folder holds that is a collection."""
 
+OBJECTS, SNAPSHOTS = "objects", "snapshots"
+"""Of what lies beside the catalog, what tells that there was one."""
+
 LONGEST_NAME = 64
 
 
 def is_collection(folder: Path) -> bool:
-    """Whether a collection is there."""
-    return (folder / CATALOG).is_file()
+    """Whether a collection is there, also one that has lost its catalog."""
+    return os.path.isfile(folder / CATALOG) or holds_pictures(folder)
+
+
+def holds_pictures(folder: Path) -> bool:
+    """Whether bytes of pictures or an index lie there."""
+    return os.path.exists(folder / SNAPSHOTS / "CURRENT") or any((folder / OBJECTS).glob("[0-9a-f][0-9a-f]/[0-9a-f]*"))
 
 
 def served_name(folder: Path) -> str:
@@ -34,7 +43,7 @@ def collections_in(home: Path) -> dict[str, Path]:
         StorageFailed: when it cannot be read.
     """
     try:
-        folders = sorted(path.parent for path in home.glob(f"*/{CATALOG}"))
+        folders = sorted(folder for folder in home.glob("*") if is_collection(folder))
     except OSError as error:
         raise StorageFailed(f"{home} cannot be read: {error.strerror or error}") from error
     found: dict[str, Path] = {}

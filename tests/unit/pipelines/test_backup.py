@@ -408,6 +408,24 @@ def test_a_damaged_catalog_is_told_and_the_other_collections_are_copied(home: Pa
     check_backup(tmp_path / "backup")
 
 
+@pytest.mark.parametrize("lost", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["gone", "empty"])
+@pytest.mark.parametrize("name", [MADE, "named.lookalike"])
+def test_a_collection_that_has_lost_its_catalog_is_told_and_the_others_are_copied(
+    home: Path, tmp_path: Path, name: str, lost: Callable[[Path], object]
+) -> None:
+    lost(home / name / "catalog.sqlite")
+    (other,) = {MADE, "named.lookalike"} - {name}
+
+    backup = made(home, tmp_path / "backup")
+
+    (line,) = backup.damaged
+    assert line.startswith(f"{name}: left out: ")
+    assert "the catalog is empty or gone" in line
+    assert backup.collections == {other: PICTURES}
+    assert check_backup(tmp_path / "backup").damaged == [line]
+    assert not (tmp_path / "backup" / name).exists()
+
+
 def test_a_full_disk_leaves_nothing(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> Iterator[None]:
         raise OSError(28, "No space left on device")

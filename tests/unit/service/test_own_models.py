@@ -184,10 +184,12 @@ def test_a_collection_whose_disk_fails_is_listed_with_its_fault_and_the_others_a
     served: tuple[TestClient, list[str]], tmp_path: Path
 ) -> None:
     client, (dark, light) = served
-    for name in ("broken", "lost"):
+    for name in ("broken", "gone", "lost"):
         assert client.put(f"/v1/collections/{name}", headers=ADMIN).status_code == 201
     collections = tmp_path / "home" / "collections"
     (collections / "broken" / "catalog.sqlite").write_bytes(b"something else" * 1000)
+    shutil.copytree(tmp_path / "dark.lookalike", collections / "gone", dirs_exist_ok=True)
+    (collections / "gone" / "catalog.sqlite").unlink()
     shutil.rmtree(collections / "lost")
     (collections / "lost").symlink_to("lost")  # into which nobody can look
 
@@ -195,18 +197,26 @@ def test_a_collection_whose_disk_fails_is_listed_with_its_fault_and_the_others_a
     assert [one["name"] for one in reply["data"]] == ["dark", "light"]
     assert [(one["name"], one["code"]) for one in reply["unreadable"]] == [
         ("broken", "catalog_damaged"),
+        ("gone", "catalog_damaged"),
         ("lost", "storage_failed"),
     ]
     assert "/" not in "".join(one["detail"] for one in reply["unreadable"])
     assert {one["id"] for one in client.get("/v1/models", headers=READER).json()["data"]} >= {dark, light}
     assert client.get("/v1/collections/lost", headers=READER).status_code == 503
 
+    assert client.get("/v1/collections/gone", headers=READER).json()["code"] == "catalog_damaged"
+    assert (
+        client.put("/v1/collections/gone", headers=ADMIN).json()["code"] == "catalog_damaged"
+    )  # and is not begun anew
+
     names, cursor = [], {}
     while cursor is not None:
         reply = client.get("/v1/collections", params={"limit": 1, **cursor}, headers=READER).json()
         names += [one["name"] for one in (*reply["data"], *reply["unreadable"])]
         cursor = {"cursor": reply["next_cursor"]} if reply["has_more"] else None
-    assert names == ["broken", "dark", "light", "lost"]
+    assert names == ["broken", "dark", "gone", "light", "lost"]
+    assert client.delete("/v1/collections/gone", headers=ADMIN).status_code == 204
+    assert not (collections / "gone").exists()
 
 
 def test_what_is_told_of_a_collection_of_a_later_version_names_no_place(

@@ -89,6 +89,17 @@ def test_the_collections_are_those_in_the_home_and_the_one_that_is_named(tmp_pat
     assert read(home=home, collection=shoes).collections == {"shoes": shoes, "bags.v2": bags}
 
 
+def test_a_collection_that_has_lost_its_catalog_is_one(tmp_path: Path) -> None:
+    lost = [tmp_path / "home" / "indexed", tmp_path / "home" / "added", tmp_path / "data" / "photos.lookalike"]
+    for folder, left in zip(lost, ("snapshots/CURRENT", f"objects/aa/{'a' * 62}", "snapshots/CURRENT"), strict=True):
+        (folder / left).parent.mkdir(parents=True)
+        (folder / left).touch()
+
+    assert read(home=tmp_path / "home").collections == {"indexed": lost[0], "added": lost[1]}
+    assert read(collection=lost[0]).collections == {"indexed": lost[0]}
+    assert read().collections == {"photos": lost[2]}
+
+
 def test_two_collections_of_one_name_are_refused(tmp_path: Path) -> None:
     collection(tmp_path / "home" / "shoes")
     with pytest.raises(BadInput, match=r"both 'shoes'; rename one"):

@@ -86,6 +86,7 @@ def _copy_collection(
     """How many pictures were copied; None where the collection has been removed, or its catalog cannot be read."""
     make_private(target)
     try:
+        source.check_not_lost()
         return _copied(source, target, place, damaged=damaged, progress=progress)
     except CatalogDamaged as error:
         damaged.append(f"{source.name}: left out: {error}")

@@ -58,6 +58,7 @@ class CollectionPlace:
         name: its folder in a backup, below which all that follows lies under the names that it has here.
         catalog_name: of the catalog's file.
         catalog: the truth.
+        check_not_lost: raises CatalogDamaged when the catalog is empty or gone, but what belongs to it is there.
         objects_name: of the folder of objects.
         objects: bytes of pictures.
         waiting: folders whose files go into the catalog and are deleted then.
@@ -67,6 +68,7 @@ class CollectionPlace:
     name: str
     catalog_name: str
     catalog: StoredCatalog
+    check_not_lost: Callable[[], None]
     objects_name: str
     objects: Objects
     waiting: Mapping[str, Path]
