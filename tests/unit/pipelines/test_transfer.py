@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import sys
 from collections.abc import Callable
@@ -243,6 +244,40 @@ def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
         import_collection(empty(), tmp_path / "not there.parquet")
     with pytest.raises(BadInput):
         import_collection(empty(), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\0.jsonl", "/\ud800.parquet"])
+def test_a_name_that_no_file_can_have_is_told_as_that(name: str) -> None:
+    with pytest.raises(BadInput, match="no file can have that name"):
+        import_collection(empty(), name)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".jsonl"])
+def test_what_is_no_file_is_refused_and_nobody_waits_for_it(ending: str, tmp_path: Path) -> None:
+    for name, make in (("pipe", os.mkfifo), ("folder", os.mkdir)):
+        make(tmp_path / f"{name}{ending}")
+        with pytest.raises(BadInput, match=rf"{name}{ending}: expected a file, got (a folder|what is none)"):
+            import_collection(empty(), tmp_path / f"{name}{ending}")
+
+
+def test_metadata_that_only_python_takes_for_the_same_is_laid_over(path: Path) -> None:
+    source, target = filled(empty(), count=1), filled(empty(), count=1)
+    with source.transaction() as transaction:
+        transaction.merge_metadata({image_id(0): {"n": False}})
+    export_collection(source, path)
+    assert import_collection(target, path).updated == 1
+    assert content(target)[image_id(0)][0].metadata["n"] is False
+
+
+@pytest.mark.parametrize("error", [OSError("no"), ValueError("no"), BrokenPipeError(32, "Broken pipe")])
+def test_what_fails_beside_the_reading_is_no_fault_of_the_file(error: Exception, path: Path) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    export_collection(filled(empty()), path)
+    with pytest.raises(type(error)) as caught:
+        import_collection(empty(), path, progress=broken)
+    assert caught.value is error
 
 
 def test_a_failed_export_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from lookalike.pipelines import knn
 from lookalike.pipelines.metadata import read_metadata
 from lookalike.pipelines.transfer import export_collection, import_collection
 from lookalike.pipelines.transfer.forms import FORMS
+from tests.collections import open_catalog
 from tests.unit.pipelines.test_transfer import MODEL, D, content, empty, filled, image_id
 
 ALL = sorted(FORMS)
@@ -63,12 +64,14 @@ def test_lines_can_be_joined_and_lack_what_older_versions_did_not_write(tmp_path
         ({"lookalike.model_id": "n" * 64}, "same model as the first"),
         ({"vector": [0.5] * (D - 1)}, "same model as the first"),
         ({"vector": [1e9] * D}, "vectors cannot be used"),
+        ({"vector": [10**400] * D}, "vector to be numbers of at most"),
         ({"vector": ["1"] * D}, "vector to be a list of numbers"),
         ({"vector": [True] * D}, "vector to be a list of numbers"),
         ({"id": "A" * 64}, "64 lower-case"),
         ({"id": None}, "id to be a text"),
         ({"width": 1.5}, "width to be a whole number"),
         ({"width": 0}, "at least 1 x 1"),
+        ({"size_bytes": -1}, "size_bytes of at least 0, got -1"),
         ({"size_bytes": 1 << 63}, "size_bytes to be a whole number"),
         ({"camera": 3}, "camera to be a text or null"),
         ({"metadata": []}, "metadata to be an object"),
@@ -76,6 +79,7 @@ def test_lines_can_be_joined_and_lack_what_older_versions_did_not_write(tmp_path
         ({"paths": ["a.jpg"], "sizes": [1], "mtimes_ns": [1]}, "absolute paths"),
         ({"paths": ["/a.jpg"], "sizes": [], "mtimes_ns": []}, "as many sizes"),
         ({"paths": [1], "sizes": [1], "mtimes_ns": [1]}, "paths to be a list of texts"),
+        ({"paths": ["/\ud800"], "sizes": [1], "mtimes_ns": [1]}, "as os.fsdecode gives it"),
     ],
 )
 def test_a_line_that_is_not_as_it_should_be_is_refused_with_its_reason(
@@ -88,6 +92,53 @@ def test_a_line_that_is_not_as_it_should_be_is_refused_with_its_reason(
     with pytest.raises(BadInput, match=said) as error:
         import_collection(empty(), tmp_path / "x.jsonl")
     assert str(tmp_path / "x.jsonl") in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("model_id", "dimension"), [("", D), ("\ud800", D), ("m\0", D), ("m" * 257, D), (MODEL, 100_000)]
+)
+def test_a_model_that_can_be_none_is_refused_before_the_collection_is_bound_to_it(
+    model_id: str, dimension: int, tmp_path: Path
+) -> None:
+    export_collection(filled(empty(), count=1), tmp_path / "x.jsonl")
+    (row,) = lines_of(tmp_path / "x.jsonl")
+    row.update({"lookalike.model_id": model_id, "vector": [1.0] * dimension})
+    (tmp_path / "x.jsonl").write_text(json.dumps(row))
+    with open_catalog(tmp_path / "catalog.sqlite") as target:
+        with pytest.raises(BadInput, match="the model's id and dimension"):
+            import_collection(target, tmp_path / "x.jsonl")
+        assert target.model_id == ""
+
+
+def test_a_picture_that_stands_in_several_lines_is_one_with_the_metadata_of_all(tmp_path: Path) -> None:
+    export_collection(filled(empty(), count=2), tmp_path / "x.jsonl")
+    one, other = sorted(lines_of(tmp_path / "x.jsonl"), key=lambda row: str(row["id"]))
+    file = {"sizes": [1], "mtimes_ns": [1]}
+    rows = [
+        {**one, **file, "paths": ["/a"], "metadata": {"a": 1, "b": 1}},
+        {**one, **file, "paths": ["/b"], "metadata": {"b": 2, "c": None}, "vector": [9.0] * D},
+        {**other, **file, "paths": ["/a"], "metadata": {}},
+    ]
+    (tmp_path / "y.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for target in (empty(), filled(empty(), count=2)):
+        is_new = not target.facts().images
+        report = import_collection(target, tmp_path / "y.jsonl")
+        assert (report.added, report.updated, report.files) == ((2, 0, 2) if is_new else (0, 1, 2))
+        image, files, vector = content(target)[one["id"]]
+        assert {name: image.metadata[name] for name in image.metadata if name in "abc"} == {"a": 1, "b": 2}
+        assert {"/a", "/b"} <= {known.path for known in files}
+        assert np.float16(vector).tolist() == np.float16(one["vector"]).tolist()
+        again = import_collection(target, tmp_path / "y.jsonl")
+        assert (again.added, again.updated, again.unchanged, again.files) == (0, 0, 2, 0)
+
+
+def test_a_line_that_ends_with_the_file_and_empty_ones_are_counted_rightly(tmp_path: Path) -> None:
+    export_collection(filled(empty(), count=3), tmp_path / "x.jsonl")
+    lines = (tmp_path / "x.jsonl").read_text().splitlines()
+    (tmp_path / "x.jsonl").write_text("\n \r\n".join(["", *lines]))
+    told: list[tuple[int, int]] = []
+    import_collection(empty(), tmp_path / "x.jsonl", progress=lambda *done: told.append(done))
+    assert told == [(3, 3)]
 
 
 @pytest.mark.parametrize("data", ["", "rubbish\n", "[]\n", "{}\n", '{"id": 1', "[" * 100_000, "\udcff", '{"a": NaN}'])

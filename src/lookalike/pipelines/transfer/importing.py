@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from lookalike.catalog.base import Catalog
+from lookalike.catalog.storable import metadata_json
 from lookalike.core.errors import BadInput, BadVectors
-from lookalike.core.records import FileRecord, ImageRecord
+from lookalike.core.records import FileRecord, ImageRecord, Metadata
 from lookalike.pipelines.patience import patiently
 from lookalike.pipelines.transfer.forms import reader_of
-from lookalike.pipelines.transfer.rows import Exported, Rows
+from lookalike.pipelines.transfer.rows import Exported, Rows, guarded
 from lookalike.pipelines.walk import absolute
 
 _ROWS_AT_ONCE = 1_024
@@ -31,7 +33,7 @@ class ImportReport:
     Attributes:
         added: pictures that the collection did not hold.
         updated: pictures that it held and that have other metadata now.
-        unchanged: pictures that it held, as they are.
+        unchanged: pictures that it held, as they are. One that stands in the file again is held by then.
         files: files that it did not know.
     """
 
@@ -48,11 +50,12 @@ def import_collection(
 
     A catalog without a model is bound to the file's. Of a picture that is already there, the metadata are laid over and
     new files are added; a path that the catalog knows already, with a picture or as refused, stays as it is there.
+    A picture of several rows counts as the first of them has it, with the metadata and the files of all.
 
     Args:
         catalog: what is imported into.
         path: of the file; the end of its name says its form.
-        progress: called after each batch.
+        progress: called after each batch with how many rows of how many are done.
     Raises:
         BadInput: when it is no export, of a form that does not hold all, or damaged; whole batches before the damage
             have been taken in.
@@ -61,13 +64,30 @@ def import_collection(
         ReadOnly, Locked, StorageFailed: as in `Catalog.transaction`.
     """
     report = ImportReport()
+    done = 0
     with _reading(Path(absolute(path))) as exported:
         catalog.claim_model(exported.origin.model_id, exported.origin.dimension)
         for rows in exported.batches:
-            patiently(partial(_take_in, catalog, rows, report))
+            patiently(partial(_take_in, catalog, _each_once(rows), report))
+            done += len(rows.images)
             if progress is not None:
-                progress(report.added + report.updated + report.unchanged, exported.total)
+                progress(done, exported.total)
     return report
+
+
+def _each_once(rows: Rows) -> Rows:
+    """Rows of which none is of the same picture as another."""
+    first: dict[str, int] = {}
+    metadata: dict[str, Metadata] = {}
+    files: dict[str, list[FileRecord]] = {}
+    for n, image in enumerate(rows.images):
+        first.setdefault(image.id, n)
+        metadata[image.id] = {**metadata.get(image.id, {}), **image.metadata}
+        files.setdefault(image.id, []).extend(rows.files[n])
+    if len(first) == len(rows.images):
+        return rows
+    images = [replace(rows.images[n], metadata=metadata[one]) for one, n in first.items()]
+    return Rows(images, list(files.values()), rows.vectors[list(first.values())])
 
 
 class _New(NamedTuple):
@@ -97,27 +117,56 @@ def _take_in(catalog: Catalog, rows: Rows, report: ImportReport) -> None:
 
 def _new(catalog: Catalog, rows: Rows) -> _New:
     there = catalog.images([image.id for image in rows.images])
-    paths = [file.path for files in rows.files for file in files]
+    files: dict[str, FileRecord] = {}
+    for file in (file for some in rows.files for file in some):
+        files.setdefault(file.path, file)
+    paths = list(files)
     known = catalog.files_at(paths).keys() | catalog.refused_at(paths).keys()
     return _New(
         pictures=[n for n, image in enumerate(rows.images) if image.id not in there],
         changed=[image for image in rows.images if _is_changed(there.get(image.id), image)],
-        files=[file for files in rows.files for file in files if file.path not in known],
+        files=[file for path, file in files.items() if path not in known],
     )
 
 
 def _is_changed(known: ImageRecord | None, image: ImageRecord) -> bool:
-    return known is not None and {**known.metadata, **image.metadata} != known.metadata
+    if known is None:
+        return False
+    laid: Metadata = {name: value for name, value in {**known.metadata, **image.metadata}.items() if value is not None}
+    # to Python, 1 is True and 1.0
+    return laid != known.metadata or metadata_json(laid) != metadata_json(known.metadata)
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Exported]:
     try:
-        with reader_of(path)(path, rows_at_once=_ROWS_AT_ONCE) as exported:
-            yield exported
-    except FileNotFoundError as error:
-        raise BadInput(f"{path}: there is no such file") from error
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
+        with ExitStack() as stack:
+            with _readable():
+                read = reader_of(path)
+                _check_file(path)
+                exported = stack.enter_context(read(path, rows_at_once=_ROWS_AT_ONCE))
+            yield exported._replace(batches=guarded(exported.batches, _readable))
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
+
+
+def _check_file(path: Path) -> None:
+    """Nothing is opened that would keep us waiting, such as a pipe."""
+    try:
+        status = path.stat()
+    except OSError:  # the reader tells it
+        return
+    except ValueError as error:
+        raise BadInput("no file can have that name") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise BadInput(f"expected a file, got {'a folder' if stat.S_ISDIR(status.st_mode) else 'what is none'}")
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BadInput("there is no such file") from error
+    except OSError as error:
+        raise BadInput(f"cannot be read: {error.strerror or error}") from error

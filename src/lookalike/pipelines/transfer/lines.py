@@ -9,7 +9,6 @@ float16.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -18,12 +17,21 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from lookalike.catalog.storable import path_bytes
 from lookalike.core.errors import BadInput
 from lookalike.core.records import FileRecord, ImageRecord
 from lookalike.core.vectors import HalfVectors
-from lookalike.pipelines.transfer.rows import FORMAT, Exported, Origin, Rows, check_format, files_of_row, image_of_row
+from lookalike.pipelines.transfer.rows import (
+    FORMAT,
+    Exported,
+    Origin,
+    Rows,
+    check_format,
+    checked_origin,
+    files_of_row,
+    image_of_row,
+)
 
-_CHUNK_BYTES = 1 << 20
 _LARGEST = 2**63 - 1
 _TEXTS, _COUNTS = ("id", "format", "lookalike.model_id"), ("width", "height", "size_bytes")
 _LISTS = {"paths": str, "sizes": int, "mtimes_ns": int}
@@ -55,7 +63,7 @@ def lines_reader(path: Path, *, rows_at_once: int) -> Iterator[Exported]:
         first = next(lines, None)
         if first is None:
             raise BadInput("expected a file that `lookalike export` has written; this one is empty")
-        origin = Origin(first.model_id, len(first.vector))
+        origin = checked_origin(first.model_id, len(first.vector))
         yield Exported(origin, total, _batches(chain([first], lines), origin, rows_at_once))
 
 
@@ -96,8 +104,8 @@ def _in_words(vectors: HalfVectors) -> Iterator[str]:
 
 
 def _count(file: BinaryIO) -> int:
-    """How many lines there are; the file stands at its beginning after that."""
-    count = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""))
+    """How many lines hold something; the file stands at its beginning after that."""
+    count = sum(1 for line in file if not line.isspace())
     file.seek(0)
     return count
 
@@ -120,7 +128,7 @@ def _line(text: bytes) -> _Line:
     check_format(str(row["lookalike.format"]))
     if fault := _fault(row):
         raise BadInput(f"expected {fault}")
-    known = {**row, "metadata": json.dumps(row["metadata"]), "paths_raw": [os.fsencode(path) for path in row["paths"]]}
+    known = {**row, "metadata": json.dumps(row["metadata"]), "paths_raw": [path_bytes(path) for path in row["paths"]]}
     return _Line(row["lookalike.model_id"], image_of_row(known), files_of_row(known), row["vector"])
 
 
@@ -145,6 +153,8 @@ def _fault(row: Mapping[str, Any]) -> str | None:
     vector = row.get("vector")
     if not isinstance(vector, list) or not vector or not all(type(number) in (int, float) for number in vector):
         return f"vector to be a list of numbers, got {vector!r:.80}"
+    if any(type(number) is int and abs(number) > _LARGEST for number in vector):
+        return f"vector to be numbers of at most {_LARGEST:.0e}"
     return None
 
 

@@ -20,15 +20,26 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lookalike.core.errors import BadInput, MissingExtra
-from lookalike.pipelines.transfer.rows import FORMAT, Exported, Origin, Rows, check_format, files_of_row, image_of_row
+from lookalike.pipelines.transfer.rows import (
+    FORMAT,
+    Exported,
+    Origin,
+    Rows,
+    check_format,
+    checked_origin,
+    files_of_row,
+    guarded,
+    image_of_row,
+)
 
 _NULLABLE = ("taken_at", "camera")
 _NOT_IMPORTED = ("paths",)
@@ -72,12 +83,20 @@ def parquet_reader(path: Path, *, rows_at_once: int) -> Iterator[Exported]:
         MissingExtra: when pyarrow is not installed.
     """
     pa = arrow()
-    try:
-        with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+    with ExitStack() as stack:
+        with _readable(pa):
+            file = stack.enter_context(pa.parquet.ParquetFile(path, page_checksum_verification=True))
             origin = origin_of(file.schema_arrow)
             batches = file.iter_batches(rows_at_once, columns=imported_columns(file.schema_arrow))
             rows = (from_arrow(batch, dimension=origin.dimension) for batch in batches)
-            yield Exported(origin, file.metadata.num_rows, rows)
+            total = file.metadata.num_rows
+        yield Exported(origin, total, guarded(rows, partial(_readable, pa)))
+
+
+@contextmanager
+def _readable(pa: Any) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -135,10 +154,11 @@ def origin_of(found: Any) -> Origin:
     if not version:
         raise BadInput("expected a file that `lookalike export` has written; this Parquet file is of another origin")
     check_format(version)
-    if not model_id or not (dimension.isascii() and dimension.isdigit() and 0 < int(dimension[:6]) < 100_000):
-        raise BadInput(f"expected the model's id and dimension in the file's metadata, got {model_id!r}, {dimension!r}")
-    _check_columns(found, int(dimension))
-    return Origin(model_id, int(dimension))
+    if not (dimension.isascii() and dimension.isdigit()):
+        raise BadInput(f"expected the model's dimension in the file's metadata, got {dimension[:80]!r}")
+    origin = checked_origin(model_id, int(dimension[:6]))
+    _check_columns(found, origin.dimension)
+    return origin
 
 
 def imported_columns(found: Any) -> list[str]:

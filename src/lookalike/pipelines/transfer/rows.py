@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ from lookalike.core.vectors import HalfVectors
 
 FORMAT = "1"
 _SHA256 = re.compile("[0-9a-f]{64}")
+_LONGEST_MODEL_ID = 256
+_MOST_DIMENSIONS = 99_999
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +63,28 @@ class Exported(NamedTuple):
     batches: Iterator[Rows]
 
 
+def checked_origin(model_id: str, dimension: int) -> Origin:
+    """Whose vectors they are, before a collection is bound to that.
+
+    Raises:
+        BadInput: when no model can be so.
+    """
+    is_id = 0 < len(model_id) <= _LONGEST_MODEL_ID and model_id.isprintable()
+    if not (is_id and 0 < dimension <= _MOST_DIMENSIONS):
+        raise BadInput(f"expected the model's id and dimension, got {model_id[:80]!r} and {dimension}")
+    return Origin(model_id, dimension)
+
+
+def guarded(batches: Iterator[Rows], guard: Callable[[], AbstractContextManager[None]]) -> Iterator[Rows]:
+    """Each batch, read within a context that tells what goes wrong; what is done with it then is outside."""
+    while True:
+        with guard():
+            rows = next(batches, None)
+        if rows is None:
+            return
+        yield rows
+
+
 def check_format(version: str) -> None:
     """Refuse what a later Lookalike has written.
 
@@ -80,8 +105,10 @@ def image_of_row(row: Mapping[str, Any]) -> ImageRecord:
     """
     if not _SHA256.fullmatch(row["id"]):
         raise BadInput(f"expected an id of 64 lower-case hexadecimal digits, got {row['id'][:80]!r}")
-    if min(row["width"], row["height"]) < 1 or row["size_bytes"] < 0:
+    if min(row["width"], row["height"]) < 1:
         raise BadInput(f"{row['id']}: expected a size of at least 1 x 1, got {row['width']} x {row['height']}")
+    if row["size_bytes"] < 0:
+        raise BadInput(f"{row['id']}: expected size_bytes of at least 0, got {row['size_bytes']}")
     return ImageRecord(
         id=row["id"],
         width=row["width"],
