@@ -602,6 +602,7 @@ class Collection:
             how many pictures were written.
         Raises:
             WouldOverwrite: when something else is there.
+            BadInput, CollectionError, MissingExtra, StorageFailed: as in `export_collection`.
         """
         from lookalike.pipelines.transfer import export_collection
 
@@ -621,7 +622,11 @@ class Collection:
 
         Args:
             path: of the file, `.parquet`, `.jsonl` or `.ndjson`.
-            progress: told how many of how many pictures are taken in.
+            progress: told how many of how many rows are done.
+        Raises:
+            BadInput: when it is no export that holds all, or damaged; whole batches before that have been taken in.
+            WrongModel: when it is of another model: a new collection has to be opened with that of the file.
+            MissingExtra: when it is Parquet and pyarrow is not installed.
         """
         from lookalike.pipelines.transfer import import_collection
 

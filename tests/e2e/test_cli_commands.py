@@ -13,6 +13,7 @@ from PIL import Image
 import lookalike
 from lookalike.assembly.service import open_ledger
 from lookalike.ledger.base import Upload, UploadState
+from lookalike.models.store import MODEL_IDS
 from tests.e2e.conftest import PICTURES, Album, Command
 
 
@@ -146,6 +147,37 @@ def test_a_collection_goes_through_one_file(command: Command, album: Album, tmp_
     assert json.loads(imported.stdout) == {"added": PICTURES, "updated": 0, "unchanged": 0, "files": PICTURES}
     found = command("search", album.photos / "4.jpg", "-c", tmp_path / "other", "-k", "1", "--paths-only")
     assert found.text == f"{album.photos / '4.jpg'}\n"
+
+
+def exported_as_of(model_id: str, command: Command, album: Album, file: Path) -> Path:
+    """An export of the album that says it is of another model."""
+    command("export", file, "-c", album.collection)
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    file.write_text("".join(json.dumps({**row, "lookalike.model_id": model_id}) + "\n" for row in rows))
+    return file
+
+
+def test_a_new_collection_is_made_with_the_model_of_what_it_takes_in(
+    command: Command, album: Album, tmp_path: Path
+) -> None:
+    file, new = exported_as_of(MODEL_IDS["fp32"], command, album, tmp_path / "all.jsonl"), tmp_path / "new"
+    refused = command("--model", "int8", "import", file, "-c", new)
+    assert (refused.code, new.exists()) == (1, False)
+    assert "is of the model fp32, and int8 was named" in refused.stderr
+    assert json.loads(command("import", file, "-c", new, "--json").stdout)["added"] == PICTURES
+    assert json.loads(command("info", "-c", new, "--json").stdout)["model"] == MODEL_IDS["fp32"]
+    later = command("import", file, "-c", album.collection)
+    assert later.code == 1
+    assert "import it into a new collection" in later.stderr
+
+
+def test_an_import_that_cannot_be_makes_no_collection(command: Command, album: Album, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    file = exported_as_of("0" * 64, command, album, tmp_path / "all.jsonl")
+    for one in (file, tmp_path / "none.jsonl", tmp_path / "x.csv"):
+        assert command("import", one, "-c", new).code != 0
+        assert not new.exists()
+    assert "name its file with --model" in command("import", file, "-c", new).stderr
 
 
 def test_the_model_shows_its_card_and_its_file(command: Command, album: Album) -> None:

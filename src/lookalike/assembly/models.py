@@ -55,6 +55,48 @@ def open_model(
     return opened(file).card, file.path
 
 
+def model_for_import(
+    file: str | os.PathLike[str],
+    *,
+    path: str | os.PathLike[str] | None = None,
+    model: str | None = None,
+) -> str | None:
+    """The model that a collection is to be opened with, so that it can take an export in; nothing is made.
+
+    Args:
+        file: the export.
+        path: folder of the collection.
+        model: as for `open_collection`.
+    Returns:
+        `model` where there is a collection, which keeps to its own; else the one that the export's vectors are of.
+    Raises:
+        BadInput, MissingExtra: as in `import_collection`.
+        ModelUnavailable: when the one that was named cannot be read.
+        WrongModel: when that is another one, or none was named and the export's did not come with the install.
+    """
+    from lookalike.pipelines.transfer import origin_of_export
+
+    settings = read_settings(collection=path, model=model)
+    if (settings.collection / CATALOG).is_file():
+        return model
+    wanted = origin_of_export(file).model_id
+    own_names: dict[str, str] = {model_id: name for name, model_id in MODEL_IDS.items()}
+    if settings.model == "auto" and wanted in own_names:
+        return own_names[wanted]
+    if settings.model == "auto":
+        raise WrongModel(
+            f"{os.fspath(file)} is of the model {wanted[:12]}, which did not come with the install: "
+            "name its file with --model or LOOKALIKE_MODEL"
+        )
+    named = MODEL_IDS[settings.model] if settings.model in MODEL_IDS else model_file(settings.model, settings).id
+    if named != wanted:
+        raise WrongModel(
+            f"{os.fspath(file)} is of the model {own_names.get(wanted, wanted[:12])}, and {settings.model} was named: "
+            "name the file of that one with --model or LOOKALIKE_MODEL"
+        )
+    return settings.model
+
+
 def embedder_of(settings: Settings, catalog: Catalog, folder: Path | None, *, read_only: bool) -> Embedder:
     """The embedder of the catalog's model; a new catalog is bound to the model that the settings name.
 

@@ -34,8 +34,12 @@ def export_command(session: Session, file: str, *, where: tuple[str, ...], force
 def import_command(session: Session, file: str) -> None:
     """Take in what an export has written.
 
-    A .parquet or .jsonl file. The pictures themselves are not needed.
+    A .parquet or .jsonl file. The pictures themselves are not needed. A new collection is made with the model of the
+    file; where that did not come with the install, name it with --model.
     """
+    from lookalike.assembly.models import model_for_import
+
+    session.model = model_for_import(file, path=session.collection, model=session.model)
     with session.open(create=True) as collection, counting(session, task="Importing") as done:
         report = collection.import_from(file, progress=done)
     session.say(

@@ -48,7 +48,7 @@ def export_collection(
         how many pictures were written.
     Raises:
         CollectionError: when the collection is bound to no model yet.
-        BadInput: when `path` ends in something else, or fields of the user's cannot be columns of a table.
+        BadInput: when `path` ends in something else.
         WouldOverwrite: when something else is there.
         MissingExtra: when the library of that form is not installed.
         StorageFailed: when the file cannot be written; what was there before stays.

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.storable import metadata_json
-from lookalike.core.errors import BadInput, BadVectors
+from lookalike.core.errors import BadInput, BadVectors, WrongModel
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
 from lookalike.pipelines.patience import patiently
 from lookalike.pipelines.transfer.forms import reader_of
-from lookalike.pipelines.transfer.rows import Exported, Rows, guarded
+from lookalike.pipelines.transfer.rows import Exported, Origin, Rows, guarded
 from lookalike.pipelines.walk import absolute
 
 _ROWS_AT_ONCE = 1_024
@@ -66,13 +66,30 @@ def import_collection(
     report = ImportReport()
     done = 0
     with _reading(Path(absolute(path))) as exported:
-        catalog.claim_model(exported.origin.model_id, exported.origin.dimension)
+        _claim(catalog, exported.origin, path)
         for rows in exported.batches:
             patiently(partial(_take_in, catalog, _each_once(rows), report))
             done += len(rows.images)
             if progress is not None:
                 progress(done, exported.total)
     return report
+
+
+def origin_of_export(path: str | os.PathLike[str]) -> Origin:
+    """Whose vectors an export holds, by its beginning; arguments and errors as of `import_collection`."""
+    with _reading(Path(absolute(path))) as exported:
+        return exported.origin
+
+
+def _claim(catalog: Catalog, origin: Origin, path: str | os.PathLike[str]) -> None:
+    try:
+        catalog.claim_model(origin.model_id, origin.dimension)
+    except WrongModel as error:
+        raise WrongModel(
+            f"expected an export of the collection's model {catalog.model_id[:12]} ({catalog.dimension} wide), but "
+            f"{os.fsdecode(path)} is of {origin.model_id[:12]} ({origin.dimension} wide): "
+            "import it into a new collection that is opened with that model"
+        ) from error
 
 
 def _each_once(rows: Rows) -> Rows:
