@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import click
 import pytest
 
 from lookalike.cli import search
-from lookalike.cli.session import Session
+from lookalike.cli.main import program
+from lookalike.cli.session import Session, names_of_options
 from lookalike.core.installing import upgrade_advice
 from tests.collections import write
 from tests.e2e.conftest import Album, Command
@@ -55,6 +57,20 @@ def test_what_cannot_be_understood_is_a_usage_error(
     assert said in outcome.stderr
     assert "--help" in outcome.stderr
     assert outcome.stderr.count("\n") == 1
+
+
+def test_an_option_without_its_value_points_to_the_help_of_its_command(command: Command) -> None:
+    context = click.Context(program)
+    verbs = [[], *([name] for name in program.list_commands(context))]
+    for verb in verbs:
+        here = program.get_command(context, verb[0]) if verb else program
+        assert here is not None
+        help_of = " ".join(("lookalike", *verb, "--help"))
+        for option in names_of_options(here, with_value=True):
+            for rest, said in (([], ""), (["--quiet"], ", and got the option '--quiet' in its place")):
+                outcome = command(*verb, option, *rest)
+                assert (outcome.code, outcome.stdout) == (2, b"")
+                assert outcome.stderr == f"lookalike: Option {option!r} requires an argument{said}. (see {help_of})\n"
 
 
 def test_a_path_in_the_place_of_a_command_or_an_option_is_told(

@@ -18,7 +18,7 @@ def test_help_is_a_word_too(command: Command) -> None:
 
 
 def test_help_is_a_word_behind_options_too(command: Command) -> None:
-    for before in (["-c", "help"], ["--json"], ["-q", "-c", "a b"], ["--collection=x"]):
+    for before in (["-c", "help"], ["--json"], ["-q", "-c", "a b"], ["--collection=x"], ["-vv", "-v"]):
         assert command(*before, "help").stdout == command("--help").stdout
         assert command(*before, "help", "search").stdout == command("search", "--help").stdout
 

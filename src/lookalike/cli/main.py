@@ -15,7 +15,7 @@ from click.shell_completion import shell_complete
 
 from lookalike import __version__
 from lookalike.cli.meant import no_such_command, no_such_option
-from lookalike.cli.session import Session, common_options
+from lookalike.cli.session import Session, check_values_given, common_options, names_of_options
 from lookalike.core.errors import Interrupted, LookalikeError, StorageFailed, missing_extra
 from lookalike.presentation.text import safe
 
@@ -62,6 +62,16 @@ class Program(click.Group):
             return None
         module = import_module(f"lookalike.cli.{COMMANDS[name]}")
         return cast(click.Command, getattr(module, f"{name}_command"))
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Read what stands before the command.
+
+        Raises:
+            UsageError: when an option in it has no value.
+        """
+        if not context.resilient_parsing:
+            check_values_given(context, args)
+        return super().parse_args(context, args)
 
     def resolve_command(
         self, context: click.Context, args: list[str]
@@ -149,15 +159,10 @@ def _help_asked(arguments: list[str]) -> list[str]:
 
 def _options_before(arguments: list[str]) -> int:
     """How many arguments stand before the command: options, and the values of those that take one."""
-    takes_value = {
-        name
-        for option in program.params
-        if isinstance(option, click.Option) and not option.is_flag
-        for name in option.opts
-    }
+    with_value = names_of_options(program, with_value=True)
     n = 0
     while n < len(arguments) and arguments[n].startswith("-"):
-        n += 2 if arguments[n] in takes_value else 1
+        n += 2 if arguments[n] in with_value else 1
     return n
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import click
-from click.core import ParameterSource
+from click.core import ParameterSource, augment_usage_errors
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection
@@ -192,7 +192,10 @@ class Command(click.Command):
         Raises:
             UsageError: when it cannot be understood, or has more arguments than the command takes.
         """
-        rest = super().parse_args(context, args)
+        with augment_usage_errors(context):  # so that they point to the help of this command
+            if not context.resilient_parsing:
+                check_values_given(context, args)
+            rest = super().parse_args(context, args)
         if rest and not context.resilient_parsing:
             taken = " ".join(one.make_metavar(context) for one in self.params if isinstance(one, click.Argument))
             context.fail(f"Expected {taken or 'no argument'}, and got {', '.join(map(repr, rest))} as well.")
@@ -212,6 +215,33 @@ class Command(click.Command):
                 raise click.UsageError(not_obeyed(spelled, OBEYED_BY[name]), context)
         tell_logs(session)
         return cast("int | None", super().invoke(context))
+
+
+def names_of_options(command: click.Command, *, with_value: bool) -> set[str]:
+    """How a command's options are spelled: all of them, or those alone that take a value."""
+    options = [one for one in command.params if isinstance(one, click.Option)]
+    return {
+        name
+        for one in options
+        for name in (*one.opts, *one.secondary_opts)
+        if not (with_value and (one.is_flag or one.count))
+    }
+
+
+def check_values_given(context: click.Context, args: Sequence[str]) -> None:
+    """Refuse an option in the place of a value, which otherwise would be taken for it.
+
+    Raises:
+        UsageError: when there is one.
+    """
+    known = names_of_options(context.command, with_value=False)
+    with_value = names_of_options(context.command, with_value=True)
+    n = 0
+    while n < len(args) and args[n] != "--" and (context.allow_interspersed_args or args[n].startswith("-")):
+        name, following = args[n], args[n + 1 : n + 2]
+        if name in with_value and following and following[0] in known:
+            context.fail(f"Option {name!r} requires an argument, and got the option {following[0]!r} in its place.")
+        n += 2 if name in with_value else 1
 
 
 def is_obeyed(option: str, *, by: str) -> bool:
