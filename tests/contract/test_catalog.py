@@ -738,6 +738,20 @@ def test_pictures_by_key_are_what_ids_images_and_files_say_together(catalog: Cat
     assert catalog.pictures([]) == {}
 
 
+def test_what_is_out_of_sight_is_what_was_said_last_and_no_change_of_a_picture(catalog: Catalog) -> None:
+    assert catalog.out_of_sight() == {}
+    for folders in ({"/a": ["/a/1.jpg", "/a/\udcff'.jpg"], "/b": []}, {"/b": ["/b/2.jpg"]}, {}):
+        version, last_seq = catalog.version(), catalog.last_seq()
+        with suppress(ZeroDivisionError), catalog.transaction() as transaction:
+            transaction.put_out_of_sight({"/undone": []})
+            _ = 1 / 0
+        with catalog.transaction() as transaction:
+            transaction.put_out_of_sight(folders)
+        assert catalog.out_of_sight() == folders
+        assert (catalog.version() > version, catalog.last_seq()) == (True, last_seq)
+    assert catalog.check() == []
+
+
 def test_the_devices_of_folders_are_what_was_said_last_and_no_change_of_a_picture(catalog: Catalog) -> None:
     assert catalog.devices() == {}
     first, second = {"/a": "1f", "/b/\udcff'": "2"}, {"/a": "3"}

@@ -218,6 +218,16 @@ class Transaction(Protocol):
         """
         ...
 
+    def put_out_of_sight(self, folders: Mapping[str, Sequence[str]]) -> None:
+        """Remember below which folders files are out of sight, in the place of all that was remembered.
+
+        No sequence number.
+
+        Args:
+            folders: some of the files that are missing below it, by absolute path of the folder.
+        """
+        ...
+
 
 class Catalog(Protocol):
     """All reads see one committed state per call, also while a transaction is open; those that iterate, one per batch.
@@ -340,6 +350,10 @@ class Catalog(Protocol):
 
     def devices(self) -> dict[str, str]:
         """On which devices folders lie, by path, as `Transaction.put_devices` was told last."""
+        ...
+
+    def out_of_sight(self) -> dict[str, list[str]]:
+        """Below which folders files are out of sight, and some of them, as `Transaction.put_out_of_sight` was told."""
         ...
 
     def known_ids(self) -> set[str]:

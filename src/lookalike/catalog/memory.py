@@ -63,6 +63,7 @@ class _State:
     further: dict[str, tuple[str, int]] = field(default_factory=dict)  # by name: id and dimension of a further model
     further_vectors: dict[str, dict[int, HalfVectors]] = field(default_factory=dict)  # by name, by key
     devices: dict[str, str] = field(default_factory=dict)  # by folder
+    out_of_sight: dict[str, list[str]] = field(default_factory=dict)  # by folder
 
     def copy(self) -> _State:
         return replace(
@@ -78,6 +79,7 @@ class _State:
             further=dict(self.further),
             further_vectors={name: dict(vectors) for name, vectors in self.further_vectors.items()},
             devices=dict(self.devices),
+            out_of_sight=dict(self.out_of_sight),
         )
 
     def further_models(self) -> list[FurtherModel]:
@@ -236,6 +238,11 @@ class MemoryTransaction:
         """Remember the devices of folders; see `Transaction`."""
         self.state.devices.clear()
         self.state.devices.update(devices)
+
+    def put_out_of_sight(self, folders: Mapping[str, Sequence[str]]) -> None:
+        """Remember below which folders files are out of sight; see `Transaction`."""
+        self.state.out_of_sight.clear()
+        self.state.out_of_sight.update({folder: list(paths) for folder, paths in folders.items()})
 
     def add_further_model(self, name: str, model_id: str, dimension: int) -> None:
         """Add a further model; see `Catalog`."""
@@ -407,6 +414,10 @@ class MemoryCatalog:
     def devices(self) -> dict[str, str]:
         """On which devices folders lie; see `Catalog`."""
         return dict(self._state.devices)
+
+    def out_of_sight(self) -> dict[str, list[str]]:
+        """Below which folders files are out of sight; see `Catalog`."""
+        return {folder: list(paths) for folder, paths in self._state.out_of_sight.items()}
 
     def known_ids(self) -> set[str]:
         """The ids of all pictures."""

@@ -11,7 +11,8 @@
     settings model_id, dimension, last_seq, version; `identity`: a random word for the collection; `commit`: one for the
              last commit; `lineage <seq>`: one for who made the changes from there on; `count images`, `count files`,
              `count refused`, `count forgotten`: how many there are; devices: the device of each folder by its path, a
-             JSON object; `claim <picture> <upload>`: the vector that an upload claims of a provisional picture, base64
+             JSON object; out of sight: by folder, some of the files that are missing below it, likewise;
+             `claim <picture> <upload>`: the vector that an upload claims of a provisional picture, base64
     further_models  other models of which vectors are kept, by the user's names, and how many
     model_vectors   these vectors: D little-endian float16, D that model's dimension
 

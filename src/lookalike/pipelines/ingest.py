@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from lookalike.pipelines.ingest_batches import BatchWriter
 from lookalike.pipelines.ingest_report import Failure, IngestReport
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.patience import patiently
-from lookalike.pipelines.prune import NOTHING, Pruning, kept_folders, missing_files, prune
+from lookalike.pipelines.prune import Pruning, kept_folders, missing_files, prune, still_out_of_sight
 from lookalike.pipelines.walk import FoundFile, NotTaken, NotWalked, Unmatched, absolute, walk
 
 _COMMIT_AFTER_FILES = 512
@@ -106,12 +106,13 @@ def _ingest(
     known = {file.path: file for file in catalog.files()}
     found = _found(paths, options, parts.folder, known, report)
     refused = {file.path: file for file in catalog.refused()}
-    lost = _lost(paths, options, [*known, *refused], found, report, catalog)
+    seen = _seen(paths, found, report, known=known, refused=refused)
     report.total = len(found) + len(report.failed)
     fresh = _fresh(found, known, {} if options.retry_refused else refused, report)
     tell()
     if options.dry_run:
-        _foresee(fresh, known, lost.pruning.gone, report)
+        lost = _lost(seen, options, catalog, known=known, refused=refused)
+        _foresee(fresh, known, lost.gone, report)
     else:
         files = FileEmbedder(parts.embedder, catalog.known_ids(), limits=parts.limits)
         writer = BatchWriter(
@@ -120,9 +121,10 @@ def _ingest(
         with closing(taken(fresh, files.take, threads=options.threads)) as results:
             _write(results, writer, tell, acknowledge)
             writer.label(file.path for file in found)
-            writer.forget(lost.pruning.gone)
-            _remember_devices(lost, catalog, found, known)
-    report.kept = kept_folders(lost.pruning, known=known)
+            lost = _lost(seen, options, catalog, known=known, refused=refused)
+            writer.forget(lost.gone)
+            _remember_places(lost, seen, catalog, known=known)
+    report.kept = kept_folders(lost.pruning, known=known) if options.prune else []
     tell()
     return report
 
@@ -196,57 +198,116 @@ def _fresh(
 
 
 @dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was seen of the files that were remembered when the run began, before anything is written.
+
+    Attributes:
+        tops: absolute paths that were walked.
+        found: files below them.
+        unlisted: folders that could not be listed.
+        remembered: all paths.
+        unchanged: those found whose size and time of change are the same.
+        before: of other found ones, which picture they held.
+    """
+
+    tops: list[str]
+    found: frozenset[str]
+    unlisted: list[str]
+    remembered: list[str]
+    unchanged: frozenset[str]
+    before: dict[str, str]
+
+    def steady(self, known: Mapping[str, FileRecord]) -> Set[str]:
+        """Files that hold what they held, as far as is known by now."""
+        return self.unchanged.union(
+            path for path, image_id in self.before.items() if path in known and known[path].image_id == image_id
+        )
+
+
+def _seen(
+    paths: Sequence[str | os.PathLike[str]],
+    found: list[FoundFile],
+    report: IngestReport,
+    *,
+    known: Mapping[str, FileRecord],
+    refused: Mapping[str, RefusedFile],
+) -> _Seen:
+    def is_unchanged(file: FoundFile) -> bool:
+        before = known.get(file.path) or refused.get(file.path)
+        return before is not None and (before.size_bytes, before.mtime_ns) == (file.size_bytes, file.mtime_ns)
+
+    unchanged = frozenset(file.path for file in found if is_unchanged(file))
+    return _Seen(
+        tops=list(dict.fromkeys(map(absolute, paths))),
+        found=frozenset(file.path for file in found),
+        unlisted=[failure.path for failure in report.failed],
+        remembered=[*known, *refused],
+        unchanged=unchanged,
+        before={
+            file.path: known[file.path].image_id for file in found if file.path in known and file.path not in unchanged
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class _Lost:
     """Remembered files that were not found.
 
     Attributes:
-        tops: absolute paths that were walked.
+        gone: those that are to be forgotten.
         unseen: files that are missing, and those of which that cannot be told.
-        pruning: what is to become of them.
+        pruning: what would become of missing files if all that are gone for good were to be forgotten.
         devices: what is remembered of those of the folders.
     """
 
-    tops: list[str]
+    gone: list[str]
     unseen: list[str]
     pruning: Pruning
     devices: Devices
 
 
 def _lost(
-    paths: Sequence[str | os.PathLike[str]],
+    seen: _Seen,
     options: IngestOptions,
-    remembered: list[str],
-    found: list[FoundFile],
-    report: IngestReport,
     catalog: Catalog,
+    *,
+    known: Mapping[str, FileRecord],
+    refused: Mapping[str, RefusedFile],
 ) -> _Lost:
-    tops = list(dict.fromkeys(map(absolute, paths)))
-    here = {file.path for file in found}
-    unlisted = [failure.path for failure in report.failed]
-    missing = missing_files(tops, remembered=remembered, found=here, unlisted=unlisted)
+    remembered = [path for path in seen.remembered if path in known or path in refused]  # not what was renamed
+    missing = missing_files(seen.tops, remembered=remembered, found=seen.found, unlisted=seen.unlisted)
     devices = Devices(catalog.devices())
-    pruning = NOTHING
-    if options.prune:
-        present = [path for path in remembered if path in here]
-        pruning = prune(missing, tops=tops, present=present, devices=devices, forget=options.forget)
-    blind = tuple(os.path.join(folder, "") for folder in unlisted)
-    return _Lost(tops, [*missing, *(path for path in remembered if path.startswith(blind))], pruning, devices)
+    pruning = prune(
+        missing,
+        tops=seen.tops,
+        steady=seen.steady(known),
+        devices=devices,
+        out_of_sight=catalog.out_of_sight(),
+        forget=options.forget if options.prune else (),
+    )
+    blind = tuple(os.path.join(folder, "") for folder in seen.unlisted)
+    unseen = [*missing, *(path for path in remembered if path.startswith(blind))]
+    return _Lost(pruning.gone if options.prune else [], unseen, pruning, devices)
 
 
-def _remember_devices(lost: _Lost, catalog: Catalog, found: list[FoundFile], known: Mapping[str, FileRecord]) -> None:
-    """Note on which devices the folders lie below which nothing is missing now."""
+def _remember_places(lost: _Lost, seen: _Seen, catalog: Catalog, *, known: Mapping[str, FileRecord]) -> None:
+    """Note on which devices the folders lie below which nothing is missing now, and which ones are out of sight."""
     missing = [path for path in lost.unseen if path in known]
-    paths = [file.path for file in found]
 
-    def to_remember(before: Mapping[str, str]) -> dict[str, str]:
-        return lost.devices.beside(before).to_remember(lost.tops, found=paths, missing=missing)
+    def devices() -> tuple[dict[str, str], dict[str, str]]:
+        before = catalog.devices()
+        return before, lost.devices.beside(before).to_remember(seen.tops, found=seen.found, missing=missing)
+
+    def out_of_sight() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        before = catalog.out_of_sight()
+        return before, still_out_of_sight(before, lost.pruning, tops=seen.tops)
 
     def remember() -> None:
         with catalog.transaction() as transaction:
-            transaction.put_devices(to_remember(catalog.devices()))  # another run may have noted other folders
+            transaction.put_devices(devices()[1])  # another run may have noted other folders
+            transaction.put_out_of_sight(out_of_sight()[1])
 
-    before = catalog.devices()
-    if to_remember(before) != before:
+    if any(before != after for before, after in (devices(), out_of_sight())):
         patiently(remember)
 
 

@@ -1,22 +1,27 @@
 """Which known files are gone for good, and which are only out of sight.
 
 A file is missing where nothing bears its name any more. It is gone for good only where its folder vouches for that: the
-folder can still be listed, and at least one picture that was known in it, or below it, is still there. A folder that
-has vanished, is empty, or holds none of what was known in it may be a drive that is not mounted, another drive at the
-same place, or a link to nowhere; and on another device than before, files of the same names vouch for nothing, see
-`lookalike.pipelines.devices`. What was known below such a folder is kept, unless the user names it.
+folder can still be listed, and at least one picture that was known in it, or below it, is still there: another picture
+of the same name is not. A folder that has vanished, is empty, or holds none of what was known in it may be a drive that
+is not mounted, another drive at the same place, or a link to elsewhere; and on another device than before, not even the
+same pictures vouch, see `lookalike.pipelines.devices`. What was known below such a folder is kept, unless the user
+names it. That a folder is out of sight is remembered: what is taken in there meanwhile does not vouch for what was
+there before, until one of those pictures is back.
 """
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from lookalike.pipelines.devices import Devices, folders_above, is_at_or_below
 from lookalike.pipelines.walk import absolute, is_gone
+
+_REMEMBERED = 32
+"""So many missing files of a folder are remembered. When one of them is back, the folder is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,9 @@ def prune(
     missing: Iterable[str],
     *,
     tops: Sequence[str],
-    present: Iterable[str],
+    steady: Set[str],
     devices: Devices,
+    out_of_sight: Mapping[str, Sequence[str]],
     forget: Sequence[str | os.PathLike[str]],
 ) -> Pruning:
     """Tell missing files that are gone for good from those that may only be out of sight.
@@ -84,26 +90,51 @@ def prune(
     Args:
         missing: as `missing_files` gives them.
         tops: absolute paths of folders that were walked.
-        present: remembered files that were found.
+        steady: remembered files that were found and hold what they held.
         devices: what is remembered of the folders' devices.
+        out_of_sight: what is remembered of folders that were out of sight before, see `still_out_of_sight`.
         forget: files and folders that the user names: what is missing there is gone for good.
     """
     named = [absolute(path) for path in forget]
-    vouching = {folder for path in present for folder in folders_above(path)}
+    vouching = {folder for path in steady for folder in folders_above(path)}
+    others = {folder for folder, paths in out_of_sight.items() if steady.isdisjoint(paths)}
     gone: list[str] = []
-    out_of_sight: dict[str, list[str]] = defaultdict(list)
+    kept: dict[str, list[str]] = defaultdict(list)
     elsewhere: set[str] = set()
     for path in missing:
         if any(is_at_or_below(path, one) for one in named):
             gone.append(path)
         elif folder := devices.elsewhere(path):
             elsewhere.add(folder)
-            out_of_sight[folder].append(path)
+            kept[folder].append(path)
+        elif above := [folder for folder in folders_above(path) if folder in others]:
+            kept[above[-1]].append(path)
         elif os.path.dirname(path) in vouching:
             gone.append(path)
         else:
-            out_of_sight[_highest_blank(path, tops, vouching)].append(path)
-    return Pruning(gone, dict(out_of_sight), frozenset(elsewhere))
+            kept[_highest_blank(path, tops, vouching)].append(path)
+    return Pruning(gone, dict(kept), frozenset(elsewhere))
+
+
+def still_out_of_sight(
+    remembered: Mapping[str, Sequence[str]], pruning: Pruning, *, tops: Sequence[str]
+) -> dict[str, list[str]]:
+    """What is to be remembered of folders that are out of sight, in the place of what was.
+
+    Args:
+        remembered: by folder, some of the files that are missing below it.
+        pruning: what became of missing files below `tops`.
+        tops: absolute paths of folders that were walked: of others nothing new is known.
+    """
+    kept = {
+        folder: list(paths)
+        for folder, paths in remembered.items()
+        if not any(is_at_or_below(folder, top) for top in tops)
+    }
+    for folder, missing in pruning.out_of_sight.items():
+        if folder not in pruning.elsewhere and folder not in kept:  # of a device, that is remembered which was there
+            kept[folder] = missing[:: -(-len(missing) // _REMEMBERED)]
+    return kept
 
 
 def kept_folders(pruning: Pruning, *, known: Collection[str]) -> list[KeptFolder]:
@@ -142,4 +173,4 @@ def _why(folder: str, *, is_elsewhere: bool) -> str:
         return "the folder is empty"
     if is_elsewhere:
         return "the folder lies on another disk than before, or on one that bears another number now"
-    return "the folder holds none of the files that were known in it"
+    return "the folder holds none of the pictures that were there before"

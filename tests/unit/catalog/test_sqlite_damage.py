@@ -34,6 +34,7 @@ def use_all_of_it(catalog: SqliteCatalog) -> None:
         lambda: catalog.file("/photos/3.jpg"),
         lambda: list(catalog.refused()),
         catalog.devices,
+        catalog.out_of_sight,
         catalog.known_ids,
         lambda: catalog.vectors(range(60)),
         lambda: list(catalog.all_vectors()),
@@ -106,6 +107,8 @@ def _damaged(original: bytes, how: str, choice: random.Random) -> bytes:
         "DELETE FROM settings WHERE name = 'count files'",
         "INSERT INTO settings (name, value) VALUES ('devices', '[1]')",
         "INSERT INTO settings (name, value) VALUES ('devices', x'ff')",
+        "INSERT INTO settings (name, value) VALUES ('out of sight', '[1]')",
+        "INSERT INTO settings (name, value) VALUES ('out of sight', '{\"/a\": 1}')",
         "UPDATE model_vectors SET vector = x'00'",
         "UPDATE model_vectors SET key = 'text'",
         "UPDATE further_models SET name = x'ff'",
@@ -131,6 +134,7 @@ def _read_everything(catalog: SqliteCatalog) -> None:
     for read in (catalog.files, catalog.refused, catalog.all_vectors, catalog.all_images):
         list(read())
     catalog.devices()
+    catalog.out_of_sight()
     catalog.further_models()
     list(catalog.all_model_vectors("fine"))
     catalog.known_ids()

@@ -289,6 +289,11 @@ class SqliteCatalog:
         with self._connections.reading() as connection:
             return reading.devices(connection)
 
+    def out_of_sight(self) -> dict[str, list[str]]:
+        """Below which folders files are out of sight; see `Catalog`."""
+        with self._connections.reading() as connection:
+            return reading.out_of_sight(connection)
+
     def known_ids(self) -> set[str]:
         """The ids of all pictures."""
         with self._connections.reading() as connection:

@@ -50,6 +50,15 @@ def devices(connection: sqlite3.Connection) -> dict[str, str]:
         raise DamagedRow(f"the setting devices should be a JSON object, but cannot be read: {error}") from error
 
 
+def out_of_sight(connection: sqlite3.Connection) -> dict[str, list[str]]:
+    """The setting that says below which folders files are out of sight."""
+    try:
+        found = json.loads(setting(connection, "out of sight", "{}"))
+        return {folder: [str(path) for path in paths] for folder, paths in found.items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise DamagedRow(f"the setting out of sight should be a JSON object, but cannot be read: {error}") from error
+
+
 def lineage_setting(seq: int) -> str:
     """The name of the setting that says who made the changes from `seq` on; the names sort as the numbers do."""
     return f"lineage {seq:020}"

@@ -182,6 +182,10 @@ class SqliteTransaction:
         """Remember the devices of folders; see `Transaction`."""
         self.put_setting("devices", json.dumps(dict(devices)))
 
+    def put_out_of_sight(self, folders: Mapping[str, Sequence[str]]) -> None:
+        """Remember below which folders files are out of sight; see `Transaction`."""
+        self.put_setting("out of sight", json.dumps({folder: list(paths) for folder, paths in folders.items()}))
+
     def add_further_model(self, name: str, model_id: str, dimension: int) -> None:
         """Add a further model; see `Catalog`."""
         further.add(self._connection, name, model_id, dimension)
