@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from lookalike.cli import waiting
 from lookalike.index.projection import LEAST_TO_LEARN
 from lookalike.pipelines import finer_projection, view
 from tests import collections
 from tests.e2e.conftest import Album, Command
+from tests.waiting import PATIENCE_S
 
 LONG_S = 0.7
 
@@ -134,7 +136,8 @@ def test_a_finer_models_projection_is_told_when_it_is_learnt(
     assert [learnt in command(*search).stderr for _ in range(2)] == [True, False]
 
 
-def test_what_takes_no_time_is_not_told(command: Command, album: Album) -> None:
+def test_what_takes_no_time_is_not_told(command: Command, album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "A_MOMENT_S", PATIENCE_S)
     (album.collection / "snapshots" / "CURRENT").write_text("nothing")
     outcome = command("search", album.photos / "0.jpg", "-c", album.collection)
     assert "made anew" not in outcome.stderr

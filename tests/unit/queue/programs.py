@@ -57,14 +57,14 @@ def enqueue(queue: SqliteQueue, name: str, count: str) -> None:
         print(queue.enqueue("embed", collection=name, payload={"n": number}, key=f"key {number}").id)
 
 
-def hold(queue: SqliteQueue, name: str) -> None:
+def hold(queue: SqliteQueue, name: str, lease_s: str) -> None:
     """Begin a job by a worker and never end."""
 
     def handler(job: Job) -> Json:
         print(job.id, flush=True)
         return Event().wait()
 
-    Worker(queue, {"embed": handler}, name=name, lease_s=2.0).run(Event())
+    Worker(queue, {"embed": handler}, name=name, lease_s=float(lease_s)).run(Event())
 
 
 def churn(queue: SqliteQueue, name: str) -> None:

@@ -22,7 +22,7 @@ from lookalike.service.websocket_protocol import _BoundedWebSocket as BoundedWeb
 from tests.connections import Address, connected, head_of, is_ended, reply_of, request, rest_of, up_to
 from tests.services import FIRST, listening, token
 from tests.unit.service.small_service import Parts, answering, parts, settings
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, given_time_enough
 
 GET = b"GET /process HTTP/1.1\r\nHost: x\r\n\r\n"
 KEPT = b"GET /deadline HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -63,7 +63,7 @@ def test_a_body_in_the_smallest_chunks_is_taken(made: Callable[..., Parts]) -> N
 
 
 def test_requests_may_come_ahead_but_not_many(made: Callable[..., Parts]) -> None:
-    with answering(made(request_timeout_ms=1_000).app) as address:
+    with answering(made().app) as address:
         with connected(address, KEPT * MOST_AHEAD + GET) as connection:
             assert rest_of(connection).count(b"HTTP/1.1 200") == MOST_AHEAD + 1
         with connected(address, b"GET /wait/never HTTP/1.1\r\nHost: x\r\n\r\n" + KEPT * 100) as connection:
@@ -90,10 +90,16 @@ def test_a_reply_that_is_not_read_is_waited_for_only_a_while(
 
 
 def test_a_reply_that_is_read_slowly_comes_whole(made: Callable[..., Parts]) -> None:
-    with answering(made().app, unread_timeout_s=0.5) as address, connected(address, echoed(LARGE)) as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
-        reply = rest_of(connection, pause_s=0.02)
-    assert len(reply.partition(b"\r\n\r\n")[2]) == LARGE
+    def attempt(times: int) -> None:
+        with (
+            answering(made().app, unread_timeout_s=0.5 * times) as address,
+            connected(address, echoed(LARGE)) as connection,
+        ):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+            reply = rest_of(connection, pause_s=0.02 * times)
+        assert len(reply.partition(b"\r\n\r\n")[2]) == LARGE
+
+    given_time_enough(attempt)
 
 
 def test_of_too_many_connections_the_new_one_is_refused(made: Callable[..., Parts]) -> None:
@@ -150,6 +156,13 @@ def code_of(reply: bytes) -> int:
 
 @pytest.fixture
 def whole(tmp_path: Path) -> Any:
+    with listening(tmp_path) as (url, _, _):
+        yield Address.of(url)
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> Any:
+    """One that waits for nobody to read."""
     with listening(tmp_path, body_timeout_s=1.0) as (url, _, _):
         yield Address.of(url)
 
@@ -166,10 +179,10 @@ def test_a_refused_websocket_is_told_why_and_ended(whole: Address, then: bytes) 
     assert reply.count(b"\x8a") == 0  # not a pong
 
 
-def test_a_refused_websocket_that_keeps_sending_is_ended(whole: Address) -> None:
-    with opened(whole, STREAM) as connection:
+def test_a_refused_websocket_that_keeps_sending_is_ended(hasty: Address) -> None:
+    with opened(hasty, STREAM) as connection:
         assert is_ended(connection, frame(9, bytes(125)) * 1_000)
-    with opened(whole, STREAM) as connection:
+    with opened(hasty, STREAM) as connection:
         connection.sendall(b"\x82\xff" + (10**7).to_bytes(8, "big") + bytes(4))
         assert is_ended(connection, bytes(65_536))
 
@@ -221,11 +234,11 @@ def test_a_websocket_whose_head_cannot_be_read_is_answered_and_ended(whole: Addr
             assert rest_of(connection).startswith(b"HTTP/1.1 431")
 
 
-def test_pongs_that_are_not_read_end_the_websocket(whole: Address) -> None:
+def test_pongs_that_are_not_read_end_the_websocket(hasty: Address) -> None:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         connection.settimeout(20)
-        connection.connect(whole)
+        connection.connect(hasty)
         connection.sendall(upgrade(STREAM, token("read")))
         assert head_of(connection).startswith(b"HTTP/1.1 101")
         assert is_ended(connection, frame(9, bytes(125)) * 1_000)

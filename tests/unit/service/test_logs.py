@@ -47,9 +47,13 @@ logger = logging.getLogger("lookalike.test")
 for n in range(30_000):
     logger.info("line %d %s", n, "x" * 100)
 print("done", flush=True)
+def wait():
+    while any(one._lines or one._is_writing for one in logging.getLogger().handlers):
+        time.sleep(0.01)
 if sys.stdin.readline():
-    time.sleep(0.5)
+    wait()
     logger.info("the last")
+    wait()
 """
 
 

@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from lookalike.core.errors import BadInput
 from lookalike.service.server import address_of, listen
 from tests.unit.service.small_service import Served, served
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 
 def waiting_request(service: Served, home: Path) -> tuple[threading.Thread, list[str]]:
@@ -40,7 +40,7 @@ def waiting_request(service: Served, home: Path) -> tuple[threading.Thread, list
 def refuses(url: str) -> bool:
     parts = httpx2.URL(url)
     try:
-        socket.create_connection((parts.host, parts.port or 0), timeout=5).close()
+        socket.create_connection((parts.host, parts.port or 0), timeout=PATIENCE_S).close()
     except ConnectionRefusedError:
         return True
     return False
@@ -62,7 +62,7 @@ def test_a_free_port_is_chosen_and_told(tmp_path: Path) -> None:
 def test_a_signal_lets_requests_under_way_end_and_takes_no_new_ones(
     tmp_path: Path, workers: int, number: signal.Signals
 ) -> None:
-    with served(tmp_path, workers=workers) as service:
+    with served(tmp_path, workers=workers, drain_s=PATIENCE_S) as service:
         thread, answers = waiting_request(service, tmp_path)
 
         service.process.send_signal(number)

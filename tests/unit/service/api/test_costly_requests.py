@@ -18,7 +18,7 @@ import pytest
 from lookalike.service.context import Service
 from tests.connections import Address, connected, request
 from tests.services import FIRST, SECOND, listening, token, unit
-from tests.waiting import eventually
+from tests.waiting import eventually, given_time_enough
 
 READER = token("read", name="costly", collections=[FIRST])
 OTHER = token("read", name="other", collections=[SECOND])
@@ -126,8 +126,6 @@ def test_an_address_is_given_up_when_the_client_leaves(tmp_path: Path) -> None:
 def test_a_name_that_may_not_be_told_holds_no_thread_while_its_answer_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lookalike.images.addresses.DISCREET_S", 3.0)
-
     look_up = socket.getaddrinfo
 
     def nowhere(host: str, *given: Any, **named: Any) -> list[Any]:
@@ -135,22 +133,26 @@ def test_a_name_that_may_not_be_told_holds_no_thread_while_its_answer_waits(
             return look_up(host, *given, **named)
         raise socket.gaierror(socket.EAI_NONAME, "not known")
 
-    with listening(tmp_path) as (url, service, _):
-        monkeypatch.setattr("lookalike.images.addresses.socket.getaddrinfo", nowhere)
-        host, port = url.removeprefix("http://").split(":")
-        reply: list[Any] = []
+    def attempt(times: int) -> None:
+        discreet_s = 1.0 * times
+        monkeypatch.setattr("lookalike.images.addresses.DISCREET_S", discreet_s)
+        turn, reply = service.fetches._line._turn, []
 
         def ask() -> None:
-            with httpx2.Client(base_url=f"http://{host}:{port}", trust_env=False, timeout=60) as client:
-                reply.append(
-                    search(client, timeout_ms=20_000, vector=None, filter=None, image_url="http://no.example/")
-                )
+            with httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
+                asked = {"vector": None, "filter": None, "image_url": "http://no.example/"}
+                reply.append(search(client, timeout_ms=60_000, **asked))
 
         asking = threading.Thread(target=ask)
         began = time.monotonic()
         asking.start()
-        eventually(lambda: service.fetches._line._turn == 1 and not service.fetches._line._under_way)
-        assert not reply
-        asking.join(30)
+        eventually(lambda: service.fetches._line._turn > turn and not service.fetches._line._under_way)
+        is_early = not reply
+        asking.join()
         assert reply[0].json()["code"] == "fetch_refused"
-        assert time.monotonic() - began >= 3.0
+        assert time.monotonic() - began >= discreet_s
+        assert is_early
+
+    with listening(tmp_path) as (url, service, _):
+        monkeypatch.setattr("lookalike.images.addresses.socket.getaddrinfo", nowhere)
+        given_time_enough(attempt)

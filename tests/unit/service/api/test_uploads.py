@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from lookalike.service.housework import Housework
 from tests.collections import D, png
 from tests.services import FIRST, Running, running, sha256, token, unit
 from tests.unit.service.api.doors import until
+from tests.waiting import eventually
 
 UPLOADS = f"/v1/collections/{FIRST}/uploads"
 READER, WRITER, OTHER = token("read"), token("write"), token("write", name="another")
@@ -274,9 +274,7 @@ def given_up(served: Running, data: bytes) -> tuple[dict, str]:
     upload = uploaded(served, data)
     reply = complete(served, upload, {"sha256": sha256(data)})
     queue = served.service.queue
-    time.sleep(0.6)  # the worker's head start
-    job = queue.claim(["verify_upload"], worker="w", lease_s=60)
-    assert job is not None
+    job = eventually(lambda: queue.claim(["verify_upload"], worker="w", lease_s=600))  # after the head start
     assert reply.json()["job_id"] == job.id
     queue.fail(job.id, worker="w", code="model_unavailable", detail="the model cannot be read", retry_in_s=None)
     return upload, job.id

@@ -107,6 +107,7 @@ def test_threads_that_are_taken_and_get_nowhere_count_as_saturated(monkeypatch: 
         first, second = Call("a"), Call("b")
         joined(line, first, second)
         taken(line, 2)
+        monkeypatch.setattr(module, "STUCK_S", 3600.0)
         assert not line.is_saturated
         monkeypatch.setattr(module, "STUCK_S", 0.0)
         assert line.is_saturated
