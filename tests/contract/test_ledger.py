@@ -90,6 +90,15 @@ def test_uploads_of_a_collection_that_is_gone_hold_nothing(ledger: Ledger) -> No
     assert ledger.end_uploads("photos", created_before=NOW, code="gone", detail="it is gone") == 0
 
 
+def test_collections_of_which_uploads_hold_something_are_named_once(ledger: Ledger) -> None:
+    assert ledger.holding() == []
+    states = [UploadState.QUEUED, UploadState.WAITING, UploadState.QUARANTINED, UploadState.STORED, UploadState.FAILED]
+    names = ["photos", "photos", "\ud800", "stored", "failed"]
+    for n, (state, name) in enumerate(zip(states, names, strict=True)):
+        ledger.add_upload(upload(n, state=state, collection=name))
+    assert ledger.holding() == ["photos", "\ud800"]
+
+
 def test_an_upload_is_kept_as_it_was(ledger: Ledger) -> None:
     metadata: Any = {"label": "\ud800\0", "n": 2**70, "x": [0.1, None, {"": True}]}
     added = upload(1, metadata=metadata, distance=0.1, completion="c" * 64, image_id="i", job_id="j", code="k")

@@ -159,6 +159,10 @@ class Ledger(Protocol):
         """Uploads that still wait though their time is over, oldest first."""
         ...
 
+    def holding(self) -> list[str]:
+        """Names of collections of which uploads hold something, sorted; see `UploadState.holds_bytes`."""
+        ...
+
     def end_uploads(self, collection: str, *, created_before: float, code: str, detail: str) -> int:
         """Say of the uploads of a collection that is gone that nothing comes of them, and nothing of them is held.
 

@@ -88,6 +88,12 @@ class MemoryLedger:
             )
             return list(itertools.islice(found, max(0, limit)))
 
+    def holding(self) -> list[str]:
+        """Names of collections of which uploads hold something, sorted."""
+        with self._mutex:
+            uploads = [kept.upload for kept in self._uploads.values()]
+            return sorted({upload.collection for upload in uploads if upload.state.holds_bytes})
+
     def end_uploads(self, collection: str, *, created_before: float, code: str, detail: str) -> int:
         """Say of the uploads of a collection that is gone that nothing comes of them; see `Ledger`."""
         with self._mutex:

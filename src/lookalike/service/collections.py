@@ -168,6 +168,19 @@ class Collections:
                 continue
         return call(self.get(name))
 
+    def is_gone(self, name: str) -> bool:
+        """Whether a collection that was made here was removed, by whomever; False where that is not certain.
+
+        It is not of one that was named at the start, which may lie on a drive that is away, nor of one whose folder is
+        there without its catalog.
+        """
+        return (
+            name not in self._named
+            and NAME.fullmatch(name) is not None
+            and self._folder.is_dir()
+            and not os.path.lexists(self._folder / name)
+        )
+
     def glance(self, name: str) -> CollectionGlance:
         """What the catalog says of a collection, without opening its index or its models.
 

@@ -16,13 +16,16 @@ from lookalike.pipelines.verify_upload import Tolerance
 from lookalike.service.context import Service
 from lookalike.service.leader import LOCK, Leader
 from lookalike.worker.completing import VERIFY_UPLOAD
-from lookalike.worker.uploads import UploadVerifier, end_given_up, sweep_staged, sweep_uploads
+from lookalike.worker.uploads import UploadVerifier, end_given_up, end_gone, sweep_staged, sweep_uploads
 from lookalike.worker.worker import Worker
 
 SWEEP_EVERY_S = 60.0
 
 REMOVED_WITHIN_S = 86_400.0
 """Within which the removal of a collection has ended for sure, in seconds."""
+
+GONE_FOR_S = 3_600.0
+"""So long a collection has not been there when it counts as removed, in seconds: it may have been moved for a while."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class Housework:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._threads: list[threading.Thread] = []
+        self._gone_since: dict[str, float] = {}  # of collections with uploads, by Unix time
 
     def start(self, stop: threading.Event) -> None:
         """Begin, once this process leads; until `stop` is set."""
@@ -96,11 +100,21 @@ class Housework:
             partial(end_given_up, service.ledger, service.queue),  # before their jobs are forgotten
             service.queue.sweep,
             partial(_sweep_uploads, service),
+            self._sweep_uploads_of_gone,
             lambda now: sweep_removed(service.settings.home / COLLECTIONS, before=now - REMOVED_WITHIN_S),
         )
         while not stop.wait(SWEEP_EVERY_S):
             for step in steps:
                 _tried(partial(step, time.time()))
+
+    def _sweep_uploads_of_gone(self, now: float) -> None:
+        """Uploads of a collection that somebody has deleted by hand are held against nobody."""
+        service = self._service
+        gone = [name for name in service.ledger.holding() if service.collections.is_gone(name)]
+        self._gone_since = {name: self._gone_since.get(name, now) for name in gone}
+        for name, since in self._gone_since.items():
+            if now - since >= GONE_FOR_S:
+                end_gone(service.ledger, name, created_before=since)
 
 
 def _sweep_uploads(service: Service, now: float) -> None:

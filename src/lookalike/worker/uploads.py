@@ -158,6 +158,20 @@ def end_given_up(ledger: Ledger, queue: Queue, now: float) -> int:
     return ended
 
 
+def end_gone(ledger: Ledger, collection: str, *, created_before: float) -> int:
+    """Say of the uploads of a collection that is gone that nothing comes of them; see `Ledger.end_uploads`.
+
+    Args:
+        ledger: of the uploads.
+        collection: name of it.
+        created_before: Unix time in seconds; what was asked for later is another's of that name.
+    Returns:
+        how many held something.
+    """
+    detail = "the collection is not there any more"
+    return ledger.end_uploads(collection, created_before=created_before, code=NoCollection.code, detail=detail)
+
+
 def _end(job: Job, ledger: Ledger) -> bool:
     try:
         upload = ledger.upload(str(job.payload["upload_id"]))

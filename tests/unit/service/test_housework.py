@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -9,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from lookalike.core.errors import StorageFailed
+from lookalike.ledger.base import UploadState
 from lookalike.objects.direct.local import LocalUploads
 from lookalike.service import housework
 from lookalike.service.housework import Housework
-from tests.services import running
+from tests.services import Running, running, token
 from tests.waiting import eventually
+
+ADMIN = token("read", "write", "admin")
 
 
 def test_an_error_that_nobody_foresaw_does_not_end_sweeping(
@@ -71,3 +75,59 @@ def test_a_service_deletes_what_is_left_of_a_collection_whose_removal_was_cut_of
         stop.set()
         begun.join()
     assert not left.exists()
+
+
+def test_uploads_of_a_collection_that_was_deleted_by_hand_are_held_against_nobody(tmp_path: Path) -> None:
+    with running(tmp_path, upload_quota=1) as served:
+        place, body = uploading(served, "photos")
+        assert served.client.post(place, json=body, headers=ADMIN).status_code == 201
+        uploading(served, "other")
+        shutil.rmtree(served.service.settings.home / "collections" / "photos")
+        work = Housework(served.service)
+
+        def ask() -> int:
+            return served.client.post(place.replace("photos", "other"), json=body, headers=ADMIN).status_code
+
+        work._sweep_uploads_of_gone(now := time.time())
+        assert ask() == 507  # it may be put back
+        work._sweep_uploads_of_gone(now + housework.GONE_FOR_S)
+        assert ask() == 201
+
+
+@pytest.mark.parametrize("left", ["a link to a drive that is away", "an empty folder", "nothing for a while"])
+def test_uploads_of_a_collection_that_may_come_back_are_not_given_up(tmp_path: Path, left: str) -> None:
+    with running(tmp_path, upload_quota=1) as served:
+        place, body = uploading(served, "photos")
+        upload = served.client.post(place, json=body, headers=ADMIN).json()
+        folder = served.service.settings.home / "collections" / "photos"
+        folder.rename(tmp_path / "away")
+        if left == "a link to a drive that is away":
+            folder.symlink_to(tmp_path / "drive")
+        if left == "an empty folder":
+            folder.mkdir()
+        work = Housework(served.service)
+        work._sweep_uploads_of_gone(now := time.time())
+        if left == "nothing for a while":
+            (tmp_path / "away").rename(folder)
+        work._sweep_uploads_of_gone(now + housework.GONE_FOR_S)
+        assert served.service.ledger.upload(upload["id"]).state is UploadState.WAITING
+
+
+def test_uploads_into_a_collection_of_before_come_to_nothing_when_another_takes_its_name(tmp_path: Path) -> None:
+    with running(tmp_path, upload_quota=1) as served:
+        place, body = uploading(served, "photos")
+        earlier = served.client.post(place, json=body, headers=ADMIN).json()
+        shutil.rmtree(served.service.settings.home / "collections" / "photos")
+        uploading(served, "photos")
+        assert served.client.get(f"{place}/{earlier['id']}", headers=ADMIN).json()["code"] == "no_collection"
+        later = served.client.post(place, json=body, headers=ADMIN)
+        assert later.status_code == 201
+        uploading(served, "photos")  # which is there
+        assert served.service.ledger.upload(later.json()["id"]).state is UploadState.WAITING
+
+
+def uploading(served: Running, collection: str) -> tuple[str, dict[str, object]]:
+    """Make a collection; where uploads into it are asked for, and with what."""
+    assert served.client.put(f"/v1/collections/{collection}", headers=ADMIN).status_code in (200, 201)
+    body = {"size_bytes": 7, "content_type": "image/png", "sha256": "0" * 64}
+    return f"/v1/collections/{collection}/uploads", body

@@ -37,6 +37,10 @@ _HELD = """
 _HOLDING = """
     SELECT record FROM uploads
     WHERE collection = ? AND state IN ('waiting', 'provisional', 'queued', 'quarantined')"""
+_ONE_OF_EACH_HOLDING = """
+    SELECT record FROM uploads WHERE number IN (
+        SELECT min(number) FROM uploads
+        WHERE state IN ('waiting', 'provisional', 'queued', 'quarantined') GROUP BY collection)"""
 _BEGIN = "INSERT OR REPLACE INTO begun (key, body_hash, holder, begun_at, expires_at) VALUES (?, ?, ?, ?, ?)"
 _RENEW = "UPDATE begun SET begun_at = ? WHERE key = ? AND holder = ? AND status IS NULL"
 _FINISH = "UPDATE begun SET status = ?, headers = ?, body = ? WHERE key = ? AND holder = ? AND status IS NULL"
@@ -103,6 +107,11 @@ class SqliteLedger:
         """Uploads that still wait though their time is over, oldest first."""
         with self._file.reading() as connection:
             return [tables.upload_of_row(row) for row in connection.execute(_EXPIRED, (now, max(0, limit)))]
+
+    def holding(self) -> list[str]:
+        """Names of collections of which uploads hold something, sorted."""
+        with self._file.reading() as connection:
+            return sorted({tables.upload_of_row(row).collection for row in connection.execute(_ONE_OF_EACH_HOLDING)})
 
     def end_uploads(self, collection: str, *, created_before: float, code: str, detail: str) -> int:
         """Say of the uploads of a collection that is gone that nothing comes of them; see `Ledger`."""

@@ -22,6 +22,7 @@ from lookalike.service.api.hits import index_json
 from lookalike.service.collections import NAME
 from lookalike.service.context import Service, service_of
 from lookalike.service.problems import told, values_of
+from lookalike.worker.uploads import end_gone
 
 router = APIRouter()
 
@@ -76,7 +77,7 @@ async def get_collection(request: Request, collection: Name, principal: Reader) 
 async def put_collection(request: Request, collection: Name, principal: Admin) -> Response:
     """Empty, with the model that comes with the install. 200 where it is there already."""
     service = service_of(request)
-    made = await service.writes.run(lambda: service.collections.create(collection))
+    made = await service.writes.run(lambda: _made(collection, service))
     facts = await service.threads.run(lambda: _facts(collection, service, principal))
     return answer(facts, status=201 if made else 200)
 
@@ -96,15 +97,18 @@ async def delete_collection(request: Request, collection: Name) -> Response:
     return Response(status_code=204)
 
 
+def _made(name: str, service: Service) -> bool:
+    """Make it where there is none; uploads of an earlier one of that name, whoever removed it, come to nothing."""
+    before = time.time()
+    is_new = service.collections.create(name)
+    if is_new:
+        end_gone(service.ledger, name, created_before=before)
+    return is_new
+
+
 def _removed(name: str, service: Service) -> None:
     """Remove it, and say of its uploads that nothing comes of them, also where it was removed before."""
-    end = partial(
-        service.ledger.end_uploads,
-        name,
-        created_before=time.time(),
-        code=NoCollection.code,
-        detail="the collection is not there any more",
-    )
+    end = partial(end_gone, service.ledger, name, created_before=time.time())
     try:
         service.collections.remove(name)
     except NoCollection:
