@@ -104,8 +104,8 @@ def _prepared(source: Path) -> onnx.ModelProto:
 
 
 def _not_converted(model: onnx.ModelProto) -> dict[str, bool]:
-    """What the version converter would lose, and whether it is there; in subgraphs it keeps nothing of it either."""
-    return {"functions": bool(model.functions), "sparse constants": has_sparse(model.graph)}
+    """What the version converter would lose or refuse, and whether it is there."""
+    return {"functions": bool(model.functions), "sparse constants": has_sparse(model)}
 
 
 def _write_preprocessing(

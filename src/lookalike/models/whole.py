@@ -28,7 +28,7 @@ def read_whole(content: bytes, *, where: str) -> onnx.ModelProto:
         model = onnx.ModelProto.FromString(content)
     except Exception:  # protobuf's own errors, which differ with how it was built
         raise ModelUnavailable(f"expected an ONNX model, but {where} is none") from None
-    for tensor in _tensors(model):
+    for tensor in (one for one in _within(model) if isinstance(one, TensorProto)):
         if tensor.data_location != TensorProto.DEFAULT or tensor.external_data:
             raise ModelUnavailable(
                 f"expected a model in one file, but in {where} the tensor {tensor.name[:80]!r} lies in another: "
@@ -37,19 +37,16 @@ def read_whole(content: bytes, *, where: str) -> onnx.ModelProto:
     return model
 
 
-def has_sparse(graph: onnx.GraphProto) -> bool:
-    """Whether a constant of the graph, or of a subgraph, is a sparse tensor."""
-    subgraphs = [one for node in graph.node for attribute in node.attribute for one in (attribute.g, *attribute.graphs)]
-    return bool(graph.sparse_initializer) or any(has_sparse(one) for one in subgraphs if one.node)
+def has_sparse(model: onnx.ModelProto) -> bool:
+    """Whether a constant of the model, wherever it stands, is a sparse tensor."""
+    return any(isinstance(one, onnx.SparseTensorProto) for one in _within(model))
 
 
-def _tensors(message: Any) -> Iterator[TensorProto]:
-    """Those of the graph and its subgraphs, of functions, attributes, sparse tensors, and of whatever comes to ONNX."""
+def _within(message: Any) -> Iterator[Any]:
+    """What a model consists of: nodes, attributes, tensors, those of subgraphs and functions, whatever comes to ONNX."""
     for field, value in message.ListFields():
         if field.message_type is None:
             continue
         for one in [value] if hasattr(value, "ListFields") else value:
-            if isinstance(one, TensorProto):
-                yield one
-            else:
-                yield from _tensors(one)
+            yield one
+            yield from _within(one)

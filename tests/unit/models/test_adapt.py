@@ -96,6 +96,48 @@ def test_what_the_converter_would_lose_is_refused(tmp_path: Path) -> None:
         adapt(source, tmp_path / "ours.onnx", name="exotic", input_side=8, mean=MEAN, std=STD)
 
 
+def write_sparse_factor_model(path: Path, *, opset: int, place: str) -> Path:
+    """The mean of each channel times 2 for R, 3 for B, 0 for G: a sparse constant of a node, or of a branch."""
+    values = helper.make_tensor("factor", TensorProto.FLOAT, [2], [2.0, 3.0])
+    factor = helper.make_sparse_tensor(values, helper.make_tensor("places", TensorProto.INT64, [2], [0, 2]), [3])
+    out = [helper.make_tensor_value_info("factor", TensorProto.FLOAT, [3])]
+    branch = helper.make_graph([], "branch", [], out, sparse_initializer=[factor])
+    nodes = {
+        "node": [helper.make_node("Constant", [], ["by"], sparse_value=factor)],
+        "branch": [
+            helper.make_node("Constant", [], ["yes"], value=helper.make_tensor("yes", TensorProto.BOOL, [], [True])),
+            helper.make_node("If", ["yes"], ["by"], then_branch=branch, else_branch=branch),
+        ],
+    }
+    graph = helper.make_graph(
+        [
+            *nodes[place],
+            helper.make_node("GlobalAveragePool", ["x"], ["m"]),
+            helper.make_node("Flatten", ["m"], ["f"]),
+            helper.make_node("Mul", ["f", "by"], ["e"]),
+        ],
+        "sparse",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("e", TensorProto.FLOAT, ["n", 3])],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("place", ["node", "branch"])
+def test_a_sparse_constant_is_kept_or_told_wherever_it_stands(place: str, tmp_path: Path) -> None:
+    older = write_sparse_factor_model(tmp_path / "older.onnx", opset=17, place=place)
+    with pytest.raises(ModelUnavailable, match=r"leaves out sparse constants.*export it with opset 18"):
+        adapt(older, tmp_path / "ours.onnx", name="sparse", input_side=8, mean=MEAN, std=STD)
+
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    source = write_sparse_factor_model(tmp_path / "theirs.onnx", opset=18, place=place)
+    target = adapt(source, tmp_path / "ours.onnx", name="sparse", input_side=8, mean=MEAN, std=STD)
+    expected = (image.mean(axis=(0, 1)) / 255 - MEAN) / STD * (2, 0, 3)
+    (vector,) = OnnxEmbedder(load_model(target)).embed([image])
+    np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), atol=1e-5)
+
+
 def test_models_that_cannot_be_wrapped_are_refused_with_a_reason(tmp_path: Path) -> None:
     no_width = write_mean_model(tmp_path / "no_width.onnx", opset=18, output=["n", "d", 1, 1])
     garbage = tmp_path / "garbage.onnx"
