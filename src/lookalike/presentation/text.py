@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-
-JOINERS = "\u200c\u200d"  # Persian words and family emoji are written with these
-ESCAPED_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control, format (bidi), surrogate, line and paragraph separator
+from lookalike.core.file_names import is_hidden
 
 
 def safe(text: str) -> str:
@@ -22,7 +19,7 @@ def safe(text: str) -> str:
 
 
 def _visible(character: str) -> str:
-    if character in JOINERS or unicodedata.category(character) not in ESCAPED_CATEGORIES:
+    if not is_hidden(character):
         return character
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"  # the byte that os.fsdecode could not read
