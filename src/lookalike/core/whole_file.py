@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -40,10 +41,7 @@ def write_whole(target: Path, content: bytes) -> None:
         OSError: when the disk is full, fails, or cannot be written; all is as before then.
     """
     make_private(target.parent)
-    for left in half_written(target.parent, before=time.time() - LEFT_AFTER_S):
-        with suppress(OSError):  # it will be tried again
-            left.path.unlink()
-            _log.warning("%s: %d bytes were half-written by a process that was killed; deleted", *left)
+    _sweep(target.parent)
     part = target.with_suffix(f".{secrets.token_hex(4)}{_ENDING}")
     try:
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE), "wb") as file:
@@ -58,16 +56,30 @@ def write_whole(target: Path, content: bytes) -> None:
         raise
 
 
+def _sweep(folder: Path) -> None:
+    with suppress(OSError):  # it will be tried again
+        for left in half_written(folder, before=time.time() - LEFT_AFTER_S):
+            left.path.unlink()
+            _log.warning("%s: %d bytes were half-written by a process that was killed; deleted", *left)
+
+
 def half_written(folder: Path, *, before: float) -> list[HalfWritten]:
     """What was left half-written in a folder, last written before a time (Unix, in seconds). Sorted by name.
 
     Raises:
         OSError: when the folder cannot be looked through.
     """
-    found = []
-    for path in sorted(folder.glob(f"*{_ENDING}")):
-        with suppress(FileNotFoundError):
-            status = path.stat()
-            if status.st_mtime < before:
-                found.append(HalfWritten(path, status.st_size))
-    return found
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(_ENDING))
+    except FileNotFoundError:
+        return []
+    found = [(path, status) for path in map(folder.joinpath, names) if (status := _status(path)) is not None]
+    return [HalfWritten(path, status.st_size) for path, status in found if status.st_mtime < before]
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Of a file of ours; None where it is gone or something else, such as a link."""
+    with suppress(FileNotFoundError):
+        status = path.lstat()
+        return status if stat.S_ISREG(status.st_mode) else None
+    return None

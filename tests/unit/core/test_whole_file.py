@@ -64,3 +64,17 @@ def test_what_a_killed_process_left_is_swept_a_day_later_and_that_is_told(
         write_whole(target, b"three")
     assert str(left.path) in caplog.text
     assert os.listdir(tmp_path) == ["model.onnx"]
+
+
+def test_only_files_are_taken_for_half_written_and_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / "loop.part").symlink_to("loop.part")
+    (tmp_path / "theirs.part").symlink_to(tmp_path.parent)
+    (tmp_path / "folder.part").mkdir()
+    (tmp_path / "left.part").write_bytes(b"abc")
+    in_future = time.time() + 60
+    assert half_written(tmp_path, before=in_future) == [(tmp_path / "left.part", 3)]
+    assert half_written(tmp_path / "none", before=in_future) == []
+    with pytest.raises(NotADirectoryError):
+        half_written(tmp_path / "left.part", before=in_future)
+    write_whole(tmp_path / "model.onnx", b"one")
+    assert (tmp_path / "model.onnx").read_bytes() == b"one"
