@@ -663,6 +663,8 @@ class Collection:
             limit: at most so many.
         Returns:
             pictures with their numbers, which only grow.
+        Raises:
+            BadQuery: when `after` or `limit` is no whole number, or below 0, or the filter cannot be understood.
         """
         catalog = self._parts.catalog
         return next_pictures(catalog, catalog.select(self._filter(where)), after=after, limit=limit)
@@ -678,6 +680,8 @@ class Collection:
             where: a filter: only pictures that pass.
         Returns:
             pictures with their numbers, as `page` gives them.
+        Raises:
+            BadQuery: when `count` is no whole number, or below 1, or the filter cannot be understood.
         """
         catalog = self._parts.catalog
         return spread_pictures(catalog, catalog.select(self._filter(where)), count=count)
@@ -715,10 +719,12 @@ class Collection:
             shape (D,), float32, of length 1.
         Raises:
             NotIndexed: when one of them is not in the collection.
-            BadQuery: when nothing is left.
+            BadQuery: when nothing is left, or nothing was given.
         """
         terms = [Term(SourceKind.ID, one) for one in more] + [Term(SourceKind.ID, one, -1.0) for one in less]
-        if vector is not None and not terms:
+        if not terms and vector is None:
+            raise BadQuery("expected a vector or ids of pictures to be mixed, got neither")
+        if not terms:
             return np.asarray(vector, np.float32)
         return mixed_vector(vector, terms, self._parts)
 

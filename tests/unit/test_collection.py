@@ -162,6 +162,25 @@ def test_k_is_a_whole_number_of_at_least_one(collection: Collection, k: Any) -> 
         collection.search(png(1), k=k)
 
 
+@pytest.mark.parametrize("count", [-1, True, 2.5, "3", None])
+def test_pages_and_spreads_are_asked_for_by_whole_numbers(collection: Collection, count: Any) -> None:
+    collection.add(png(1))
+    for ask in (
+        lambda: collection.page(limit=count),
+        lambda: collection.page(after=count),
+        lambda: collection.spread(count),
+    ):
+        with pytest.raises(BadQuery, match=r"expected (limit|after|count) "):
+            ask()
+    assert collection.page(limit=0) == collection.page(after=10**30) == []
+    assert len(collection.spread(10**30)) == 1
+
+
+def test_to_mix_nothing_is_refused(collection: Collection) -> None:
+    with pytest.raises(BadQuery, match="got neither"):
+        collection.mixed(None)
+
+
 def test_a_closed_collection_says_that_it_is_closed(collection: Collection) -> None:
     with collection:
         assert repr(collection).endswith("0 pictures>")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lookalike.catalog.base import Catalog
+from lookalike.core.counts import as_count
 from lookalike.core.errors import NotIndexed
 from lookalike.core.records import FileRecord, ImageRecord
 from lookalike.core.vectors import Keys
@@ -55,13 +56,20 @@ def next_pictures(catalog: Catalog, keys: Keys, *, after: int, limit: int) -> Nu
         keys: of those that are gone through, ascending.
         after: the number of the last picture seen.
         limit: at most so many.
+    Raises:
+        BadQuery: when one of them is no whole number, or below 0.
     """
+    after, limit = as_count(after, name="after", least=0), as_count(limit, name="limit", least=0)
     return _stored(catalog, keys[np.searchsorted(keys, after, side="right") :][:limit])
 
 
 def spread_pictures(catalog: Catalog, keys: Keys, *, count: int) -> Numbered:
-    """So many of them, evenly spaced; fewer where there are fewer."""
-    count = min(count, len(keys))
+    """So many of them, evenly spaced; fewer where there are fewer.
+
+    Raises:
+        BadQuery: when that is no whole number, or below 1.
+    """
+    count = min(as_count(count, name="count"), len(keys))
     places = (np.arange(count) * 2 + 1) * len(keys) // (2 * count) if count else np.empty(0, np.int64)
     return _stored(catalog, keys[places])
 
