@@ -43,7 +43,7 @@ def has_sparse(model: onnx.ModelProto) -> bool:
 
 
 def _within(message: Any) -> Iterator[Any]:
-    """What a model consists of: nodes, attributes and tensors, also of subgraphs and functions, and whatever ONNX adds."""
+    """What a model consists of: nodes, attributes and tensors, also of subgraphs and functions, and what ONNX adds."""
     for field, value in message.ListFields():
         if field.message_type is None:
             continue
