@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from lookalike.catalog.base import Catalog, StoredVectors
 from lookalike.core.errors import BadInput
 from lookalike.core.private import keep_private, make_private
+from lookalike.core.temporary_folder import given_or_temporary
 from lookalike.core.vectors import Keys, Vectors, normalise
 from lookalike.index.base import Index
 from lookalike.index.choice import EXACT, engine_for
@@ -50,9 +50,8 @@ def build(catalog: Catalog, wish: Wish, *, workplace: Path | None, reached: Reac
     if engine == EXACT:
         index = _filled(ExactIndex(dimension), reading, projection)
     else:
-        with _alone(workplace) as place, tempfile.TemporaryDirectory(prefix="lookalike-index-") as temporary:
+        with _alone(workplace) as kept, given_or_temporary(kept) as place:
             subject = _subject(catalog, facts.last_seq, projection)
-            place = place or Path(temporary)
             try:
                 index = _built(reading, wish, projection, place, subject=subject, dimension=dimension)
             except BadInput:  # what is asked for cannot be built: nobody will go on with it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,10 @@ def test_the_recall_that_is_promised_is_kept_on_queries_that_nobody_has_seen() -
 
 
 @pytest.mark.parametrize("factory", ["Flat", "IVF16,Flat", "HNSW16", "IVF16,SQ8", "Shards2,IVF8,Flat", "PQ4x4fs"])
-def test_an_expert_gets_the_structure_that_was_named(factory: str, tmp_path: Path) -> None:
+def test_an_expert_gets_the_structure_that_was_named(
+    factory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))  # where a workplace is given, that is enough
     index = build_index(batches(), count=N, dimension=D, factory=factory, workplace=tmp_path)
     assert index.parameters["factory"] == factory
     assert recall(index, 1.0) == 1.0

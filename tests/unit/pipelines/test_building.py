@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -82,8 +83,9 @@ def test_an_exact_index_answers_as_a_plain_loop(count: int, projecting: Any) -> 
 
 @pytest.mark.parametrize("projecting", ["auto", "off"])
 def test_a_factory_string_is_handed_to_the_builder_with_all_that_is_wished(
-    built_with: list[dict[str, Any]], tmp_path: Path, projecting: Any
+    built_with: list[dict[str, Any]], tmp_path: Path, projecting: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))  # where a workplace is given, that is enough
     catalog = catalog_of(400)
     keys, rows = raw(catalog)
     wish = Wish(projecting=projecting, engine="IVF4,Flat", recall=0.9, memory_bytes=10**9)

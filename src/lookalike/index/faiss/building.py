@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from lookalike.core.errors import BadInput
+from lookalike.core.temporary_folder import given_or_temporary
 from lookalike.core.vectors import Keys, Vectors, normalise
 from lookalike.index.faiss.columns import Slots, quantise
 from lookalike.index.faiss.comparing import Table
@@ -70,8 +70,8 @@ def build_index(
     """
     plan = _plan(count, dimension, factory)
     _check_memory(plan, count, dimension, memory_bytes)
-    with tempfile.TemporaryDirectory(prefix="lookalike-index-") as temporary:
-        place = Workplace(workplace or Path(temporary), subject=f"{subject} {plan} of {dimension}", dimension=dimension)
+    with given_or_temporary(workplace) as folder:
+        place = Workplace(folder, subject=f"{subject} {plan} of {dimension}", dimension=dimension)
         if not place.state.parameters:
             _train(place, batches, plan)
         structure, parameters = _fill(place, batches)

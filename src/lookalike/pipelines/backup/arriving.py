@@ -9,8 +9,6 @@ The lock ends with its process, however that dies. Who next lets a folder arrive
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import logging
 import os
 import re
@@ -21,6 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from lookalike.core.errors import StorageFailed, WouldOverwrite
+from lookalike.core.file_lock import is_at, locked_at_once
 from lookalike.core.private import FILE, make_private
 from lookalike.pipelines.walk import absolute
 
@@ -69,7 +68,7 @@ def _unfinished(target: Path) -> Iterator[Path]:
         except FileNotFoundError:  # swept away as something empty
             continue
         try:
-            if _locked(descriptor) is not False and _is_there(part / _UNFINISHED, descriptor):
+            if locked_at_once(descriptor) is not False and is_at(part / _UNFINISHED, descriptor):
                 yield part
                 return
         finally:
@@ -94,7 +93,7 @@ def _swept(part: Path) -> bool:
         return False
     descriptor = os.open(part / _UNFINISHED, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        if not _locked(descriptor):
+        if not locked_at_once(descriptor):
             return False
         _delete(part)
     finally:
@@ -108,23 +107,6 @@ def _delete(part: Path) -> None:
         shutil.rmtree(part / _WHOLE)
     (part / _UNFINISHED).unlink(missing_ok=True)
     part.rmdir()
-
-
-def _locked(descriptor: int) -> bool | None:
-    """False where another process has it; None where the file system does not lock."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return False if error.errno in (errno.EACCES, errno.EAGAIN) else None
-    return True
-
-
-def _is_there(path: Path, descriptor: int) -> bool:
-    """False where somebody has swept it away before it was locked."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _is_empty_folder(path: Path) -> bool:
