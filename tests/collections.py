@@ -19,7 +19,6 @@ from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.collection import Collection
-from lookalike.core.private import FOLDER
 from lookalike.core.vectors import Pixels, Vectors
 from lookalike.embedding.fake import FakeEmbedder
 from lookalike.images.limits import DEFAULT_LIMITS
@@ -30,6 +29,7 @@ from lookalike.pipelines.answer_cache import AnswerCache
 from lookalike.pipelines.parts import Parts
 from lookalike.pipelines.shelf import ModelShelf
 from lookalike.pipelines.view import View, Wish
+from lookalike.storage.private import FOLDER
 
 D = 16
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lookalike.core.sqlite_connection import Connection
+from lookalike.storage.sqlite.connection import Connection
 
 _EVENTS = frozenset(
     {

@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from PIL import Image
 
-    from lookalike.core.output_file import Precious
     from lookalike.embedding.base import Embedder
     from lookalike.models.card import ModelCard
     from lookalike.models.store import ModelFile
@@ -69,6 +68,7 @@ if TYPE_CHECKING:
     from lookalike.pipelines.metadata import MetadataReport, MetadataTable
     from lookalike.pipelines.transfer import ImportReport
     from lookalike.pipelines.verify_upload import Tolerance, UploadedPicture, Verification
+    from lookalike.storage.output_file import Precious
 
 
 class Collection:

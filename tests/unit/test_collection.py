@@ -296,7 +296,7 @@ def test_the_text_of_a_query_is_for_people(
     paths = album(photos, 2)
     collection.index(photos)
     monkeypatch.setattr("lookalike.pipelines.understand.read_standard_input", lambda **_: png(1))
-    monkeypatch.setattr("lookalike.images.fetch.fetch", lambda url, **_: png(1))
+    monkeypatch.setattr("lookalike.storage.fetch.fetch", lambda url, **_: png(1))
 
     def text(query: Any) -> str:
         return collection.search(query).query

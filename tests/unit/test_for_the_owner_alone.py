@@ -15,8 +15,8 @@ from lookalike.service.access.principal import Scope
 from tests.collections import album, png
 from tests.scattered_models import whole_model, write
 from tests.services import running, sha256, token
-from tests.unit.core.modes import mode_of, open_to_others, open_up
 from tests.unit.service.api.test_uploads import UPLOADS, WRITER, ask, uploaded
+from tests.unit.storage.modes import mode_of, open_to_others, open_up
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,12 @@ from lookalike.assembly.models import embedder_of, model_file, model_source, ope
 from lookalike.assembly.places import BUILDING, MODELS, check_not_lost, check_place, check_there
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.options import tells_options
-from lookalike.core.private import keep_private
 from lookalike.embedding.lazy import LazyEmbedder
 from lookalike.models.store import MODEL_IDS
 from lookalike.pipelines.waiting import Waiting, untold
 from lookalike.settings import Settings, read_settings
 from lookalike.settings.served_collections import CATALOG, OBJECTS, SNAPSHOTS
+from lookalike.storage.private import keep_private
 
 if TYPE_CHECKING:
     from lookalike.catalog.base import Catalog

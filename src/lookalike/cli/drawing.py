@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.core.errors import BadInput
-from lookalike.core.output_file import OutputKind, check_output, write_output
+from lookalike.storage.output_file import OutputKind, check_output, write_output
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection

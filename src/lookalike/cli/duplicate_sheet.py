@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from lookalike.cli.duplicates import how_it_stands
 from lookalike.core.errors import ImageRefused, NotIndexed
-from lookalike.core.output_file import check_output, write_output
 from lookalike.presentation.text import human_count, human_size
+from lookalike.storage.output_file import check_output, write_output
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection

@@ -32,12 +32,12 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.core.errors import SnapshotDamaged, StorageFailed
-from lookalike.core.private import FOLDER, keep_private, make_private
-from lookalike.core.syncing import sync
 from lookalike.index.base import Index
 from lookalike.index.engines import load_index
 from lookalike.index.manifest import VERSION, Manifest, manifest_bytes, read_manifest
 from lookalike.index.projection import Projection
+from lookalike.storage.private import FOLDER, keep_private, make_private
+from lookalike.storage.syncing import sync
 
 _LOCK = "LOCK"
 _CURRENT = "CURRENT"

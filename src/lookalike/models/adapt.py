@@ -11,10 +11,10 @@ import onnx
 from onnx import TensorProto, compose, version_converter
 
 from lookalike.core.errors import ModelUnavailable
-from lookalike.core.output_file import OutputKind, check_output, inputs_are_precious, write_output
 from lookalike.models.card import PREFIX, ModelCard
 from lookalike.models.graph import OPSET, Graph
 from lookalike.models.whole import has_sparse, read_whole
+from lookalike.storage.output_file import OutputKind, check_output, inputs_are_precious, write_output
 
 MODEL = OutputKind("a model", (".onnx",), (f"{PREFIX}dimension".encode(),))
 

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from lookalike.core.errors import StorageFailed
-from lookalike.core.whole_file import write_whole
+from lookalike.storage.whole_file import write_whole
 
 
 def kept_model(folder: Path, model_id: str) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from lookalike.core.errors import ModelUnavailable
-from lookalike.core.private import keep_private, make_private
+from lookalike.storage.private import keep_private, make_private
 
 OwnModel = Literal["int8", "fp32", "fine"]
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lookalike.core.errors import LookalikeError, ReadOnly, StorageFailed
-from lookalike.core.private import FOLDER
-from lookalike.core.syncing import sync
+from lookalike.storage.private import FOLDER
+from lookalike.storage.syncing import sync
 
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lookalike.core.syncing import sync
 from lookalike.images.files import OpenFile
 from lookalike.objects.base import Leftover, LeftoverKind, checked_id, damaged, id_of, missing, whole
 from lookalike.objects.durable import make_folder, translating
+from lookalike.storage.syncing import sync
 
 _HALF_WRITTEN = ".put-"
 _SWEPT_AFTER_S = 86_400

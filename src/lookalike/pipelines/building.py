@@ -11,8 +11,6 @@ from pathlib import Path
 
 from lookalike.catalog.base import Catalog, StoredVectors
 from lookalike.core.errors import BadInput
-from lookalike.core.private import keep_private, make_private
-from lookalike.core.temporary_folder import given_or_temporary
 from lookalike.core.vectors import Keys, Vectors, normalise
 from lookalike.index.base import Index
 from lookalike.index.choice import EXACT, engine_for
@@ -21,6 +19,8 @@ from lookalike.index.projection import Projection, learn
 from lookalike.pipelines.held import Held, Wish, as_float32, projected
 from lookalike.pipelines.spool import spooled
 from lookalike.pipelines.waiting import Reached
+from lookalike.storage.private import keep_private, make_private
+from lookalike.storage.temporary_folder import given_or_temporary
 
 
 def build(catalog: Catalog, wish: Wish, *, workplace: Path | None, reached: Reached | None = None) -> Held:

@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lookalike.core.errors import StorageFailed
-from lookalike.core.whole_file import write_whole
 from lookalike.index.projection import Projection
+from lookalike.storage.whole_file import write_whole
 
 _VERSION = 1
 

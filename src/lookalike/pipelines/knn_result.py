@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from lookalike.core.errors import MissingExtra
 from lookalike.core.metrics import Metric
-from lookalike.core.output_file import OutputKind, Precious, check_output, inputs_are_precious, replacing
 from lookalike.pipelines.knn_compare import Comparison
 from lookalike.pipelines.knn_parquet import parquet_library
 from lookalike.pipelines.walk import absolute
+from lookalike.storage.output_file import OutputKind, Precious, check_output, inputs_are_precious, replacing
 
 if TYPE_CHECKING:
     import pandas as pd

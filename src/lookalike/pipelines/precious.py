@@ -9,9 +9,9 @@ from pathlib import Path
 
 from lookalike.catalog.base import Catalog
 from lookalike.core.errors import BadQuery, CollectionError
-from lookalike.core.output_file import Precious, either, inputs_are_precious
 from lookalike.pipelines.pictures import Picture
 from lookalike.pipelines.query import SourceKind, parse_query
+from lookalike.storage.output_file import Precious, either, inputs_are_precious
 
 
 def precious_files(catalog: Catalog, query: Picture | None) -> Precious:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lookalike.core.errors import StorageFailed
-from lookalike.core.private import make_private
 from lookalike.core.vectors import Keys, Vectors
+from lookalike.storage.private import make_private
 
 _DONE = "spool.json"
 _AT_ONCE = 16_384

@@ -188,7 +188,7 @@ def _embedded(seen: Sequence[_Seen], parts: Parts, models: Sequence[str]) -> lis
 def _fetched(source: str, parts: Parts) -> bytes:
     if source == "-":
         return read_standard_input(max_bytes=parts.limits.max_bytes)
-    from lookalike.images.fetch import fetch  # brings in http and ssl, which are slow to import
+    from lookalike.storage.fetch import fetch  # brings in http and ssl, which are slow to import
 
     return fetch(
         source,

@@ -39,11 +39,11 @@ from lookalike.core.errors import (
     StorageFailed,
     WrongModel,
 )
-from lookalike.core.private import make_private
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.objects.direct.local import LocalUploads
 from lookalike.objects.durable import translating
 from lookalike.settings.served_collections import CATALOG, holds_pictures
+from lookalike.storage.private import make_private
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 

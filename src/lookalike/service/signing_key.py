@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 
 from lookalike.core.errors import LookalikeError, StorageFailed
-from lookalike.core.private import keep_private, make_private
 from lookalike.objects.durable import translating
+from lookalike.storage.private import keep_private, make_private
 
 SECRET_BYTES = 32
 

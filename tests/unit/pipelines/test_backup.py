@@ -20,7 +20,7 @@ from lookalike.pipelines.backup import Backup, Place, check_backup, make_backup,
 from lookalike.pipelines.backup import make as making
 from lookalike.settings.service import ServiceSettings
 from tests.collections import new_collection, png
-from tests.unit.core.modes import open_to_others
+from tests.unit.storage.modes import open_to_others
 
 PICTURES = 4
 MADE = "collections/made"

@@ -118,7 +118,7 @@ def test_a_sum_is_a_sum_by_each_model_and_no_picture(parts: Parts, fine: FakeEmb
 
 def test_a_source_that_stands_twice_is_fetched_once(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     fetched: list[str] = []
-    monkeypatch.setattr("lookalike.images.fetch.fetch", lambda url, **_: fetched.append(url) or png(1))
+    monkeypatch.setattr("lookalike.storage.fetch.fetch", lambda url, **_: fetched.append(url) or png(1))
     asked("http://host/a.png + 2*http://host/a.png", parts)
     assert fetched == ["http://host/a.png"]
 
@@ -175,7 +175,7 @@ def test_the_whole_picture_has_every_pixel_in_any_form(parts: Parts, tmp_path: P
 
 
 def test_the_whole_picture_of_an_id_or_a_url(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lookalike.images.fetch.fetch", lambda url, **_: png(2))
+    monkeypatch.setattr("lookalike.storage.fetch.fetch", lambda url, **_: png(2))
     monkeypatch.setattr("lookalike.pipelines.understand.read_standard_input", lambda **_: png(2))
     for query, n in ((image_id(1)[:12], 1), ("http://host/a.png", 2), ("-", 2)):
         np.testing.assert_array_equal(whole_picture(query, parts, stored=parts.objects.get), np.asarray(picture(n)))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from lookalike.core.errors import FormatTooNew, StorageFailed
-from lookalike.core.sqlite_file import SqliteFile
 from lookalike.ledger.sqlite import SqliteLedger
 from lookalike.queue.sqlite import SqliteQueue, tables
 from lookalike.queue.sqlite import queue as statements
+from lookalike.storage.sqlite.file import SqliteFile
 
 
 def test_a_queue_is_there_again_after_closing(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_slow_addresses_of_strangers_are_told_and_no_reason_to_send_nothing_here
         assert go.wait(120)
         raise FetchRefused("too slow")
 
-    monkeypatch.setattr("lookalike.images.fetch.fetch", slow)
+    monkeypatch.setattr("lookalike.storage.fetch.fetch", slow)
     monkeypatch.setattr("lookalike.service.batching.line.STUCK_S", 0.0)
     with running(tmp_path) as served, ThreadPoolExecutor(8) as strangers:
         for collection in (FIRST, SECOND):

@@ -31,10 +31,10 @@ from lookalike.core.errors import (
     WrongModel,
 )
 from lookalike.core.filters import Filter
-from lookalike.core.private import database_files, keep_private, make_private
 from lookalike.core.records import Change, FileRecord, ImageRecord, RefusedFile
 from lookalike.core.retention import KEEP_REMOVED_DAYS
 from lookalike.core.vectors import Keys
+from lookalike.storage.private import database_files, keep_private, make_private
 
 LOCK_WAIT_S = 5.0
 BUSY_WAIT_S = 30.0

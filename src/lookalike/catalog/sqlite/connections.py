@@ -11,9 +11,10 @@ from threading import Lock, RLock
 from lookalike.catalog.sqlite.continuity import Continuity, history_of, stamp_of
 from lookalike.catalog.sqlite.errors import decoding, translating
 from lookalike.catalog.sqlite.format import PAGE_SIZE_BYTES
-from lookalike.core.ending import interruptible, turn_of
+from lookalike.core.ending import turn_of
 from lookalike.core.errors import CollectionError, ReadOnly
-from lookalike.core.sqlite_connection import Connection, connected
+from lookalike.storage.sqlite.connection import Connection, connected
+from lookalike.storage.sqlite.interrupting import interruptible
 
 MOST_CHANGED_BYTES = 256 << 20
 """Of a transaction in memory. Once more are changed, some are written before the commit, and that shuts readers out."""

@@ -13,7 +13,7 @@ from lookalike.catalog.sqlite.format import FORMAT, check_not_newer, format_of
 from lookalike.catalog.sqlite.lock import writer_lock
 from lookalike.catalog.sqlite.reading import number_setting
 from lookalike.core.errors import CatalogDamaged, ReadOnly
-from lookalike.core.sqlite_copy import WAIT_S, copy_database, unchanging
+from lookalike.storage.sqlite.copying import WAIT_S, copy_database, unchanging
 
 
 class CatalogFile:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lookalike.core.errors import BadInput, CatalogDamaged, CollectionError, Locked, LookalikeError, ReadOnly
-from lookalike.core.sqlite_errors import BY_CODE, DamagedRow
+from lookalike.storage.sqlite.errors import BY_CODE, DamagedRow
 
 _DAMAGED = "the file is damaged or not a Lookalike catalog: run `lookalike doctor`, or restore it from a copy"
 _BUSY = "another program has the file open for writing: close it, or try again later"

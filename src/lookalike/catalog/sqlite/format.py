@@ -8,7 +8,7 @@ from pathlib import Path
 from lookalike.catalog.sqlite.errors import decoding, translating
 from lookalike.core.errors import CatalogDamaged, CollectionError, FormatTooNew
 from lookalike.core.installing import upgrade_advice
-from lookalike.core.sqlite_connection import connected
+from lookalike.storage.sqlite.connection import connected
 
 FORMAT = 4
 """The number of the newest migration."""

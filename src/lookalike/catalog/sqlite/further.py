@@ -10,8 +10,8 @@ from lookalike.catalog.base import FurtherModel, StoredVectors
 from lookalike.catalog.sqlite.errors import decoding
 from lookalike.catalog.sqlite.reading import AMONG, keys_as_array, setting, stored_vectors
 from lookalike.catalog.storable import check_further_model, no_such_model, storable_vectors
-from lookalike.core.sqlite_errors import DamagedRow
 from lookalike.core.vectors import HalfVectors, Keys
+from lookalike.storage.sqlite.errors import DamagedRow
 
 _PUT = """
     INSERT INTO model_vectors (key, model, vector)

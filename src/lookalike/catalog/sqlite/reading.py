@@ -15,8 +15,8 @@ import numpy as np
 from lookalike.catalog.base import MOST_FIELDS, KeptPicture, StoredVectors
 from lookalike.catalog.sqlite.filters import Sql
 from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, RefusedFile
-from lookalike.core.sqlite_errors import DamagedRow
 from lookalike.core.vectors import Keys
+from lookalike.storage.sqlite.errors import DamagedRow
 
 # A list of any length is bound as one JSON text, so no statement is too long, and the prepared one is used again.
 AMONG = "IN (SELECT value FROM json_each(?))"

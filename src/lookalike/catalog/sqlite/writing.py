@@ -19,8 +19,8 @@ from lookalike.catalog.storable import laid_over, last_of_each, metadata_json, p
 from lookalike.core.errors import NotIndexed
 from lookalike.core.fields import searchable_text, split_path, terms
 from lookalike.core.records import FileRecord, ImageRecord, Metadata, RefusedFile
-from lookalike.core.sqlite_errors import DamagedRow
 from lookalike.core.vectors import HalfVectors, Keys
+from lookalike.storage.sqlite.errors import DamagedRow
 
 _PUT_IMAGE = """
     INSERT INTO images (id, width, height, format, size_bytes, taken_at, camera, metadata, provisional, seq, removed)

@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from lookalike.core.errors import BadInput
-from lookalike.core.temporary_folder import given_or_temporary
 from lookalike.core.vectors import Keys, Vectors, normalise
 from lookalike.index.faiss.columns import Slots, quantise
 from lookalike.index.faiss.comparing import Table
@@ -23,6 +22,7 @@ from lookalike.index.faiss.recipes import OperatingPoint, paired_order, recipe
 from lookalike.index.faiss.structure import Structure
 from lookalike.index.faiss.tuning import QUERIES, K, Proposed, operating_points
 from lookalike.index.faiss.workplace import Workplace
+from lookalike.storage.temporary_folder import given_or_temporary
 
 Batches: TypeAlias = Callable[[], Iterator[tuple[Keys, Vectors]]]
 """Gives keys, ascending, and vectors of length 1 or 0, in batches; the same ones each time it is called."""

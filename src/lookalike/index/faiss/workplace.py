@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.errors import StorageFailed
-from lookalike.core.private import FOLDER, make_private
-from lookalike.core.syncing import sync
 from lookalike.core.vectors import Keys
 from lookalike.index.faiss.columns import Column, Quantised
 from lookalike.index.faiss.comparing import Table
 from lookalike.index.faiss.opening import open_structure
 from lookalike.index.faiss.structure import Structure
+from lookalike.storage.private import FOLDER, make_private
+from lookalike.storage.syncing import sync
 
 _STATE = "state.json"
 

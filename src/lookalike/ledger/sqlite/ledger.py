@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from lookalike.core.errors import Conflict, NotFound
-from lookalike.core.sqlite_errors import decoding
-from lookalike.core.sqlite_file import SqliteFile
 from lookalike.ledger.base import KeptReply, Quota, Upload, UploadState
 from lookalike.ledger.idempotency import reply_again
 from lookalike.ledger.quota import check_quota
 from lookalike.ledger.sqlite import tables
 from lookalike.ledger.storable import KEPT_ENDED_S, KEPT_QUARANTINED_S, headers_json, storable_key, upload_json
+from lookalike.storage.sqlite.errors import decoding
+from lookalike.storage.sqlite.file import SqliteFile
 
 _ADD_UPLOAD = """
     INSERT INTO uploads (id, collection, owner, size_bytes, state, ended, expires_at, changed_at, record)
@@ -55,7 +55,7 @@ class SqliteLedger:
     Args:
         path: of the file; made where there is none.
         clock: Unix time in seconds; says when an upload ended.
-        starts_anyway: as of `lookalike.core.sqlite_file.SqliteFile`.
+        starts_anyway: as of `lookalike.storage.sqlite.file.SqliteFile`.
     Raises:
         FormatTooNew: when a newer version wrote the file.
         StorageFailed: when the file is something else, broken, or cannot be made; so does every method.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from lookalike.core.sqlite_errors import decoding
 from lookalike.ledger.base import KeptReply, Upload
 from lookalike.ledger.idempotency import Begun
 from lookalike.ledger.storable import upload_of
+from lookalike.storage.sqlite.errors import decoding
 
 APPLICATION_ID = 0x4C4B4C47
 

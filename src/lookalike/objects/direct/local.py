@@ -18,8 +18,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from lookalike.core.private import FILE
-from lookalike.core.syncing import sync
 from lookalike.objects.base import Leftover, LeftoverKind, id_of
 from lookalike.objects.direct.base import (
     QUARANTINE_KEPT_S,
@@ -33,6 +31,8 @@ from lookalike.objects.direct.base import (
 from lookalike.objects.direct.receiving import Receiver, already_uploaded, upload_running
 from lookalike.objects.direct.signing import Announced, SignedUrls
 from lookalike.objects.durable import make_folder, translating
+from lookalike.storage.private import FILE
+from lookalike.storage.syncing import sync
 
 STAGED, QUARANTINE = "staged", "quarantine"
 

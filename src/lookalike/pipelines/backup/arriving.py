@@ -19,9 +19,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from lookalike.core.errors import StorageFailed, WouldOverwrite
-from lookalike.core.file_lock import is_at, locked_at_once
-from lookalike.core.private import FILE, make_private
 from lookalike.pipelines.walk import absolute
+from lookalike.storage.file_lock import is_at, locked_at_once
+from lookalike.storage.private import FILE, make_private
 
 _UNFINISHED, _WHOLE = "UNFINISHED", "whole"
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part", re.DOTALL)

@@ -9,11 +9,11 @@ from io import BufferedWriter
 from pathlib import Path
 
 from lookalike.core.errors import BadInput
-from lookalike.core.private import FILE, make_private
 from lookalike.objects.durable import translating
 from lookalike.pipelines.backup.arriving import arriving
 from lookalike.pipelines.backup.sums import NOTE, Backup, Listed, listed, read_note, sha256_of
 from lookalike.pipelines.walk import absolute
+from lookalike.storage.private import FILE, make_private
 
 Progress = Callable[[int, int], None]
 """Told how many of how many files are done."""

@@ -24,13 +24,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from lookalike.core.errors import CatalogDamaged, NoCollection, NotIndexed, StorageFailed
-from lookalike.core.private import FILE, make_private
-from lookalike.core.sqlite_copy import copy_database, unchanging
-from lookalike.core.sqlite_errors import translating
 from lookalike.objects.base import Objects
 from lookalike.pipelines.backup.arriving import arriving
 from lookalike.pipelines.backup.place import CollectionPlace, Place
 from lookalike.pipelines.backup.sums import Backup, seal, sha256_of
+from lookalike.storage.private import FILE, make_private
+from lookalike.storage.sqlite.copying import copy_database, unchanging
+from lookalike.storage.sqlite.errors import translating
 
 Progress = Callable[[int, int], None]
 """Told how many of how many objects of a collection are copied."""

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from lookalike.core.errors import BadInput, FormatTooNew
 from lookalike.core.installing import upgrade_advice
-from lookalike.core.private import FILE
+from lookalike.storage.private import FILE
 
 FORMAT = 1
 NOTE, SUMS = "backup.json", "SHA256SUMS"

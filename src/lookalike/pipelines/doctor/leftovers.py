@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from lookalike.core.errors import CatalogDamaged, LookalikeError
-from lookalike.core.whole_file import half_written
 from lookalike.objects.base import Leftover, LeftoverKind
 from lookalike.objects.durable import translating
 from lookalike.pipelines.doctor.finding import Finding, fine, problem, warning
 from lookalike.pipelines.doctor.patient import Patient
 from lookalike.pipelines.orphans import KEPT_S, orphaned_objects, sweep_objects
+from lookalike.storage.whole_file import half_written
 
 CHECK = "leftovers"
 

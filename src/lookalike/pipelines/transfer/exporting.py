@@ -13,10 +13,10 @@ import numpy as np
 from lookalike.catalog.base import Catalog
 from lookalike.core.errors import CollectionError
 from lookalike.core.filters import Filter
-from lookalike.core.output_file import Precious, check_output, nothing_precious, replacing
 from lookalike.core.vectors import Keys
 from lookalike.pipelines.transfer.forms import EXPORT, form_of
 from lookalike.pipelines.transfer.rows import Origin, Rows
+from lookalike.storage.output_file import Precious, check_output, nothing_precious, replacing
 
 _ROWS_AT_ONCE = 1_024
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from lookalike.core.errors import BadInput
-from lookalike.core.output_file import OutputKind
 from lookalike.pipelines.transfer.arrays import npy_writer, npz_writer
 from lookalike.pipelines.transfer.lines import lines_reader, lines_writer
 from lookalike.pipelines.transfer.parquet import parquet_reader, parquet_writer
 from lookalike.pipelines.transfer.rows import Exported, Origin, Rows
 from lookalike.pipelines.transfer.table import HEADER, table_writer
+from lookalike.storage.output_file import OutputKind
 
 
 class Reader(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lookalike.core.output_file import OutputKind
+from lookalike.storage.output_file import OutputKind
 
 JPEG_COMMENT = b"Lookalike contact sheet"
 HTML_GENERATOR = '<meta name="generator" content="Lookalike contact sheet">'

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from lookalike.core.errors import NotFound, Overloaded
 from lookalike.core.records import Json
-from lookalike.core.sqlite_errors import decoding
-from lookalike.core.sqlite_file import SqliteFile
 from lookalike.queue import transitions
 from lookalike.queue.base import Event, Job, JobState, QueueFacts
 from lookalike.queue.sqlite import tables
 from lookalike.queue.storable import checked_word, json_text, printable, storable_detail
+from lookalike.storage.sqlite.errors import decoding
+from lookalike.storage.sqlite.file import SqliteFile
 
 _DUE = """
     SELECT number FROM jobs INDEXED BY live

@@ -7,10 +7,10 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from lookalike.core.sqlite_errors import decoding
 from lookalike.queue.base import Event, Job, JobState
 from lookalike.queue.storable import json_text
 from lookalike.queue.transitions import KEPT_EVENTS, event_of
+from lookalike.storage.sqlite.errors import decoding
 
 APPLICATION_ID = 0x4C4B5155
 

@@ -19,10 +19,10 @@ from typing import NamedTuple
 import platformdirs
 
 from lookalike.core.errors import BadInput, NotFound, StorageFailed, WouldOverwrite
-from lookalike.core.private import keep_private, make_private
 from lookalike.service.access.key_format import format_keys, parse_keys
 from lookalike.service.access.keys import ApiKey, make_key
 from lookalike.service.access.principal import Scope
+from lookalike.storage.private import keep_private, make_private
 
 _MOST_BYTES = 16_000_000
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lookalike.core.errors import BadInput, FetchRefused, ServiceDown
-from lookalike.images.fetch import fetch
 from lookalike.service.access.loopback import is_loopback_name
 from lookalike.service.access.public_keys import Algorithm, PublicKey, parse_key_set
+from lookalike.storage.fetch import fetch
 
 FETCHED_EVERY_S = 600.0
 TRIED_EVERY_S = 60.0

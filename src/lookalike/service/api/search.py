@@ -173,7 +173,7 @@ def _known_id(image: bytes, held: Collection) -> str | None:
 
 
 async def _fetched(url: str, service: Service, deadline: float | None) -> bytes:
-    from lookalike.images.fetch import fetch
+    from lookalike.storage.fetch import fetch
 
     most, private = service.settings.upload_max_bytes, service.settings.allow_private_fetch
     try:

@@ -135,7 +135,7 @@ def test_a_name_that_may_not_be_told_holds_no_thread_while_its_answer_waits(
 
     def attempt(times: int) -> None:
         discreet_s = 1.0 * times
-        monkeypatch.setattr("lookalike.images.addresses.DISCREET_S", discreet_s)
+        monkeypatch.setattr("lookalike.storage.addresses.DISCREET_S", discreet_s)
         turn, reply = service.fetches._line._turn, []
 
         def ask() -> None:
@@ -154,5 +154,5 @@ def test_a_name_that_may_not_be_told_holds_no_thread_while_its_answer_waits(
         assert is_early
 
     with listening(tmp_path) as (url, service, _):
-        monkeypatch.setattr("lookalike.images.addresses.socket.getaddrinfo", nowhere)
+        monkeypatch.setattr("lookalike.storage.addresses.socket.getaddrinfo", nowhere)
         given_time_enough(attempt)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from lookalike.catalog.sqlite.connections import Connections
-from lookalike.core.sqlite_file import SqliteFile
 from lookalike.objects import local
 from lookalike.objects.direct import local as direct
 from lookalike.service.api import spool
+from lookalike.storage.sqlite.file import SqliteFile
 from lookalike.worker import policy
 from tests.collections import png
 from tests.services import FIRST, PICTURES, Running, running, sha256, token

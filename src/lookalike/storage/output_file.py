@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from lookalike.core.errors import BadInput, StorageFailed, WouldOverwrite
-from lookalike.core.syncing import sync
+from lookalike.storage.syncing import sync
 
 _IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 _HEAD_BYTES = 4_096

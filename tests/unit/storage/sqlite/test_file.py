@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from lookalike.core.errors import BadInput, FormatTooNew, Locked, ReadOnly, StorageFailed
-from lookalike.core.sqlite_errors import DamagedRow, decoding, translating
-from lookalike.core.sqlite_file import SqliteFile
+from lookalike.storage.sqlite.errors import DamagedRow, decoding, translating
+from lookalike.storage.sqlite.file import SqliteFile
 
 FIRST = ("CREATE TABLE notes (text TEXT)",)
 SECOND = ("ALTER TABLE notes ADD COLUMN n INTEGER NOT NULL DEFAULT 7",)

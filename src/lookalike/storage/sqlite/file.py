@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
-from lookalike.core.ending import interruptible, turn_of
+from lookalike.core.ending import turn_of
 from lookalike.core.errors import FormatTooNew, ReadOnly, StorageFailed
 from lookalike.core.installing import upgrade_advice
-from lookalike.core.private import FILE, database_files, keep_private, make_private
-from lookalike.core.sqlite_connection import Connection, connected
-from lookalike.core.sqlite_errors import translating
+from lookalike.storage.private import FILE, database_files, keep_private, make_private
+from lookalike.storage.sqlite.connection import Connection, connected
+from lookalike.storage.sqlite.errors import translating
+from lookalike.storage.sqlite.interrupting import interruptible
 
 _MOST_IDLE = 8
 _IS_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)

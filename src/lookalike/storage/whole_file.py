@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from lookalike.core.private import FILE, make_private
-from lookalike.core.syncing import sync
+from lookalike.storage.private import FILE, make_private
+from lookalike.storage.syncing import sync
 
 LEFT_AFTER_S = 86_400
 """What is older is not being written any more."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from lookalike.core.private import FILE
+from lookalike.storage.private import FILE
 
 WAIT_S = 30.0
 """How long who copies waits for who writes, in seconds."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lookalike.core.errors import BadInput, StorageFailed, WouldOverwrite
-from lookalike.core.output_file import (
+from lookalike.storage.output_file import (
     OutputKind,
     check_output,
     either,

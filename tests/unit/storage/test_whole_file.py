@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.core.whole_file import LEFT_AFTER_S, half_written, write_whole
+from lookalike.storage.whole_file import LEFT_AFTER_S, half_written, write_whole
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from lookalike.core import whole_file
+from lookalike.storage import whole_file
 os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
 whole_file.write_whole(Path(sys.argv[1]), b"new")
 """

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.core.private import database_files, keep_private, make_private
-from tests.unit.core.modes import mode_of
+from lookalike.storage.private import database_files, keep_private, make_private
+from tests.unit.storage.modes import mode_of
 
 
 @pytest.fixture(autouse=True)

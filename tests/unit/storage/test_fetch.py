@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from lookalike.core.errors import FetchRefused
-from lookalike.images import addresses
-from lookalike.images.addresses import is_public
-from lookalike.images.fetch import fetch
+from lookalike.storage import addresses
+from lookalike.storage.addresses import is_public
+from lookalike.storage.fetch import fetch
 
 BODY = b"picture " * 1_000
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.core.sqlite_copy import copy_database, unchanging
-from tests.unit.core.modes import mode_of
+from lookalike.storage.sqlite.copying import copy_database, unchanging
+from tests.unit.storage.modes import mode_of
 
 
 def connected(path: Path, *, timeout: float = 30.0) -> sqlite3.Connection:

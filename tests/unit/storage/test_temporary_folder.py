@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from lookalike.core.errors import StorageFailed
-from lookalike.core.temporary_folder import PREFIX, given_or_temporary
+from lookalike.storage.temporary_folder import PREFIX, given_or_temporary
 
 NEEDS_ONE = """
 import sys
-from lookalike.core.temporary_folder import given_or_temporary
+from lookalike.storage.temporary_folder import given_or_temporary
 with given_or_temporary(None) as folder:
     (folder / "vectors").mkdir()
     (folder / "vectors" / "0").write_bytes(b"rows")

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from lookalike.core.ending import check_wanted, current_ending
 from lookalike.core.errors import FetchRefused
-from lookalike.images.addresses import resolve
+from lookalike.storage.addresses import resolve
 
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.core.sqlite_connection import Connection, connected
+from lookalike.storage.sqlite.connection import Connection, connected
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""SQLite files that many threads and processes use."""
