@@ -25,11 +25,11 @@ from lookalike.images.limits import DEFAULT_LIMITS
 from lookalike.models.card import ModelCard
 from lookalike.objects.local import LocalObjects
 from lookalike.objects.memory import MemoryObjects
-from lookalike.pipelines.answer_cache import AnswerCache
-from lookalike.pipelines.parts import Parts
-from lookalike.pipelines.shelf import ModelShelf
-from lookalike.pipelines.view import View, Wish
+from lookalike.parts.answer_cache import AnswerCache
+from lookalike.parts.parts import Parts
+from lookalike.parts.shelf import ModelShelf
 from lookalike.storage.private import FOLDER
+from lookalike.view.view import View, Wish
 
 D = 16
 

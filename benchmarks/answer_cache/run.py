@@ -11,7 +11,7 @@ from benchmarks.rows import Row, measured, median, quartiles
 from benchmarks.vectors import grown_raw
 from lookalike.core.records import ImageRecord
 from lookalike.core.vectors import Vectors
-from lookalike.pipelines.answer_cache import AnswerCache, Question, held_bytes
+from lookalike.parts.answer_cache import AnswerCache, Question, held_bytes
 
 QUESTION = "How long does a query take whose answer is in the cache?"
 D, HITS = 1280, 10

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import lookalike
 from lookalike.core.records import FileRecord
-from lookalike.pipelines import ingest
+from lookalike.ingest import ingest
 
 
 def main() -> None:

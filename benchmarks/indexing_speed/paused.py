@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import lookalike
-from lookalike.pipelines.ingest_report import IngestReport
+from lookalike.ingest.ingest_report import IngestReport
 
 _LOOK_EVERY_S = 0.01
 _IDLE_LOOKS = 3

@@ -12,11 +12,11 @@ from typing import Any
 
 from lookalike.core.vectors import Pixels
 from lookalike.embedding.base import Embedder
+from lookalike.embedding.files import AT_ONCE
 from lookalike.embedding.onnx import OnnxEmbedder
 from lookalike.images.decode import decode
 from lookalike.images.files import content_id, read_file
 from lookalike.models.store import default_model
-from lookalike.pipelines.embed_files import AT_ONCE
 from lookalike.settings import read_settings
 
 

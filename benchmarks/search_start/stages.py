@@ -37,7 +37,7 @@ def main() -> None:
         from lookalike.images.decode import decode
         from lookalike.images.files import read_file
         from lookalike.models.store import default_model
-        from lookalike.pipelines.view import View, Wish
+        from lookalike.view.view import View, Wish
     with _step("open the catalog"):
         catalog = SqliteCatalog.open(collection / "catalog.sqlite", read_only=True)
     with _step("read the index"):

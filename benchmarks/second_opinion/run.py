@@ -22,8 +22,8 @@ from lookalike.images.decode import decode
 from lookalike.images.features.agreement import agreement
 from lookalike.images.features.points import Points, points_of
 from lookalike.images.files import content_id
-from lookalike.pipelines.local_features import HIT_SIDE, LocalFeatures
-from lookalike.pipelines.second_opinion import reordered
+from lookalike.search.local_features import HIT_SIDE, LocalFeatures
+from lookalike.search.second_opinion import reordered
 
 QUESTION = "Do local features put the original of an altered copy first, and do they take strangers for copies?"
 COPIES = 200

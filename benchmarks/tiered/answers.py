@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from benchmarks.vectors import projection_of
 from lookalike.core.vectors import Vectors, normalise
 from lookalike.evaluation.measures import AP
-from lookalike.pipelines.finer_model import DEPTH as LOOKED_AT
-from lookalike.pipelines.sureness import DEPTH, FIRST
+from lookalike.search.finer_model import DEPTH as LOOKED_AT
+from lookalike.search.sureness import DEPTH, FIRST
 
 Floats = NDArray[np.float64]
 

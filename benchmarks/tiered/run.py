@@ -20,7 +20,7 @@ from lookalike.evaluation.leave_one_out import leave_one_out
 from lookalike.evaluation.measures import AP
 from lookalike.images.decode import decode
 from lookalike.models.store import MODEL_IDS, OwnModel, default_model
-from lookalike.pipelines.sureness import MARGIN
+from lookalike.search.sureness import MARGIN
 
 QUESTION = "What is saved, and what is lost, when a finer model is asked only where the first answer is not sure?"
 THREADS = 2

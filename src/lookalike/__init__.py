@@ -59,20 +59,21 @@ if TYPE_CHECKING:
         WrongModel,
     )
     from lookalike.core.filters import Filter
+    from lookalike.duplicates.result import DuplicateGroup, Duplicates
+    from lookalike.further.further_models import FurtherReport
+    from lookalike.ingest.ingest_report import IngestReport
+    from lookalike.ingest.metadata import MetadataReport, MetadataTable
     from lookalike.models.adapt import adapt
-    from lookalike.pipelines.collection_info import CollectionInfo
-    from lookalike.pipelines.duplicates.result import DuplicateGroup, Duplicates
-    from lookalike.pipelines.further_models import FurtherReport
-    from lookalike.pipelines.ingest_report import IngestReport
-    from lookalike.pipelines.knn import knn
-    from lookalike.pipelines.knn_result import KnnResult
-    from lookalike.pipelines.local_features import Match
-    from lookalike.pipelines.metadata import MetadataReport, MetadataTable
-    from lookalike.pipelines.query import Crop
-    from lookalike.pipelines.reply import Hit, IndexFacts, Reply
-    from lookalike.pipelines.stored_pictures import StoredPicture
-    from lookalike.pipelines.transfer import ImportReport
+    from lookalike.neighbours.knn import knn
+    from lookalike.neighbours.result import KnnResult
+    from lookalike.parts.collection_info import CollectionInfo
+    from lookalike.parts.reply import Hit, Reply
     from lookalike.results import SearchResult
+    from lookalike.search.local_features import Match
+    from lookalike.search.query import Crop
+    from lookalike.search.stored_pictures import StoredPicture
+    from lookalike.transfer import ImportReport
+    from lookalike.view.facts import IndexFacts
 
 switch_off()
 
@@ -140,25 +141,25 @@ __all__ = [
 
 _MODULES = {
     "Collection": "lookalike.collection",
-    "CollectionInfo": "lookalike.pipelines.collection_info",
-    "Crop": "lookalike.pipelines.query",
-    "DuplicateGroup": "lookalike.pipelines.duplicates.result",
-    "Duplicates": "lookalike.pipelines.duplicates.result",
+    "CollectionInfo": "lookalike.parts.collection_info",
+    "Crop": "lookalike.search.query",
+    "DuplicateGroup": "lookalike.duplicates.result",
+    "Duplicates": "lookalike.duplicates.result",
     "Filter": "lookalike.core.filters",
-    "FurtherReport": "lookalike.pipelines.further_models",
-    "Hit": "lookalike.pipelines.reply",
-    "ImportReport": "lookalike.pipelines.transfer",
-    "IndexFacts": "lookalike.pipelines.reply",
-    "IngestReport": "lookalike.pipelines.ingest_report",
-    "KnnResult": "lookalike.pipelines.knn_result",
-    "Match": "lookalike.pipelines.local_features",
-    "MetadataReport": "lookalike.pipelines.metadata",
-    "MetadataTable": "lookalike.pipelines.metadata",
-    "Reply": "lookalike.pipelines.reply",
+    "FurtherReport": "lookalike.further.further_models",
+    "Hit": "lookalike.parts.reply",
+    "ImportReport": "lookalike.transfer",
+    "IndexFacts": "lookalike.view.facts",
+    "IngestReport": "lookalike.ingest.ingest_report",
+    "KnnResult": "lookalike.neighbours.result",
+    "Match": "lookalike.search.local_features",
+    "MetadataReport": "lookalike.ingest.metadata",
+    "MetadataTable": "lookalike.ingest.metadata",
+    "Reply": "lookalike.parts.reply",
     "SearchResult": "lookalike.results",
-    "StoredPicture": "lookalike.pipelines.stored_pictures",
+    "StoredPicture": "lookalike.search.stored_pictures",
     "adapt": "lookalike.models.adapt",
-    "knn": "lookalike.pipelines.knn",
+    "knn": "lookalike.neighbours.knn",
     "open": "lookalike.assembly.collection",
 }
 """Where each name lies; all others are errors."""

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.catalog.base import MAIN, FurtherModel
+from lookalike.catalog.dateless import without_date
+from lookalike.catalog.known_fields import check_fields
 from lookalike.core.counts import as_count
 from lookalike.core.errors import (
     BadFilter,
@@ -31,44 +33,43 @@ from lookalike.core.records import Metadata
 from lookalike.core.vectors import Pixels, Vectors, as_vectors
 from lookalike.images.decode import decode
 from lookalike.images.files import OpenFile
-from lookalike.pipelines.collection_info import CollectionInfo, info_of
-from lookalike.pipelines.dateless import without_date
-from lookalike.pipelines.index_upkeep import IndexUpkeep
-from lookalike.pipelines.known_fields import check_fields
-from lookalike.pipelines.opinions import Opinions
-from lookalike.pipelines.parts import Parts
-from lookalike.pipelines.pictures import Picture, bytes_of_picture, pixels_of_picture
-from lookalike.pipelines.query import Crop, SourceKind, Term
-from lookalike.pipelines.query_vector import mixed_vector
-from lookalike.pipelines.remove import remove_pictures
-from lookalike.pipelines.reply import Hit, IndexFacts, Reply
-from lookalike.pipelines.search import Wanted, search
-from lookalike.pipelines.search_options import Collapse, SearchOptions
-from lookalike.pipelines.stored_bytes import open_stored, read_stored, stored_if_there
-from lookalike.pipelines.stored_pictures import Numbered, StoredPicture, next_pictures, spread_pictures, stored_picture
-from lookalike.pipelines.timings import Timings
-from lookalike.pipelines.understand import Understood, queries_of, understand, understand_all, whole_picture
-from lookalike.pipelines.where import Where, read_filter
+from lookalike.images.pictures import Picture, bytes_of_picture, pixels_of_picture
+from lookalike.ingest.remove import remove_pictures
+from lookalike.parts.collection_info import CollectionInfo, info_of
+from lookalike.parts.parts import Parts
+from lookalike.parts.reply import Hit, Reply
+from lookalike.parts.stored_bytes import open_stored, read_stored, stored_if_there
 from lookalike.results import SearchResult
+from lookalike.search.opinions import Opinions
+from lookalike.search.query import Crop, SourceKind, Term
+from lookalike.search.query_vector import mixed_vector
+from lookalike.search.search import Wanted, search
+from lookalike.search.search_options import Collapse, SearchOptions
+from lookalike.search.stored_pictures import Numbered, StoredPicture, next_pictures, spread_pictures, stored_picture
+from lookalike.search.timings import Timings
+from lookalike.search.understand import Understood, queries_of, understand, understand_all, whole_picture
+from lookalike.search.where import Where, read_filter
+from lookalike.view.facts import IndexFacts
+from lookalike.view.index_upkeep import IndexUpkeep
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from PIL import Image
 
+    from lookalike.duplicates.result import Duplicates
     from lookalike.embedding.base import Embedder
+    from lookalike.further.further_models import FurtherReport
+    from lookalike.ingest.ingest import Acknowledge, Progress
+    from lookalike.ingest.ingest_report import IngestReport
+    from lookalike.ingest.metadata import MetadataReport, MetadataTable
     from lookalike.models.card import ModelCard
     from lookalike.models.store import ModelFile
-    from lookalike.pipelines.direct_upload import CheckedUpload
-    from lookalike.pipelines.duplicates.result import Duplicates
-    from lookalike.pipelines.further_models import FurtherReport
-    from lookalike.pipelines.fusion import Weight
-    from lookalike.pipelines.ingest import Acknowledge, Progress
-    from lookalike.pipelines.ingest_report import IngestReport
-    from lookalike.pipelines.local_features import Match
-    from lookalike.pipelines.metadata import MetadataReport, MetadataTable
-    from lookalike.pipelines.transfer import ImportReport
-    from lookalike.pipelines.verify_upload import Tolerance, UploadedPicture, Verification
+    from lookalike.search.fusion import Weight
+    from lookalike.search.local_features import Match
     from lookalike.storage.output_file import Precious
+    from lookalike.transfer import ImportReport
+    from lookalike.uploads.direct_upload import CheckedUpload
+    from lookalike.uploads.verify_upload import Tolerance, UploadedPicture, Verification
 
 
 class Collection:
@@ -170,7 +171,7 @@ class Collection:
         progress: Progress | None = None,
         acknowledge: Acknowledge | None = None,
     ) -> IngestReport:
-        """Take the pictures below folders in. See `lookalike.pipelines.ingest.ingest`.
+        """Take the pictures below folders in. See `lookalike.ingest.ingest.ingest`.
 
         Args:
             paths: folders and files.
@@ -185,7 +186,7 @@ class Collection:
         Returns:
             what was done. Files that could not be used are listed in it; they do not stop the run.
         """
-        from lookalike.pipelines.ingest import IngestOptions, ingest
+        from lookalike.ingest.ingest import IngestOptions, ingest
 
         options = IngestOptions(
             exclude=exclude,
@@ -207,8 +208,8 @@ class Collection:
         return report
 
     def label(self, table: MetadataTable) -> MetadataReport:
-        """Lay a table of metadata over the pictures that it names. See `lookalike.pipelines.metadata`."""
-        from lookalike.pipelines.metadata import apply_metadata
+        """Lay a table of metadata over the pictures that it names. See `lookalike.ingest.metadata`."""
+        from lookalike.ingest.metadata import apply_metadata
 
         self._begin_writing()
         return apply_metadata(self._parts.catalog, table)
@@ -239,7 +240,7 @@ class Collection:
             MissingExtra: when watchfiles is not installed.
             StorageFailed: when the system cannot watch so many folders.
         """
-        from lookalike.pipelines.watch import watch
+        from lookalike.ingest.watch import watch
 
         folder = self._parts.folder
         own = os.path.join(os.fsdecode(folder.absolute()), "") if folder is not None else None
@@ -271,7 +272,7 @@ class Collection:
             ImageRefused: when it is not taken in.
             BadInput: when it is an array of another shape or type.
         """
-        from lookalike.pipelines.add import add_bytes, add_file
+        from lookalike.ingest.add import add_bytes, add_file
 
         self._begin_writing()
         if isinstance(picture, str | os.PathLike):
@@ -281,23 +282,23 @@ class Collection:
     def check_upload(
         self, data: bytes, *, size_bytes: int, sha256: str, vector: ArrayLike | None, model: str | None
     ) -> CheckedUpload:
-        """Look at bytes that a client uploaded, undecoded. See `lookalike.pipelines.direct_upload.checked_upload`."""
-        from lookalike.pipelines.direct_upload import checked_upload
+        """Look at bytes that a client uploaded, undecoded. See `lookalike.uploads.direct_upload.checked_upload`."""
+        from lookalike.uploads.direct_upload import checked_upload
 
         return checked_upload(data, self._parts, size_bytes=size_bytes, sha256=sha256, vector=vector, model=model)
 
     def add_provisional(
         self, upload: CheckedUpload, *, metadata: Metadata, claim: str, if_still: Callable[[], bool]
     ) -> bool:
-        """Take a picture in by its client's vector. See `lookalike.pipelines.direct_upload.add_provisional`."""
-        from lookalike.pipelines.direct_upload import add_provisional
+        """Take a picture in by its client's vector. See `lookalike.uploads.direct_upload.add_provisional`."""
+        from lookalike.uploads.direct_upload import add_provisional
 
         self._begin_writing()
         return add_provisional(upload, self._parts, metadata=metadata, claim=claim, if_still=if_still)
 
     def verify(self, picture: UploadedPicture, *, tolerance: Tolerance) -> Verification:
-        """Embed an uploaded picture and compare. See `lookalike.pipelines.verify_upload.verify_upload`."""
-        from lookalike.pipelines.verify_upload import verify_upload
+        """Embed an uploaded picture and compare. See `lookalike.uploads.verify_upload.verify_upload`."""
+        from lookalike.uploads.verify_upload import verify_upload
 
         self._begin_writing()
         return verify_upload(picture, self._parts, tolerance=tolerance)
@@ -329,7 +330,7 @@ class Collection:
             query: a picture (path, bytes, Pillow image, array); an id; an http(s) URL; an expression such as
                 `"2*a.jpg + b.jpg - c.jpg"`; a raw vector of the collection's model, shape (D,) or (1, D), or a list of
                 D numbers; or several: a list of any of these, or vectors of shape (N, D). Which array is a picture and
-                which are vectors says `lookalike.pipelines.query_forms`; what could be either is refused.
+                which are vectors says `lookalike.search.query_forms`; what could be either is refused.
             k: at least 1.
             where: a filter.
             crop: a part of the query picture: `x,y,width,height` in pixels, or in shares with a point.
@@ -405,7 +406,7 @@ class Collection:
         *,
         before_ms: dict[str, float] | None = None,
     ) -> list[SearchResult]:
-        from lookalike.pipelines.search_many import search_many
+        from lookalike.search.search_many import search_many
 
         replies = search_many([one.query for one in understood], self._parts, wanted, before_ms=before_ms)
         return self._results(asked, understood, replies)
@@ -444,7 +445,7 @@ class Collection:
         recall: float | None = None,
         min_confidence: float | None = None,
     ) -> list[SearchResult]:
-        """Find the k pictures nearest to each of several vectors. See `lookalike.pipelines.search_many`.
+        """Find the k pictures nearest to each of several vectors. See `lookalike.search.search_many`.
 
         Args:
             vectors: shape (N, D), raw, of the collection's model.
@@ -486,7 +487,7 @@ class Collection:
             ModelUnavailable: when it cannot be opened.
             WrongModel: when the name belongs to another model.
         """
-        from lookalike.pipelines.further_models import embed_further
+        from lookalike.further.further_models import embed_further
 
         self._begin_writing()
         embedder = self._parts.models.add(name, os.fsdecode(source))
@@ -533,7 +534,7 @@ class Collection:
         return matches_picture(ours, drawn, self._match(ours, theirs))
 
     def _match(self, query: Pixels, hit: bytes) -> Match:
-        from lookalike.pipelines.local_features import HIT_SIDE, why
+        from lookalike.search.local_features import HIT_SIDE, why
 
         seen = decode(hit, min_side=HIT_SIDE, limits=self._parts.limits)
         return why(query, seen.pixels, hit_size=(seen.width, seen.height))
@@ -546,7 +547,7 @@ class Collection:
         keep: str | Sequence[str] = "best",
         progress: Callable[[int, int], None] | None = None,
     ) -> Duplicates:
-        """Find pictures that are there several times. See `lookalike.pipelines.duplicates.find.find_duplicates`.
+        """Find pictures that are there several times. See `lookalike.duplicates.find.find_duplicates`.
 
         Args:
             threshold: cosine, -1 to 1, that pictures must have to be looked at again; None: a low one.
@@ -557,7 +558,7 @@ class Collection:
         Raises:
             BadInput: when `threshold` is no cosine, or `keep` is empty.
         """
-        from lookalike.pipelines.duplicates.find import THRESHOLD, find_duplicates
+        from lookalike.duplicates.find import THRESHOLD, find_duplicates
 
         self._parts.view.refresh()
         return find_duplicates(
@@ -578,7 +579,7 @@ class Collection:
         Args:
             query: as in `search`; None where there is none.
         """
-        from lookalike.pipelines.precious import precious_files
+        from lookalike.search.precious import precious_files
 
         return precious_files(self._parts.catalog, query)
 
@@ -590,7 +591,7 @@ class Collection:
         progress: Callable[[int, int], None] | None = None,
         force: bool = False,
     ) -> int:
-        """Write pictures, files, metadata and vectors into one file. See `lookalike.pipelines.transfer`.
+        """Write pictures, files, metadata and vectors into one file. See `lookalike.transfer`.
 
         Args:
             path: of the file; it ends in `.parquet`, `.jsonl` or `.ndjson` (which hold all), `.csv` (no vectors),
@@ -604,7 +605,7 @@ class Collection:
             WouldOverwrite: when something else is there.
             BadInput, CollectionError, MissingExtra, StorageFailed: as in `export_collection`.
         """
-        from lookalike.pipelines.transfer import export_collection
+        from lookalike.transfer import export_collection
 
         return export_collection(
             self._parts.catalog,
@@ -618,7 +619,7 @@ class Collection:
     def import_from(
         self, path: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
     ) -> ImportReport:
-        """Take in what `export_to` has written; nothing is embedded again. See `lookalike.pipelines.transfer`.
+        """Take in what `export_to` has written; nothing is embedded again. See `lookalike.transfer`.
 
         Args:
             path: of the file, `.parquet`, `.jsonl` or `.ndjson`.
@@ -628,7 +629,7 @@ class Collection:
             WrongModel: when it is of another model: a new collection has to be opened with that of the file.
             MissingExtra: when it is Parquet and pyarrow is not installed.
         """
-        from lookalike.pipelines.transfer import import_collection
+        from lookalike.transfer import import_collection
 
         self._begin_writing()
         report = import_collection(self._parts.catalog, path, progress=progress)
@@ -821,7 +822,7 @@ class Collection:
     def _mixture(self, text: str | None) -> tuple[Weight, ...]:
         if text is None:
             return ()
-        from lookalike.pipelines.fusion import parse_mixture
+        from lookalike.search.fusion import parse_mixture
 
         mixture = parse_mixture(text, [model.name for model in self._parts.catalog.further_models()])
         return () if [one.name for one in mixture] == [MAIN] else mixture

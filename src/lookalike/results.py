@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, overload
 from lookalike.core.errors import LookalikeError, MissingExtra
 from lookalike.core.records import Json
 from lookalike.core.vectors import Pixels
-from lookalike.pipelines.reply import Hit, IndexFacts, Reply
-from lookalike.pipelines.walk import absolute
+from lookalike.images.walk import absolute
+from lookalike.parts.reply import Hit, Reply
 from lookalike.storage.output_file import Precious, inputs_are_precious, nothing_precious, write_output
+from lookalike.view.facts import IndexFacts
 
 if TYPE_CHECKING:
     import pandas as pd

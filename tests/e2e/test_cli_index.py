@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import lookalike
-from lookalike.pipelines.devices import UNKNOWN, device_of
+from lookalike.ingest.devices import UNKNOWN, device_of
 from tests.e2e.conftest import PICTURES, Album, Command
 
 KEYS = {

@@ -11,7 +11,7 @@ import pytest
 
 from lookalike.core.metrics import Metric
 from tests.e2e.conftest import Command
-from tests.unit.pipelines.vector_files import neighbours, saved, vectors
+from tests.unit.neighbours.vector_files import neighbours, saved, vectors
 
 N, D, Q = 40, 5, 14
 

@@ -79,18 +79,18 @@ def test_a_search_imports_nothing_that_it_does_not_need(album: Album) -> None:
     assert "onnxruntime" in imported
     assert not imported & {"alembic", "http", "onnx", "pandas", "pyarrow", "rich", "sqlalchemy", "ssl", "urllib3"}
     ours = {name.strip() for name in re.findall(r"\|[^|]*\|(.*)", done.stderr)}
-    assert "lookalike.pipelines.search" in ours
+    assert "lookalike.search.search" in ours
     assert not imported & {"cv2", "faiss", "scipy", "sklearn", "torch"}
     assert not ours & {
         "lookalike.cli.drawing",
         "lookalike.index.faiss",
         "lookalike.index.gpu",
         "lookalike.index.groups",
-        "lookalike.pipelines.finer_model",
-        "lookalike.pipelines.further_models",
-        "lookalike.pipelines.fusion",
-        "lookalike.pipelines.ingest",
-        "lookalike.pipelines.local_features",
+        "lookalike.search.finer_model",
+        "lookalike.further.further_models",
+        "lookalike.search.fusion",
+        "lookalike.ingest.ingest",
+        "lookalike.search.local_features",
     }
 
 

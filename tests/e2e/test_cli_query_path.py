@@ -15,7 +15,7 @@ from lookalike.index.projection import LEAST_TO_LEARN
 from tests.collections import album
 from tests.e2e.conftest import Album, Command
 from tests.unit.images.pictures import encoded
-from tests.unit.pipelines.small_collection import picture
+from tests.unit.small_collection import picture
 
 PICTURES, COPIES = 8, 3
 FINER_LEARNT = "info: the projection of the model fine is learnt"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from lookalike.cli import waiting
+from lookalike.further import finer_projection, view
 from lookalike.index.projection import LEAST_TO_LEARN
-from lookalike.pipelines import finer_projection, view
 from tests import collections
 from tests.e2e.conftest import Album, Command
 from tests.waiting import PATIENCE_S
@@ -24,7 +24,7 @@ LONG_S = 0.7
 
 KILLED_BEFORE_IT_IS_SAVED = """
 import sys, time
-from lookalike.pipelines.view import View
+from lookalike.view.view import View
 def settle(view):
     print("committed", flush=True)
     time.sleep(60)

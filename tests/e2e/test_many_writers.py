@@ -21,7 +21,7 @@ PROGRAM = """
 import random, sys
 from pathlib import Path
 import lookalike
-from lookalike.pipelines import ingest
+from lookalike.ingest import ingest
 from tests.collections import new_collection, open_catalog, png
 
 role, folder, photos, seed = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])

@@ -17,8 +17,8 @@ import lookalike
 from lookalike.assembly.patient import open_patient
 from lookalike.assembly.removal import remove_collection, sweep_removed
 from lookalike.core.errors import BadInput, CatalogDamaged, ModelUnavailable, NoCollection, ReadOnly, WrongModel
+from lookalike.doctor import Status, examine, sweep
 from lookalike.models.store import MODEL_IDS
-from lookalike.pipelines.doctor import Status, examine, sweep
 from tests.collections import album, png, write
 from tests.mean_model import wrapped_mean_model
 

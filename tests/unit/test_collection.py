@@ -36,13 +36,13 @@ from lookalike.core.errors import (
 from lookalike.core.filters import Filter
 from lookalike.embedding.fake import FakeEmbedder
 from lookalike.images.decode import decode
-from lookalike.pipelines.reply import Hit
-from lookalike.pipelines.shelf import ModelShelf
-from lookalike.pipelines.view import View
-from lookalike.pipelines.where import read_filter
+from lookalike.parts.reply import Hit
+from lookalike.parts.shelf import ModelShelf
+from lookalike.search.where import read_filter
+from lookalike.view.view import View
 from tests.collections import CountingEmbedder, D, album, new_collection, new_parts, picture, png, write, write_bytes
 from tests.unit.images.shapes import shapes
-from tests.unit.pipelines.small_collection import picture as blots
+from tests.unit.small_collection import picture as blots
 
 
 @pytest.fixture(params=["memory", "folder"])
@@ -295,7 +295,7 @@ def test_the_text_of_a_query_is_for_people(
 ) -> None:
     paths = album(photos, 2)
     collection.index(photos)
-    monkeypatch.setattr("lookalike.pipelines.understand.read_standard_input", lambda **_: png(1))
+    monkeypatch.setattr("lookalike.search.understand.read_standard_input", lambda **_: png(1))
     monkeypatch.setattr("lookalike.storage.fetch.fetch", lambda url, **_: png(1))
 
     def text(query: Any) -> str:

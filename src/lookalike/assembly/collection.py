@@ -12,15 +12,15 @@ from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.options import tells_options
 from lookalike.embedding.lazy import LazyEmbedder
 from lookalike.models.store import MODEL_IDS
-from lookalike.pipelines.waiting import Waiting, untold
 from lookalike.settings import Settings, read_settings
 from lookalike.settings.served_collections import CATALOG, OBJECTS, SNAPSHOTS
 from lookalike.storage.private import keep_private
+from lookalike.view.waiting import Waiting, untold
 
 if TYPE_CHECKING:
     from lookalike.catalog.base import Catalog
     from lookalike.collection import Collection
-    from lookalike.pipelines.held import Wish
+    from lookalike.view.held import Wish
 
 IN_MEMORY = ":memory:"
 
@@ -153,10 +153,10 @@ def _wired(
     from lookalike.collection import Collection
     from lookalike.objects.local import LocalObjects
     from lookalike.objects.memory import MemoryObjects
-    from lookalike.pipelines.answer_cache import AnswerCache
-    from lookalike.pipelines.parts import Parts
-    from lookalike.pipelines.shelf import ModelShelf
-    from lookalike.pipelines.view import View
+    from lookalike.parts.answer_cache import AnswerCache
+    from lookalike.parts.parts import Parts
+    from lookalike.parts.shelf import ModelShelf
+    from lookalike.view.view import View
 
     parts = Parts(
         catalog=catalog,
@@ -182,7 +182,7 @@ def _wired(
 
 def wish_of(settings: Settings) -> Wish:
     """What its index is to be like."""
-    from lookalike.pipelines.held import Wish
+    from lookalike.view.held import Wish
 
     return Wish(
         projecting=settings.projection,

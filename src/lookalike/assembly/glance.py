@@ -38,7 +38,7 @@ def glance_at_collection(folder: Path) -> CollectionGlance:
         NoCollection: when there is none.
         FormatTooNew, CatalogDamaged, CollectionError, StorageFailed: when its catalog cannot be read as it is.
     """
-    from lookalike.pipelines.known_fields import askable_fields
+    from lookalike.catalog.known_fields import askable_fields
 
     check_not_lost(folder)
     with SqliteCatalog.open(folder / CATALOG, read_only=True) as catalog:

@@ -74,7 +74,7 @@ def model_for_import(
         ModelUnavailable: when the one that was named cannot be read.
         WrongModel: when that is another one, or none was named and the export's did not come with the install.
     """
-    from lookalike.pipelines.transfer import origin_of_export
+    from lookalike.transfer import origin_of_export
 
     settings = read_settings(collection=path, model=model)
     if (settings.collection / CATALOG).is_file():

@@ -26,8 +26,8 @@ from lookalike.settings import Settings, read_settings
 from lookalike.settings.served_collections import CATALOG, OBJECTS, SNAPSHOTS, holds_pictures
 
 if TYPE_CHECKING:
+    from lookalike.doctor import ModelPlace, Patient
     from lookalike.ledger.base import Ledger
-    from lookalike.pipelines.doctor import ModelPlace, Patient
 
 
 @contextmanager
@@ -51,9 +51,9 @@ def open_patient(
         BadInput: when a setting is not possible.
     """
     from lookalike.catalog.sqlite.lock import writer_lock
+    from lookalike.doctor import Patient
     from lookalike.objects.direct.local import LocalUploads
     from lookalike.objects.local import LocalObjects
-    from lookalike.pipelines.doctor import Patient
     from lookalike.settings.service_reading import read_service_home
 
     settings = read_settings(
@@ -119,7 +119,7 @@ def _name_of_model(settings: Settings, parts: _Parts) -> str:
 
 
 def _model_place(name: str, settings: Settings) -> ModelPlace:
-    from lookalike.pipelines.doctor import ModelPlace
+    from lookalike.doctor import ModelPlace
 
     if name in MODEL_IDS:
         return ModelPlace(default_model_path(name, cache_dir=settings.cache), MODEL_IDS[name])

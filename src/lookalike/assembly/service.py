@@ -10,8 +10,8 @@ from lookalike.assembly.places import COLLECTIONS, KEYS, LEDGER, MODELS, QUEUE, 
 from lookalike.settings.served_collections import CATALOG, OBJECTS, SUFFIX, is_collection
 
 if TYPE_CHECKING:
+    from lookalike.backup import CollectionPlace, Place
     from lookalike.ledger.base import Ledger
-    from lookalike.pipelines.backup import CollectionPlace, Place
     from lookalike.queue.base import Queue
     from lookalike.settings.service import ServiceSettings
 
@@ -42,9 +42,9 @@ def open_ledger(home: Path, *, starts_anyway: bool = False) -> Ledger:
 
 def service_place(settings: ServiceSettings) -> Place:
     """All that a service keeps, for a backup: its collections, its own files, the keys."""
+    from lookalike.backup import Place
     from lookalike.catalog.sqlite.copying import CatalogCopy
     from lookalike.objects.local import LocalObjects
-    from lookalike.pipelines.backup import Place
 
     home = settings.home
     folders = {f"{name}{SUFFIX}": folder for name, folder in settings.collections.items()}
@@ -64,10 +64,10 @@ def service_place(settings: ServiceSettings) -> Place:
 
 
 def _collection_place(name: str, folder: Path) -> CollectionPlace:
+    from lookalike.backup import CollectionPlace
     from lookalike.catalog.sqlite.copying import CatalogFile
     from lookalike.objects.direct.local import QUARANTINE, STAGED
     from lookalike.objects.local import LocalObjects
-    from lookalike.pipelines.backup import CollectionPlace
 
     staged, quarantine = f"{UPLOADS}/{STAGED}", f"{UPLOADS}/{QUARANTINE}"
     return CollectionPlace(

@@ -15,7 +15,7 @@ from lookalike.cli.session import Session, command
 from lookalike.presentation.text import human_count, human_size, safe
 
 if TYPE_CHECKING:
-    from lookalike.pipelines.backup import Backup
+    from lookalike.backup import Backup
 
 SOME_FAILED = 3
 
@@ -51,8 +51,8 @@ def backup_command(
 def _make(session: Session, folder: str, *, home: str | None, keys: str | None) -> int:
     from lookalike import __version__
     from lookalike.assembly.service import service_place
+    from lookalike.backup import make_backup
     from lookalike.core.errors import NoCollection
-    from lookalike.pipelines.backup import make_backup
     from lookalike.settings.service_reading import read_service_settings
 
     settings = read_service_settings(collection=session.collection, home=home, keys_file=keys)
@@ -66,7 +66,7 @@ def _make(session: Session, folder: str, *, home: str | None, keys: str | None) 
 
 
 def _check(session: Session, folder: str) -> int:
-    from lookalike.pipelines.backup import check_backup
+    from lookalike.backup import check_backup
 
     with counting(session, task="Reading", things="files") as done:
         backup = check_backup(folder, progress=done)
@@ -75,7 +75,7 @@ def _check(session: Session, folder: str) -> int:
 
 
 def _restore(session: Session, folder: str, into: str) -> int:
-    from lookalike.pipelines.backup import restore_backup
+    from lookalike.backup import restore_backup
 
     with counting(session, task="Restoring", things="files") as done:
         backup = restore_backup(folder, into, progress=done)

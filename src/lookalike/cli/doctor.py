@@ -13,7 +13,7 @@ from lookalike.core.errors import CatalogDamaged, CollectionError
 from lookalike.presentation.text import safe
 
 if TYPE_CHECKING:
-    from lookalike.pipelines.doctor import Finding
+    from lookalike.doctor import Finding
 
 
 @command("doctor")
@@ -26,8 +26,8 @@ def doctor_command(session: Session, *, repair: bool, sweep: bool, home: str | N
     Also the model, the installed libraries and the disk. The exit code is 0 where there is no problem, 1 where
     there is one, 65 where the catalog itself is damaged.
     """
+    from lookalike import doctor
     from lookalike.assembly.patient import open_patient
-    from lookalike.pipelines import doctor
 
     with open_patient(
         session.collection,

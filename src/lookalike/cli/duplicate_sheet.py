@@ -14,7 +14,7 @@ from lookalike.storage.output_file import check_output, write_output
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection
-    from lookalike.pipelines.duplicates.result import DuplicateGroup, DuplicateMember
+    from lookalike.duplicates.result import DuplicateGroup, DuplicateMember
     from lookalike.presentation.contact_sheet import Card
 
 _SIDE = 320

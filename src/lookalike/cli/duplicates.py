@@ -15,7 +15,7 @@ from lookalike.presentation.text import human_count, human_size, safe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lookalike.pipelines.duplicates.result import DuplicateGroup, DuplicateMember
+    from lookalike.duplicates.result import DuplicateGroup, DuplicateMember
 
 
 @command("duplicates")

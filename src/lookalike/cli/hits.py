@@ -13,14 +13,14 @@ from lookalike.presentation.text import safe
 
 if TYPE_CHECKING:
     from lookalike.cli.session import Session
-    from lookalike.pipelines.reply import Hit
+    from lookalike.parts.reply import Hit
     from lookalike.results import SearchResult
 
 NOTHING_LIKE_IT = (
     "Nothing like it here: even the best is farther from it than 96 in 100 pictures of this collection are from "
     "their nearest."
 )
-"""What is said of an answer that is as good as chance; the share is `lookalike.pipelines.nearness.SHARE`."""
+"""What is said of an answer that is as good as chance; the share is `lookalike.view.nearness.SHARE`."""
 
 _STAGES = ("embed", "refresh", "filter", "search", "opinion", "fetch")
 

@@ -17,8 +17,8 @@ from lookalike.presentation.text import safe
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection
-    from lookalike.pipelines.ingest_report import IngestReport
-    from lookalike.pipelines.metadata import MetadataReport, MetadataTable
+    from lookalike.ingest.ingest_report import IngestReport
+    from lookalike.ingest.metadata import MetadataReport, MetadataTable
 
 SOME_FAILED = 3
 
@@ -86,7 +86,7 @@ def index_command(
 def _table(metadata: str | None, *, root: str | None) -> MetadataTable | None:
     if metadata is None:
         return None
-    from lookalike.pipelines.metadata import read_metadata
+    from lookalike.ingest.metadata import read_metadata
 
     return read_metadata(metadata, root=root)
 

@@ -14,10 +14,10 @@ from lookalike.presentation.text import human_count, human_size, safe
 
 if TYPE_CHECKING:
     from lookalike.core.records import Json
-    from lookalike.pipelines.answer_cache import CacheFacts
-    from lookalike.pipelines.collection_info import CollectionInfo
-    from lookalike.pipelines.recall_gauge import RecallFacts
-    from lookalike.pipelines.reply import IndexFacts
+    from lookalike.parts.answer_cache import CacheFacts
+    from lookalike.parts.collection_info import CollectionInfo
+    from lookalike.view.facts import IndexFacts
+    from lookalike.view.recall_gauge import RecallFacts
 
 
 @command("info")

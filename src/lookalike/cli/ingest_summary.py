@@ -14,9 +14,9 @@ from lookalike.presentation.text import human_count, human_duration, human_rate,
 
 if TYPE_CHECKING:
     from lookalike.cli.session import Session
-    from lookalike.pipelines.ingest_report import IngestReport
-    from lookalike.pipelines.metadata import MetadataReport
-    from lookalike.pipelines.prune import KeptFolder
+    from lookalike.ingest.ingest_report import IngestReport
+    from lookalike.ingest.metadata import MetadataReport
+    from lookalike.ingest.prune import KeptFolder
 
 MOST_ON_A_TERMINAL = 20
 _NAMED = PICTURES | {PassedOverAs.OTHER}

@@ -14,8 +14,8 @@ from lookalike.cli.session import Session, command, force_option
 from lookalike.presentation.text import human_count, human_duration, safe
 
 if TYPE_CHECKING:
-    from lookalike.pipelines.knn_compare import Comparison
-    from lookalike.pipelines.knn_result import KnnResult
+    from lookalike.neighbours.compare import Comparison
+    from lookalike.neighbours.result import KnnResult
 
 MOST_ON_A_TERMINAL = 10
 
@@ -62,8 +62,8 @@ def knn_command(
     Those of BASE, for each row of QUERIES. Both are files of vectors, .npy or Parquet. Every row is compared, so the
     answer is exact. No collection is needed.
     """
-    from lookalike.pipelines.knn import knn
-    from lookalike.pipelines.knn_result import check_neighbours_file
+    from lookalike.neighbours.knn import knn
+    from lookalike.neighbours.result import check_neighbours_file
     from lookalike.settings import read_settings
 
     if output is not None:

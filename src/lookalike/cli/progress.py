@@ -14,7 +14,7 @@ from lookalike.presentation.text import human_duration, human_rate
 
 if TYPE_CHECKING:
     from lookalike.cli.session import Session
-    from lookalike.pipelines.ingest_report import IngestReport
+    from lookalike.ingest.ingest_report import IngestReport
 
     Progress = Callable[[IngestReport], None]
 

@@ -11,7 +11,7 @@ from lookalike.cli.session import Session, command
 from lookalike.presentation.text import human_duration
 
 if TYPE_CHECKING:
-    from lookalike.pipelines.reply import IndexFacts
+    from lookalike.view.facts import IndexFacts
 
 
 @command("rebuild")

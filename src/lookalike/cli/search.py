@@ -97,7 +97,7 @@ def search_command(
 
 def _standard_input(session: Session) -> bytes:
     """For who needs it twice, to search and to draw."""
-    from lookalike.pipelines.standard_input import read_standard_input
+    from lookalike.search.standard_input import read_standard_input
     from lookalike.settings import read_settings
 
     return read_standard_input(max_bytes=read_settings(**session.limits).limits.max_bytes)

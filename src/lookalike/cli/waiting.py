@@ -13,7 +13,7 @@ from lookalike.presentation.text import human_count, safe
 
 if TYPE_CHECKING:
     from lookalike.cli.session import Session
-    from lookalike.pipelines.waiting import Reached, Waiting
+    from lookalike.view.waiting import Reached, Waiting
 
 A_MOMENT_S = 0.5
 

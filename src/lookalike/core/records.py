@@ -13,6 +13,9 @@ from lookalike.core.vectors import Keys
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 Metadata: TypeAlias = dict[str, Json]
 
+LEAST_OF_AN_ID = 8
+"""The beginning of a picture's id must have this many digits."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:

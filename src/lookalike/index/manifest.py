@@ -31,7 +31,7 @@ class Manifest:
         parameters: how the engine was made and which operating points it has, for people to read; the engine reads its
             own file.
         files: SHA-256 of each file, by name.
-        nearness: how near its pictures are to their nearest, see `lookalike.pipelines.nearness`; None where that is
+        nearness: how near its pictures are to their nearest, see `lookalike.view.nearness`; None where that is
             not known.
     """
 

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 
 from lookalike.core.vectors import Pixels
 from lookalike.images.features.homography import Homography, inverse, project
-from lookalike.pipelines.local_features import Match
 from lookalike.presentation.contact_sheet.image import CAPTION_PX, FAINT, GAP, INK, MOUNT, PAPER, Colour, fitted, font
+from lookalike.search.local_features import Match
 
 HEIGHT = 420  # of both pictures, in pixels
 LEAST_WIDTH, MOST_WIDTH = 160, 840  # of the mount of each; a picture that does not fit is drawn less high

@@ -12,9 +12,9 @@ from functools import partial
 from lookalike.assembly.places import COLLECTIONS
 from lookalike.assembly.removal import sweep_removed
 from lookalike.core.errors import LookalikeError, StorageFailed
-from lookalike.pipelines.verify_upload import Tolerance
 from lookalike.service.context import Service
 from lookalike.service.leader import LOCK, Leader
+from lookalike.uploads.verify_upload import Tolerance
 from lookalike.worker.completing import VERIFY_UPLOAD
 from lookalike.worker.uploads import UploadVerifier, end_given_up, end_gone, sweep_staged, sweep_uploads
 from lookalike.worker.worker import Worker

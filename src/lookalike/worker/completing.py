@@ -29,8 +29,8 @@ from lookalike.core.file_names import kept_name
 from lookalike.core.records import Json, Metadata
 from lookalike.ledger.base import Ledger, Upload, UploadState
 from lookalike.objects.direct.base import DirectUploads
-from lookalike.pipelines.direct_upload import CheckedUpload
 from lookalike.queue.base import Job, JobState, Queue
+from lookalike.uploads.direct_upload import CheckedUpload
 
 VERIFY_UPLOAD: Final = "verify_upload"
 """The kind of the job."""

@@ -12,9 +12,9 @@ from lookalike.core.records import Json
 from lookalike.ledger.awaited import is_awaited
 from lookalike.ledger.base import Ledger, Upload, UploadState
 from lookalike.objects.direct.base import DirectUploads
-from lookalike.pipelines.verify_upload import Tolerance, UploadedPicture, Verification
 from lookalike.queue.base import Job, JobState, Queue
 from lookalike.queue.transitions import KEPT_FAILED_S
+from lookalike.uploads.verify_upload import Tolerance, UploadedPicture, Verification
 from lookalike.worker.completing import VERIFY_UPLOAD, completed_by
 
 GRACE_S = 60.0

@@ -7,7 +7,7 @@ import pytest
 from lookalike.cli.pace import Pace
 from lookalike.cli.progress import counting, facts_of, progress_of
 from lookalike.cli.session import Session
-from lookalike.pipelines.ingest_report import Failure, IngestReport
+from lookalike.ingest.ingest_report import Failure, IngestReport
 
 
 def test_facts_name_what_is_known_and_nothing_else() -> None:

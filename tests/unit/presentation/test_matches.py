@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from lookalike.core.vectors import Pixels
-from lookalike.pipelines.local_features import Match
 from lookalike.presentation.contact_sheet.image import GAP, MOUNT, PAPER
 from lookalike.presentation.matches import BETWEEN, HEIGHT, MOST_LINES, MOST_WIDTH, OUTLINE, TITLE_PX, matches_picture
+from lookalike.search.local_features import Match
 
 TOP = 2 * GAP + TITLE_PX
 PLACES = np.stack(np.meshgrid(np.arange(20.0, 300, 40), np.arange(20.0, 200, 40)), axis=2).reshape(-1, 2)

@@ -17,10 +17,10 @@ from lookalike.ledger.sqlite import SqliteLedger
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.objects.direct.local import LocalUploads
 from lookalike.objects.direct.memory import MemoryUploads
-from lookalike.pipelines.verify_upload import Tolerance
 from lookalike.queue.base import Job, Queue
 from lookalike.queue.memory import MemoryQueue
 from lookalike.queue.sqlite import SqliteQueue
+from lookalike.uploads.verify_upload import Tolerance
 from lookalike.worker.completing import VERIFY_UPLOAD, Completed, complete
 from lookalike.worker.uploads import UploadVerifier
 from tests.collections import CountingEmbedder, D, new_collection, png

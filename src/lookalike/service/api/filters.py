@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from lookalike.core.fields import TELLING_PLACES
 from lookalike.core.filters import Filter
-from lookalike.pipelines.where import read_filter
+from lookalike.search.where import read_filter
 from lookalike.service.access.principal import Principal, Scope
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from lookalike.core.records import Json
 from lookalike.core.wording import remarks_of
-from lookalike.pipelines.reply import Hit, IndexFacts
-from lookalike.pipelines.stored_pictures import StoredPicture
+from lookalike.parts.reply import Hit
+from lookalike.search.stored_pictures import StoredPicture
 from lookalike.service.access.principal import Principal, Scope
+from lookalike.view.facts import IndexFacts
 
 SOON = 100
 SOON_WITH_METADATA = 20

@@ -14,7 +14,7 @@ from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, BadQuery, NotIndexed, UploadRefused
 from lookalike.core.file_names import kept_name
 from lookalike.core.records import Metadata
-from lookalike.pipelines.stored_pictures import Numbered, StoredPicture
+from lookalike.search.stored_pictures import Numbered, StoredPicture
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas

@@ -16,9 +16,9 @@ from lookalike.collection import Collection
 from lookalike.core.errors import BadQuery, FetchRefused
 from lookalike.core.filters import Filter
 from lookalike.core.vectors import Vectors
-from lookalike.pipelines.query import Crop
-from lookalike.pipelines.reply import Reply
+from lookalike.parts.reply import Reply
 from lookalike.results import SearchResult
+from lookalike.search.query import Crop
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas

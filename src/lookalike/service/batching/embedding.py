@@ -7,7 +7,7 @@ import time
 from lookalike.core.errors import Overloaded
 from lookalike.embedding.base import Embedder
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
-from lookalike.pipelines.query import Crop
+from lookalike.search.query import Crop
 from lookalike.service.batching.crew import Crew
 from lookalike.service.batching.line import Line, Share
 from lookalike.service.batching.observer import Observer

@@ -9,7 +9,7 @@ from lookalike.core.vectors import Pixels, Vectors
 from lookalike.embedding.base import Embedder
 from lookalike.images.decode import decode
 from lookalike.images.limits import ImageLimits
-from lookalike.pipelines.query import Crop
+from lookalike.search.query import Crop
 from lookalike.service.batching.ask import Ask
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from lookalike.core.errors import BadInput, ImageRefused
 from lookalike.demo.pictures import Variant, make_pictures
 from lookalike.images.decode import decode
-from lookalike.pipelines.walk import FoundFile, walk
+from lookalike.images.walk import FoundFile, walk
 
 ORIENTATION = 274
 BROWSERS_READ = frozenset({"jpeg", "png", "webp", "gif", "bmp", "avif"})

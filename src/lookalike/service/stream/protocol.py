@@ -16,9 +16,9 @@ from lookalike.core.records import Json
 from lookalike.core.vectors import Vectors
 from lookalike.core.wording import remarks_of
 from lookalike.models.card import ModelCard
-from lookalike.pipelines.search_options import Collapse
-from lookalike.pipelines.where import read_filter
 from lookalike.queue.base import Event
+from lookalike.search.search_options import Collapse
+from lookalike.search.where import read_filter
 from lookalike.service.api.answers import json_bytes
 from lookalike.service.api.bodies import parse_text, read_vector
 from lookalike.service.api.schemas import Body, FilterJson, Sha256, Share

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 from lookalike.core.vectors import Pixels
 from lookalike.images.copies.look import holds_no_more, look
 from tests.photos import some_photos
-from tests.unit.pipelines.small_collection import picture
+from tests.unit.small_collection import picture
 
 PICTURE = picture(1, side=240).resize((240, 200))
 

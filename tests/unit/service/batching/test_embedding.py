@@ -14,12 +14,12 @@ import pytest
 from lookalike.core.errors import BadQuery, DeadlineExceeded, ImageRefused, Overloaded
 from lookalike.embedding.fake import FakeEmbedder
 from lookalike.models.store import default_model
-from lookalike.pipelines.query import Crop
-from lookalike.pipelines.understand import understand
+from lookalike.search.query import Crop
+from lookalike.search.understand import understand
 from lookalike.service.batching import Embedding
 from tests.collections import new_parts, png
-from tests.unit.pipelines.small_collection import encoded, picture
 from tests.unit.service.batching.fakes import GatedEmbedder, Seen, new_embedding
+from tests.unit.small_collection import encoded, picture
 
 A_MINUTE_MS = 60_000.0
 

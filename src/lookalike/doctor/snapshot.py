@@ -1,0 +1,105 @@
+"""The index on disk: is it whole, is it of this catalog, and does it hold what the catalog says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lookalike.catalog.base import Catalog
+from lookalike.core.errors import SnapshotDamaged
+from lookalike.core.vectors import HalfVectors, Vectors, normalise
+from lookalike.doctor.finding import Finding, fine, problem, warning
+from lookalike.doctor.patient import Patient
+from lookalike.index.base import Index
+from lookalike.index.exact import ExactIndex
+from lookalike.index.snapshot import Snapshot, read_snapshot
+
+_TOLERANCE = 1e-4
+_SAMPLED_OF_A_BATCH = 20
+_NOTHING_LOST = "nothing is lost: it is made anew from the catalog at the next search, or now by --repair"
+_REPAIR = "run `lookalike doctor --repair`, which makes it anew from the catalog"
+
+
+def snapshot(patient: Patient) -> Iterator[Finding]:
+    """Everything about the index."""
+    if patient.snapshots is None:
+        yield fine("snapshot", "the index lives in memory")
+        return
+    catalog = patient.open_catalog()
+    try:
+        found = read_snapshot(patient.snapshots)
+    except SnapshotDamaged as error:
+        if catalog.facts().images == 0:
+            yield fine("snapshot", "nothing is indexed yet")
+        else:
+            yield warning("snapshot", str(error), _NOTHING_LOST)
+        return
+    why = _misfit(found, patient, catalog)
+    if why:
+        yield warning("snapshot", why, _NOTHING_LOST)
+        return
+    behind = catalog.facts().last_seq - found.manifest.seq
+    later = f", {behind} changes behind the catalog (they are applied at opening)" if behind else ""
+    yield fine("snapshot", f"whole: {found.manifest.count} vectors, {found.manifest.dimension} wide{later}")
+    yield _compared(found, catalog)
+
+
+def _misfit(found: Snapshot, patient: Patient, catalog: Catalog) -> str:
+    """Why a snapshot is not of this catalog; empty where it is."""
+    manifest = found.manifest
+    if manifest.model_id != catalog.model_id:
+        return f"holds vectors of model {manifest.model_id[:12]}, the catalog is of {catalog.model_id[:12]}"
+    if manifest.projected != patient.wish.projecting:
+        return f"was made with projection {manifest.projected}, the setting is {patient.wish.projecting}"
+    if manifest.wanted != patient.wish.engine:
+        return f"was made with engine {manifest.wanted}, the setting is {patient.wish.engine}"
+    if manifest.seq > catalog.facts().last_seq:
+        return f"has applied change {manifest.seq}, the catalog's last is {catalog.facts().last_seq}"
+    if manifest.lineage != catalog.lineage(manifest.seq):
+        return "was made of another history of the catalog, as when that was put back from a copy"
+    return ""
+
+
+def _compared(found: Snapshot, catalog: Catalog) -> Finding:
+    """The vectors one by one against the catalog's; those that have changed since are left out."""
+    later = [change.key for change in catalog.changes(found.manifest.seq)]
+    if not isinstance(found.index, ExactIndex):
+        return _sampled(found, found.index, catalog, later)
+    keys, rows = found.index.held()
+    order = np.argsort(keys)
+    keys, rows = keys[order], rows[order]
+    same = 0
+    for stored in catalog.all_vectors():
+        stays = ~np.isin(stored.keys, later)
+        wanted, expected = stored.keys[stays], _searched(stored.vectors[stays], found)
+        at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+        if not len(keys) or not np.array_equal(keys[at], wanted):
+            return problem("snapshot", "lacks pictures that the catalog holds", _REPAIR)
+        if np.abs(rows[at] - expected).max(initial=0.0) > _TOLERANCE:
+            return problem("snapshot", "holds other vectors than the catalog", _REPAIR)
+        same += len(wanted)
+    if same != np.count_nonzero(~np.isin(keys, later)):
+        return problem("snapshot", "holds pictures that the catalog does not", _REPAIR)
+    return fine("snapshot", f"its {same} vectors are those of the catalog")
+
+
+def _sampled(found: Snapshot, index: Index, catalog: Catalog, later: list[int]) -> Finding:
+    """Some of the catalog's vectors, each of which the index must hold under its key; and as many as the catalog."""
+    gone = len(catalog.changes(found.manifest.seq)) == 0 and len(index) != catalog.facts().images
+    if gone:
+        return problem("snapshot", f"holds {len(index)} pictures, the catalog {catalog.facts().images}", _REPAIR)
+    looked_at = 0
+    for stored in catalog.all_vectors():
+        stays = np.flatnonzero(~np.isin(stored.keys, later))[:: max(1, len(stored.keys) // _SAMPLED_OF_A_BATCH)]
+        for key, row in zip(stored.keys[stays], _searched(stored.vectors[stays], found), strict=True):
+            if row.any() and index.search(row[None], 1, allowed=key[None]).similarities[0, 0] < 1 - _TOLERANCE:
+                return problem("snapshot", "holds other vectors than the catalog", _REPAIR)
+            looked_at += 1
+    return fine("snapshot", f"{looked_at} of its {len(index)} vectors were compared: they are those of the catalog")
+
+
+def _searched(vectors: HalfVectors, found: Snapshot) -> Vectors:
+    """Raw vectors as an index holds them; see `View`."""
+    units = normalise(vectors.astype(np.float32))
+    return units if found.projection is None else found.projection.apply(units)

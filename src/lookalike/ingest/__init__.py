@@ -1,0 +1,1 @@
+"""Pictures in and out: folders, files and bytes, their metadata, and what is gone."""

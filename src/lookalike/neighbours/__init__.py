@@ -1,0 +1,1 @@
+"""Nearest neighbours for those who only want neighbours: vectors in, rows and values out, no collection."""

@@ -1,0 +1,74 @@
+"""Figures about a collection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lookalike.catalog.base import FurtherModel
+from lookalike.catalog.dateless import without_date
+from lookalike.catalog.known_fields import askable_fields
+from lookalike.parts.answer_cache import CacheFacts
+from lookalike.parts.parts import Parts
+from lookalike.view.facts import IndexFacts
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """Figures about a collection.
+
+    Attributes:
+        path: its folder; None in memory.
+        images: pictures.
+        files: files that hold them.
+        refused: files that were refused and are remembered.
+        forgotten: removed pictures of which metadata is kept.
+        without_date: pictures of which nothing tells when they were taken.
+        size_bytes: of the catalog on disk.
+        catalog: engine of the catalog.
+        model: id of the model; `''` where nothing was indexed yet.
+        dimension: of the raw vectors.
+        index: the index.
+        answers: the cache of answers.
+        further_models: models of which vectors are kept beside the collection's own.
+        fields: what a filter may ask for: built-in fields, then those of the metadata, 1,000 of them at most.
+        rebuilt_because: why the index had to be made anew at opening; None where it had not.
+    """
+
+    path: Path | None
+    images: int
+    files: int
+    refused: int
+    forgotten: int
+    without_date: int
+    size_bytes: int
+    catalog: str
+    model: str
+    dimension: int
+    index: IndexFacts
+    answers: CacheFacts
+    further_models: tuple[FurtherModel, ...]
+    fields: tuple[str, ...]
+    rebuilt_because: str | None
+
+
+def info_of(parts: Parts) -> CollectionInfo:
+    """Count what is there."""
+    facts = parts.catalog.facts()
+    return CollectionInfo(
+        path=parts.folder,
+        images=facts.images,
+        files=facts.files,
+        refused=facts.refused,
+        forgotten=facts.forgotten,
+        without_date=without_date(parts.catalog),
+        size_bytes=facts.size_bytes,
+        catalog=facts.engine,
+        model=parts.catalog.model_id,
+        dimension=parts.catalog.dimension,
+        index=parts.view.facts(),
+        answers=parts.answers.facts(),
+        further_models=tuple(parts.catalog.further_models()),
+        fields=tuple(askable_fields(parts.catalog)),
+        rebuilt_because=parts.view.rebuilt_because,
+    )

@@ -1,1 +1,0 @@
-"""What can be done with a collection, one verb a file. Pipelines are handed objects, never settings or names."""

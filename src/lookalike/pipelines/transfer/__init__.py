@@ -1,6 +1,0 @@
-"""Export a collection into one file, and import it elsewhere: nothing is embedded twice."""
-
-from lookalike.pipelines.transfer.exporting import export_collection
-from lookalike.pipelines.transfer.importing import ImportReport, import_collection, origin_of_export
-
-__all__ = ["ImportReport", "export_collection", "import_collection", "origin_of_export"]

@@ -1,0 +1,1 @@
+"""Search: from what is asked for to ranked pictures."""

@@ -1,0 +1,24 @@
+"""What a search may be told beside its query."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, TypedDict
+
+from lookalike.search.query import Crop
+from lookalike.search.where import Where
+
+Collapse: TypeAlias = Literal["none", "group"]
+
+
+class SearchOptions(TypedDict, total=False):
+    """The options of `Collection.search`, which says what they mean."""
+
+    k: int
+    where: Where
+    crop: str | Crop | None
+    recall: float | None
+    collapse: Collapse
+    model: str | None
+    opinion: str | None
+    min_confidence: float | None
+    without: str | None

@@ -1,0 +1,1 @@
+"""Pictures that clients bring straight to storage: taken in provisionally, then verified."""
