@@ -15,6 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from lookalike.catalog.sqlite import nobody_writing
 from lookalike.service.api import images
 from lookalike.service.context import Service
 from lookalike.service.edge import body_limits
@@ -386,3 +387,43 @@ def test_one_caller_does_not_take_all_the_room_for_json(tmp_path: Path, monkeypa
         with connected(address, body(READER, 200_000, announced_bytes=250_000)):
             eventually(lambda: answer(READER) == 503)  # once what came of the first is counted
             assert answer(token("read", name="another")) == 422
+
+
+@pytest.mark.parametrize("asked", ["add", "delete", "complete"])
+def test_a_key_that_was_cut_off_while_the_collection_was_slow_gives_what_came_of_it(tmp_path: Path, asked: str) -> None:
+    data = png(530)
+    with listening(tmp_path) as (url, service, ids), httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
+        upload = _uploaded(client, data)
+        path, body = {
+            "add": (f"{COLLECTION}/images", {"files": {"image": data}}),
+            "delete": (f"{COLLECTION}/images/delete", {"json": {"ids": ids[:1]}}),
+            "complete": (f"{COLLECTION}/uploads/{upload}/complete", {"json": _completion(service, data)}),
+        }[asked]
+
+        def ask(**timeout: str) -> httpx2.Response:
+            return client.post(path, headers={**WRITER, "Idempotency-Key": "slow", **timeout}, **body)  # type: ignore[arg-type]
+
+        with nobody_writing(service.settings.collections[FIRST] / "catalog.sqlite", wait_s=PATIENCE_S):
+            late = ask(**{"X-Timeout-Ms": "1000"})
+            between = ask(**{"X-Timeout-Ms": "1000"})
+        again = ask_again(ask)
+    assert (late.status_code, late.json()["code"]) == (504, "deadline_exceeded")
+    assert between.json()["code"] in ("idempotency_running", "deadline_exceeded")
+    assert again.status_code == 200
+    told = again.json()
+    done = told["state"] if asked == "complete" else told["data"][0]["status"]
+    assert done == {"add": "added", "delete": "removed", "complete": "provisional"}[asked]
+
+
+def _uploaded(client: httpx2.Client, data: bytes) -> str:
+    """The id of an upload whose bytes are there."""
+    body = {"size_bytes": len(data), "content_type": "image/png", "sha256": sha256(data)}
+    upload = client.post(f"{COLLECTION}/uploads", json=body, headers=WRITER).json()
+    assert client.put(upload["put"]["url"], content=data, headers=upload["put"]["headers"]).status_code == 200
+    return str(upload["id"])
+
+
+def _completion(service: Service, data: bytes) -> dict[str, Any]:
+    embedder = service.collections.get(FIRST).embedder
+    (vector,) = service.collections.get(FIRST).embed(data)
+    return {"sha256": sha256(data), "vector": vector.tolist(), "model": embedder.card.id}
