@@ -31,9 +31,9 @@ class Address(NamedTuple):
         return cls(parts.hostname or "", parts.port or 80)
 
 
-def connected(address: tuple[str, int], sent: bytes = b"") -> socket.socket:
-    """A connection on which this was sent."""
-    connection = socket.create_connection(address, timeout=PATIENCE_S)
+def connected(address: tuple[str, int], sent: bytes = b"", *, source: str = "") -> socket.socket:
+    """A connection on which this was sent, from an address of this machine."""
+    connection = socket.create_connection(address, timeout=PATIENCE_S, source_address=(source, 0))
     connection.sendall(sent)
     return connection
 

@@ -155,6 +155,13 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
             ends=False,
         ),
         parsing=Threads("lookalike-parse", threads=1),
+        credentials=Threads(
+            "lookalike-credentials",
+            threads=8,
+            waiting=settings.max_connections,  # each waits for one answer at a time
+            share=Share(caller=4, collection=8),
+            ends=False,
+        ),
         searches=Searches(threads, waiting=WAITING),
         spooled=HeldBytes(settings.max_spooled_bytes),
         streamed=HeldBytes(MOST_STREAMED_BYTES),

@@ -44,6 +44,7 @@ class Service:
         fetches: where pictures are fetched from elsewhere.
         files: where files are read and written piece by piece, as their bytes go out and come in.
         parsing: where large JSON is parsed.
+        credentials: where credentials are looked at, and requests counted, that may wait for another machine or a disk.
         searches: vectors are searched for, several at a time.
         spooled: how much of forms and pictures that come in is kept in memory and on disk, and for whom.
         streamed: how much of queries that came over streams waits or is answered, and for whom.
@@ -65,6 +66,7 @@ class Service:
     fetches: Threads
     files: Threads
     parsing: Threads
+    credentials: Threads
     searches: Searches
     spooled: HeldBytes
     streamed: HeldBytes

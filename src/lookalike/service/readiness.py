@@ -41,8 +41,9 @@ def watch(service: Service, key: SigningKey) -> None:
     health.saturated("embedding", lambda: service.embedding.saturated)
     health.saturated("searches", lambda: service.searches.saturated)
     for name, threads in kinds(service).items():
-        # slow addresses elsewhere, which any two callers can name, keep nobody from what needs none
-        health.saturated(name, partial(_is_saturated, threads), is_only_told=threads is service.fetches)
+        # strangers can fill these, and would keep everybody away from every machine
+        is_only_told = threads in (service.fetches, service.credentials)
+        health.saturated(name, partial(_is_saturated, threads), is_only_told=is_only_told)
 
 
 def kinds(service: Service) -> dict[str, Threads]:
@@ -54,6 +55,7 @@ def kinds(service: Service) -> dict[str, Threads]:
         "fetches": service.fetches,
         "files": service.files,
         "parsing": service.parsing,
+        "credentials": service.credentials,
     }
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Any, ParamSpec, TypeVar
+from ipaddress import ip_address, ip_network
+from typing import Any, TypeVar
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
 from fastapi import Request, Security, WebSocket
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
@@ -22,14 +21,11 @@ PROTOCOL = "lookalike.v1"
 """The subprotocol that the server chooses."""
 TICKET_PREFIX = "ticket."
 
-_AT_ONCE = 16
+_HOME_BITS = 64
 _described = HTTPBearer(
     auto_error=False, scheme_name="Credential", description="An API key of this service, or a token (JWT)."
 )
 
-_threads: RunVar[CapacityLimiter | None] = RunVar("threads that wait for access")
-
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -50,7 +46,7 @@ def _guard(scope: Scope | None, *, everywhere: bool) -> Callable[..., Awaitable[
     async def principal(request: Request, _: object = Security(_described)) -> Principal:
         access = _access(request)
         found = await _known(access, request)
-        await _counted(access, found)
+        await _counted(access, found, request)
         collection = request.path_params.get("collection")
         _check(access, found, scope, collection, everywhere=everywhere)
         _note(request, found, collection)
@@ -75,10 +71,10 @@ async def principal_of_websocket(websocket: WebSocket, scope: Scope, collection:
     if len(tickets) > 1:
         raise NotAuthenticated("expected one ticket")
     if tickets:
-        found = await _in_thread(access.redeem, tickets[0])
+        found = await _in_turn(websocket, _origin(websocket), lambda: access.redeem(tickets[0]))
     else:
         found = await _known(access, websocket)
-    await _counted(access, found)
+    await _counted(access, found, websocket)
     _check(access, found, scope, collection)
     _note(websocket, found, collection)
     return found
@@ -93,13 +89,13 @@ async def _known(access: Access, connection: HTTPConnection) -> Principal:
     client = connection.client.host if connection.client is not None else ""
     given = headers[0] if headers else None
     if access.waits:
-        return await _in_thread(lambda: access.authenticate(given, client=client))
+        return await _in_turn(connection, _origin(connection), lambda: access.authenticate(given, client=client))
     return access.authenticate(given, client=client)
 
 
-async def _counted(access: Access, principal: Principal) -> None:
+async def _counted(access: Access, principal: Principal, connection: HTTPConnection) -> None:
     if access.waits:
-        await _in_thread(access.count, principal)
+        await _in_turn(connection, principal.name, lambda: access.count(principal))
     else:
         access.count(principal)
 
@@ -134,10 +130,18 @@ def _access(connection: HTTPConnection) -> Access:
     return access
 
 
-async def _in_thread(call: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-    """In threads of its own, so that a slow machine elsewhere keeps nobody waiting who does not ask for it."""
-    limiter = _threads.get(None)
-    if limiter is None:
-        limiter = CapacityLimiter(_AT_ONCE)
-        _threads.set(limiter)
-    return await to_thread.run_sync(lambda: call(*given, **named), limiter=limiter)
+def _origin(connection: HTTPConnection) -> str:
+    """Where somebody comes from who has not shown yet who they are; all addresses of one home in IPv6 are one."""
+    host = connection.client.host if connection.client is not None else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return f"from {host}"
+    return f"from {ip_network((address, _HOME_BITS), strict=False) if address.version == 6 else address}"
+
+
+async def _in_turn(connection: HTTPConnection, caller: str, call: Callable[[], T]) -> T:
+    """In threads of their own, callers in turn, so that what is slow elsewhere keeps nobody waiting but who asks it."""
+    note_asker(caller, None)
+    answer: T = await _service(connection).credentials.run(call)
+    return answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from limits import RateLimitItem, RateLimitItemPerMinute
@@ -16,6 +17,8 @@ from lookalike.core.errors import BadInput, MissingExtra, RateLimited
 _SCHEMES = ("memory", "redis", "rediss", "redis+unix")
 _SHORTEST_WAIT_S = 0.1
 _PATIENCE_S = 1.0
+_ASKED_AGAIN_AFTER_S = 5.0
+"""A server that does not answer keeps one request so often waiting, not all."""
 
 _log = logging.getLogger(__name__)
 
@@ -25,13 +28,17 @@ class Rates:
 
     Args:
         per_minute: requests of one caller in any minute; 0 for no limit.
-        storage: where they are counted. While it does not answer, each process counts for itself, and the log says so.
+        storage: where they are counted. While it does not answer, each process counts for itself, and the log says so;
+            it is asked again every few seconds.
+        clock: monotonic, in seconds.
     """
 
-    def __init__(self, per_minute: int, *, storage: Storage) -> None:
+    def __init__(self, per_minute: int, *, storage: Storage, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = RateLimitItemPerMinute(per_minute, namespace="lookalike") if per_minute else None
         self._counter, self._spare = MovingWindowRateLimiter(storage), MovingWindowRateLimiter(MemoryStorage())
+        self._clock = clock
         self._is_down = False
+        self._ask_again_at = 0.0
 
     def count(self, name: str) -> None:
         """Count one request.
@@ -41,18 +48,28 @@ class Rates:
         """
         if self._limit is None:
             return
-        try:
-            wait_s = _hit(self._counter, self._limit, name)
-            self._tell(is_down=False)
-        except StorageError:
-            self._tell(is_down=True)
-            wait_s = _hit(self._spare, self._limit, name)
+        wait_s = self._hit_where_it_answers(self._limit, name)
         if wait_s is not None:
             raise RateLimited(
                 f"expected at most {self._limit.amount} requests in a minute",
                 retry_after_s=wait_s,
                 values={"limit": self._limit.amount},
             )
+
+    def _hit_where_it_answers(self, limit: RateLimitItem, name: str) -> float | None:
+        if self._is_down:
+            now = self._clock()
+            if now < self._ask_again_at:
+                return _hit(self._spare, limit, name)
+            self._ask_again_at = now + _ASKED_AGAIN_AFTER_S  # before it is asked, so that others do not ask meanwhile
+        try:
+            wait_s = _hit(self._counter, limit, name)
+            self._tell(is_down=False)
+        except StorageError:
+            self._ask_again_at = self._clock() + _ASKED_AGAIN_AFTER_S
+            self._tell(is_down=True)
+            return _hit(self._spare, limit, name)
+        return wait_s
 
     def _tell(self, *, is_down: bool) -> None:
         if is_down and not self._is_down:

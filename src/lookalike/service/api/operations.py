@@ -30,7 +30,8 @@ async def livez() -> Response:
 async def readyz(request: Request) -> Response:
     """503 where a part is down or saturated, or the service is stopping; names the part.
 
-    `fetches`, where pictures are fetched from elsewhere, may be saturated at 200.
+    `fetches`, where pictures are fetched from elsewhere, and `credentials`, where credentials are looked at, may be
+    saturated at 200, for strangers can bring that about.
     """
     report = await service_of(request).health.ready()
     return answer({"status": "ok" if report.ok else "unready", "parts": report.parts}, status=200 if report.ok else 503)

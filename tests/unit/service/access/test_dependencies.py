@@ -20,6 +20,7 @@ from lookalike.service.access.access import open_access
 from lookalike.service.access.dependencies import PROTOCOL, needs, principal_of_websocket
 from lookalike.service.access.key_file import add_key
 from lookalike.service.access.principal import Principal, Scope
+from lookalike.service.threads import Threads
 from tests.unit.service.access.minting import SECRET, jwk, key_set, minted, rsa_key, settings, written
 
 HERE, ELSEWHERE = ("127.0.0.1", 50_000), ("203.0.113.5", 50_000)
@@ -30,7 +31,11 @@ KNOWN = {"photos", "shoes"}
 def application(home: Path, **changed: Any) -> FastAPI:
     app = FastAPI()
     configured = settings(home, **changed)
-    app.state.service = SimpleNamespace(settings=configured, access=open_access(configured, MemoryLedger()))
+    app.state.service = SimpleNamespace(
+        settings=configured,
+        access=open_access(configured, MemoryLedger()),
+        credentials=Threads(threads=2),
+    )
 
     @app.exception_handler(LookalikeError)
     async def _problem(request: Request, error: Exception) -> JSONResponse:

@@ -22,6 +22,7 @@ class BreakableStorage(MemoryStorage):
     def __init__(self) -> None:
         super().__init__(wrap_exceptions=True)
         self.is_down = False
+        self.asked = 0  # while it was down
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -29,6 +30,7 @@ class BreakableStorage(MemoryStorage):
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         if self.is_down:
+            self.asked += 1
             raise ConnectionError("redis://user:hush@host")
         return super().acquire_entry(key, limit, expiry, amount)
 
@@ -80,15 +82,19 @@ def test_many_threads_get_no_more_than_one() -> None:
 
 
 def test_while_the_counting_server_is_down_each_process_counts_for_itself(caplog: pytest.LogCaptureFixture) -> None:
+    now = [1_000.0]
     storage = BreakableStorage()
-    rates = Rates(4, storage=storage)
+    rates = Rates(4, storage=storage, clock=lambda: now[0])
     assert let_in(rates, "ann", times=2) == 2
     storage.is_down = True
     with caplog.at_level(logging.DEBUG):
         assert let_in(rates, "ann", times=10) == 4
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "hush" not in caplog.text
+    assert storage.asked == 1  # nobody else waits for a server that does not answer
     storage.is_down = False
+    assert let_in(rates, "ann", times=10) == 0
+    now[0] += 5
     assert let_in(rates, "ann", times=10) == 2
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.requests import HTTPConnection
 
+from lookalike.service.access import dependencies
 from lookalike.service.api.documents import openapi_of
 from lookalike.service.app import routes
 from tests.connections import Address, connected, head_of, request, status
 from tests.services import FIRST, listening, token
+from tests.waiting import PATIENCE_S, eventually
 
 OPEN = {("get", "/livez"): 200, ("get", "/readyz"): 200, ("put", "/v1/storage/{name}/{upload_id}"): 403}
 """Need no credentials; the last a signature."""
@@ -66,3 +74,45 @@ def test_who_has_a_credential_is_told_to_send_the_body(address: Address) -> None
 
     assert b"100 Continue" in head_answered(address, "post", path, *said, "Content-Length: 1000000")
     assert head_answered(address, "post", path, *said, f"Content-Length: {ANNOUNCED}").startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a second address of this machine")
+def test_one_address_with_slow_credentials_keeps_nobody_else_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go = threading.Semaphore(0), threading.Event()
+    with listening(tmp_path) as (url, service, _):
+        access = service.access
+        authenticate = access.authenticate
+
+        def slowly(authorization: str | None, *, client: str) -> Any:
+            if client == "127.0.0.1":
+                entered.release()
+                assert go.wait(2 * PATIENCE_S)
+            return authenticate(authorization, client=client)
+
+        monkeypatch.setattr(access, "authenticate", slowly)
+        monkeypatch.setattr(access, "_waits", True)
+        asked = request(
+            "GET",
+            f"/v1/collections/{FIRST}/images",
+            f"Authorization: {token('read')['Authorization']}",
+            "Connection: close",
+        )
+        with ExitStack() as stack:
+            many = [stack.enter_context(connected(Address.of(url), asked)) for _ in range(20)]
+            assert entered.acquire(timeout=PATIENCE_S)
+            eventually(lambda: service.credentials.waiting > 1)
+            with connected(Address.of(url), asked, source="127.0.0.2") as other:
+                assert status(head_of(other)) == 200
+            go.set()
+            assert {status(head_of(one)) for one in many} == {200}
+
+
+def test_homes_are_told_apart_by_their_network() -> None:
+    def home(host: str) -> str:
+        return dependencies._origin(HTTPConnection({"type": "http", "client": (host, 1)}))
+
+    assert home("2001:db8::1") == home("2001:db8::ffff:1") != home("2001:db8:1::1")
+    assert home("192.0.2.1") != home("192.0.2.2")
+    assert home("testclient") != home("")

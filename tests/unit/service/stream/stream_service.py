@@ -106,6 +106,7 @@ class World:
             fetches=threads,
             files=threads,
             parsing=threads,
+            credentials=threads,
             searches=Searches(threads, waiting=64),
             spooled=HeldBytes(1_000_000),
             streamed=HeldBytes(1_000_000),
