@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -32,6 +33,18 @@ def test_each_search_that_is_shown_finds_its_original_first(demo_made: tuple[Pat
         assert (place / one["first"]).is_file()
         assert Path(one["query"]).stem == f"{Path(one['original']).stem}-{one['variant']}"
     assert outcome.text.count("What looks like") == 3
+
+
+def test_as_many_are_told_as_are_shown_and_the_answer_to_ask_for_again_is_the_first(
+    demo_made: tuple[Path, Outcome],
+) -> None:
+    _, outcome = demo_made
+    rows = [len(re.findall(r"^ +\d  ", part, re.MULTILINE)) for part in outcome.text.split("What looks like")[1:]]
+    assert [int(count) for count in re.findall(r"^(\d+) of [\d,]+ matching", outcome.stderr, re.MULTILINE)] == rows
+    shown, again = SHOWN.search(outcome.text), re.search(r"^Ask again: +(.*)$", outcome.text, re.MULTILINE)
+    assert shown is not None
+    assert again is not None
+    assert Path(shlex.split(again[1])[2]).name == shown["query"]
 
 
 def test_how_many_find_their_original_is_what_a_user_would_count(

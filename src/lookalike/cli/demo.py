@@ -53,7 +53,7 @@ def demo_command(session: Session, folder: str, *, count: int) -> None:
     for question in shown(questions):
         session.write(f"\n{introduced(question)}\n")
         show_result(question.result, session, most=K, pictures=False)
-    session.write(f"\n{summed_up(questions)}{_how_to_go_on(sheet, str(questions[0].query), home=home)}")
+    session.write(f"\n{summed_up(questions)}{_how_to_go_on(sheet, str(shown(questions)[0].query), home=home)}")
 
 
 def _as_json(questions: Sequence[Question], *, report: object, sheet: Path) -> dict[str, object]:

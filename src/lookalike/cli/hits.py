@@ -42,7 +42,7 @@ def show_result(result: SearchResult, session: Session, *, pictures: bool | None
     session.write(table)
     if result.nothing_like_it:
         session.say(NOTHING_LIKE_IT)
-    session.say(_account(result))
+    session.say(_account(result, shown=len(result.hits[:most])))
 
 
 def _line(hit: Hit) -> HitLine:
@@ -67,8 +67,8 @@ def short_path(path: str) -> str:
     return path[len(here) :] if path.startswith(here) else path
 
 
-def _account(result: SearchResult) -> str:
-    found = f"{len(result):,} of {result.total_matching:,} matching" if result.hits else "nothing found"
+def _account(result: SearchResult, *, shown: int) -> str:
+    found = f"{shown:,} of {result.total_matching:,} matching" if result.hits else "nothing found"
     if not result.index.count:
         found = "the collection holds no pictures yet: lookalike index FOLDER"
     timings = result.timings_ms

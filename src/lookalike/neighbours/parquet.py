@@ -25,7 +25,7 @@ def parquet_library() -> Any:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise MissingExtra("pyarrow", extra="parquet", purpose="vectors and neighbours in Parquet") from error
+        raise MissingExtra("pyarrow", extra="parquet", purpose="keeping vectors and neighbours in Parquet") from error
     return pyarrow
 
 
