@@ -33,6 +33,12 @@ export class Problem extends Error {
   }
 }
 
+/** Where no reply came, or only a part of one. */
+export function unreachable(error: unknown): Problem {
+  const detail = `the service cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
+  return new Problem({code: "unreachable", status: 0, detail, cause: error});
+}
+
 /** The problem that a reply tells of; also where a proxy answered with something else than a problem document. */
 export async function problemOf(response: Response): Promise<Problem> {
   const body = await bodyOf(response);

@@ -1,4 +1,4 @@
-import {Problem} from "./problem";
+import {Problem, unreachable} from "./problem";
 import type {Transport} from "./transport";
 import type {Ticket} from "./types";
 import {backOffS} from "./waiting";
@@ -123,9 +123,4 @@ const REASONS: {[code: number]: string} = {
 /** `status` is the close code, 1000 and above, so that it clashes with no status of HTTP. */
 function closed(code: number, reason: string): Problem {
   return new Problem({code: `closed_${code}`, status: code, detail: reason || REASONS[code] || "the connection was lost"});
-}
-
-function unreachable(error: unknown): Problem {
-  const detail = error instanceof Error ? error.message : String(error);
-  return new Problem({code: "unreachable", status: 0, detail, cause: error});
 }

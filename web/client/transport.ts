@@ -1,4 +1,4 @@
-import {Problem, problemOf} from "./problem";
+import {problemOf, unreachable} from "./problem";
 import {backOffS, pause} from "./waiting";
 
 const MOST_TRIES = 4;
@@ -36,11 +36,13 @@ export class Transport {
   }
 
   async json<T>(method: string, path: string, call: Call = {}): Promise<T> {
-    return (await (await this.send(method, path, call)).json()) as T;
+    const response = await this.send(method, path, call);
+    return (await whole(() => response.json(), call.signal)) as T;
   }
 
   async blob(path: string, call: Call = {}): Promise<Blob> {
-    return await (await this.send("GET", path, call)).blob();
+    const response = await this.send("GET", path, call);
+    return await whole(() => response.blob(), call.signal);
   }
 
   /** The reply, with a status of 2xx; else throws a `Problem`, or the signal's reason. */
@@ -76,9 +78,18 @@ export class Transport {
       return await this.#fetch(url, init);
     } catch (error) {
       init.signal?.throwIfAborted();
-      const detail = `the service cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
-      throw new Problem({code: "unreachable", status: 0, detail, cause: error});
+      throw unreachable(error);
     }
+  }
+}
+
+/** What a body holds; `unreachable` where the connection broke before its end. */
+export async function whole<T>(read: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw unreachable(error);
   }
 }
 

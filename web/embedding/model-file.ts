@@ -1,5 +1,6 @@
 import type {Lookalike} from "../client";
 import {sha256} from "../client/sha256";
+import {whole} from "../client/transport";
 
 const CACHE = "lookalike-models";
 
@@ -21,7 +22,7 @@ export async function modelFile(
     return {content: kept, fromCache: true};
   }
   const response = await client.transport.send("GET", `/v1/models/${encodeURIComponent(modelId)}/file`);
-  const content = await received(response, onProgress);
+  const content = await whole(() => received(response, onProgress));
   const found = await sha256(content);
   if (found !== modelId) throw new Error(`expected the model ${modelId}, got a file whose SHA-256 is ${found}`);
   await keep(url, content);

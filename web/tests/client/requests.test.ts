@@ -19,6 +19,22 @@ async function settled<T>(promise: Promise<T>): Promise<T> {
   return await promise;
 }
 
+test("a reply that breaks off is one that did not come, whatever of it came", async () => {
+  const broken = () => {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('{"hits": ['));
+        controller.error(new TypeError("network error"));
+      },
+    });
+    return new Response(body, {headers: {"Content-Type": "application/json"}});
+  };
+  const collection = client(new FakeService(broken(), broken())).collection("c");
+
+  await expect(settled(collection.search({id: "a"}))).rejects.toMatchObject({code: "unreachable", status: 0});
+  await expect(settled(collection.thumbnail("a"))).rejects.toMatchObject({code: "unreachable", status: 0});
+});
+
 describe("a search", () => {
   test("by a picture is multipart, with the other fields as JSON", async () => {
     const service = new FakeService(json(REPLY));
