@@ -236,6 +236,22 @@ describe("a filter", () => {
     await expectSoon(offered, (fields) => expect(fields).toEqual(["width", "shop"]));
   });
 
+  it("with the same condition twice is not asked half: it says which one stands twice", async () => {
+    await page.getByRole("button", {name: t.filter.heading}).click();
+    await page.getByRole("button", {name: t.filter.add}).click();
+    for (const place of [0, 1]) {
+      await page.getByLabel(t.filter.field).nth(place).fill("name");
+      await page.getByLabel(t.filter.value).nth(place).fill(`${place}`);
+    }
+    await page.getByRole("button", {name: t.filter.apply}).click();
+    await page.getByText(t.filter.twice("name", t.filter.operators.eq)).waitFor();
+    expect(asked(page).has("filter")).toBe(false);
+
+    await page.locator(".condition").nth(1).getByRole("combobox", {name: t.filter.operator}).selectOption("ne");
+    await page.getByRole("button", {name: t.filter.apply}).click();
+    await page.getByRole("button", {name: `${t.filter.heading}: ${t.filter.active(2)}`}).waitFor();
+  });
+
   it("is written as JSON, and an error is told in the service's words", async () => {
     await page.getByRole("button", {name: t.filter.heading}).click();
     await page.getByRole("button", {name: t.filter.asJson}).click();

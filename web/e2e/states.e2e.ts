@@ -74,7 +74,7 @@ describe.each(SETTINGS)("$size, $language, $theme", (setting) => {
     await page.getByLabel(t.source.url).fill("not an address");
     await page.getByRole("button", {name: t.source.urlSearch, exact: true}).click();
 
-    await page.getByText(t.source.badUrl).waitFor();
+    await page.getByText({en: codesEn, zh: codesZh}[setting.language].problems.no_address[0]).waitFor();
     await expectSound("address");
     await page.getByRole("button", {name: t.close}).click();
   });

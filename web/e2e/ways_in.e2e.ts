@@ -92,7 +92,7 @@ describe("a picture comes in", () => {
   it("as a folder is not taken, and the page says what to do with it", async () => {
     await dropPaths(page, "main", [FOLDER]);
 
-    await page.locator(".problem").getByText(t.source.folder).waitFor();
+    await page.locator(".problem").getByText(codesEn.problems.folder[0]).waitFor();
     expect(asked(page).has("picture")).toBe(false);
   });
 
@@ -110,7 +110,7 @@ describe("a picture comes in", () => {
   it("and what is no picture is turned away with a word", async () => {
     await chooseFile(page, Buffer.from("<svg onload=alert(1)>"), "notes.txt", "text/plain");
 
-    await page.getByText(t.source.notAPicture).waitFor();
+    await page.getByText(codesEn.problems.not_a_picture[0]).waitFor();
   });
 
   it("and a broken one is refused with the reason and what to do", async () => {

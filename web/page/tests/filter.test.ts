@@ -1,6 +1,6 @@
 import {describe, expect, it} from "vitest";
 
-import {jsonToRows, readRaw, type Row, rowsToJson} from "../src/state/filter";
+import {askedTwice, conditionsIn, jsonToRows, readRaw, type Row, rowsToJson} from "../src/state/filter";
 
 describe("rows of the form", () => {
   const cases: [Row[], object | null][] = [
@@ -31,6 +31,23 @@ describe("rows of the form", () => {
 
     expect(JSON.stringify(filter)).toBe('{"constructor":{"eq":"x"}}');
   });
+});
+
+it("tells which condition stands twice, as the JSON cannot say it", () => {
+  const rows: Row[] = [
+    {field: "", operator: "eq", value: ""},
+    {field: "", operator: "eq", value: ""},
+    {field: "name", operator: "like", value: "a%"},
+    {field: "name", operator: "eq", value: "b"},
+  ];
+
+  expect(askedTwice(rows)).toBeNull();
+  expect(askedTwice([...rows, {field: " name ", operator: "like", value: "%b"}])).toEqual({field: "name", operator: "like", value: "%b"});
+});
+
+it("counts conditions as the form shows them", () => {
+  expect(conditionsIn({width: {gte: 800, lt: 900}, label: {eq: "cat"}})).toBe(3);
+  expect(conditionsIn({or: [{label: {eq: "a"}}, {label: {eq: "b"}}]})).toBe(1);
 });
 
 describe("JSON as rows", () => {

@@ -37,7 +37,7 @@ it("shows the hits of the newest frame, in whatever order answers come, and none
 it("asks before frames leave, where vectors are to be computed here and cannot be", () => {
   const {made} = session("browser");
 
-  expect(made.framesNeeded.value).toContain("no model");
+  expect(made.framesNeeded.value!()).toContain("no model");
   made.close();
 });
 

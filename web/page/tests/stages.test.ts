@@ -12,7 +12,7 @@ it("lists the stages in the order in which they happened, without the total", ()
       whys: [],
       timings: {decode_ms: 3, resize_ms: 2, run_ms: 40, total_ms: 45},
     },
-    fellBack: "",
+    fellBack: null,
     meanwhile: false,
     sentPicture: false,
     networkMs: 7,

@@ -9,12 +9,13 @@ vi.mock("../src/search/browser", () => ({embedHere}));
 
 type Try = {options: UploadOptions; answer: (result: Partial<UploadResult>) => void; fail: (error: unknown) => void};
 
+const closed = vi.fn();
 let tries: Try[];
 let tell: Parameters<typeof client.events>[0]["onEvent"];
 
 vi.spyOn(client, "events").mockImplementation((o) => {
   tell = o.onEvent;
-  return {close: () => undefined} as ReturnType<typeof client.events>;
+  return {close: closed, after: undefined};
 });
 const job = vi.spyOn(client, "job");
 
@@ -39,6 +40,22 @@ afterEach(() => {
   items.value.forEach(cancel);
   tries.forEach(({fail}) => fail(new DOMException("over", "AbortError")));
   items.value = [];
+});
+
+it("the events of jobs are followed until every upload is settled, and again for the next", async () => {
+  const events = vi.mocked(client.events);
+  closed.mockClear();
+  events.mockClear();
+  tries[0]!.answer({state: "provisional", image_id: "i", job_id: "j"});
+  await settled();
+  expect(closed).not.toHaveBeenCalled();
+
+  event(done("kept"));
+  expect(closed).toHaveBeenCalledTimes(1);
+  add([new File(["y"], "b.jpg", {type: "image/jpeg"})], collection);
+  await settled();
+
+  expect(events).toHaveBeenCalledTimes(1);
 });
 
 it.each<[string, File, unknown]>([

@@ -4,8 +4,8 @@ import type {CollectionClient, Hit} from "../../../client";
 import {formatNumber, formatShare, texts} from "../i18n/language";
 import {choose, isChosen} from "../state/comparison";
 import {NOTHING_ASKED} from "../state/question";
-import {addressOf, askFor, question} from "../state/route";
-import {collectionName} from "../state/service";
+import {addressOf, question} from "../state/route";
+import {askFrom, collectionName} from "../state/service";
 import {Icon} from "./icons";
 import {mix, type Side} from "./mixture";
 import {Thumbnail} from "./thumbnail";
@@ -19,7 +19,7 @@ export function Card({hit, from, reachable}: Props) {
   const similarity = formatNumber(hit.similarity, 3);
   const tabIndex = reachable ? 0 : -1;
   return (
-    <li class="card" style={{"--ratio": ratioOf(hit)}} data-id={hit.id} onKeyDown={(event) => from.name === collectionName.value && keys(event, hit)}>
+    <li class="card" style={{"--ratio": ratioOf(hit)}} data-id={hit.id} onKeyDown={(event) => from.name === collectionName.value && keys(event, hit, from)}>
       <a
         class="picture"
         href={addressOf({...NOTHING_ASKED, ...kept(from), source: {kind: "id", id: hit.id}})}
@@ -30,8 +30,7 @@ export function Card({hit, from, reachable}: Props) {
         onClick={(event) => {
           if (event.ctrlKey || event.metaKey || event.shiftKey) return;
           event.preventDefault();
-          if (from.name === collectionName.value) askFor({kind: "id", id: hit.id});
-          else askFor({kind: "id", id: hit.id}, from.name);
+          askFrom(hit.id, from);
         }}
       >
         <Thumbnail id={hit.id} alt="" from={from} />
@@ -52,7 +51,7 @@ export function Card({hit, from, reachable}: Props) {
         )}
       </div>
       <p class="card-name">{name}</p>
-      {from.name === collectionName.value && <Actions hit={hit} tabIndex={tabIndex} />}
+      {from.name === collectionName.value && <Actions hit={hit} from={from} tabIndex={tabIndex} />}
     </li>
   );
 }
@@ -70,7 +69,7 @@ function Badges({hit}: {hit: Hit}) {
   );
 }
 
-function Actions({hit, tabIndex}: {hit: Hit; tabIndex: number}) {
+function Actions({hit, from, tabIndex}: {hit: Hit; from: CollectionClient; tabIndex: number}) {
   const {mix: m, card: t} = texts.value;
   const chosen = isChosen(hit.id);
   return (
@@ -83,7 +82,7 @@ function Actions({hit, tabIndex}: {hit: Hit; tabIndex: number}) {
         aria-pressed={chosen}
         aria-label={t.compare}
         title={chosen ? t.compareChosen : t.compare}
-        onClick={() => choose(hit)}
+        onClick={() => choose(hit, from)}
       >
         <Icon name="compare" />
       </button>
@@ -113,11 +112,11 @@ function kept(from: CollectionClient) {
 }
 
 /** Shortcuts on a card, so that not every button need be walked to. */
-function keys(event: KeyboardEvent, hit: Hit): void {
+function keys(event: KeyboardEvent, hit: Hit, from: CollectionClient): void {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "+" || event.key === "=") mix("more", hit.id);
   else if (event.key === "-") mix("less", hit.id);
-  else if (event.key === "c" || event.key === "C") choose(hit);
+  else if (event.key === "c" || event.key === "C") choose(hit, from);
   else return;
   event.preventDefault();
 }

@@ -85,7 +85,7 @@ function Side(props: SideProps) {
 }
 
 function HitSide({subject, ...pane}: SideProps & {subject: Extract<Subject, {kind: "hit"}>}) {
-  return <Pane url={useHitUrl(subject.hit)} alt={subject.hit.name || texts.value.card.unnamed} {...pane} />;
+  return <Pane url={useHitUrl(subject.hit, subject.from)} alt={subject.hit.name || texts.value.card.unnamed} {...pane} />;
 }
 
 function QuerySide({subject: _, ...pane}: SideProps) {

@@ -13,7 +13,7 @@ export function CompareTray() {
   const {kind} = question.value.source;
   return (
     <section class="tray" aria-label={t.heading}>
-      <Thumbnail id={only.hit.id} alt={only.hit.name} side={96} />
+      <Thumbnail id={only.hit.id} alt={only.hit.name} side={96} from={only.from} />
       <p>{t.chooseOther}</p>
       {(kind === "picture" || kind === "id") && (
         <button type="button" class="primary small" onClick={chooseQuery}>

@@ -3,12 +3,12 @@
 import {texts} from "../i18n/language";
 import {credentialWanted, keepCredential} from "../state/credential";
 import {connect, connected} from "../state/service";
-import {afterSigningIn, credentialRefused} from "../state/trouble";
+import {afterSigningIn, credentialRefused, putOffSigningIn} from "../state/trouble";
 import {Dialog} from "./dialog";
 
 export function Credential() {
   const t = texts.value.credential;
-  const close = () => (credentialWanted.value = false);
+  const close = () => putOffSigningIn(() => void connect());
   return (
     <Dialog heading={t.heading} onClose={close}>
       <form

@@ -3,7 +3,7 @@
 import {useEffect, useState} from "preact/hooks";
 
 import {texts} from "../i18n/language";
-import {takeTransfer} from "../search/taking";
+import {takeDropped, takeTransfer} from "../search/taking";
 import {expectPicture} from "../search/warming";
 import {panel} from "../state/panels";
 import {Icon} from "./icons";
@@ -35,7 +35,7 @@ export function DropAnywhere() {
     on("drop", (event) => {
       event.preventDefault();
       settle();
-      if (panel.value === null && event.dataTransfer) takeTransfer(event.dataTransfer);
+      if (panel.value === null && event.dataTransfer) takeDropped(event.dataTransfer);
     });
     on("paste", (event) => {
       const typing = event.target instanceof HTMLElement && event.target.closest("input, textarea");

@@ -4,7 +4,7 @@ import {useEffect, useState} from "preact/hooks";
 
 import {texts} from "../i18n/language";
 import {wordFor} from "../i18n/said";
-import {jsonToRows, OPERATORS, type Operator, type Place, readRaw, type Row, rowsToJson} from "../state/filter";
+import {askedTwice, jsonToRows, OPERATORS, type Operator, type Place, readRaw, type Row, rowsToJson} from "../state/filter";
 import type {FilterJson} from "../state/question";
 import {ask, question} from "../state/route";
 import {facts, refreshFacts} from "../state/service";
@@ -36,6 +36,7 @@ function RowsForm({filter}: {filter: FilterJson | null}) {
   const {filter: t} = texts.value;
   const known = jsonToRows(filter);
   const [rows, setRows] = useState<readonly Row[]>(known?.length ? known : [EMPTY]);
+  const [twice, setTwice] = useState<Row | null>(null);
   useEffect(() => setRows(known?.length ? known : [EMPTY]), [JSON.stringify(filter)]);
   if (!known) return <p class="hint">{t.tooRich}</p>;
   const change = (place: number, part: Partial<Row>) =>
@@ -45,7 +46,9 @@ function RowsForm({filter}: {filter: FilterJson | null}) {
       class="stack"
       onSubmit={(event) => {
         event.preventDefault();
-        ask({filter: rowsToJson(rows)});
+        const found = askedTwice(rows);
+        setTwice(found);
+        if (!found) ask({filter: rowsToJson(rows)});
       }}
     >
       <datalist id="fields">
@@ -61,6 +64,11 @@ function RowsForm({filter}: {filter: FilterJson | null}) {
           onRemove={() => setRows(rows.length > 1 ? rows.filter((_, at) => at !== place) : [EMPTY])}
         />
       ))}
+      {twice && (
+        <p class="hint bad" role="alert">
+          {t.twice(twice.field, t.operators[twice.operator])}
+        </p>
+      )}
       <div class="row">
         <button type="button" class="small quiet" onClick={() => setRows([...rows, EMPTY])}>
           <Icon name="plus" />

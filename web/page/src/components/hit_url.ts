@@ -1,19 +1,16 @@
 import {useEffect, useState} from "preact/hooks";
 
-import type {Hit} from "../../../client";
-import {collection} from "../state/service";
+import type {CollectionClient, Hit} from "../../../client";
 
 /** Formats that every browser shows; of others the service's JPEG is taken. */
 const SHOWABLE = /^(jpe?g|png|webp|gif|bmp)$/i;
 const LARGEST_BYTES = 20_000_000;
 const SIDE = 1024;
 
-/** An object URL of a hit as large as it can be had; null until it is there. */
-export function useHitUrl(hit: Hit): string | null {
+/** An object URL of a hit of a collection, as large as it can be had; null until it is there. */
+export function useHitUrl(hit: Hit, from: CollectionClient): string | null {
   const [url, setUrl] = useState<string | null>(null);
-  const from = collection.value;
   useEffect(() => {
-    if (!from) return;
     const control = new AbortController();
     const {signal} = control;
     let made = "";
@@ -33,6 +30,6 @@ export function useHitUrl(hit: Hit): string | null {
       control.abort();
       if (made) URL.revokeObjectURL(made);
     };
-  }, [hit.id, from?.name]);
+  }, [hit.id, from.name]);
   return url;
 }

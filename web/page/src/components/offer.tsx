@@ -25,7 +25,7 @@ export function VectorOffer() {
         <h2>{t.vectorHeading}</h2>
         <p>{t.vectorStayed}</p>
         {needed.reason && (
-          <p class="hint">{sentences(t.reason, needed.reason)}</p>
+          <p class="hint">{sentences(t.reason, needed.reason())}</p>
         )}
         <p id="vector-offer">{t.means}</p>
         <div class="row">

@@ -18,7 +18,7 @@ type Props = {shown: What; heading: string; onClose: () => void};
 /** One thing that went wrong; where it stands, its `onClose` takes it away. */
 export function Trouble({shown, heading, onClose}: Props) {
   const t = texts.value;
-  const {what, now} = adviceFor(shown);
+  const {what, now} = adviceOf(shown.code, shown.values);
   const place = useRef<HTMLElement>(null);
   // It may stand above or below what is seen.
   useEffect(() => place.current!.scrollIntoView({block: "nearest"}), [shown]);
@@ -37,7 +37,7 @@ export function Trouble({shown, heading, onClose}: Props) {
             ))}
           </ul>
         )}
-        {now && <p>{now}</p>}
+        <p>{now}</p>
         {shown.requestId && (
           <p class="hint">
             {t.problem.request} <code>{shown.requestId}</code>
@@ -56,7 +56,7 @@ export function Trouble({shown, heading, onClose}: Props) {
 
 /** Can be pressed once the pause that the service asked for is over. */
 function Retry({trouble: shown, retry, onClose}: {trouble: What; retry: () => void; onClose: () => void}) {
-  const {problem} = texts.value;
+  const {problem, bar} = texts.value;
   const [left, setLeft] = useState(Math.ceil(shown.retryAfterS ?? 0));
   useEffect(() => {
     setLeft(Math.ceil(shown.retryAfterS ?? 0));
@@ -69,12 +69,7 @@ function Retry({trouble: shown, retry, onClose}: {trouble: What; retry: () => vo
   };
   return (
     <button type="button" class="primary" disabled={left > 0} onClick={again}>
-      {left > 0 ? problem.waitAndRetry(left) : problem.retry}
+      {left > 0 ? problem.waitAndRetry(left) : shown.code === "not_authenticated" ? bar.signIn : problem.retry}
     </button>
   );
-}
-
-/** What the page itself refused is said in its own words already. */
-function adviceFor({code, values, detail}: What): {what: string; now: string} {
-  return code === "no_picture" ? {what: detail, now: ""} : adviceOf(code, values);
 }

@@ -2,13 +2,15 @@
 
 import {useEffect, useRef, useState} from "preact/hooks";
 
-import {named, texts} from "../i18n/language";
+import type {Reply} from "../../../client";
+import {named, sentences, texts} from "../i18n/language";
 import {sayFetching} from "../i18n/said";
 import {type Answer, answer, furtherTrouble, isOld, lengthening, pictureLost, searching} from "../search/answer";
 import {fetched} from "../search/browser";
 import {canLengthen, showMore} from "../search/lengthening";
 import {announce} from "../state/panels";
 import {where} from "../state/preferences";
+import {conditionsIn} from "../state/filter";
 import {ask, question} from "../state/route";
 import {FilterPanel} from "./filter_panel";
 import {Grid} from "./grid";
@@ -75,7 +77,7 @@ function Toolbar() {
           </label>
           <button type="button" class={filter ? "small on" : "small"} aria-expanded={open} aria-controls="filter" onClick={() => setOpen(!open)}>
             <Icon name="filter" />
-            {filter ? named(f.heading, f.active(Object.keys(filter).length)) : f.heading}
+            {filter ? named(f.heading, f.active(conditionsIn(filter))) : f.heading}
           </button>
         </div>
       </header>
@@ -178,15 +180,15 @@ function Skeleton() {
 
 /** Screen readers are told what came; the focus, if its card has gone, moves to the results. */
 function useAnnouncements(): void {
-  const before = useRef(0);
+  const before = useRef<{reply: Reply; count: number} | null>(null);
   const shown = answer.value;
   const count = shown?.hits.length ?? 0;
   useEffect(() => {
     if (!shown) return;
     const {announce: first, announceMore, nothingLikeIt} = texts.value.results;
-    const longer = before.current > 0 && count > before.current && shown.hits.length > shown.reply.hits.length;
-    announce(longer ? announceMore(count - before.current, count) : isLikeNothing(shown) ? `${first(count)} ${nothingLikeIt}` : first(count));
-    before.current = count;
+    const added = before.current?.reply === shown.reply ? count - before.current.count : 0;
+    announce(added > 0 ? announceMore(added, count) : sentences(first(count), isLikeNothing(shown) ? nothingLikeIt : ""));
+    before.current = {reply: shown.reply, count};
     if (document.activeElement === document.body) document.getElementById("results")?.focus({preventScroll: true});
   }, [shown?.reply, count]);
   useEffect(() => {

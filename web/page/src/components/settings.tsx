@@ -2,13 +2,10 @@
 
 import {sentences, texts} from "../i18n/language";
 import {sayFetching} from "../i18n/said";
-import {fetched, forgetVectors} from "../search/browser";
-import {forgetAnswers} from "../search/known";
+import {fetched} from "../search/browser";
+import {forgetOwnPictures} from "../search/forgetting";
 import {expectPicture} from "../search/warming";
 import {type Where, where, tiered} from "../state/preferences";
-import {notify} from "../state/panels";
-import {forgetPictures} from "../state/pictures";
-import {startAgain} from "../state/route";
 import {finer} from "../state/service";
 
 const PLACES: readonly Where[] = ["auto", "browser", "server"];
@@ -68,17 +65,10 @@ function choosePlace(place: Where): void {
 /** What is kept of the person's pictures, and how it goes. */
 function Forget() {
   const {settings: t} = texts.value;
-  const forget = async () => {
-    forgetAnswers();
-    forgetVectors();
-    await forgetPictures();
-    notify(t.forgotten);
-    startAgain({replace: true});
-  };
   return (
     <div class="forget">
       <p class="hint">{t.kept}</p>
-      <button type="button" class="small" onClick={() => void forget()}>
+      <button type="button" class="small" onClick={() => void forgetOwnPictures()}>
         {t.forget}
       </button>
     </div>

@@ -59,7 +59,7 @@ function whereOf({how}: Answer): string {
   const {status: t, settings} = texts.value;
   if (how.where === "stored") return t.whereStored;
   if (how.meanwhile) return `${t.whereServer} · ${settings.meanwhile}`;
-  if (how.where === "server") return how.fellBack ? `${t.whereServer} · ${sentences(settings.fellBack, how.fellBack)}` : t.whereServer;
+  if (how.where === "server") return how.fellBack ? `${t.whereServer} · ${sentences(settings.fellBack, how.fellBack())}` : t.whereServer;
   const {backend, whys} = how.vector!;
   return `${t.whereBrowser} · ${wordFor("backends", backend)} · ${sayAll("whys", whys)}`;
 }

@@ -2,7 +2,7 @@
 
 import {useEffect, useRef, useState} from "preact/hooks";
 
-import {knownThumbnail, thumbnailUrl} from "../search/thumbnails";
+import {knownThumbnail, thumbnailUrl, tries} from "../search/thumbnails";
 import type {CollectionClient} from "../../../client";
 import {collection} from "../state/service";
 import {texts} from "../i18n/language";
@@ -40,12 +40,12 @@ export function Thumbnail({id, alt, side = 320, from}: Props) {
       watcher.disconnect();
       control.abort();
     };
-  }, [source?.name, id, side]);
+  }, [source?.name, id, side, tries.value]);
   return (
     <span ref={place} class={url || failed ? "thumbnail" : "thumbnail loading"}>
-      {url && <img src={url} alt={alt} draggable={false} onError={() => setFailed(true)} />}
+      {url && !failed && <img src={url} alt={alt} draggable={false} onError={() => setFailed(true)} />}
       {failed && <span class="no-thumbnail">{texts.value.card.noThumbnail}</span>}
-      {!url && <span class="unseen">{alt}</span>}
+      {(!url || failed) && <span class="unseen">{alt}</span>}
     </span>
   );
 }

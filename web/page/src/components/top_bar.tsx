@@ -3,7 +3,7 @@ import {credential, keepCredential} from "../state/credential";
 import {panel} from "../state/panels";
 import {type Theme, theme} from "../state/preferences";
 import {speak, startAgain} from "../state/route";
-import {collectionName, collections, connect, isListed, mayWrite, unreadable} from "../state/service";
+import {collectionName, collections, isListed, mayWrite, unreadable} from "../state/service";
 import {Icon, type IconName, Logo} from "./icons";
 import {changeCollection} from "./lacking_collection";
 
@@ -99,8 +99,9 @@ function ThemeButton() {
   );
 }
 
+/** With a new load of the page, all goes that was shown to whoever signs out. */
 function signOut(): void {
   keepCredential(null);
   startAgain();
-  void connect();
+  location.reload();
 }

@@ -106,6 +106,12 @@ export const codesEn = {
     seq_not_growing: ["The stream of pictures got out of order.", "Start the camera again."],
     unreachable: ["The service does not answer.", "Check your connection and whether the service is running (“lookalike serve”), then try again."],
     page: ["Something failed in this page.", "Try again, or reload the page."],
+    not_a_picture: ["That is no picture.", "Choose a JPEG, PNG, WebP or another picture file."],
+    nothing_given: ["That is neither a picture nor a web address.", "Save the picture and choose the file, or copy its address."],
+    nothing_pasted: ["The clipboard holds no picture that this page may read.", "Copy one first, or choose a file."],
+    folder: ["That is a folder.", "Choose one of the pictures in it; to add them all, use “Add pictures” or “lookalike index”."],
+    no_address: ["That is no web address.", "It should begin with https://"],
+    long_address: ["The address is too long.", "Save the picture and choose the file."],
   } satisfies {[code: string]: Advice},
 
   faults: {

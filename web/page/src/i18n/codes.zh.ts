@@ -101,6 +101,12 @@ export const codesZh: CodeTexts = {
     seq_not_growing: ["实时画面的顺序错乱。", "请重新开启相机。"],
     unreachable: ["服务没有响应。", "请检查网络，并确认服务已启动（lookalike serve），然后重试。"],
     page: ["页面出错。", "请重试，或刷新页面。"],
+    not_a_picture: ["这不是图片。", "请选择 JPEG、PNG、WebP 或其他图片文件。"],
+    nothing_given: ["这既不是图片，也不是网址。", "请保存图片后选择文件，或复制图片网址。"],
+    nothing_pasted: ["剪贴板中没有此页面可以读取的图片。", "请先复制图片，或选择文件。"],
+    folder: ["这是文件夹。", "请选择其中一张图片；要全部添加，请用“添加图片”或 lookalike index 命令。"],
+    no_address: ["这不是网址。", "网址应以 https:// 开头。"],
+    long_address: ["网址太长。", "请先保存图片，再选择文件。"],
   },
 
   faults: {

@@ -29,7 +29,7 @@ export const en = {
     live: "Live camera",
     orStart: "Or start from a picture of the collection",
     noPictures: "This collection is empty. Add pictures to have something to find.",
-    noCollections: "There is no collection that you may see.",
+    noCollections: "There is no collection that you may see. Whoever runs the service can make one (“lookalike index”) or let you see one.",
     dropNow: "Let go to search with this picture",
   },
 
@@ -47,17 +47,11 @@ export const en = {
     lost: "The picture of this link lies only in the browser where it was chosen. Choose it again to search.",
     altQuery: "The picture that is searched with",
     mixture: "No picture of your own: searching by the ones mixed in below.",
-    remove: "Remove",
-    noPicture: "The clipboard holds no picture.",
-    notAPicture: "That is no picture. Choose a JPEG, PNG, WebP or another picture file.",
-    folder: "That is a folder. Choose one of the pictures in it; to add them all, use “Add pictures” or “lookalike index”.",
     firstOf: (n: number) => `${count(n, "picture was", "pictures were")} given; searching with the first.`,
-    badUrl: "That is no web address. It should begin with https://",
   },
 
   crop: {
     label: "Part of the picture that is searched with",
-    edge: "Corner of the part that is searched with",
     help: "Drag over the picture to search with a part of it. With the keyboard: arrows move it, Shift and arrows size it, Escape takes all.",
     all: "Whole picture",
     on: "Choose a part",
@@ -72,7 +66,7 @@ export const en = {
     removeMore: "No longer ask for more like this",
     removeLess: "No longer ask for less like this",
     clear: "Clear",
-    most: "At most 32 pictures of each kind can be mixed in.",
+    most: "At most 32 pictures of each kind can be mixed in. Remove one first.",
   },
 
   results: {
@@ -122,6 +116,7 @@ export const en = {
     asForm: "Form",
     asJson: "JSON",
     json: "Filter as JSON",
+    twice: (field: string, operator: string) => `“${field}” can stand with “${operator}” only once. Change or remove one of the two.`,
     tooRich: "This filter says more than the form can show.",
     unreadable: "That is no JSON object.",
     unreadableAt: (line: number, column: number) => `That is no JSON object: line ${line}, place ${column}.`,
@@ -258,7 +253,6 @@ export const en = {
     cancel: "Cancel",
     dismiss: "Dismiss",
     dismissOne: (name: string) => `Dismiss ${name}`,
-    notWriter: "You may look but not add: your key lacks the scope “write”.",
     states: {
       preparing: "Working out the vector",
       sending: "Sending",

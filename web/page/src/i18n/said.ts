@@ -7,6 +7,9 @@ import {type CodeTexts, codesEn} from "./codes.en";
 import {codesZh} from "./codes.zh";
 import {formatBytes, formatNumber, language, LANGUAGES, texts} from "./language";
 
+/** Words in the language of whoever reads them, which may be another by then. */
+export type Saying = () => string;
+
 type Values = {[name: string]: Json};
 type Words = {[code: string]: string};
 

@@ -31,7 +31,7 @@ export const zh: Texts = {
     live: "实时相机",
     orStart: "或从图库中的图片开始",
     noPictures: "图库是空的，请先添加图片。",
-    noCollections: "没有您可以查看的图库。",
+    noCollections: "没有您可以查看的图库。服务管理员可用 lookalike index 创建图库，或授予您查看权限。",
     dropNow: "松开即可用这张图片搜索",
   },
 
@@ -49,17 +49,11 @@ export const zh: Texts = {
     lost: "此链接的图片只存在于当初选择它的浏览器中。请重新选择图片再搜索。",
     altQuery: "用来搜索的图片",
     mixture: "未选择自己的图片，按下方的参考图片搜索。",
-    remove: "移除",
-    noPicture: "剪贴板中没有图片。请先复制图片，或选择文件。",
-    notAPicture: "这不是图片。请选择 JPEG、PNG、WebP 或其他图片文件。",
-    folder: "这是文件夹。请选择其中一张图片；要全部添加，请用“添加图片”或 lookalike index 命令。",
     firstOf: (n) => `收到 ${number(n)} 张图片，用第一张搜索。`,
-    badUrl: "这不是网址，应以 https:// 开头。",
   },
 
   crop: {
     label: "用来搜索的部分",
-    edge: "搜索部分的边角",
     help: "在图片上拖动，只用其中一部分搜索。键盘：方向键移动，Shift 加方向键调整大小，按 Esc 恢复整张。",
     all: "整张图片",
     on: "选取一部分",
@@ -123,6 +117,7 @@ export const zh: Texts = {
     asForm: "表单",
     asJson: "JSON",
     json: "JSON 形式的筛选",
+    twice: (field, operator) => `“${field}”的“${operator}”条件只能有一个。请修改或移除其中一个。`,
     tooRich: "表单无法完整显示这个筛选。",
     unreadable: "这不是 JSON 对象。",
     unreadableAt: (line, column) => `这不是 JSON 对象：第 ${line} 行第 ${column} 个字符有误。`,
@@ -251,7 +246,6 @@ export const zh: Texts = {
     cancel: "取消",
     dismiss: "不再显示",
     dismissOne: (name) => `不再显示 ${name}`,
-    notWriter: "您只能查看，不能添加：您的密钥没有“write”权限。",
     states: {
       preparing: "正在计算向量",
       sending: "正在发送",

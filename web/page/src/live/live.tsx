@@ -71,7 +71,7 @@ export function Live() {
             </label>
           </div>
           {session && session.framesNeeded.value !== null && (
-            <FramesOffer reason={session.framesNeeded.value} onSend={() => setMaySend(true)} />
+            <FramesOffer reason={session.framesNeeded.value()} onSend={() => setMaySend(true)} />
           )}
           <PlaceSwitch name="where-live" intro={t.frames} />
           {session && <Figures session={session} />}
@@ -116,9 +116,7 @@ function FramesOffer({reason, onSend}: {reason: string; onSend: () => void}) {
     <section class="offer" role="alert">
       <div>
         <p>{t.stayed}</p>
-        {reason && (
-          <p class="hint">{sentences(offer.reason, reason)}</p>
-        )}
+        <p class="hint">{sentences(offer.reason, reason)}</p>
         <button type="button" onClick={onSend}>
           {t.send}
         </button>
@@ -143,7 +141,7 @@ function Figures({session}: {session: LiveSession}) {
       <p class="hint" role="status">
         {states[state.value]} · {named(settings.where, where)}
       </p>
-      {why.value && <p class="hint">{why.value}</p>}
+      {why.value && <p class="hint">{why.value()}</p>}
       {problem.value && (
         <p class="hint bad" role="alert">
           {saidOf(problem.value)}

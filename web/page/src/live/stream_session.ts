@@ -4,7 +4,7 @@ import {signal} from "@preact/signals";
 
 import type {CollectionClient, Hit, Problem, SearchStream, StreamHits, StreamState} from "../../../client";
 import type {BrowserEmbedder} from "../../../embedding";
-import {sayAll} from "../i18n/said";
+import {sayAll, type Saying} from "../i18n/said";
 import {embedderOf, sayWhy, whyNot} from "../search/browser";
 import {maySendFrames} from "../search/sending";
 import type {Where} from "../state/preferences";
@@ -36,9 +36,9 @@ export class LiveSession {
   readonly roundTripMs = signal<number | null>(null);
   /** Where vectors are computed, in words for the panel. */
   readonly place = signal<"browser" | "server" | "opening">("opening");
-  readonly why = signal("");
-  /** Whether frames would have to be sent, and may not be; '' or the reason. */
-  readonly framesNeeded = signal<string | null>(null);
+  readonly why = signal<Saying | null>(null);
+  /** Why frames would have to be sent, which they may not be; null where they need not, or may. */
+  readonly framesNeeded = signal<Saying | null>(null);
 
   readonly #o: Options;
   readonly #stream: SearchStream;
@@ -84,8 +84,9 @@ export class LiveSession {
       if (where === "server" || !model) return this.#withoutModel(sayWhy("no_model"));
       const embedder = await embedderOf(model);
       if (this.#closed) return;
-      this.why.value = sayAll("whys", embedder.whys);
-      if (embedder.backend === "server") return this.#withoutModel(sayAll("whys", embedder.whys));
+      const account = () => sayAll("whys", embedder.whys);
+      this.why.value = account;
+      if (embedder.backend === "server") return this.#withoutModel(account);
       this.#embedder = embedder;
       this.#begin("browser");
     } catch (error) {
@@ -93,7 +94,7 @@ export class LiveSession {
     }
   }
 
-  #withoutModel(reason: string): void {
+  #withoutModel(reason: Saying): void {
     if (this.#o.where !== "server") this.why.value = reason;
     if (maySendFrames(this.#o.maySend)) return this.#begin("server");
     this.framesNeeded.value = reason;
@@ -135,7 +136,7 @@ export class LiveSession {
 
   #withoutEmbedder(error: unknown): void {
     this.#embedder = null;
-    this.#withoutModel(error instanceof Error ? error.message : String(error));
+    this.#withoutModel(whyNot(error));
   }
 
   /** What comes late, behind a newer answer or after the end, changes nothing. */

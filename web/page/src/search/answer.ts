@@ -13,6 +13,7 @@ import {lookCloser, tierOf} from "./finer_look";
 import {keepAnswer, knownAnswer} from "./known";
 import {Latest} from "./latest";
 import {PictureNeeded} from "./sending";
+import {tryAgain} from "./thumbnails";
 import {warmUpAfterwards} from "./warming";
 
 /**
@@ -83,6 +84,7 @@ export function answerQuestions(): void {
 }
 
 export function askAgain(): void {
+  tryAgain();
   cameBy.value = "asking";
   again.value += 1;
 }

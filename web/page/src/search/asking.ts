@@ -1,6 +1,7 @@
 /** One page of hits: from the question to the service's reply, and how it was come by. */
 
 import type {CollectionClient, Filter, Query, Reply, SearchOptions} from "../../../client";
+import type {Saying} from "../i18n/said";
 import {findPicture, type OwnPicture} from "../state/pictures";
 import type {Where} from "../state/preferences";
 import type {Question} from "../state/question";
@@ -19,8 +20,8 @@ export type How = {
   where: "browser" | "server" | "stored";
   /** Of the browser; null where it did not compute the vector. */
   vector: BrowserVector | null;
-  /** Why the browser did not, though it was to; '' where it did or was not asked. */
-  fellBack: string;
+  /** Why the browser did not, though it was to; null where it did or was not asked. */
+  fellBack: Saying | null;
   /** Whether the service answered because the model was not here yet. */
   meanwhile: boolean;
   /** Whether the picture itself was sent. */
@@ -67,7 +68,7 @@ export async function askOnce(question: Question, o: Means & {offset: number; op
 /** `own`: id of the picture that is searched with; '' where it is not known or there is none. */
 type Asked = {query: Query; own: string} & Omit<How, "networkMs">;
 
-const PLAIN = {vector: null, fellBack: "", meanwhile: false, sentPicture: false} as const;
+const PLAIN = {vector: null, fellBack: null, meanwhile: false, sentPicture: false} as const;
 
 async function queryOf(question: Question, o: Means & {opinion?: string}): Promise<Asked> {
   const {source} = question;
@@ -88,15 +89,15 @@ async function queryOf(question: Question, o: Means & {opinion?: string}): Promi
 async function withPicture(question: Question, key: string, o: Means & {opinion?: string}): Promise<Asked> {
   const picture = await findPicture(key);
   if (!picture) throw new PictureLost();
-  const itself = (fellBack = "", o_: {meanwhile?: boolean; need?: Need} = {}): Asked => {
+  const itself = (fellBack: Saying | null = null, o_: {meanwhile?: boolean; need?: Need} = {}): Asked => {
     if (!maySend(key)) throw new PictureNeeded(o_.need ?? "vector", fellBack);
     const query = {image: picture.blob, more: [...question.more], less: [...question.less]};
     return {...PLAIN, query, own: picture.id, where: "server", fellBack, meanwhile: o_.meanwhile ?? false, sentPicture: true};
   };
-  if (o.opinion) return itself("", {need: "finer"});
+  if (o.opinion) return itself(null, {need: "finer"});
   if (o.where === "server") return itself();
   if (!o.model) return itself(sayWhy("no_model"));
-  if (o.where === "auto" && !isOpen(o.model)) return await meanwhile(itself("", {meanwhile: true}), question, picture);
+  if (o.where === "auto" && !isOpen(o.model)) return await meanwhile(itself(null, {meanwhile: true}), question, picture);
   try {
     return await withVector(question, key, picture, o);
   } catch (error) {

@@ -3,8 +3,9 @@
 import {signal} from "@preact/signals";
 
 import {type Backend, BrowserEmbedder, type EmbedTimings} from "../../../embedding";
-import {type Json, Problem, type Remark} from "../../../client";
-import {adviceOf, sayAll} from "../i18n/said";
+import {Problem, type Remark} from "../../../client";
+import type {CodeTexts} from "../i18n/codes.en";
+import {adviceOf, sayAll, type Saying} from "../i18n/said";
 import type {Crop} from "../state/question";
 import {client} from "../state/service";
 
@@ -29,16 +30,16 @@ export class BrowserCannot extends Error {
   }
 }
 
-/** Why the vector was not computed here, in the language of now. */
-export function whyNot(error: unknown): string {
-  if (error instanceof BrowserCannot) return sayAll("whys", error.whys);
-  if (error instanceof Problem) return adviceOf(error.code, error.values).what;
+/** Why the vector was not computed here. */
+export function whyNot(error: unknown): Saying {
+  if (error instanceof BrowserCannot) return () => sayAll("whys", error.whys);
+  if (error instanceof Problem) return () => adviceOf(error.code, error.values).what;
   const name = error instanceof Error ? error.name : "";
   return sayWhy(/EncodingError|InvalidStateError/.test(name) ? "undecodable" : "stopped_working");
 }
 
-export function sayWhy(code: string, values: {[name: string]: Json} = {}): string {
-  return sayAll("whys", [{code, values}]);
+export function sayWhy(code: keyof CodeTexts["whys"]): Saying {
+  return () => sayAll("whys", [{code, values: {}}]);
 }
 
 /** Share of the model that has been fetched, 0 to 1; null while none is being fetched. */

@@ -2,6 +2,7 @@
 
 import {signal} from "@preact/signals";
 
+import type {Saying} from "../i18n/said";
 import {where} from "../state/preferences";
 
 /** What the person's own picture would be needed for. */
@@ -13,10 +14,10 @@ export class PictureNeeded extends Error {
 
   constructor(
     readonly need: Need,
-    /** Why the browser could not do it, in its own words; '' where it is no failure. */
-    readonly reason: string,
+    /** Why the browser could not do it; null where it is no failure. */
+    readonly reason: Saying | null,
   ) {
-    super(reason || `the ${need} needs the picture itself`);
+    super(`the ${need} needs the picture itself`);
   }
 }
 

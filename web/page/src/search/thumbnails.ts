@@ -1,5 +1,7 @@
 /** Small pictures, fetched with the credential that an `<img>` cannot send, a few at a time. */
 
+import {signal} from "@preact/signals";
+
 import type {CollectionClient} from "../../../client";
 
 const AT_ONCE = 4;
@@ -9,6 +11,15 @@ const FIRST_ASKED_MS = 300;
 const PATIENCE_MS = 15_000;
 
 type Waiting = {run: () => void};
+
+/** Grows when it is worth fetching again those that did not come: the network is there again, or a search is tried again. */
+export const tries = signal(0);
+
+export function tryAgain(): void {
+  tries.value += 1;
+}
+
+globalThis.addEventListener?.("online", tryAgain);
 
 const urls = new Map<string, string>();
 const waiting: Waiting[] = [];
@@ -28,9 +39,8 @@ export async function thumbnailUrl(
   await turn();
   try {
     signal.throwIfAborted();
-    const url = URL.createObjectURL(await collection.thumbnail(id, side, {signal}));
-    keep(name, url);
-    return url;
+    const blob = await collection.thumbnail(id, side, {signal});
+    return urls.get(name) ?? keep(name, URL.createObjectURL(blob)); // somebody else may have asked for it, too
   } finally {
     running -= 1;
     next();
@@ -74,10 +84,12 @@ function next(): void {
   }
 }
 
-function keep(name: string, url: string): void {
+function keep(name: string, url: string): string {
   urls.set(name, url);
-  if (urls.size <= KEPT) return;
-  const [oldest, oldUrl] = urls.entries().next().value!;
-  urls.delete(oldest);
-  URL.revokeObjectURL(oldUrl);
+  if (urls.size > KEPT) {
+    const [oldest, oldUrl] = urls.entries().next().value!;
+    urls.delete(oldest);
+    URL.revokeObjectURL(oldUrl);
+  }
+  return url;
 }

@@ -2,9 +2,9 @@
 
 import {computed, signal} from "@preact/signals";
 
-import type {Hit} from "../../../client";
+import type {CollectionClient, Hit} from "../../../client";
 
-export type Subject = {kind: "query"} | {kind: "hit"; hit: Hit};
+export type Subject = {kind: "query"} | {kind: "hit"; hit: Hit; from: CollectionClient};
 
 export const chosen = signal<readonly Subject[]>([]);
 
@@ -15,11 +15,11 @@ export function isChosen(id: string): boolean {
   return chosen.value.some((one) => one.kind === "hit" && one.hit.id === id);
 }
 
-/** Choose a hit, or take the choice back. */
-export function choose(hit: Hit): void {
+/** Choose a hit of a collection, or take the choice back. */
+export function choose(hit: Hit, from: CollectionClient): void {
   chosen.value = isChosen(hit.id)
     ? chosen.value.filter((one) => one.kind !== "hit" || one.hit.id !== hit.id)
-    : [...chosen.value, {kind: "hit" as const, hit}].slice(-2);
+    : [...chosen.value, {kind: "hit" as const, hit, from}].slice(-2);
 }
 
 export function chooseQuery(): void {

@@ -11,7 +11,7 @@ export type Row = {field: string; operator: Operator; value: string};
  * The rows as JSON: all must hold.
  *
  * Rows without a field are passed over. Null where nothing is asked. Two rows with the same field and operator cannot
- * both be said in this form: the later one counts.
+ * both be said in this form, see `askedTwice`: the later one counts.
  */
 export function rowsToJson(rows: readonly Row[]): FilterJson | null {
   const filter: {[field: string]: {[operator: string]: unknown}} = Object.create(null);
@@ -21,6 +21,17 @@ export function rowsToJson(rows: readonly Row[]): FilterJson | null {
     (filter[field] ??= {})[row.operator] = valueOf(row);
   }
   return Object.keys(filter).length ? {...filter} : null;
+}
+
+/** The first row with the field and operator of one before it, which the JSON cannot say; null where there is none. */
+export function askedTwice(rows: readonly Row[]): Row | null {
+  const asked = new Set<string>();
+  for (const row of rows) {
+    const field = row.field.trim();
+    if (field && asked.has(`${row.operator} ${field}`)) return {...row, field};
+    asked.add(`${row.operator} ${field}`);
+  }
+  return null;
 }
 
 /** The rows of a filter, or null where it says more than rows can say (`or`, lists within lists). */
@@ -37,6 +48,11 @@ export function jsonToRows(filter: FilterJson | null): Row[] | null {
     }
   }
   return sameFilter(rowsToJson(rows), filter) ? rows : null;
+}
+
+/** How many conditions a filter has, as the form shows them; of one that it cannot show, how many fields. */
+export function conditionsIn(filter: FilterJson): number {
+  return (jsonToRows(filter) ?? Object.keys(filter)).length;
 }
 
 /** What was typed as JSON: the filter, null for none, or where it cannot be read; null where the browser does not say where. */

@@ -21,6 +21,9 @@ export function notify(text: string): void {
 /** Read out by screen readers when it changes. */
 export const announcement = signal("");
 
+const NO_BREAK = "\u00a0";
+
+/** The same words twice are told apart by a space, for else they are not read out again. */
 export function announce(text: string): void {
-  announcement.value = text;
+  announcement.value = announcement.value === text ? text + NO_BREAK : text;
 }

@@ -25,13 +25,19 @@ const ids = new Map<string, string>();
 /** The random number, where the browser forbids storage. */
 let passing = "";
 
-/** Keep a picture; its key. Keeping it twice is keeping it once. */
+/**
+ * Keep a picture; its key. Keeping it twice is keeping it once.
+ *
+ * Raises:
+ *   DOMException: NotFoundError or NotReadableError, when it is a file that has gone or may not be read.
+ */
 export async function keepPicture(blob: Blob, name: string): Promise<string> {
-  const id = await idOf(blob);
+  const bytes = await blob.arrayBuffer();
+  const id = await sha256(new Uint8Array(bytes));
   const key = await keyOf(id);
-  ids.set(key, id);
-  const kept: Kept = {key, blob, name, at: Date.now()};
-  inMemory.set(key, kept);
+  // Not the file itself, which may change or go while it is searched with.
+  const kept: Kept = {key, blob: new Blob([bytes], {type: blob.type}), name, at: Date.now()};
+  remember(kept, id);
   // The search need not wait for it: until the page is left the picture lies in memory.
   void quietly(async () => {
     const database = await open();
@@ -46,22 +52,28 @@ export async function keepPicture(blob: Blob, name: string): Promise<string> {
 export async function findPicture(key: string): Promise<OwnPicture | null> {
   const kept = inMemory.get(key) ?? (await quietly(() => fromDatabase(key)));
   if (!kept) return null;
-  inMemory.set(key, kept);
-  const id = ids.get(key) ?? (await idOf(kept.blob));
-  ids.set(key, id);
+  const id = ids.get(key) ?? (await sha256(new Uint8Array(await kept.blob.arrayBuffer())));
+  remember(kept, id);
   return {id, blob: kept.blob, name: kept.name};
 }
 
 /** Forget all pictures that were kept, here and in the database, and what their keys were made with. */
 export async function forgetPictures(): Promise<void> {
-  inMemory.clear();
-  ids.clear();
-  passing = "";
+  forgetHere();
   await quietly(async () => localStorage.removeItem(SALT));
   await quietly(async () => {
     const database = await open();
     await done(database.transaction(STORE, "readwrite").objectStore(STORE).clear());
     database.close();
+  });
+}
+
+/** Call back when another tab of this browser has forgotten all pictures; this one forgets them, too. */
+export function whenForgottenElsewhere(act: () => void): void {
+  addEventListener("storage", ({key, newValue}) => {
+    if (key !== SALT || newValue !== null) return;
+    forgetHere();
+    act();
   });
 }
 
@@ -72,8 +84,21 @@ async function fromDatabase(key: string): Promise<Kept | undefined> {
   return kept;
 }
 
-async function idOf(blob: Blob): Promise<string> {
-  return await sha256(new Uint8Array(await blob.arrayBuffer()));
+/** As many as in the database, the newest last. */
+function remember(kept: Kept, id: string): void {
+  inMemory.delete(kept.key);
+  inMemory.set(kept.key, kept);
+  ids.set(kept.key, id);
+  if (inMemory.size <= KEPT) return;
+  const [oldest] = inMemory.keys();
+  inMemory.delete(oldest!);
+  ids.delete(oldest!);
+}
+
+function forgetHere(): void {
+  inMemory.clear();
+  ids.clear();
+  passing = "";
 }
 
 async function keyOf(id: string): Promise<string> {

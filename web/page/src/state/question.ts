@@ -40,6 +40,8 @@ export const NOTHING_ASKED: Question = {
 
 export const MOST_PER_PAGE = 200;
 export const MOST_MIXED_IN = 32;
+/** Letters of the address of a picture, so that the link to its search is not too long for anybody. */
+export const MOST_URL = 2_000;
 
 /** The question in a query string; whatever is as usual is left out. */
 export function toParams(question: Question): URLSearchParams {
@@ -84,8 +86,8 @@ function sourceOf(params: URLSearchParams): Source {
   if (id) return {kind: "id", id};
   const key = matching(params.get("picture"), /^[0-9a-f]{16}$/);
   if (key) return {kind: "picture", key};
-  const url = matching(params.get("url"), /^https?:\/\/.{1,2000}$/);
-  return url ? {kind: "url", url} : {kind: "none"};
+  const url = matching(params.get("url"), /^https?:\/\/./);
+  return url && url.length <= MOST_URL ? {kind: "url", url} : {kind: "none"};
 }
 
 const ID = /^[0-9a-f]{64}$/;

@@ -13,9 +13,12 @@ let askedLanguage: string | null = null;
 
 /** Read the address, and follow it when the user goes back or forward. */
 export function followAddress(): void {
-  readAddress();
-  cameBy.value = "asking";
-  addEventListener("popstate", readAddress);
+  const params = addressed();
+  const asked = params.get("lang");
+  askedLanguage = asked === "en" || asked === "zh" ? asked : null;
+  language.value = chooseLanguage(askedLanguage, navigator.languages);
+  question.value = fromParams(params);
+  addEventListener("popstate", followHistory);
   effect(() => {
     const {tag, texts} = LANGUAGES[language.value];
     document.documentElement.lang = tag;
@@ -61,11 +64,16 @@ export function addressOf(asked: Question): string {
   return text ? `${location.pathname}?${text}` : location.pathname;
 }
 
-function readAddress(): void {
-  const params = new URLSearchParams(location.search);
-  const asked = params.get("lang");
-  askedLanguage = asked === "en" || asked === "zh" ? asked : null;
-  language.value = chooseLanguage(askedLanguage, navigator.languages);
-  cameBy.value = "history";
-  question.value = fromParams(params);
+/** The language stays as it is spoken now, whatever it was then. A step within the page, to another heading, asks nothing. */
+function followHistory(): void {
+  const next = fromParams(addressed());
+  if (toParams(next).toString() !== toParams(question.value).toString()) {
+    cameBy.value = "history";
+    question.value = next;
+  }
+  if (addressed().get("lang") !== askedLanguage) history.replaceState(history.state, "", addressOf(question.value));
+}
+
+function addressed(): URLSearchParams {
+  return new URLSearchParams(location.search);
 }

@@ -4,7 +4,7 @@ import {batch, computed, signal} from "@preact/signals";
 
 import {type CollectionClient, type CollectionFacts, Lookalike, type ModelCard, type Session, type UnreadableCollection} from "../../../client";
 import {credential} from "./credential";
-import {question} from "./route";
+import {askFor, question} from "./route";
 import {Latest, whileWanted} from "../search/latest";
 import {explain} from "./trouble";
 
@@ -44,6 +44,11 @@ export const modelName = (id: string): string => {
   const card = models.value.find((one) => one.id === id);
   return card ? [card.name, card.precision].filter(Boolean).join(" · ") : /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id;
 };
+
+/** Search with a picture of a collection, in that collection, which need not be the one of now. */
+export function askFrom(id: string, from: CollectionClient): void {
+  askFor({kind: "id", id}, from.name === collectionName.value ? question.value.collection : from.name);
+}
 
 const connecting = new Latest();
 const refreshing = new Latest();

@@ -8,7 +8,6 @@ import {credential, credentialWanted} from "./credential";
 export type Trouble = {
   code: string;
   values: {[name: string]: Json};
-  detail: string;
   requestId: string;
   retryAfterS: number | null;
   errors: readonly Fault[];
@@ -39,13 +38,31 @@ export function needsCredential(error: unknown): boolean {
 }
 
 export function troubleOf(error: unknown, retry: (() => void) | null = null): Trouble {
-  if (error instanceof Problem) {
-    const {code, values, detail, requestId, retryAfterS, errors} = error;
-    return {code, values, detail, requestId, retryAfterS: retryAfterS ?? null, errors, retry};
-  }
-  const detail = error instanceof Error ? error.message : String(error);
-  return {code: "page", values: {}, detail, requestId: "", retryAfterS: null, errors: [], retry};
+  if (!(error instanceof Problem)) return {...refusal(codeOf(error)), retry};
+  const {code, values, requestId, retryAfterS, errors} = error;
+  return {code, values, requestId, retryAfterS: retryAfterS ?? null, errors, retry};
 }
+
+/** What the page itself refuses. */
+export function refusal(code: string): Trouble {
+  return {code, values: {}, requestId: "", retryAfterS: null, errors: [], retry: null};
+}
+
+/** Nobody signs in for now: what was asked has not been done, and can be. */
+export function putOffSigningIn(retry: () => void): void {
+  credentialWanted.value = false;
+  trouble.value = {...refusal("not_authenticated"), retry: afterSigningIn.value ?? retry};
+  afterSigningIn.value = null;
+}
+
+/** The code under which the page has words for an error. */
+export function codeOf(error: unknown): string {
+  if (error instanceof Problem) return error.code;
+  return (error instanceof DOMException && UNREAD[error.name]) || "page";
+}
+
+/** What browsers say of a file that has gone or that they may not read any more. */
+const UNREAD: {[name: string]: string} = {NotFoundError: "vanished", NotReadableError: "unreadable"};
 
 export function isStopped(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";

@@ -11,8 +11,7 @@ import {adviceOf} from "../i18n/said";
 import {filesOf} from "../search/dropped";
 import {isPicture} from "../search/taking";
 import {panel} from "../state/panels";
-import {askFor} from "../state/route";
-import {collection, collectionName} from "../state/service";
+import {askFrom, collection, collectionName} from "../state/service";
 import {add, cancel, clearSettled, dismiss, isSettled, type Item, items, retry} from "./uploads";
 
 export function UploadPanel() {
@@ -38,7 +37,8 @@ export function UploadPanel() {
 }
 
 function DropPlace() {
-  const {upload: t, source} = texts.value;
+  const {upload: t} = texts.value;
+  const none = adviceOf("not_a_picture");
   const [over, setOver] = useState(false);
   const [refused, setRefused] = useState<"all" | "some" | null>(null);
   const take = (files: readonly File[], into = collection.value) => {
@@ -73,7 +73,7 @@ function DropPlace() {
       </div>
       {refused && (
         <p class="hint bad" role="alert">
-          {refused === "all" ? source.notAPicture : t.othersPassedOver}
+          {refused === "all" ? sentences(none.what, none.now) : t.othersPassedOver}
         </p>
       )}
     </>
@@ -101,7 +101,7 @@ function Line({item}: {item: Item}) {
       )}
       <div class="row">
         {findable && (
-          <button type="button" class="small" onClick={() => find(imageId)}>
+          <button type="button" class="small" onClick={() => find(item)}>
             {t.find}
           </button>
         )}
@@ -130,7 +130,7 @@ function isRefused({stage}: Item): boolean {
   return stage === "failed" || stage === "cancelled" || stage === "quarantined" || stage === "expired";
 }
 
-function find(id: string): void {
+function find({imageId, collection: into}: Item): void {
   panel.value = null;
-  askFor({kind: "id", id});
+  askFrom(imageId, into);
 }

@@ -8,7 +8,7 @@ import {embedHere} from "../search/browser";
 import {announce} from "../state/panels";
 import {where} from "../state/preferences";
 import {client, collections, refreshFacts} from "../state/service";
-import {explain, isStopped} from "../state/trouble";
+import {codeOf, explain, isStopped} from "../state/trouble";
 import {keptName} from "./file_name";
 
 export type Stage = "preparing" | "sending" | UploadState | "cancelled";
@@ -108,13 +108,8 @@ async function send(number: number): Promise<void> {
 }
 
 function whyOf(error: unknown): Remark {
-  if (error instanceof Problem) return {code: error.code, values: error.values};
-  const name = error instanceof DOMException ? error.name : "";
-  return {code: UNREAD[name] ?? "page", values: {}};
+  return {code: codeOf(error), values: error instanceof Problem ? error.values : {}};
 }
-
-/** What browsers say of a file that has gone or that they may not read any more. */
-const UNREAD: {[name: string]: string} = {NotFoundError: "vanished", NotReadableError: "unreadable"};
 
 /** With a vector the picture can be found at once; without, as soon as the service has embedded it. */
 async function vectorOf({number, file, collection, stop}: Item): Promise<{vector?: Float32Array; model?: string}> {
@@ -130,7 +125,7 @@ async function vectorOf({number, file, collection, stop}: Item): Promise<{vector
   }
 }
 
-/** The events of jobs, from the first upload on. After a gap the jobs themselves are asked. */
+/** The events of jobs, while any upload is under way. After a gap the jobs themselves are asked. */
 function follow(): void {
   subscription ??= client.events({
     onEvent: ({job}) => settle(job),
@@ -138,6 +133,11 @@ function follow(): void {
       for (const item of items.value) if (item.jobId && !isSettled(item)) void client.job(item.jobId).then(settle, () => undefined);
     },
   });
+}
+
+function stopFollowing(): void {
+  subscription?.close();
+  subscription = null;
 }
 
 function settle(job: Job): void {
@@ -165,4 +165,5 @@ function change({number, stop}: Item, part: Partial<Item>): void {
   if (part.stage && part.stage !== before.stage && part.stage !== "sending" && part.stage !== "preparing") {
     announce(words(before.file.name, states[part.stage]));
   }
+  if (items.value.every(isSettled)) stopFollowing();
 }
