@@ -1,8 +1,8 @@
 """A folder that bears its name once it is whole.
 
-    .<name>.<8 hexadecimal digits>.part/    beside the place where the folder is to be
-      UNFINISHED                            locked as long as somebody fills the folder
-      whole/                                becomes the folder
+    .<name, 50 letters of it>.<8 hexadecimal digits>.part/    beside the place where the folder is to be
+      UNFINISHED    locked as long as somebody fills the folder
+      whole/        becomes the folder
 
 The lock ends with its process, however that dies. Who next lets a folder arrive there deletes what it has left.
 """
@@ -24,6 +24,7 @@ from lookalike.storage.file_lock import is_at, locked_at_once
 from lookalike.storage.private import FILE, make_private
 
 _UNFINISHED, _WHOLE = "UNFINISHED", "whole"
+_KEPT_OF_A_NAME = 50  # letters, which are up to 200 bytes: a name has 255 at most
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part", re.DOTALL)
 
 _log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def arriving(folder: str | os.PathLike[str]) -> Iterator[Path]:
 def _unfinished(target: Path) -> Iterator[Path]:
     """A locked folder beside `target`, deleted in the end."""
     while True:
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        part = target.with_name(f".{target.name[:_KEPT_OF_A_NAME]}.{secrets.token_hex(4)}.part")
         make_private(part)
         try:
             descriptor = os.open(part / _UNFINISHED, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE)

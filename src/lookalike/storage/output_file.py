@@ -4,14 +4,20 @@ One guard for all writers. A file that is there already is replaced only where i
 same kind of output, so that the same command can be given twice. What may not be replaced whatever it carries (a
 picture of the collection, the query, an input) its owner names by a `Precious`. Files are compared by what they are,
 not by how they are spelled. Through a link, nothing is written: it is the user's, and may lead anywhere.
+
+What a process that was killed has left beside an output, `.<name>.<8 hexadecimal digits>.part`, is swept away by who
+next writes an output of that name, a day later.
 """
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import re
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,8 +26,11 @@ from typing import TypeAlias
 
 from lookalike.core.errors import BadInput, StorageFailed, WouldOverwrite
 from lookalike.storage.syncing import sync
+from lookalike.storage.whole_file import ENDING, LEFT_AFTER_S, half_written
 
 _IS_FULL = (errno.ENOSPC, errno.EDQUOT)
+_KEPT_OF_A_NAME = 50  # letters, which are up to 200 bytes: a name has 255 at most
+_log = logging.getLogger(__name__)
 _HEAD_BYTES = 4_096
 _TAIL_BYTES = 65_536  # Parquet and ONNX keep what was noted about a file at its end
 
@@ -120,13 +129,15 @@ def replacing(
 ) -> Iterator[Path]:
     """A file beside `path` to write to; it takes its place when the block ends, and is deleted when that raises.
 
-    Arguments and errors are those of `check_output`. What is there is looked at again at the end.
+    Arguments and errors are those of `check_output`. What is there is looked at again at the end. Who needs another
+    file beside it calls it `beside(part)`, and deletes it.
 
     Raises:
         StorageFailed: also for every OSError of the block.
     """
     target = check_output(path, kind=kind, precious=precious, force=force)
-    part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+    _sweep(target)
+    part = target.with_name(f"{_beginning(target)}{secrets.token_hex(4)}{ENDING}")
     try:
         yield part
         check_output(target, kind=kind, precious=precious, force=force)
@@ -152,6 +163,24 @@ def write_output(
     """Write a file at once. Arguments and errors are those of `replacing`."""
     with replacing(path, kind=kind, precious=precious, force=force) as part:
         part.write_bytes(content)
+
+
+def beside(part: Path) -> Path:
+    """Another file for the time in which `part` is written; what is left of it is swept, too."""
+    return part.with_suffix(f".more{ENDING}")
+
+
+def _beginning(target: Path) -> str:
+    return f".{target.name[:_KEPT_OF_A_NAME]}."
+
+
+def _sweep(target: Path) -> None:
+    name = re.compile(rf"{re.escape(_beginning(target))}[0-9a-f]{{8}}(\.more)?{re.escape(ENDING)}")
+    with suppress(OSError):  # it will be tried again
+        for left in half_written(target.parent, before=time.time() - LEFT_AFTER_S):
+            if name.fullmatch(left.path.name):
+                left.path.unlink()
+                _log.warning("%s: %d bytes were half-written by a process that was killed; deleted", *left)
 
 
 def _something_else(target: Path, kind: OutputKind, size_bytes: int) -> str | None:

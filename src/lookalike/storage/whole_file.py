@@ -20,7 +20,9 @@ from lookalike.storage.syncing import sync
 LEFT_AFTER_S = 86_400
 """What is older is not being written any more."""
 
-_ENDING = ".part"
+ENDING = ".part"
+"""Of the names of what is being written."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -42,7 +44,7 @@ def write_whole(target: Path, content: bytes) -> None:
     """
     make_private(target.parent)
     _sweep(target.parent)
-    part = target.with_suffix(f".{secrets.token_hex(4)}{_ENDING}")
+    part = target.with_suffix(f".{secrets.token_hex(4)}{ENDING}")
     try:
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE), "wb") as file:
             file.write(content)
@@ -70,7 +72,7 @@ def half_written(folder: Path, *, before: float) -> list[HalfWritten]:
         OSError: when the folder cannot be looked through.
     """
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(_ENDING))
+        names = sorted(name for name in os.listdir(folder) if name.endswith(ENDING))
     except FileNotFoundError:
         return []
     found = [(path, status) for path in map(folder.joinpath, names) if (status := _status(path)) is not None]

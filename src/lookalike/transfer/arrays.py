@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.storage.output_file import beside
 from lookalike.transfer.rows import FORMAT, Origin, Rows
 
 
@@ -35,7 +36,7 @@ def npy_writer(part: Path, origin: Origin) -> Iterator[Callable[[Rows], None]]:
 def npz_writer(part: Path, origin: Origin) -> Iterator[Callable[[Rows], None]]:
     """Write `id`, shape (N,), and `vector`, shape (N, D), float16, and of which model the vectors are."""
     ids: list[str] = []
-    vectors = part.with_name(f"{part.name}.npy")
+    vectors = beside(part)
     try:
         with npy_writer(vectors, origin) as write_vectors:
 

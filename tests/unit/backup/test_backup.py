@@ -280,6 +280,13 @@ def test_nothing_takes_the_place_of_what_is_there(home: Path, tmp_path: Path) ->
     assert files_in(tmp_path / "full") == ["mine"]
 
 
+def test_a_name_may_be_as_long_as_the_disk_takes(home: Path, tmp_path: Path) -> None:
+    name = "图" * 85
+    made(home, tmp_path / name)
+    restore_backup(tmp_path / name, tmp_path / "back" / name)
+    assert os.listdir(tmp_path / "back") == [name]
+
+
 def test_where_a_disk_is_mounted_is_told_before_anything_is_copied(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

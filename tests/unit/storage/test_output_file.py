@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +23,7 @@ from lookalike.storage.output_file import (
     replacing,
     write_output,
 )
+from lookalike.storage.whole_file import LEFT_AFTER_S
 
 MARK = b"made by us"
 KIND = OutputKind("a list", (".txt", ".text"), (MARK,))
@@ -151,3 +157,43 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, read_only_folde
     write_output(tmp_path / "a.txt", OURS, kind=KIND)
     with pytest.raises(StorageFailed, match=r"a\.txt: cannot be written"):
         write_output(read_only_folder(tmp_path) / "a.txt", b"", kind=KIND)
+
+
+KILLED = """
+import os, signal, sys
+from lookalike.storage.output_file import OutputKind, beside, replacing
+with replacing(sys.argv[1], kind=OutputKind("a list", (".txt",), (b"x",))) as part:
+    part.write_bytes(b"half")
+    beside(part).write_bytes(b"half, too")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_swept_by_the_next_of_that_name_a_day_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = tmp_path / "a[1].txt"
+    assert subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False).returncode == -signal.SIGKILL
+    left = sorted(tmp_path.iterdir())
+    theirs = [tmp_path / name for name in (".a[1].txt.part", ".a1.txt.01234567.part", "a[1].txt.01234567.part")]
+    for path in theirs:
+        path.write_bytes(b"not an output")
+    assert len(left) == 2
+
+    write_output(target, OURS, kind=KIND)
+    assert all(path.exists() for path in left)  # somebody may be writing it
+    for path in (*left, *theirs):
+        os.utime(path, (0, time.time() - LEFT_AFTER_S - 1))
+    write_output(tmp_path / "b.txt", OURS, kind=KIND)
+    assert all(path.exists() for path in left)
+    with caplog.at_level(logging.WARNING, logger="lookalike"):
+        write_output(target, OURS, kind=KIND)
+    assert [str(path) in caplog.text for path in left] == [True, True]
+    assert sorted(tmp_path.iterdir()) == sorted([target, tmp_path / "b.txt", *theirs])
+
+
+@pytest.mark.parametrize("letter", ["n", "ü", "图", "\U0001f408"])
+def test_a_name_may_be_as_long_as_the_disk_takes(letter: str, tmp_path: Path) -> None:
+    name = letter * ((255 - len(".txt")) // len(letter.encode())) + ".txt"
+    write_output(tmp_path / name, OURS, kind=KIND)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
