@@ -14,8 +14,8 @@ from lookalike.presentation.text import human_count, human_size, safe
 
 if TYPE_CHECKING:
     from lookalike.core.records import Json
-    from lookalike.parts.answer_cache import CacheFacts
     from lookalike.parts.collection_info import CollectionInfo
+    from lookalike.storage.cache import CacheFacts
     from lookalike.view.facts import IndexFacts
     from lookalike.view.recall_gauge import RecallFacts
 

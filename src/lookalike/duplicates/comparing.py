@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from functools import partial
@@ -22,6 +21,7 @@ from lookalike.images.copies.scaling import Size, can_be_copies
 from lookalike.images.decode import decode
 from lookalike.images.limits import ImageLimits
 from lookalike.images.whole.contents import Contents, contents_of, seen
+from lookalike.storage.cache import BoundedCache
 
 _PIXEL_BYTES = 256_000_000
 _MOST_FRAMES_BYTES = 400_000_000
@@ -80,9 +80,7 @@ class Comparing:
         self._is_looked_at = np.zeros(N, bool)
         self._has_structure = np.zeros(N, bool)
         self._contents: dict[int, Contents | None] = {}
-        self._seen: OrderedDict[int, list[Pixels]] = OrderedDict()
-        self._seen_bytes = 0
-        self._lock = threading.Lock()
+        self._seen: BoundedCache[int, list[Pixels]] = BoundedCache(most_bytes=_PIXEL_BYTES, keeps_last=True)
         self.not_compared: set[int] = set()
         self._alike: dict[int, dict[int, _Glance]] = defaultdict(dict)
 
@@ -182,18 +180,11 @@ class Comparing:
 
     def _sides(self, row: int) -> list[Pixels]:
         """What is seen of a picture; the last ones are kept."""
-        with self._lock:
-            if row in self._seen:
-                self._seen.move_to_end(row)
-                return self._seen[row]
-        data = self._pictures(self._images[row].id)
-        sides = [] if data is None else seen(data, limits=self._limits)
-        with self._lock:
-            if row not in self._seen:
-                self._seen[row] = sides
-                self._seen_bytes += sum(side.nbytes for side in sides)
-            while self._seen_bytes > _PIXEL_BYTES and len(self._seen) > 1:
-                self._seen_bytes -= sum(side.nbytes for side in self._seen.popitem(last=False)[1])
+        sides = self._seen.get(row)
+        if sides is None:
+            data = self._pictures(self._images[row].id)
+            sides = [] if data is None else seen(data, limits=self._limits)
+            self._seen.put(row, sides, size_bytes=sum(side.nbytes for side in sides))
         return sides
 
     def _sign(self, rows: Iterable[int]) -> None:

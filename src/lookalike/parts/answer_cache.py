@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
+
+from lookalike.storage.cache import BoundedCache, CacheFacts
 
 Answer = TypeVar("Answer")
 
@@ -47,61 +47,22 @@ class Question:
         return _ENTRY_BYTES + len(self.vector) + len(self.model) + len(self.where) + held_bytes(self.others)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheFacts:
-    """What a cache holds and how it has done.
-
-    Attributes:
-        entries: answers held.
-        size_bytes: about what they and their questions take in memory.
-        max_bytes: the most that they may take.
-        hits, misses: questions that were answered from it, and that were not.
-        evicted: answers that had to go for want of room.
-        outdated: answers that had to go because of a change.
-    """
-
-    entries: int
-    size_bytes: int
-    max_bytes: int
-    hits: int
-    misses: int
-    evicted: int
-    outdated: int
-
-
 class AnswerCache(Generic[Answer]):
-    """Keeps the answers that were used last. Safe to use from many threads; a hit takes a few microseconds.
-
-    It holds answers of one version only. The first question of a newer one empties it, so that a change costs nothing
-    until somebody searches, and an answer of an older one, from a search that took long, is not taken in.
+    """Keeps the answers that were used last; see `BoundedCache`. A hit takes a few microseconds.
 
     Args:
         max_bytes: how much answers and questions may take in memory together; 0 keeps none.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._lock = threading.Lock()
-        self._held: OrderedDict[Question, tuple[Answer, int]] = OrderedDict()  # least recently used first
-        self._version: tuple[int, ...] = ()
-        self._size_bytes = 0
-        self._hits = self._misses = self._evicted = self._outdated = 0
+        self._answers: BoundedCache[Question, Answer] = BoundedCache(most_bytes=max_bytes)
 
     def get(self, question: Question) -> Answer | None:
         """The answer that was put for exactly this question; None where there is none.
 
         It is the object itself, which nobody may change.
         """
-        with self._lock:
-            if question.version > self._version:
-                self._move_on(question.version)
-            held = self._held.get(question)
-            if held is None:
-                self._misses += 1
-                return None
-            self._hits += 1
-            self._held.move_to_end(question)
-            return held[0]
+        return self._answers.get(question, version=question.version)
 
     def put(self, question: Question, answer: Answer, size_bytes: int) -> None:
         """Keep an answer, unless it is of an older version or larger than the cache.
@@ -112,42 +73,15 @@ class AnswerCache(Generic[Answer]):
             size_bytes: what it takes in memory; `held_bytes` tells.
         """
         size_bytes += question.size_bytes
-        with self._lock:
-            if question.version > self._version:
-                self._move_on(question.version)
-            if question.version < self._version or size_bytes > self._max_bytes:
-                return
-            _, before = self._held.pop(question, (None, 0))
-            self._held[question] = answer, size_bytes
-            self._size_bytes += size_bytes - before
-            while self._size_bytes > self._max_bytes:
-                _, (_, freed) = self._held.popitem(last=False)
-                self._size_bytes -= freed
-                self._evicted += 1
+        self._answers.put(question, answer, size_bytes=size_bytes, version=question.version)
 
     def clear(self) -> None:
         """Forget all answers, also which version was the newest: for a catalog that was put back in time."""
-        with self._lock:
-            self._move_on(())
+        self._answers.clear()
 
     def facts(self) -> CacheFacts:
-        """What it holds at this moment, and how it has done so far."""
-        with self._lock:
-            return CacheFacts(
-                entries=len(self._held),
-                size_bytes=self._size_bytes,
-                max_bytes=self._max_bytes,
-                hits=self._hits,
-                misses=self._misses,
-                evicted=self._evicted,
-                outdated=self._outdated,
-            )
-
-    def _move_on(self, version: tuple[int, ...]) -> None:
-        self._outdated += len(self._held)
-        self._held = OrderedDict()
-        self._size_bytes = 0
-        self._version = version
+        """What it holds at this moment, questions included, and how it has done so far."""
+        return self._answers.facts()
 
 
 def held_bytes(value: object) -> int:

@@ -8,8 +8,8 @@ from pathlib import Path
 from lookalike.catalog.base import FurtherModel
 from lookalike.catalog.dateless import without_date
 from lookalike.catalog.known_fields import askable_fields
-from lookalike.parts.answer_cache import CacheFacts
 from lookalike.parts.parts import Parts
+from lookalike.storage.cache import CacheFacts
 from lookalike.view.facts import IndexFacts
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,6 +21,7 @@ from lookalike.further.further_models import Pictures, PictureVector, put_vector
 from lookalike.images.limits import ImageLimits
 from lookalike.index.projection import Projection
 from lookalike.search.second_opinion import Opinion
+from lookalike.storage.cache import BoundedCache
 from lookalike.view.waiting import Waiting, untold
 
 DEPTH = 100
@@ -83,7 +82,7 @@ class FinerModel:
         self._threads = threads
         self._may_write = may_write
         self._compute = partial(vectors_of_pictures, embedder=embedder, pictures=pictures, limits=limits)
-        self._remembered = _Remembered()
+        self._remembered: BoundedCache[str, NDArray[np.float16]] = BoundedCache(most_bytes=MOST_BYTES)
         self._projection = (
             FinerProjection(catalog, self.name, folder=folder, may_write=may_write, waiting=waiting)
             if projects
@@ -118,7 +117,7 @@ class FinerModel:
 
     def _kept(self, keys: Mapping[str, int]) -> dict[str, NDArray[np.float16]]:
         """Vectors that were computed before, by id."""
-        found = self._remembered.of(keys)
+        found = {one: vector for one in keys if (vector := self._remembered.get(one)) is not None}
         if any(one.name == self.name for one in self._catalog.further_models()):
             ids = {key: image_id for image_id, key in keys.items()}
             stored = self._catalog.model_vectors(self.name, list(ids))
@@ -142,32 +141,10 @@ class FinerModel:
                 self._may_write = False
             else:
                 return
-        self._remembered.put(computed)
-
-
-class _Remembered:
-    """Vectors in memory by id, the least recently used going first."""
-
-    def __init__(self) -> None:
-        self._mutex = threading.Lock()
-        self._vectors: OrderedDict[str, NDArray[np.float16]] = OrderedDict()
-        self._bytes = 0
-
-    def of(self, ids: Mapping[str, int]) -> dict[str, NDArray[np.float16]]:
-        with self._mutex:
-            found = {image_id: self._vectors[image_id] for image_id in ids if image_id in self._vectors}
-            for image_id in found:
-                self._vectors.move_to_end(image_id)
-            return found
-
-    def put(self, computed: Sequence[PictureVector]) -> None:
-        with self._mutex:
-            for one in computed:
-                if one.vector is not None and one.image_id not in self._vectors:
-                    self._vectors[one.image_id] = one.vector.copy()  # a row of an array that would stay whole
-                    self._bytes += one.vector.nbytes
-            while self._bytes > MOST_BYTES:
-                self._bytes -= self._vectors.popitem(last=False)[1].nbytes
+        for one in computed:
+            if one.vector is not None:
+                vector = one.vector.copy()  # a row of an array that would stay whole
+                self._remembered.put(one.image_id, vector, size_bytes=vector.nbytes)
 
 
 def _name_there(catalog: Catalog, name: str, model_id: str) -> str:

@@ -25,8 +25,8 @@ from lookalike.images.features.agreement import Agreement, agreement
 from lookalike.images.features.homography import Homography, project
 from lookalike.images.features.points import LEAST_POINTS, Points, opencv, points_of, scaling
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
-from lookalike.search.feature_cache import FeatureCache
 from lookalike.search.second_opinion import Opinion
+from lookalike.storage.cache import BoundedCache
 
 HIT_SIDE = 480
 """Hits are seen smaller than the query: they are a hundred, and SIFT takes 40 ms for one at this size, 70 at 640."""
@@ -87,7 +87,7 @@ class LocalFeatures:
         self._pictures = pictures
         self._threads = max(1, threads)
         self._limits = limits
-        self._cache = FeatureCache(most_bytes=cache_bytes)
+        self._points: BoundedCache[str, Points] = BoundedCache(most_bytes=cache_bytes)
 
     def opinions(self, query: Pixels, ids: Sequence[str]) -> list[Opinion]:
         """Compare the query with pictures.
@@ -109,7 +109,7 @@ class LocalFeatures:
 
     def _points_of_id(self, image_id: str) -> Points | str:
         """The points of a picture, or why there are none."""
-        kept = self._cache.get(image_id)
+        kept = self._points.get(image_id)
         if kept is not None:
             return kept
         data = self._pictures(image_id)
@@ -120,7 +120,7 @@ class LocalFeatures:
         except ImageRefused as error:
             return said(f"the picture cannot be used: {error}", ReasonCode.UNUSABLE, refusal=error.code)
         points = points_of(pixels, side=HIT_SIDE)
-        self._cache.put(image_id, points)
+        self._points.put(image_id, points, size_bytes=points.size_bytes)
         return points
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-
 from lookalike.collection import Collection
 from lookalike.images.encode import thumbnail_jpeg
+from lookalike.storage.cache import BoundedCache
 
 Key = tuple[str, str, int]
 
@@ -19,10 +17,7 @@ class Thumbnails:
     """
 
     def __init__(self, *, max_bytes: int = 32_000_000) -> None:
-        self._max_bytes = max_bytes
-        self._mutex = threading.Lock()
-        self._kept: OrderedDict[Key, bytes] = OrderedDict()
-        self._bytes = 0
+        self._jpegs: BoundedCache[Key, bytes] = BoundedCache(most_bytes=max_bytes)
 
     def get(self, collection: Collection, name: str, image_id: str, *, side: int) -> bytes:
         """The JPEG of a picture.
@@ -36,20 +31,10 @@ class Thumbnails:
             NotIndexed, ImageRefused: as `Collection.bytes_of`; also for one that was shown before it was removed.
         """
         key = name, image_id, side
-        with self._mutex:
-            jpeg = self._kept.get(key)
-            if jpeg is not None:
-                self._kept.move_to_end(key)
+        jpeg = self._jpegs.get(key)
         if jpeg is not None:
             collection.get(image_id)
             return jpeg
         jpeg = thumbnail_jpeg(collection.small(image_id, min_side=side), side=side)
-        self._keep(key, jpeg)
+        self._jpegs.put(key, jpeg, size_bytes=len(jpeg))
         return jpeg
-
-    def _keep(self, key: Key, jpeg: bytes) -> None:
-        with self._mutex:
-            self._bytes += len(jpeg) - len(self._kept.pop(key, b""))
-            self._kept[key] = jpeg
-            while self._bytes > self._max_bytes:
-                self._bytes -= len(self._kept.popitem(last=False)[1])

@@ -16,8 +16,6 @@ from lookalike.core.errors import MissingExtra
 from lookalike.core.vectors import Pixels
 from lookalike.images.encode import png_bytes
 from lookalike.images.features.homography import project
-from lookalike.images.features.points import points_of
-from lookalike.search.feature_cache import FeatureCache
 from lookalike.search.local_features import HIT_SIDE, LocalFeatures, why
 from lookalike.search.second_opinion import Opinion, SecondOpinion
 from tests.photos import some_photos
@@ -111,24 +109,6 @@ def test_many_threads_get_the_same_opinions_as_one() -> None:
     shared = LocalFeatures(pictures=data.get, threads=3, cache_bytes=150_000)
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda query: shared.opinions(query, list(data)), queries)) == expected
-
-
-def test_the_cache_keeps_what_was_asked_for_last_within_its_bytes() -> None:
-    points = [points_of(shapes(seed=seed)) for seed in range(3)]
-    room = max(points[0].size_bytes + points[1].size_bytes, points[0].size_bytes + points[2].size_bytes)
-    cache = FeatureCache(most_bytes=room)
-    cache.put("0", points[0])
-    cache.put("1", points[1])
-    cache.put("1", points[1])
-    assert cache.get("0") is points[0]
-    cache.put("2", points[2])
-    assert cache.get("1") is None
-    assert cache.get("0") is points[0]
-    assert cache.get("2") is points[2]
-    assert cache.size_bytes == points[0].size_bytes + points[2].size_bytes <= room
-    nothing = FeatureCache(most_bytes=0)
-    nothing.put("0", points[0])
-    assert (nothing.get("0"), nothing.size_bytes) == (None, 0)
 
 
 def test_why_gives_points_and_view_in_the_pixels_of_each_picture() -> None:

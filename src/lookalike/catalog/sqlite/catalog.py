@@ -18,7 +18,6 @@ from lookalike.catalog.sqlite.connections import MOST_CHANGED_BYTES, Connections
 from lookalike.catalog.sqlite.filters import selection
 from lookalike.catalog.sqlite.format import FORMAT, check_current, check_not_newer, format_of, load_alembic, migrate
 from lookalike.catalog.sqlite.lock import writer_lock
-from lookalike.catalog.sqlite.selections import Selections
 from lookalike.catalog.sqlite.writing import SqliteTransaction
 from lookalike.catalog.storable import path_bytes
 from lookalike.core.errors import (
@@ -34,12 +33,14 @@ from lookalike.core.filters import Filter
 from lookalike.core.records import Change, FileRecord, ImageRecord, RefusedFile
 from lookalike.core.retention import KEEP_REMOVED_DAYS
 from lookalike.core.vectors import Keys
+from lookalike.storage.cache import BoundedCache
 from lookalike.storage.private import database_files, keep_private, make_private
 
 LOCK_WAIT_S = 5.0
 BUSY_WAIT_S = 30.0
 
 _FILES_AT_ONCE = 20_000
+_SELECTIONS_BYTES = 64_000_000  # what filters have selected: one who asks with a filter mostly asks with it again
 _HEXADECIMAL = re.compile("[0-9a-f]*")
 
 
@@ -63,7 +64,7 @@ class SqliteCatalog:
         self._connections = Connections(
             path, read_only=read_only, busy_wait_s=busy_wait_s, most_changed_bytes=most_changed_bytes
         )
-        self._selections = Selections()
+        self._selections: BoundedCache[tuple[str, str], Keys] = BoundedCache(most_bytes=_SELECTIONS_BYTES)
         self._keep_days = keep_removed_days
         self._clock = clock
         self._model: tuple[str, int] = ("", 0)
@@ -340,11 +341,11 @@ class SqliteCatalog:
         """Keys of the pictures that pass a filter, ascending, read-only; what was asked before costs nothing."""
         statement = selection(where)
         with self._connections.reading() as connection:
-            version = reading.number_setting(connection, "version")
-            keys = self._selections.get(statement, version=version)
+            version = (reading.number_setting(connection, "version"),)
+            keys = self._selections.get(statement.name, version=version)
             if keys is None:
                 keys = reading.selected(connection, statement)
-        self._selections.put(statement, keys, version=version)
+        self._selections.put(statement.name, keys, size_bytes=keys.nbytes, version=version)
         return keys
 
     def matching_paths(self, where: Filter, ids: Sequence[str]) -> dict[str, str]:

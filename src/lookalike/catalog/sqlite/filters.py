@@ -21,6 +21,11 @@ class Sql(NamedTuple):
     text: str
     values: tuple[Scalar, ...] = ()
 
+    @property
+    def name(self) -> tuple[str, str]:
+        """Tells it from every other: 1, 1.0 and True are equal, but not the same in a filter."""
+        return self.text, repr(self.values)
+
 
 _COLUMNS = {
     "id": "i.id",
