@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageEnhance, ImageFont
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
 from lookalike.core.vectors import Pixels
+from lookalike.images.copies import look as rule
+from lookalike.images.copies.explaining import QUALITIES
 from lookalike.images.copies.look import holds_no_more, look
 from tests.photos import some_photos
 from tests.unit.small_collection import picture
@@ -138,18 +140,55 @@ def test_an_edit_makes_another_picture(altered: Image.Image) -> None:
     assert not is_copy(PICTURE, again(altered, quality=80))
 
 
+def screen(seed: int, *, size: tuple[int, int], letters: int) -> Image.Image:
+    """A dark window full of lines of letters, which are `letters` pixels high."""
+    chance = np.random.default_rng(seed)
+    shot = Image.new("RGB", size, (30, 32, 38))
+    for y in range(6, size[1] - letters, letters + 3):
+        text = "".join(chance.choice(list("abcdefg hijk lmnop 01234"), chance.integers(20, 90)))
+        ImageDraw.Draw(shot).text((8, y), text, fill=(170, 200, 180), font=ImageFont.load_default(letters))
+    return shot
+
+
+def moved(shot: Image.Image, across: float, down: float) -> Image.Image:
+    return shot.transform(shot.size, Image.Transform.AFFINE, (1, 0, across, 0, 1, down), Image.Resampling.BICUBIC)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_small_screens_with_moved_letters_are_other_pictures(seed: int) -> None:
     chance = np.random.default_rng(seed)
-    shot = Image.new("RGB", (320, 200), (30, 32, 38))
-    for row in range(24):
-        text = "".join(chance.choice(list("abcdefg hijklmnop "), chance.integers(20, 60)))
-        ImageDraw.Draw(shot).text((7, 15 + 7 * row), text, fill=(170, 200, 180), font=ImageFont.load_default(5))
-    moved = shot.transform(shot.size, Image.Transform.AFFINE, (1, 0, 1.2, 0, 1, 0.6), Image.Resampling.BICUBIC)
-    noisy = np.asarray(moved) + chance.normal(0, 1, (200, 320, 3))
+    shot = screen(seed, size=(320, 200), letters=5)
+    noisy = np.asarray(moved(shot, 1.2, 0.6)) + chance.normal(0, 1, (200, 320, 3))
     frame = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
     assert not is_copy(again(shot, quality=85), again(frame, quality=85))
     assert is_copy(shot, again(shot, quality=40))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("letters", [6, 7, 9])
+def test_nothing_of_small_letters_is_excused_by_a_compression_that_would_leave_nothing_of_them(
+    seed: int, letters: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shot = screen(seed, size=(320, 200), letters=letters)
+    frame = again(moved(shot, 0.35, 0.2), quality=85)
+    assert not is_copy(again(shot, quality=85), frame)
+    assert is_copy(shot, again(shot, quality=20))
+    monkeypatch.setattr(rule, "_COARSEST_OF_SMALL", QUALITIES[-1])
+    assert is_copy(again(shot, quality=85), frame)  # nothing but that rule sets them apart
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_words_that_were_blurred_on_a_screen_make_another_picture_than_the_screen_saved_coarsely(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shot = screen(seed, size=(700, 500), letters=12)
+    hidden, words = shot.copy(), (100, 150, 220, 200)
+    hidden.paste(shot.filter(ImageFilter.GaussianBlur(1.6)).crop(words), words[:2])
+    coarse = again(shot, quality=20)
+    assert not is_copy(coarse, again(hidden, quality=95))
+    assert is_copy(coarse, again(shot, quality=95))
+    monkeypatch.setattr(rule, "_OTHER_WAY", float("inf"))
+    assert is_copy(coarse, again(hidden, quality=95))  # the screen explains what was hidden, and not the other way
 
 
 def test_another_colour_of_a_part_makes_another_picture() -> None:
