@@ -328,9 +328,10 @@ class Collection:
 
         Args:
             query: a picture (path, bytes, Pillow image, array); an id; an http(s) URL; an expression such as
-                `"2*a.jpg + b.jpg - c.jpg"`; a raw vector of the collection's model, shape (D,) or (1, D), or a list of
-                D numbers; or several: a list of any of these, or vectors of shape (N, D). Which array is a picture and
-                which are vectors says `lookalike.search.query_forms`; what could be either is refused.
+                `"2*a.jpg + b.jpg - c.jpg"`; a raw vector of the collection's model, shape (D,) or (1, D), any real
+                dtype, or a list of D numbers; or several: a list of any of these, or vectors of shape (N, D). Which
+                array is a picture and which are vectors says `lookalike.search.query_forms`; what could be either is
+                refused.
             k: at least 1.
             where: a filter.
             crop: a part of the query picture: `x,y,width,height` in pixels, or in shares with a point.
@@ -448,7 +449,7 @@ class Collection:
         """Find the k pictures nearest to each of several vectors. See `lookalike.search.search_many`.
 
         Args:
-            vectors: shape (N, D), raw, of the collection's model.
+            vectors: shape (N, D), any real dtype, raw, of the collection's model.
             k: at least 1.
             where: a filter.
             recall: as in `search`.
@@ -523,6 +524,9 @@ class Collection:
 
     def drawing_of(self, query: Picture, hit: Hit | str) -> Pixels:
         """A drawing of what `why` finds: both pictures, lines between agreeing points, the query's frame in the hit.
+
+        Returns:
+            shape (H, W, 3), uint8 RGB, a new array.
 
         Raises:
             MissingExtra, BadQuery, ImageRefused, NotIndexed, FetchRefused: as `why`.
@@ -704,7 +708,12 @@ class Collection:
         return open_stored(self.get(image_id).image.id, self._parts)
 
     def small(self, image_id: str, *, min_side: int) -> Pixels:
-        """A small version of a picture, not smaller than `min_side` where it has such pixels. Raises as `bytes_of`."""
+        """A small version of a picture: shape (H, W, 3), uint8 RGB. Raises as `bytes_of`.
+
+        Args:
+            image_id: of the picture.
+            min_side: H and W are not smaller where it has such pixels.
+        """
         return decode(self.bytes_of(image_id), min_side=min_side, limits=self._parts.limits).pixels
 
     def mixed(
@@ -713,7 +722,7 @@ class Collection:
         """A vector that is moved towards some of the collection's pictures and away from others.
 
         Args:
-            vector: to begin with, shape (D,), of length 1; None to begin with nothing.
+            vector: to begin with, shape (D,), float32, of length 1; None to begin with nothing.
             more: ids of those.
             less: ids of the others.
         Returns:
@@ -802,7 +811,7 @@ class Collection:
         return info_of(self._parts)
 
     def thumbnail(self, hit: Hit, *, min_side: int = 224) -> Pixels:
-        """A small version of a hit's picture, from any of the files that hold it.
+        """A small version of a hit's picture, from any of the files that hold it: shape (H, W, 3), uint8 RGB.
 
         Raises:
             ImageRefused: when all of its files are gone or hold other pictures now.

@@ -34,7 +34,7 @@ class SearchResult:
     Args:
         reply: what was answered.
         query: what was asked, for people.
-        query_pixels: the query picture, if it was one.
+        query_pixels: shape (H, W, 3), uint8 RGB: the query picture, if it was one.
         load_pixels: brings the pictures of hits, when they are shown.
         precious: what no contact sheet may replace, such as the query.
     """
@@ -227,7 +227,7 @@ class SearchResult:
 
 
 def pixels_of_its_file(hit: Hit) -> Pixels:
-    """A small version of a hit's picture, from the file that it names.
+    """A small version of a hit's picture, shape (H, W, 3), uint8 RGB, from the file that it names.
 
     Raises:
         ImageRefused: when it names none, or the file is gone or holds another picture now.

@@ -188,7 +188,7 @@ class Transaction(Protocol):
         ...
 
     def claims(self, image_id: str) -> dict[str, HalfVectors]:
-        """The vectors that are claimed of a picture, by claim, each of shape (1, D)."""
+        """The vectors that are claimed of a picture, by claim, each of shape (1, D), float16."""
         ...
 
     def drop_claim(self, image_id: str, claim: str) -> None:
@@ -200,7 +200,7 @@ class Transaction(Protocol):
 
         Args:
             name: of the further model.
-            keys: N of them; where one occurs twice the last counts.
+            keys: shape (N,), int64, or as many numbers; where one occurs twice the last counts.
             vectors: shape (N, D), float16, D that model's dimension.
         Returns:
             how many of the pictures were there.
@@ -361,7 +361,11 @@ class Catalog(Protocol):
         ...
 
     def vectors(self, keys: Sequence[int] | Keys) -> StoredVectors:
-        """Raw vectors by key, in ascending order of key; keys that are not there are left out."""
+        """Raw vectors by key, in ascending order of key; keys that are not there are left out.
+
+        Args:
+            keys: shape (M,), int64, or as many numbers, in any order.
+        """
         ...
 
     def all_vectors(self, *, batch: int = 4096) -> Iterator[StoredVectors]:
@@ -396,7 +400,7 @@ class Catalog(Protocol):
         ...
 
     def select(self, where: Filter) -> Keys:
-        """Keys of the pictures that pass a filter, ascending.
+        """Keys of the pictures that pass a filter: shape (M,), int64, ascending.
 
         A picture passes when one of its files, taken alone, passes; a picture without a file is taken as `path=None`.
         It is what `Filter.matches` says, in every engine. The array is read-only: it may be given again to whoever asks
@@ -438,6 +442,9 @@ class Catalog(Protocol):
     def model_vectors(self, name: str, keys: Sequence[int] | Keys) -> StoredVectors:
         """Vectors of a further model by key, ascending; pictures that lack one are left out.
 
+        Args:
+            name: of the further model.
+            keys: shape (M,), int64, or as many numbers, in any order.
         Raises:
             BadInput: when there is no further model of that name; so do the next two.
         """
@@ -448,7 +455,10 @@ class Catalog(Protocol):
         ...
 
     def keys_without_vector(self, name: str, limit: int, *, after: int = 0) -> Keys:
-        """Keys larger than `after` of pictures that lack a vector of a further model, ascending, at most `limit`."""
+        """Keys larger than `after` of pictures that lack a vector of a further model: shape (M,), int64, ascending.
+
+        M is at most `limit`.
+        """
         ...
 
     def check(self) -> list[str]:

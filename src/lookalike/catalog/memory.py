@@ -424,7 +424,7 @@ class MemoryCatalog:
         return set(self._state.held)
 
     def vectors(self, keys: Sequence[int] | Keys) -> StoredVectors:
-        """Raw vectors by key, in ascending order of key; keys that are not there are left out."""
+        """Raw vectors by key; see `Catalog`."""
         wanted = {int(key) for key in keys}
         return _stored([(key, held.vector) for key, held in self._state.ordered() if key in wanted], self.dimension)
 
@@ -463,7 +463,7 @@ class MemoryCatalog:
         return self._lineage if seq > 0 else ""
 
     def select(self, where: Filter) -> Keys:
-        """Keys of the pictures that pass a filter, ascending."""
+        """Keys of the pictures that pass a filter, shape (M,), int64, ascending."""
         state = self._state
         files = state.paths_of()
         passing = [
@@ -496,7 +496,7 @@ class MemoryCatalog:
             transaction.drop_further_model(name)
 
     def model_vectors(self, name: str, keys: Sequence[int] | Keys) -> StoredVectors:
-        """Vectors of a further model by key, ascending; pictures that lack one are left out."""
+        """Vectors of a further model by key; see `Catalog`."""
         state = self._state
         held = state.vectors_of_model(name)
         return _stored([(key, held[key]) for key in sorted({*map(int, keys)} & held.keys())], state.further[name][1])
@@ -509,7 +509,7 @@ class MemoryCatalog:
             yield _stored(ordered[start : start + batch], state.further[name][1])
 
     def keys_without_vector(self, name: str, limit: int, *, after: int = 0) -> Keys:
-        """Keys of pictures that lack a vector of a further model, ascending."""
+        """Keys of pictures that lack a vector of a further model, shape (M,), int64, ascending."""
         state = self._state
         held = state.vectors_of_model(name)
         lacking = (state.keys[image_id] for image_id in state.held)

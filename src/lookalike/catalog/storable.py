@@ -64,7 +64,14 @@ def metadata_json(metadata: Metadata) -> str:
 
 
 def storable_vectors(vectors: HalfVectors, *, count: int, dimension: int) -> HalfVectors:
-    """Vectors as they are stored: little-endian float16, C-contiguous.
+    """Vectors as they are stored.
+
+    Args:
+        vectors: shape (N, D), float16 or what can be brought to it.
+        count: the N that is expected.
+        dimension: the D that is expected.
+    Returns:
+        shape (N, D), float16, little-endian, C-contiguous; a view where `vectors` already was that, else a new array.
 
     Raises:
         WrongModel: when `dimension` is 0, that is, no model is bound.

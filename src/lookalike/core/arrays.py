@@ -22,7 +22,7 @@ def is_array_like(value: object) -> bool:
 
 
 def as_array(value: Any) -> NDArray[np.generic]:
-    """The array that something gives: a view where that can be.
+    """The array that something gives, of any shape (...) and any dtype: a view where that can be.
 
     Raises:
         BadInput: when it gives none (a tensor on a graphics card, or one that has a gradient), or when some of its
@@ -38,7 +38,11 @@ def as_array(value: Any) -> NDArray[np.generic]:
 
 
 def is_grey(array: NDArray[np.generic]) -> bool:
-    """Whether two axes of its type are a grey picture, not vectors: uint8, uint16 and bool."""
+    """Whether two axes of its type are a grey picture, not vectors: uint8, uint16 and bool.
+
+    Args:
+        array: shape (H, W), any dtype.
+    """
     return array.dtype.newbyteorder("=") in _GREY_TYPES
 
 

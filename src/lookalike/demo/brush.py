@@ -49,7 +49,7 @@ def moved(points: Iterable[Point], x: float, y: float, *, scale: float = 1.0, tu
 
 
 def waves(rng: np.random.Generator, n: int, *, octaves: int = 5, first: float = 1.5) -> Field:
-    """Give a smooth random line of `n` values between -1 and 1, rougher with more octaves."""
+    """Give a smooth random line, shape (n,), float32, of values between -1 and 1, rougher with more octaves."""
     steps = np.linspace(0, 2 * np.pi, n)
     line = np.zeros(n)
     for octave in range(octaves):
@@ -130,14 +130,14 @@ class Canvas:
         self.image.paste(colour[:3], (*corner, corner[0] + mask.width, corner[1] + mask.height), mask)
 
     def coordinates(self) -> tuple[Field, Field]:
-        """Give x and y of every pixel of the finished picture, each of shape (height, width)."""
+        """Give x and y of every pixel of the finished picture, each of shape (height, width), float32."""
         x = np.linspace(0, self.w, self.width, dtype=np.float32)
         y = np.linspace(0, 1, self.height, dtype=np.float32)
         xs, ys = np.meshgrid(x, y)
         return xs, ys
 
     def clouds(self, rng: np.random.Generator, *, grains: int = 3, octaves: int = 4) -> Field:
-        """Give fractal noise between 0 and 1, with about `grains` bumps down the picture."""
+        """Give fractal noise, shape (height, width), float32, 0 to 1, with about `grains` bumps down the picture."""
         total = np.zeros((self.height, self.width), np.float32)
         for octave in range(octaves):
             cells = grains * 2**octave
@@ -147,13 +147,22 @@ class Canvas:
         return np.asarray((total - total.min()) / np.ptp(total), np.float32)
 
     def map_colours(self, values: Field, colours: Sequence[Colour]) -> None:
-        """Paint the whole canvas from values between 0 and 1 by way of a colour scale."""
+        """Paint the whole canvas from values between 0 and 1 by way of a colour scale.
+
+        Args:
+            values: shape (height, width), float32.
+            colours: at least two, of the values from 0 to 1.
+        """
         stops = np.linspace(0, 255, len(colours))
         scale = np.stack([np.interp(np.arange(256), stops, [c[i] for c in colours]) for i in range(3)], axis=-1)
         self.paint(scale[np.clip(values * 255, 0, 255).astype(np.uint8)])
 
     def paint(self, pixels: NDArray[np.floating]) -> None:
-        """Paint the whole canvas from values of shape (h, w, 3), 0 to 255, of any size."""
+        """Paint the whole canvas from values of shape (h, w, 3), 0 to 255, of any size.
+
+        Args:
+            pixels: shape (h, w, 3), any float dtype.
+        """
         whole = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
         self.image.paste(whole.resize(self.image.size, Image.Resampling.BILINEAR))
 

@@ -43,7 +43,7 @@ def model(patient: Patient) -> Iterator[Finding]:
 
 
 def known_picture() -> Pixels:
-    """A picture that is the same everywhere: two slopes and a chequerboard, shape (224, 224, 3)."""
+    """A picture that is the same everywhere: two slopes and a chequerboard, shape (224, 224, 3), uint8 RGB."""
     y, x = np.mgrid[0:_SIDE, 0:_SIDE]
     planes = (x * 255 // (_SIDE - 1), y * 255 // (_SIDE - 1), (x // 16 + y // 16) % 2 * 255)
     return np.stack(planes, axis=2).astype(np.uint8)

@@ -25,8 +25,8 @@ class Candidates(NamedTuple):
     """Pairs of one block, each once: `first` before `second`, P of them.
 
     Attributes:
-        first: shape (P,), row of the vectors.
-        second: shape (P,), row of the vectors.
+        first: shape (P,), int64, row of the vectors.
+        second: shape (P,), int64, row of the vectors.
         similarities: shape (P,), float32, cosine.
         rows_done: how many rows have been gone through, this block's included.
         cut_off: rows of this block that have more than `MOST` others as similar as `SURELY_SIMILAR`.

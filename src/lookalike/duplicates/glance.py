@@ -39,7 +39,7 @@ _LEAST_DEVIATION = 0.5
 """In levels of 0 to 255, after what varies slowly is taken away: below, there is nothing to compare."""
 
 Signature: TypeAlias = NDArray[np.float16]
-"""shape (1024,), mean 0, deviation 1."""
+"""shape (1024,), float16, mean 0, deviation 1."""
 
 
 def signature(pixels: Pixels) -> Signature | None:

@@ -15,7 +15,7 @@ def checked_pixels(image: object, *, position: int) -> Pixels:
         image: what came.
         position: its place in the list, for the message.
     Returns:
-        `image` itself.
+        shape (H, W, 3), uint8: `image` itself.
     Raises:
         BadInput: when it is not an array of shape (H, W, 3), uint8, with H, W >= 1.
     """

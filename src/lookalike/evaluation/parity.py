@@ -37,8 +37,8 @@ def parity(reference: Vectors, other: Vectors) -> Parity:
     Takes memory for N x N float32.
 
     Args:
-        reference: shape (N, D), of the way that made the collection. N is at least 2.
-        other: shape (N, D), of the way that asks, in the same order.
+        reference: shape (N, D), any real dtype, of the way that made the collection. N is at least 2.
+        other: shape (N, D), any real dtype, of the way that asks, in the same order.
     Raises:
         BadVectors: when they cannot be used.
         BadInput: when they are not of the same shape, or fewer than 2.

@@ -217,7 +217,14 @@ def keep_vectors(catalog: Catalog, name: str, model_id: str, computed: Sequence[
 def put_vectors(
     transaction: Transaction, catalog: Catalog, name: str, vectors: Mapping[str, NDArray[np.float16]]
 ) -> None:
-    """Put vectors of a further model, by the ids of their pictures, shape (D,) each; unknown ids are passed over."""
+    """Put vectors of a further model, by the ids of their pictures; unknown ids are passed over.
+
+    Args:
+        transaction: that is under way.
+        catalog: that the transaction changes.
+        name: of the further model.
+        vectors: by id, shape (D,), float16 each.
+    """
     keys = catalog.keys(list(vectors))
     if keys:
         rows = np.stack([vectors[image_id] for image_id in keys])

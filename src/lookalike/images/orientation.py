@@ -19,7 +19,7 @@ def upright(pixels: Pixels, *, orientation: int) -> Pixels:
         pixels: shape (H, W, 3), uint8, as stored.
         orientation: 1 to 8 (EXIF 2.32, tag 274): where the stored first row and first column belong.
     Returns:
-        shape (H, W, 3), or (W, H, 3) for 5 to 8; C-contiguous; `pixels` itself where nothing is to be done.
+        shape (H, W, 3), uint8, or (W, H, 3) for 5 to 8; C-contiguous; `pixels` itself where nothing is to be done.
     """
     return turned_upright(pixels, orientation=orientation)
 
@@ -28,10 +28,10 @@ def turned_upright(values: NDArray[Value], *, orientation: int) -> NDArray[Value
     """Turn values of any kind as `upright` turns pixels.
 
     Args:
-        values: shape (H, W) or (H, W, C).
+        values: shape (H, W) or (H, W, C), any dtype.
         orientation: likewise.
     Returns:
-        C-contiguous.
+        shape (H, W) or (H, W, C), or those with H and W exchanged for 5 to 8; the same dtype, C-contiguous.
     """
     if orientation >= 5:
         values = values.swapaxes(0, 1)

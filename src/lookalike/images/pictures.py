@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Picture: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic]"
-"""A path, the bytes of a file, a Pillow image, or an array: (H, W, 3), (H, W, 4), (H, W, 1), or (H, W) of uint8,
-uint16 or bool."""
+"""A path, the bytes of a file, a Pillow image, or an array of shape (H, W, 3), (H, W, 4), (H, W, 1), or (H, W) of
+uint8, uint16 or bool."""
 
 
 def pixels_of_picture(picture: Picture, *, min_side: int | None, limits: ImageLimits) -> Pixels:
@@ -31,6 +31,8 @@ def pixels_of_picture(picture: Picture, *, min_side: int | None, limits: ImageLi
         picture: in any of its forms.
         min_side: files may come smaller, down to this many pixels; None for every pixel.
         limits: what a file may cost.
+    Returns:
+        shape (H, W, 3), uint8 RGB, C-contiguous, upright.
     Raises:
         ImageRefused: when a file cannot be used; the message begins with its path.
         BadInput: when it is something else, or an array of another shape or type.

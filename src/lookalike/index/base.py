@@ -58,6 +58,8 @@ class Index(Protocol):
     def remove(self, keys: Keys) -> None:
         """Remove vectors; unknown keys are passed over. Idempotent.
 
+        Args:
+            keys: shape (M,), int64, in any order.
         Raises:
             BadInput: when the keys are not whole numbers.
         """

@@ -99,6 +99,12 @@ def nearest(
 def checked(base: NDArray[np.generic], queries: NDArray[np.generic], *, k: int) -> tuple[NDArray[np.generic], Vectors]:
     """Refuse what cannot be compared; gives the base as an array, and the queries as float32.
 
+    Args:
+        base: shape (N, D), any real dtype.
+        queries: shape (Q, D), any real dtype.
+        k: how many are wanted of each.
+    Returns:
+        the base, shape (N, D), of its dtype, and the queries, shape (Q, D), float32.
     Raises:
         BadQuery: when k is less than 1.
         BadVectors: when there is something else than real numbers; DimensionMismatch: when the widths differ.

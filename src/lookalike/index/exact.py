@@ -141,7 +141,10 @@ class ExactIndex:
         return Neighbours(best.labels, best.values, exact=True, scanned=eligible, plan=plan)
 
     def held(self) -> tuple[Keys, Vectors]:
-        """What is held: keys, shape (N,), in no order, and rows, shape (N, D), of length 1 or 0. Views: for reading."""
+        """What is held: keys, shape (N,), int64, in no order, and rows, shape (N, D), float32, of length 1 or 0.
+
+        Views: for reading.
+        """
         return self._state.keys, self._state.rows
 
     def save(self, folder: Path) -> list[str]:
@@ -155,6 +158,9 @@ class ExactIndex:
     def from_arrays(cls, keys: NDArray[np.generic], rows: NDArray[np.generic]) -> ExactIndex:
         """An index of rows as `save` wrote them; the arrays are taken over, not copied.
 
+        Args:
+            keys: shape (N,), int64.
+            rows: shape (N, D), float32, of length 1 or 0.
         Raises:
             SnapshotDamaged: when they are not of the form that `save` writes.
         """

@@ -96,17 +96,27 @@ class Groups:
                 )
 
     def remove(self, keys: Keys) -> None:
-        """Remove pictures; unknown keys are passed over. Where a first leaves, the next takes its place."""
+        """Remove pictures; unknown keys are passed over. Where a first leaves, the next takes its place.
+
+        Args:
+            keys: shape (N,), int64, in any order.
+        """
         with self._changing:
             self._take_out(np.unique(as_keys(keys)).astype(np.int64))
 
     def labels(self, keys: Keys) -> Keys:
-        """The first of each one's group, shape (N,), int64; the key itself where it is alone or unknown."""
+        """The first of each one's group.
+
+        Args:
+            keys: shape (N,), int64.
+        Returns:
+            shape (N,), int64; the key itself where it is alone or unknown.
+        """
         with self._reading:
             return np.array([self._first_of.get(key, key) for key in as_keys(keys).tolist()], np.int64)
 
     def members(self, label: int) -> Keys:
-        """The keys of a group, its first and then the others, ascending; the label where there is no such group."""
+        """A group's keys, shape (M,), int64: its first, then the others ascending; the label where there is none."""
         with self._reading:
             return np.array(self._members.get(label, [label]), np.int64)
 

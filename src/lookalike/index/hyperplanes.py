@@ -21,6 +21,7 @@ Codes: TypeAlias = NDArray[np.uint64]
 """shape (N, 2), uint64: 128 bits, the weightiest first."""
 
 Rows: TypeAlias = NDArray[np.intp]
+"""shape (P,), intp: rows of codes, or slots of tables."""
 
 BITS = 128
 TABLES = 6
@@ -32,7 +33,12 @@ _STANDARD_ERRORS = 4
 
 
 class Pairs(NamedTuple):
-    """Pairs that may be near-identical, each once, ordered by `first` and then `second`: shapes (P,)."""
+    """Pairs that may be near-identical, each once, ordered by `first` and then `second`.
+
+    Attributes:
+        first: shape (P,), intp.
+        second: shape (P,), intp.
+    """
 
     first: Rows
     second: Rows
@@ -57,12 +63,18 @@ class Sides(NamedTuple):
 
         Args:
             units: shape (N, D), float32.
+        Returns:
+            shape (N, 2), uint64, a new array.
         """
         packed = np.packbits(units @ self.planes > 0, axis=1)
         return packed.view(">u8").astype(np.uint64)
 
     def among(self, codes: Codes) -> Pairs:
-        """Pairs of rows of the same codes, `second` being the smaller row."""
+        """Pairs of rows of the same codes, `second` being the smaller row.
+
+        Args:
+            codes: shape (N, 2), uint64.
+        """
         found = []
         for table in range(TABLES):
             beginnings = _beginnings(codes, table * self.first_bits)
@@ -79,7 +91,16 @@ class Sides(NamedTuple):
         return _once(first[first != second], second[first != second], len(codes))
 
     def alike(self, ours: Codes, theirs: Codes, first: Rows, second: Rows) -> tuple[Rows, Rows]:
-        """Those of some pairs whose codes differ in few bits."""
+        """Those of some pairs whose codes differ in few bits.
+
+        Args:
+            ours: shape (N, 2), uint64: codes of the first of the pairs.
+            theirs: shape (M, 2), uint64: codes of the second.
+            first: shape (P,), intp: rows of `ours`.
+            second: shape (P,), intp: rows of `theirs`.
+        Returns:
+            two of shape (at most P,), intp: rows of `ours` and of `theirs`.
+        """
         differing = np.bitwise_count(ours[first] ^ theirs[second]).sum(axis=1)
         near = differing <= self.most_differing
         return first[near], second[near]
@@ -118,16 +139,20 @@ class SideTables:
 
     @property
     def alive(self) -> NDArray[np.bool_]:
-        """Which slots are not dropped: a view, for reading."""
+        """Which slots are not dropped: shape (N,), bool, a view, for reading."""
         return self._alive
 
     @property
     def codes(self) -> Codes:
-        """The code of each slot: a view, for reading."""
+        """The code of each slot: shape (N, 2), uint64, a view, for reading."""
         return self._codes
 
     def add(self, codes: Codes) -> None:
-        """Add codes in the next slots."""
+        """Add codes in the next slots.
+
+        Args:
+            codes: shape (N, 2), uint64.
+        """
         slots = np.arange(len(self), len(self) + len(codes), dtype=np.int32)
         self._codes = np.concatenate([self._codes, codes])
         self._alive = np.concatenate([self._alive, np.ones(len(codes), bool)])
@@ -140,11 +165,19 @@ class SideTables:
             self._slots[table] = np.insert(self._slots[table], places, slots[order])
 
     def drop(self, slots: Rows) -> None:
-        """Find these no more."""
+        """Find these no more.
+
+        Args:
+            slots: shape (M,), intp.
+        """
         self._alive[slots] = False
 
     def near(self, codes: Codes) -> Pairs:
-        """Pairs of a row of codes and a slot that is alive."""
+        """Pairs of a row of codes and a slot that is alive.
+
+        Args:
+            codes: shape (N, 2), uint64.
+        """
         found = [self._how.alike(codes, self._codes, *pair) for pair in self._beside(codes)]
         if not found:
             return Pairs(np.empty(0, np.intp), np.empty(0, np.intp))

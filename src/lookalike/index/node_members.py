@@ -30,8 +30,11 @@ class Grouped(NamedTuple):
         Fast where the wanted ones are ascending, however many they are: most stand for themselves, and those that no
         node has the number of are passed over there.
 
+        Args:
+            wanted: shape (W,), int64.
         Returns:
-            numbers of nodes in no order, some twice; and those of `keys` that are wanted, ascending.
+            numbers of nodes, shape (A,), int64, in no order, some twice; and those of `keys` that are wanted, shape
+            (B,), int64, ascending.
         """
         if (wanted[1:] < wanted[:-1]).any():
             wanted = np.sort(wanted)
@@ -62,18 +65,34 @@ class NodeMembers:
         return np.array([node], np.int64) if members is None else members
 
     def have(self, nodes: Keys) -> NDArray[np.bool_]:
-        """Which nodes are in here."""
+        """Which nodes are in here.
+
+        Args:
+            nodes: shape (N,), int64.
+        Returns:
+            shape (N,), bool.
+        """
         return np.fromiter((node in self._members for node in nodes.tolist()), bool, len(nodes))
 
     def correct(self, keys: Keys, nodes: Keys) -> None:
-        """Put the node of each picture in place of the one of its own number, or -1 where that is not its node."""
+        """Put the node of each picture in place of the one of its own number, or -1 where that is not its node.
+
+        Args:
+            keys: shape (N,), int64: the pictures.
+            nodes: shape (N,), int64, changed in place.
+        """
         if self._members:
             for n, key in enumerate(keys.tolist()):
                 own = -1 if key in self._members else nodes[n]
                 nodes[n] = self._node_of.get(key, own)
 
     def change(self, gone: Keys, after: Mapping[int, Keys]) -> None:
-        """Take pictures away from where they are, then let nodes have these members, ascending; none end a node."""
+        """Take pictures away from where they are, then let nodes have these members, ascending; none end a node.
+
+        Args:
+            gone: shape (G,), int64.
+            after: by node, shape (m,), int64 each.
+        """
         for key in gone.tolist():
             self._node_of.pop(key, None)
         for node, members in after.items():
@@ -101,7 +120,9 @@ class NodeMembers:
             nodes: padded with -1.
             near: shape (len(nodes),), float32: how near they are.
             k: how many are wanted.
-            eligible: of the pictures in here only these may be answered, ascending; None for all.
+            eligible: shape (E,), int64: of the pictures in here only these may be answered, ascending; None for all.
+        Returns:
+            keys, shape (at most k,), int64, and how near they are, shape (at most k,), float32.
         """
         keys: list[int] = []
         counts = np.zeros(len(nodes), np.int64)

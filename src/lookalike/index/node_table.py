@@ -27,6 +27,8 @@ def hashes_of(vectors: Vectors) -> Hashes:
 
     Args:
         vectors: shape (N, D), float32, finite, not necessarily unit length.
+    Returns:
+        shape (N,), bytes (S16), a new array.
     """
     digests = []
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
@@ -45,7 +47,13 @@ class NodeTable:
         return int(np.count_nonzero(self._alive)) + len(self._late_hashes)
 
     def find(self, hashes: Hashes) -> Keys:
-        """The nodes with these hashes, shape (N,), int64; -1 where there is none."""
+        """The nodes with these hashes.
+
+        Args:
+            hashes: shape (N,), bytes (S16).
+        Returns:
+            shape (N,), int64; -1 where there is none.
+        """
         nodes = np.full(len(hashes), -1, np.int64)
         if len(self._nodes):
             ranks = np.searchsorted(self._hashes, hashes).clip(max=len(self._hashes) - 1)
@@ -58,7 +66,13 @@ class NodeTable:
         return nodes
 
     def has(self, nodes: Keys) -> NDArray[np.bool_]:
-        """Which of the nodes there are."""
+        """Which of the nodes there are.
+
+        Args:
+            nodes: shape (N,), int64.
+        Returns:
+            shape (N,), bool, a new array.
+        """
         is_there = self._known(nodes) >= 0
         if self._late_hashes:
             is_there |= np.fromiter((node in self._late_hashes for node in nodes.tolist()), bool, len(nodes))
@@ -69,7 +83,7 @@ class NodeTable:
 
         Args:
             nodes: shape (N,), int64, each once.
-            hashes: shape (N,), which no other node has.
+            hashes: shape (N,), bytes (S16), which no other node has.
         """
         self.drop(nodes)
         if len(self._late_hashes) + len(nodes) > max(_LATE, len(self._nodes) // _LATE_SHARE):
@@ -81,7 +95,11 @@ class NodeTable:
             self._late_nodes.update({found: node for node, found in late.items()})
 
     def drop(self, nodes: Keys) -> None:
-        """Remove nodes; unknown ones are passed over."""
+        """Remove nodes; unknown ones are passed over.
+
+        Args:
+            nodes: shape (N,), int64.
+        """
         places = self._known(nodes)
         self._alive[places[places >= 0]] = False
         if self._late_hashes:
@@ -91,7 +109,7 @@ class NodeTable:
                     del self._late_nodes[gone]
 
     def pairs(self) -> tuple[Keys, Hashes]:
-        """All nodes, and their hashes: new arrays in no order."""
+        """All nodes, shape (N,), int64, and their hashes, shape (N,), bytes (S16): new arrays in no order."""
         late_nodes = np.fromiter(self._late_hashes.keys(), np.int64, len(self._late_hashes))
         late_hashes = np.array(list(self._late_hashes.values()), _HASH)
         alive = self._alive[self._places]

@@ -178,7 +178,7 @@ class NodeIndex:
         Args:
             inner: holds just these nodes; nobody else changes it.
             nodes: shape (G,), int64, each once.
-            hashes: shape (G,), of the vector of each.
+            hashes: shape (G,), bytes (S16), of the vector of each.
             keys: shape (M,), int64: the pictures that are not alone in a node of their own number.
             nodes_of_keys: shape (M,), int64, the node of each.
         Raises:

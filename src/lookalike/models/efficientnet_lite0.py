@@ -101,7 +101,8 @@ def read_network(weights: Weights) -> Network:
     """Build the network from the published weights.
 
     Args:
-        weights: the state dict, names as in the published file; the classifier's are not looked at.
+        weights: of any shape (...), float32 or int64: the state dict, names as in the published file; the classifier's
+            are not looked at.
     Raises:
         ModelUnavailable: when a tensor is missing or of another shape.
     """

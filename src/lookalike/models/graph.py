@@ -35,7 +35,12 @@ class Graph:
         return output
 
     def constant(self, name: str, value: NDArray[Any] | np.generic) -> str:
-        """Add a constant; returns its name."""
+        """Add a constant; returns its name.
+
+        Args:
+            name: that nothing in the graph has yet.
+            value: of any shape (...), any dtype that ONNX has.
+        """
         self._constants.append(numpy_helper.from_array(np.array(value, order="C"), name))
         return name
 

@@ -75,7 +75,7 @@ class QuantisedWeight(NamedTuple):
     """A weight in levels: weight is about levels * scales, channel by channel.
 
     Attributes:
-        levels: as the weight's shape, int8, -63..63.
+        levels: shape (outputs, ...), the weight's, int8, -63..63.
         scales: shape (outputs,), float32, above 0.
     """
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lookalike.core.errors import ModelUnavailable
 
 Weights = dict[str, NDArray[Any]]
-"""Tensors by name, as in a torch state dict."""
+"""Tensors by name, as in a torch state dict, of any shape (...), float32 or int64."""
 
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
@@ -46,7 +46,7 @@ def read_state_dict(content: bytes) -> Weights:
     Args:
         content: the whole file.
     Returns:
-        name to array, float32 or int64, C-contiguous, new.
+        name to array, of any shape (...), float32 or int64, C-contiguous, new.
     Raises:
         ModelUnavailable: when the bytes are no such file, name anything outside the allow-list, or do not add up.
     """

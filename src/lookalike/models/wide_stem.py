@@ -25,7 +25,7 @@ def widened(weight: NDArray[np.int8]) -> NDArray[np.int8]:
     """The weight of the wide convolution.
 
     Args:
-        weight: shape (outputs, channels, 3, 3), of a convolution with stride 2 and padding below and right.
+        weight: shape (outputs, channels, 3, 3), int8, of a convolution with stride 2 and padding below and right.
     Returns:
         shape (4 * outputs, 8 * channels, 3, 2), int8.
     """

@@ -72,9 +72,9 @@ def compared_with_sklearn(
     It gets the arrays in memory, of the type that our values have; bringing them there is not counted.
 
     Args:
-        base: shape (N, D).
-        queries: shape (Q, D).
-        values: shape (Q, k): our answer; padding is not compared.
+        base: shape (N, D), any real dtype.
+        queries: shape (Q, D), any real dtype.
+        values: shape (Q, k), any float dtype: our answer; padding is not compared.
         metric: cosine or L2.
         seconds: that our answer took.
         exclude_self: whether the queries are the base and a row is no neighbour of itself.
@@ -109,9 +109,9 @@ def largest_difference(
     """How far two answers are apart at most, rank by rank, as `TOLERANCE` measures it.
 
     Args:
-        ours: shape (Q, k): cosines, or L2 distances.
-        their_distances: shape (Q, k): 1 - cosine, or L2 distances.
-        queries: shape (Q, D).
+        ours: shape (Q, k), any float dtype: cosines, or L2 distances.
+        their_distances: shape (Q, k), any float dtype: 1 - cosine, or L2 distances.
+        queries: shape (Q, D), any float dtype.
         metric: cosine or L2.
     """
     one, other = ours.astype(np.float64), their_distances.astype(np.float64)

@@ -75,7 +75,7 @@ def searched(
 
     Args:
         base: shape (N, D), any real dtype, perhaps a memory map.
-        queries: shape (Q, D), likewise.
+        queries: shape (Q, D), any real dtype, likewise.
         k: at least 1, at most N.
         metric: how near two vectors are.
         device: `cpu` or `cuda`.

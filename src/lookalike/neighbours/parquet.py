@@ -37,7 +37,7 @@ def read_parquet(path: Path, *, column: str | None = None, memory_bytes: int | N
         column: of lists of numbers, of fixed size or not; None for `vector`, else for the only one of lists.
         memory_bytes: what the array may take; None for any amount.
     Returns:
-        shape (N, D), of the column's type.
+        shape (N, D), of the column's dtype.
     Raises:
         BadInput: when the file is damaged, has no such column, or the budget is too small.
         BadVectors: when a list or a number is missing; names the row.

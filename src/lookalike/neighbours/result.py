@@ -68,6 +68,8 @@ class KnnResult:
     def columns(self, start: int = 0, end: int | None = None) -> dict[str, NDArray[np.generic]]:
         """As a table: `query`, `rank` (from 1), `row` and `similarity` or `distance`; no lines for padding.
 
+        Each column is of shape (L,), L lines; the first three are int64, the last float32 or float64.
+
         Args:
             start: the first query.
             end: the query before which to end; None for all.

@@ -96,7 +96,7 @@ def fused(
         mixture: as `parse_mixture` gives it.
         catalog: the truth.
         k: at least 1.
-        allowed: only these keys may be answered, as `Catalog.select` gives them.
+        allowed: shape (A,), int64: only these keys may be answered, as `Catalog.select` gives them.
         exact_up_to: of how many pictures, collected or allowed, the answer is exact in any case.
         most_named: how many pictures each model names at most.
     Returns:

@@ -33,7 +33,14 @@ class SearchedView(Protocol):
     def search(
         self, vectors: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
     ) -> Neighbours:
-        """Find neighbours of raw vectors."""
+        """Find neighbours of raw vectors.
+
+        Args:
+            vectors: shape (Q, D), float32, of the collection's model.
+            k: at least 1.
+            allowed: shape (A,), int64: only these may be answered; None for all.
+            recall: as for `Index.search`.
+        """
         ...
 
 
@@ -41,21 +48,32 @@ class Source(Protocol):
     """One model's vectors in a collection, seen from one query. For the thread that made it."""
 
     def nearest(self, k: int, *, allowed: Keys | None) -> Neighbours:
-        """The k nearest of the query, as `Index.search` answers one."""
+        """The k nearest of the query, as `Index.search` answers one.
+
+        Args:
+            k: at least 1.
+            allowed: shape (A,), int64: only these may be answered; None for all.
+        """
         ...
 
     def similarities(self, keys: Keys) -> NDArray[np.float32]:
         """Cosines of the query and given pictures, fast, and off by no more than `ROUNDING`.
 
         Args:
-            keys: shape (N,), ascending, each once.
+            keys: shape (N,), int64, ascending, each once.
         Returns:
             shape (N,), float32; 0 for pictures that lack a vector.
         """
         ...
 
     def compared(self, keys: Keys) -> NDArray[np.float64]:
-        """The same as `similarities`, each from its row alone, so that equal vectors are equally similar."""
+        """The same as `similarities`, each from its row alone, so that equal vectors are equally similar.
+
+        Args:
+            keys: shape (N,), int64, ascending, each once.
+        Returns:
+            shape (N,), float64; 0 for pictures that lack a vector.
+        """
         ...
 
     @property

@@ -99,7 +99,13 @@ class Crop:
         return cls(x, y, width, height, relative="." in text)
 
     def cut(self, pixels: Pixels) -> Pixels:
-        """The part of a picture, a new array. Raises as `box`."""
+        """The part of a picture. Raises as `box`.
+
+        Args:
+            pixels: shape (H, W, 3), uint8 RGB.
+        Returns:
+            shape (h, w, 3), uint8 RGB, C-contiguous, a new array.
+        """
         left, upper, right, lower = self.box(width=pixels.shape[1], height=pixels.shape[0])
         return np.array(pixels[upper:lower, left:right], order="C")
 

@@ -25,7 +25,7 @@ from lookalike.core.errors import BadQuery, BadVectors, DimensionMismatch
 from lookalike.images.pictures import Picture
 
 Query: TypeAlias = "Picture | Sequence[float]"
-"""One query: a picture, an id, a URL, a sum, or a vector."""
+"""One query: a picture (see `Picture`), an id, a URL, a sum, or a vector of shape (D,) or (1, D), any real dtype."""
 
 _FORMS = "a path, an id, a URL, bytes, a Pillow image, an array or a vector"
 

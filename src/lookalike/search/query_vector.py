@@ -42,7 +42,7 @@ def mixed_vector(vector: Vectors | None, terms: Sequence[Term], parts: Parts) ->
     """A vector with the stored vectors of indexed pictures added to it and taken from it, each of length 1.
 
     Args:
-        vector: shape (D,), of length 1; None for none.
+        vector: shape (D,), float32, of length 1; None for none.
         terms: ids, with weights.
         parts: the collection.
     Returns:

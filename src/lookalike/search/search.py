@@ -41,7 +41,8 @@ class Query(NamedTuple):
 
     Attributes:
         vectors: by name of the model (`main`: the collection's own), shape (1, D), float32; all that the mixture names.
-        pixels: the picture itself, for a second opinion; None where there is not one picture.
+        pixels: shape (H, W, 3), uint8 RGB: the picture itself, for a second opinion; None where there is not one
+            picture.
     """
 
     vectors: Mapping[str, Vectors]
@@ -78,7 +79,7 @@ class Looked(NamedTuple):
 
     Attributes:
         facts: of the index.
-        allowed: keys of the pictures that pass the filter; None where there is none.
+        allowed: shape (A,), int64: keys of the pictures that pass the filter; None where there is none.
         found: the candidates.
         pictures: what the catalog knows of the best of them, by key; None where it was not asked yet.
         passed_over: how many pictures of the index count as not there.

@@ -35,7 +35,12 @@ class SecondOpinion(Protocol):
     unknown: float
 
     def opinions(self, query: Pixels, ids: Sequence[str]) -> list[Opinion]:
-        """One opinion for each id, in their order; a picture that is gone gets none, with the reason."""
+        """One opinion for each id, in their order; a picture that is gone gets none, with the reason.
+
+        Args:
+            query: shape (H, W, 3), uint8 RGB.
+            ids: of the pictures to look at.
+        """
         ...
 
 

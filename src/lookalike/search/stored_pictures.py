@@ -53,7 +53,7 @@ def next_pictures(catalog: Catalog, keys: Keys, *, after: int, limit: int) -> Nu
 
     Args:
         catalog: of the collection.
-        keys: of those that are gone through, ascending.
+        keys: shape (N,), int64: of those that are gone through, ascending.
         after: the number of the last picture seen.
         limit: at most so many.
     Raises:
@@ -66,6 +66,10 @@ def next_pictures(catalog: Catalog, keys: Keys, *, after: int, limit: int) -> Nu
 def spread_pictures(catalog: Catalog, keys: Keys, *, count: int) -> Numbered:
     """So many of them, evenly spaced; fewer where there are fewer.
 
+    Args:
+        catalog: of the collection.
+        keys: shape (N,), int64.
+        count: at most so many.
     Raises:
         BadQuery: when that is no whole number, or below 1.
     """

@@ -33,7 +33,7 @@ class Understood(NamedTuple):
     Attributes:
         query: its vectors, and its picture if it is one.
         text: for people.
-        pixels: the picture to show beside the answer; None where there is none.
+        pixels: shape (H, W, 3), uint8 RGB: the picture to show beside the answer; None where there is none.
     """
 
     query: Query
@@ -115,6 +115,8 @@ def whole_picture(asked: Picture, parts: Parts, *, stored: Fetch) -> Pixels:
         asked: a picture, an id, or a URL.
         parts: the collection.
         stored: brings the bytes of an indexed picture by its id.
+    Returns:
+        shape (H, W, 3), uint8 RGB, C-contiguous, upright.
     Raises:
         BadQuery, BadInput: when it is not one picture.
         ImageRefused, FetchRefused, NotIndexed: when it cannot be used.

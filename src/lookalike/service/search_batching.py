@@ -82,7 +82,7 @@ class Searches:
 
         Args:
             collection: in which.
-            vector: shape (D,), raw, of the collection's model.
+            vector: shape (D,), float32, raw, of the collection's model.
             way: how many of what.
             deadline: `time.monotonic()` after which the answer is of no use. It is not begun then.
         Raises:

@@ -130,7 +130,12 @@ def verify_upload(picture: UploadedPicture, parts: Parts, *, tolerance: Toleranc
 
 
 def cosine_distance(theirs: HalfVectors, ours: HalfVectors) -> float:
-    """1 minus the cosine of two vectors of shape (1, D): 0 to 2, smaller is nearer."""
+    """1 minus the cosine of two vectors: 0 to 2, smaller is nearer.
+
+    Args:
+        theirs: shape (1, D), float16, not necessarily unit length.
+        ours: likewise.
+    """
     cosine = (normalise(widened(theirs)) @ normalise(widened(ours)).T).item()
     return float(np.clip(1 - cosine, 0, 2))
 

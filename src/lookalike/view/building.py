@@ -111,7 +111,11 @@ def discard_workplace(workplace: Path) -> None:
 
 
 def vectors_of_catalog(catalog: Catalog, projection: Projection | None) -> Iterator[tuple[Keys, Vectors]]:
-    """All vectors as they are searched, in ascending order of key, in batches."""
+    """All vectors as they are searched, in ascending order of key, in batches.
+
+    Yields:
+        keys, shape (n,), int64, and vectors, shape (n, D), float32.
+    """
     return _as_searched(catalog.all_vectors(), projection)
 
 

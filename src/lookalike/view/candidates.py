@@ -57,7 +57,7 @@ def grouped_candidates(
         search: gives that many neighbours.
         labels: the group of each key.
         members: the keys of a group.
-        allowed: only these are shown, also among the others of a group; ascending.
+        allowed: shape (A,), int64: only these are shown, also among the others of a group; ascending.
     """
     depth = k + 1
     while True:

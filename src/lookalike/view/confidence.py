@@ -34,7 +34,7 @@ class Pairs:
     """How alike pictures of a collection are by chance.
 
     Args:
-        similarities: shape (P,), any order, P at least 1.
+        similarities: shape (P,), float32, any order, P at least 1.
     """
 
     def __init__(self, similarities: NDArray[np.float32]) -> None:

@@ -53,10 +53,23 @@ class Held:
 
 
 def as_float32(vectors: HalfVectors) -> Vectors:
-    """Raw vectors as they are computed with."""
+    """Raw vectors as they are computed with.
+
+    Args:
+        vectors: shape (N, D), float16.
+    Returns:
+        shape (N, D), float32, a new array.
+    """
     return widened(vectors)
 
 
 def projected(vectors: Vectors, projection: Projection | None) -> Vectors:
-    """As the index takes them; projected ones are brought to length 1 before, for the centring's sake."""
+    """As the index takes them; projected ones are brought to length 1 before, for the centring's sake.
+
+    Args:
+        vectors: shape (N, D), float32, not necessarily unit length.
+        projection: what is learnt; None for none.
+    Returns:
+        shape (N, d), float32; `vectors` itself where there is no projection.
+    """
     return vectors if projection is None else projection.apply(normalise(vectors))

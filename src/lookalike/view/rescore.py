@@ -18,7 +18,12 @@ _ROUNDING = 2.0**-22  # of similarities in float32, the index's and ours
 
 
 class Stored(NamedTuple):
-    """Vectors as they are searched: keys, shape (N,), ascending, and vectors, shape (N, d), float32."""
+    """Vectors as they are searched.
+
+    Attributes:
+        keys: shape (N,), int64, ascending.
+        vectors: shape (N, d), float32.
+    """
 
     keys: Keys
     vectors: Vectors

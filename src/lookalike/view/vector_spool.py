@@ -19,13 +19,18 @@ _AT_ONCE = 16_384
 
 
 class Spooled(NamedTuple):
-    """Keys, shape (N,), int64, ascending, and vectors, shape (N, D), float32: memory maps."""
+    """Keys and vectors, as memory maps.
+
+    Attributes:
+        keys: shape (N,), int64, ascending.
+        vectors: shape (N, D), float32.
+    """
 
     keys: Keys
     vectors: Vectors
 
     def batches(self) -> Iterator[tuple[Keys, Vectors]]:
-        """All of them, in pieces."""
+        """All of them, in pieces: keys, shape (n,), int64, and vectors, shape (n, D), float32."""
         for start in range(0, len(self.keys), _AT_ONCE):
             yield self.keys[start : start + _AT_ONCE], np.asarray(self.vectors[start : start + _AT_ONCE])
 

@@ -166,7 +166,7 @@ class View:
         Args:
             vectors: shape (N, D), float32, of the catalog's model, not necessarily unit length.
             k: at least 1.
-            allowed: only these keys may be answered.
+            allowed: shape (A,), int64: only these keys may be answered.
             recall: as for `Index.search`; None for what the owner of the collection wants.
         Returns:
             as `Index.search` gives them; similarities are cosines after the projection, if there is one. Of one query
@@ -201,7 +201,11 @@ class View:
         return Stored(np.concatenate([keys for keys, _ in parts]), np.concatenate([rows for _, rows in parts]))
 
     def stored(self, keys: Keys) -> Stored:
-        """The vectors of keys as they are searched, of length 1 or 0; those that are gone are left out."""
+        """The vectors of keys as they are searched, of length 1 or 0; those that are gone are left out.
+
+        Args:
+            keys: shape (N,), int64, in any order.
+        """
         return self._stored(keys, self._current())
 
     def save(self) -> Manifest | None:

@@ -301,7 +301,7 @@ class SqliteCatalog:
             return reading.known_ids(connection)
 
     def vectors(self, keys: Sequence[int] | Keys) -> StoredVectors:
-        """Raw vectors by key, in ascending order of key; keys that are not there are left out."""
+        """Raw vectors by key; see `Catalog`."""
         with self._connections.reading() as connection:
             return reading.vectors_of(connection, map(int, keys), self.dimension)
 
@@ -338,7 +338,7 @@ class SqliteCatalog:
             return reading.lineage(connection, seq)
 
     def select(self, where: Filter) -> Keys:
-        """Keys of the pictures that pass a filter, ascending, read-only; what was asked before costs nothing."""
+        """Keys that pass a filter, shape (M,), int64, ascending, read-only; what was asked before costs nothing."""
         statement = selection(where)
         with self._connections.reading() as connection:
             version = (reading.number_setting(connection, "version"),)
@@ -371,7 +371,7 @@ class SqliteCatalog:
             transaction.drop_further_model(name)
 
     def model_vectors(self, name: str, keys: Sequence[int] | Keys) -> StoredVectors:
-        """Vectors of a further model by key, ascending; pictures that lack one are left out."""
+        """Vectors of a further model by key; see `Catalog`."""
         with self._connections.reading() as connection:
             return further.vectors_of(connection, name, keys)
 
@@ -387,7 +387,7 @@ class SqliteCatalog:
             last = int(stored.keys[-1])
 
     def keys_without_vector(self, name: str, limit: int, *, after: int = 0) -> Keys:
-        """Keys of pictures that lack a vector of a further model, ascending."""
+        """Keys of pictures that lack a vector of a further model, shape (M,), int64, ascending."""
         with self._connections.reading() as connection:
             return further.keys_without(connection, name, after, limit)
 

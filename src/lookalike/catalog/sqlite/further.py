@@ -30,7 +30,13 @@ def models(connection: sqlite3.Connection) -> list[FurtherModel]:
 
 
 def vectors_of(connection: sqlite3.Connection, name: str, keys: Sequence[int] | Keys) -> StoredVectors:
-    """Vectors by key."""
+    """Vectors by key.
+
+    Args:
+        connection: to read with.
+        name: of the further model.
+        keys: shape (M,), int64, or as many numbers.
+    """
     model, dimension = _known(connection, name)
     rows = connection.execute(
         f"SELECT key, vector FROM model_vectors WHERE model = ? AND key {AMONG} ORDER BY key", (model, _json(keys))
@@ -48,7 +54,7 @@ def vectors_after(connection: sqlite3.Connection, name: str, key: int, limit: in
 
 
 def keys_without(connection: sqlite3.Connection, name: str, after: int, limit: int) -> Keys:
-    """Keys of pictures that lack a vector."""
+    """Keys of pictures that lack a vector, shape (M,), int64, ascending, at most `limit`, after `after`."""
     model, _ = _known(connection, name)
     rows = connection.execute(
         "SELECT i.key FROM images i WHERE NOT i.removed AND i.key > ?"
@@ -79,7 +85,14 @@ def drop(connection: sqlite3.Connection, name: str) -> None:
 
 
 def put_vectors(connection: sqlite3.Connection, name: str, keys: Sequence[int] | Keys, vectors: HalfVectors) -> int:
-    """Keep vectors; see `Transaction.put_model_vectors`."""
+    """Keep vectors; see `Transaction.put_model_vectors`.
+
+    Args:
+        connection: within a transaction.
+        name: of the further model.
+        keys: shape (N,), int64, or as many numbers.
+        vectors: shape (N, D), float16.
+    """
     with decoding():
         model, dimension = _known(connection, name)
         halves = storable_vectors(vectors, count=len(keys), dimension=dimension)

@@ -86,7 +86,7 @@ def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int, int]:
 
 
 def selected(connection: sqlite3.Connection, statement: Sql) -> Keys:
-    """The keys that a filter selects, ascending.
+    """The keys that a filter selects: shape (M,), int64, ascending, read-only.
 
     They come as one text: a million small Python objects take twice the time of the selecting itself.
     """
@@ -218,7 +218,7 @@ def changes(connection: sqlite3.Connection, since: int) -> list[Change]:
 
 
 def keys_as_array(rows: Iterable[Sequence[Any]]) -> Keys:
-    """The first column as keys."""
+    """The first column as keys: shape (M,), int64, in the order of the rows."""
     keys = [row[0] for row in rows]
     if not all(isinstance(key, int) for key in keys):
         raise DamagedRow("a key should be a whole number, but is not")

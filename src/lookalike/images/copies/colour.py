@@ -45,7 +45,13 @@ Other hues of such pages are turned by 16 degrees and more, copies by 8 at most.
 
 
 def channels(pixels: Pixels) -> tuple[Levels, Levels, Levels]:
-    """Brightness and the two differences of colour (ITU-R BT.601), each shape (H, W), float32, in levels of 255."""
+    """Brightness and the two differences of colour (ITU-R BT.601).
+
+    Args:
+        pixels: shape (H, W, 3), uint8 RGB.
+    Returns:
+        each shape (H, W), float32, in levels of 255.
+    """
     rgb = pixels.astype(np.float32)
     brightness = rgb @ np.array([0.299, 0.587, 0.114], np.float32)
     return brightness, (rgb[..., 2] - brightness) * np.float32(0.564), (rgb[..., 0] - brightness) * np.float32(0.713)
@@ -57,8 +63,8 @@ def what_differs_in_colour(
     """What sets the colours of two pictures of one size apart; None where a JPEG quality explains what differs.
 
     Args:
-        ours: brightness and the two differences of colour, of the original.
-        theirs: of the copy.
+        ours: three of shape (H, W), float32: brightness and the two differences of colour, of the original.
+        theirs: three of shape (H, W), float32: of the copy.
         quality: that explains what differs in brightness.
     """
     slack = min(_MOST_SLACK, _rounding_of_colour(quality))

@@ -21,7 +21,7 @@ _FLOOR = 1.0
 """In levels of 255: what rounding explains anywhere."""
 
 Levels = NDArray[np.float32]
-"""shape (H, W), 0 to 255."""
+"""shape (H, W), float32, 0 to 255."""
 
 
 class Explanation(NamedTuple):
@@ -43,8 +43,8 @@ def explanation(before: Levels, after: Levels) -> Explanation:
     """Find the quality that explains what differs, and the tile that it explains least.
 
     Args:
-        before: brightness of the better picture, at the size of the other.
-        after: of the other.
+        before: shape (H, W), float32: brightness of the better picture, at the size of the other.
+        after: shape (H, W), float32: of the other.
     """
     difference = box_mean(before - after, reach=1)
     tiles = [np.sqrt(tile_means(np.square(difference), shift=shift)) for shift in _SHIFTS]
@@ -83,7 +83,14 @@ def _made_by(before: Levels, quality: int) -> list[Levels]:
 
 
 def tile_means(values: Levels, *, shift: int) -> Levels:
-    """Means of tiles of 8 x 8; the last row and column of tiles reach back from the edge, so that all is seen."""
+    """Means of tiles of 8 x 8; the last row and column of tiles reach back from the edge, so that all is seen.
+
+    Args:
+        values: shape (H, W), float32.
+        shift: of the tiles, in pixels, down and to the right.
+    Returns:
+        shape (h, w), float32: a value for each tile.
+    """
     return np.asarray(_means(_means(values, shift).T, shift).T)
 
 
@@ -98,7 +105,14 @@ def _means(values: Levels, shift: int) -> Levels:
 
 
 def box_mean(values: Levels, *, reach: int) -> Levels:
-    """Each value's mean with those up to `reach` around it; beyond the edge, the edge goes on."""
+    """Each value's mean with those up to `reach` around it; beyond the edge, the edge goes on.
+
+    Args:
+        values: shape (H, W), float32.
+        reach: in pixels.
+    Returns:
+        shape (H, W), float32, a new array.
+    """
     padded = np.pad(values, reach, mode="edge")
     down = _sums_of_rows(padded, 2 * reach + 1)
     across = _sums_of_rows(down.T, 2 * reach + 1)

@@ -29,8 +29,8 @@ def fitted(ours: Levels, theirs: Levels) -> Fit:
     """Fit one small filter (5 x 5, of sum 1, the same everywhere) that makes ours most like theirs.
 
     Args:
-        ours: shape (H, W).
-        theirs: shape (H, W).
+        ours: shape (H, W), float32, in levels of 0 to 255.
+        theirs: shape (H, W), float32, likewise.
     """
     padded = np.pad(ours, _REACH, mode="edge")
     height, width = ours.shape

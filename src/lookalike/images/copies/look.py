@@ -100,7 +100,11 @@ def look(ours: Pixels, theirs: Pixels) -> Look:
 
 
 def most_unexplained(small: Pixels) -> float:
-    """By how many times the worst tile of a copy may exceed what compression makes of it."""
+    """By how many times the worst tile of a copy may exceed what compression makes of it.
+
+    Args:
+        small: shape (H, W, 3), uint8 RGB.
+    """
     times = max(1.0, small.shape[0] * small.shape[1] / _SMALL)
     return min(_MOST_AT_ALL, _MOST_IN_LEAST + _MORE_IN_TEN_TIMES * math.log10(times))
 

@@ -36,7 +36,8 @@ class Agreement:
     Attributes:
         pairs: M points that look alike.
         agreeing: shape (M,), bool: those that agree on one view.
-        homography: that view, at the sizes at which the points were seen; None where they were not found to agree.
+        homography: shape (3, 3), float64: that view, at the sizes at which the points were seen; None where they were
+            not found to agree.
         evidence: minus the power of ten of the expected number of views that agree so well by chance; 0 where the
             pictures were not found to agree.
         similarity: 0 where the pictures were not found to agree, else 0.5 to 1.

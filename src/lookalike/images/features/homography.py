@@ -32,7 +32,7 @@ def find_homography(query: Positions, hit: Positions) -> Homography | None:
         query: shape (M, 2), float32; the most trustworthy pair first.
         hit: shape (M, 2), float32.
     Returns:
-        the homography, or None where there are fewer than four pairs or none was found.
+        the homography, shape (3, 3), float64, or None where there are fewer than four pairs or none was found.
     """
     if len(query) < 4:
         return None
@@ -65,14 +65,28 @@ def _parameters() -> object:
 
 
 def project(homography: Homography, positions: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Where positions come to lie: shape (M, 2), float64; NaN for those behind the camera."""
+    """Where positions come to lie.
+
+    Args:
+        homography: shape (3, 3), float64.
+        positions: shape (M, 2), any float dtype.
+    Returns:
+        shape (M, 2), float64; NaN for those behind the camera.
+    """
     mapped = np.column_stack([positions, np.ones(len(positions))]) @ homography.T
     depth = np.where(mapped[:, 2:] > 1e-9, mapped[:, 2:], np.nan)
     return np.asarray(mapped[:, :2] / depth)
 
 
 def jacobians(homography: Homography, positions: NDArray[np.floating]) -> NDArray[np.float64]:
-    """How the neighbourhood of each position is turned and stretched: shape (M, 2, 2), float64."""
+    """How the neighbourhood of each position is turned and stretched.
+
+    Args:
+        homography: shape (3, 3), float64.
+        positions: shape (M, 2), any float dtype.
+    Returns:
+        shape (M, 2, 2), float64.
+    """
     mapped = np.column_stack([positions, np.ones(len(positions))]) @ homography.T
     x, y, depth = mapped.T
     rows = homography[None, :, :2]
@@ -82,14 +96,28 @@ def jacobians(homography: Homography, positions: NDArray[np.floating]) -> NDArra
 
 
 def errors_px(homography: Homography, query: Positions, hit: Positions) -> NDArray[np.float64]:
-    """How far each pair is from agreeing, in the picture in which it is farther: shape (M,), inf where it cannot be."""
+    """How far each pair is from agreeing, in the picture in which it is farther.
+
+    Args:
+        homography: shape (3, 3), float64.
+        query: shape (M, 2), float32.
+        hit: shape (M, 2), float32.
+    Returns:
+        shape (M,), float64, in pixels; inf where it cannot be.
+    """
     there = np.linalg.norm(project(homography, query) - hit, axis=1)
     back = np.linalg.norm(project(inverse(homography), hit) - query, axis=1)
     return np.asarray(np.nan_to_num(np.maximum(there, back), nan=np.inf))
 
 
 def inverse(homography: Homography) -> Homography:
-    """The way back. A homography that has none takes everything to NaN."""
+    """The way back. A homography that has none takes everything to NaN.
+
+    Args:
+        homography: shape (3, 3), float64.
+    Returns:
+        shape (3, 3), float64, a new array.
+    """
     try:
         back = np.linalg.inv(homography)
     except np.linalg.LinAlgError:
@@ -113,7 +141,7 @@ def fault(homography: Homography, query: Positions, hit: Positions) -> ViewFault
     """Why no camera can have taken this view; None where one can.
 
     Args:
-        homography: to be judged.
+        homography: shape (3, 3), float64: to be judged.
         query: shape (M, 2), float32: the agreeing points of the query.
         hit: shape (M, 2), float32: and of the hit.
     """

@@ -143,5 +143,5 @@ def _root(descriptors: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def scaling(x: float, y: float) -> NDArray[np.float64]:
-    """What enlarges positions by x and y; the middle of a pixel is its half: (p + 0.5) * x - 0.5."""
+    """What enlarges positions, shape (3, 3), float64; the middle of a pixel is its half: (p + 0.5) * x - 0.5."""
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]], np.float64)

@@ -89,6 +89,8 @@ def contents_of(data: bytes, *, limits: ImageLimits) -> Contents:
 def seen(data: bytes, *, limits: ImageLimits) -> list[Pixels]:
     """What the eye sees of a picture: each frame upright in sRGB, on white; of transparent ones also on black.
 
+    Each is of shape (H, W, 3), uint8 RGB.
+
     Raises:
         ImageRefused: when it cannot be decoded.
     """

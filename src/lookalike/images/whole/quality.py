@@ -21,7 +21,14 @@ _MOST_SIDE = 512
 def quality_of(
     data: bytes, image: Image.Image, image_format: ImageFormat, brightness: NDArray[np.float32] | None
 ) -> int:
-    """From 1 to 100: of a JPEG by its tables; of what loses nothing 100, less where the grid of a JPEG shows in it."""
+    """From 1 to 100: of a JPEG by its tables; of what loses nothing 100, less where the grid of a JPEG shows in it.
+
+    Args:
+        data: the whole file.
+        image: opened from it.
+        image_format: of the file.
+        brightness: shape (H, W), float32, in levels of 255; None where it is not known.
+    """
     if image_format is ImageFormat.JPEG:
         tables = getattr(image, "quantization", None)
         return _quality_of_table(tables[0]) if tables else 75
@@ -52,7 +59,7 @@ def real_share(brightness: NDArray[np.float32], *, quality: int) -> float:
     """The share of its pixels that would hold all its detail: the middle made small and large again stays the same.
 
     Args:
-        brightness: shape (H, W), levels of 255.
+        brightness: shape (H, W), float32, levels of 255.
         quality: of its compression, whose traces are no detail.
     """
     height, width = brightness.shape

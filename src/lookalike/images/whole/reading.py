@@ -34,7 +34,7 @@ class Frame(NamedTuple):
 
     Attributes:
         mode: what the channels are: `RGB`, `RGBA`, `CMYK`, `LAB`, with the bits behind it where they are not 8.
-        values: shape (H, W) or (H, W, C).
+        values: shape (H, W) or (H, W, C), any dtype.
         image: the frame as 8 bits in RGB, RGBA or CMYK, upright, for the eye.
         duration_ms: how long it is shown; 0 for pages.
     """

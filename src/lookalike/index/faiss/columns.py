@@ -38,7 +38,11 @@ class Quantised(NamedTuple):
 
 
 def quantise(units: Vectors) -> Quantised:
-    """Round rows of length 1 or 0 to 16 bits, and measure what that does to them."""
+    """Round rows of length 1 or 0 to 16 bits, and measure what that does to them.
+
+    Args:
+        units: shape (N, D), float32.
+    """
     peaks = np.abs(units).max(axis=1, keepdims=True, initial=0.0).astype(np.float64)
     rounded = np.rint(units * (_PEAK / np.where(peaks > 0, peaks, 1)))
     lengths = np.sqrt(np.einsum("nd,nd->n", rounded, rounded))
@@ -54,7 +58,7 @@ class Column(Generic[Scalar]):
     One thread may append while others read what was there before.
 
     Args:
-        base: shape (N, ...), the first values; taken over, not copied.
+        base: shape (N, ...), any dtype, the first values; taken over, not copied.
     """
 
     def __init__(self, base: NDArray[Scalar]) -> None:
@@ -75,7 +79,11 @@ class Column(Generic[Scalar]):
             self._tail = grown
 
     def append(self, values: NDArray[Scalar]) -> None:
-        """Put values behind the last. Amortised over many calls, a value is copied about once."""
+        """Put values behind the last. Amortised over many calls, a value is copied about once.
+
+        Args:
+            values: shape (n, ...), the same dtype.
+        """
         end = self._end + len(values)
         room = len(self._base) + len(self._tail)
         if end > room:
@@ -84,7 +92,13 @@ class Column(Generic[Scalar]):
         self._end = end
 
     def take(self, slots: Slots) -> NDArray[Scalar]:
-        """The values of some slots, a copy: shape (M, ...)."""
+        """The values of some slots, a copy: shape (M, ...).
+
+        Args:
+            slots: shape (M,), int64.
+        Returns:
+            shape (M, ...), the same dtype, a copy.
+        """
         base, tail = self._base, self._tail
         if not len(base):
             return tail.take(slots, axis=0)
@@ -96,7 +110,7 @@ class Column(Generic[Scalar]):
         return taken
 
     def parts(self, end: int) -> Iterator[tuple[int, NDArray[Scalar]]]:
-        """Views of the values of all slots before `end`, in order, each with its first slot."""
+        """Views of all values before `end`, in order, each with its first slot: shape (n, ...), the same dtype."""
         base = self._base[:end]
         if len(base):
             yield 0, base
@@ -104,7 +118,7 @@ class Column(Generic[Scalar]):
             yield len(base), self._tail[: end - len(base)]
 
     def blocks(self, end: int, size: int) -> Iterator[tuple[int, NDArray[Scalar]]]:
-        """Views of at most `size` values of the slots before `end`, in order, each with its first slot."""
+        """Views, each with its first slot, of at most `size` values before `end`: shape (n, ...), the same dtype."""
         for first, part in self.parts(end):
             for start in range(0, len(part), size):
                 yield first + start, part[start : start + size]

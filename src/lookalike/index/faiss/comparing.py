@@ -45,7 +45,7 @@ class Best(NamedTuple):
 
     Attributes:
         keys: shape (at most k,), int64.
-        similarities: of the same shape, float32.
+        similarities: shape (at most k,), float32.
     """
 
     keys: Keys
@@ -66,7 +66,13 @@ class Table(NamedTuple):
     scales: Column[np.float64]
 
     def best_of(self, slots: Slots, query: Query, k: int) -> Best:
-        """The k nearest among some slots; takes little more than a tenth of a microsecond a slot at 128 dimensions."""
+        """The k nearest among some slots; takes little more than a tenth of a microsecond a slot at 128 dimensions.
+
+        Args:
+            slots: shape (M,), int64.
+            query: one.
+            k: at least 1.
+        """
         products = np.vecdot(self.rows.take(slots).astype(np.float64), query.numbers)
         similarities = _rounded(products * self.scales.take(slots), query.scale)
         chosen = _at_least_the_kth(similarities, k)
@@ -78,8 +84,9 @@ class Table(NamedTuple):
         """The k nearest of each query, every row compared.
 
         Args:
-            slots: those to compare; None for all.
-            alive: shape (M,), where all are: whether each of the first M may be answered. Others are not compared.
+            slots: shape (S,), int64: those to compare; None for all.
+            alive: shape (M,), bool, where all are: whether each of the first M may be answered. Others are not
+                compared.
             queries: Q of them.
             k: at least 1.
         """
@@ -116,7 +123,11 @@ class Table(NamedTuple):
 
 
 def as_queries(units: Vectors) -> list[Query]:
-    """Rows of length 1 or 0 as they are compared."""
+    """Rows of length 1 or 0 as they are compared.
+
+    Args:
+        units: shape (Q, D), float32.
+    """
     return [_query(unit) for unit in units]
 
 

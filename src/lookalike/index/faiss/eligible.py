@@ -14,7 +14,7 @@ from lookalike.index.faiss.columns import Slots
 from lookalike.index.faiss.key_table import KeyTable
 
 Bits = NDArray[np.uint8]
-"""A bit for each slot, the lowest of a byte first."""
+"""shape (B,), uint8: a bit for each slot, the lowest of a byte first."""
 
 _FEW = 64
 _REMEMBERED = 8
@@ -26,7 +26,7 @@ class Present:
 
     Attributes:
         end: how many slots there are.
-        alive: a bit for each: 0 where the vector was removed or replaced.
+        alive: shape (B,), uint8: a bit for each: 0 where the vector was removed or replaced.
         count: of the bits that are 1.
     """
 
@@ -35,7 +35,12 @@ class Present:
     count: int
 
     def with_new(self, added: int, dead: Slots) -> Present:
-        """One with slots added behind the end, and without some that there are."""
+        """One with slots added behind the end, and without some that there are.
+
+        Args:
+            added: how many slots are new.
+            dead: shape (M,), int64: the slots that are none any more.
+        """
         end = self.end + added
         alive = np.zeros((end + 7) // 8, np.uint8)
         alive[: len(self.alive)] = self.alive
@@ -50,7 +55,13 @@ class Present:
         return Present(end, alive, self.count + added - len(dead))
 
     def holds(self, slots: Slots) -> NDArray[np.bool_]:
-        """Whether there is a vector in each of some slots, which may lie behind the end."""
+        """Whether there is a vector in each of some slots, which may lie behind the end.
+
+        Args:
+            slots: shape (M,), int64.
+        Returns:
+            shape (M,), bool.
+        """
         within = slots < self.end
         places, bits = _bits_of(np.where(within, slots, 0))
         return within & (self.alive.take(places, mode="clip") & bits > 0) if self.end else within
@@ -61,11 +72,11 @@ class Eligible:
     """The slots that may be answered.
 
     Attributes:
-        bits: a bit for each slot.
+        bits: shape (B,), uint8: a bit for each slot.
         count: of the bits that are 1.
         end: how many slots there are.
         present: how many vectors there are, whether they may be answered or not.
-        few: the slots themselves, where they are known already.
+        few: shape (count,), int64, ascending: the slots themselves, where they are known already.
     """
 
     bits: Bits
@@ -81,16 +92,22 @@ class Eligible:
 
     @cached_property
     def slots(self) -> Slots:
-        """In ascending order."""
+        """Shape (count,), int64, in ascending order."""
         return np.flatnonzero(self.flags) if self.few is None else self.few
 
     @property
     def flags(self) -> NDArray[np.bool_]:
-        """Whether each slot may be answered: shape (end,)."""
+        """Whether each slot may be answered: shape (end,), bool."""
         return np.unpackbits(self.bits, count=self.end, bitorder="little").view(bool)
 
     def holds(self, slots: Slots) -> NDArray[np.bool_]:
-        """Whether each of some slots may be answered; they may be -1 or behind the end."""
+        """Whether each of some slots may be answered; they may be -1 or behind the end.
+
+        Args:
+            slots: shape (...), int64.
+        Returns:
+            the same shape (...), bool.
+        """
         return (slots >= 0) & Present(self.end, self.bits, self.count).holds(np.maximum(slots, 0))
 
 
@@ -104,7 +121,13 @@ class Filters:
     _known: dict[int, tuple[weakref.ref[Keys], Present, Eligible]] = field(default_factory=dict)
 
     def eligible(self, allowed: Keys | None, table: KeyTable, present: Present) -> Eligible:
-        """The slots of the allowed keys that are there; of all that are there, without a filter."""
+        """The slots of the allowed keys that are there; of all that are there, without a filter.
+
+        Args:
+            allowed: shape (A,), int64; None without a filter.
+            table: of keys and their slots.
+            present: which slots there are.
+        """
         if allowed is None:
             return Eligible(present.alive, present.count, present.end, present.count)
         kept = self._known.get(id(allowed))

@@ -63,7 +63,7 @@ class FaissIndex:
         Args:
             sample: shape (N, D), float32, vectors like those that it will hold, not necessarily unit length.
             factory: FAISS's description of the structure; see `factory`.
-            order: shape (D,), in which dimensions are held; what is given and answered keeps its own.
+            order: shape (D,), int64, in which dimensions are held; what is given and answered keeps its own.
             residual: code what is left when the centroid is taken away, where FAISS by itself would not.
         Raises:
             BadInput: when FAISS does not understand the string, or it does not fit the sample.
@@ -107,7 +107,7 @@ class FaissIndex:
             points: measured operating points, in any order.
             recall: what a search wants that asks for none.
             training: how many vectors to train on; None for all.
-            order: shape (D,), in which dimensions are held.
+            order: shape (D,), int64, in which dimensions are held.
             residual: as for `trained`.
             seed: for the choice of the sample.
         Raises:
@@ -222,7 +222,12 @@ class FaissIndex:
         self._upsert(keys, vectors, filling=False)
 
     def fill(self, keys: Keys, vectors: Vectors) -> None:
-        """As `upsert`, but fast where searches may wait, and not counted as change since training."""
+        """As `upsert`, but fast where searches may wait, and not counted as change since training.
+
+        Args:
+            keys: shape (N,), int64.
+            vectors: shape (N, D), float32, not necessarily unit length.
+        """
         self._upsert(keys, vectors, filling=True)
 
     def remove(self, keys: Keys) -> None:
@@ -271,7 +276,13 @@ class FaissIndex:
         return proposal._replace(slots=np.where(slots >= 0, keys, -1))
 
     def centroid_similarities(self, queries: Vectors) -> Vectors:
-        """Of queries, shape (Q, D), and the centroids of the lists: shape (Q, lists); (Q, 0) where there are none."""
+        """Of queries, shape (Q, D), and the centroids of the lists: shape (Q, lists); (Q, 0) where there are none.
+
+        Args:
+            queries: shape (Q, D), float32, not necessarily unit length.
+        Returns:
+            shape (Q, lists), float32; (Q, 0) where there are no lists.
+        """
         units = self._as_held(normalise(as_vectors(queries, dimension=self.dimension)))
         if self._structure is None:
             return np.empty((len(units), 0), np.float32)

@@ -55,7 +55,11 @@ class KeyTable:
         self._recent: dict[int, int] = {}
 
     def add(self, keys: Keys) -> None:
-        """Put different keys behind the last; they get the slots from there on."""
+        """Put different keys behind the last; they get the slots from there on.
+
+        Args:
+            keys: shape (N,), int64.
+        """
         first = len(self._keys)
         self._keys.append(keys)
         if not len(keys):
@@ -75,7 +79,13 @@ class KeyTable:
             self._recent = {}
 
     def slots(self, keys: Keys) -> Slots:
-        """Slots of some of the keys, in no order, each once; unknown keys have none."""
+        """Slots of some of the keys, in no order, each once; unknown keys have none.
+
+        Args:
+            keys: shape (M,), int64, in any order.
+        Returns:
+            shape (at most M,), int64.
+        """
         wanted = keys if len(keys) < 2 or (np.diff(keys) > 0).all() else np.unique(keys)
         recent = self._recent  # read before the sorted list, for keys go from here to there
         later, ascending = self._later, self._ascending
@@ -90,7 +100,14 @@ class KeyTable:
         return np.unique(np.concatenate(found)) if recent else np.concatenate(found)
 
     def flags(self, keys: Keys, end: int) -> NDArray[np.bool_]:
-        """Whether each slot before `end` has one of the keys: shape (end,). Faster than `slots` for very many keys."""
+        """Whether each slot before `end` has one of the keys: shape (end,). Faster than `slots` for very many keys.
+
+        Args:
+            keys: shape (M,), int64.
+            end: how many slots to tell of.
+        Returns:
+            shape (end,), bool, a new array.
+        """
         flags = np.zeros(end, bool)
         count, least, most = self._ascending
         if len(keys) < _MANY or count > end or most - least > _SPREAD * count:

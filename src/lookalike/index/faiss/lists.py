@@ -43,13 +43,25 @@ class Centroids:
         self._centroids: Vectors = quantizer.reconstruct_n(0, self.lists.nlist)
 
     def transformed(self, vectors: Vectors) -> Vectors:
-        """Vectors as the lists hold them."""
+        """Vectors as the lists hold them.
+
+        Args:
+            vectors: shape (N, D), float32, C-contiguous.
+        Returns:
+            shape (N, D'), float32, D' being how wide the lists hold them.
+        """
         for transform in self._transforms:
             vectors = transform.apply(vectors)
         return vectors
 
     def similarities(self, transformed: Vectors) -> Vectors:
-        """Of vectors and centroids: shape (Q, lists)."""
+        """Of vectors and centroids: shape (Q, lists).
+
+        Args:
+            transformed: shape (Q, D'), float32, as `transformed` gives them.
+        Returns:
+            shape (Q, lists), float32, a new array.
+        """
         if len(transformed) > 1:
             return transformed @ self._centroids.T
         one = np.empty((1, len(self._centroids)), np.float32)  # a threaded product of so little waits for its threads
@@ -58,16 +70,33 @@ class Centroids:
         return one
 
     def of(self, vectors: Vectors) -> Vectors:
-        """Similarities of vectors as they are given: shape (N, lists)."""
+        """Similarities of vectors as they are given: shape (N, lists).
+
+        Args:
+            vectors: shape (N, D), float32.
+        Returns:
+            shape (N, lists), float32, a new array.
+        """
         return self.similarities(self.transformed(np.ascontiguousarray(vectors)))
 
     def distances(self, vectors: Vectors) -> NDArray[np.float64]:
-        """How much less similar than 1 the nearest centroid is to each vector: shape (N,)."""
+        """How much less similar than 1 the nearest centroid is to each vector: shape (N,).
+
+        Args:
+            vectors: shape (N, D), float32, of length 1 or 0.
+        Returns:
+            shape (N,), float64.
+        """
         nearest = [self.of(vector[None]).max() for vector in vectors]
         return 1 - np.array(nearest, np.float64)
 
     def probes(self, transformed: Vectors, gap: float) -> Probes:
-        """The lists whose centroid's similarity is at most `gap` below the best."""
+        """The lists whose centroid's similarity is at most `gap` below the best.
+
+        Args:
+            transformed: shape (Q, D'), float32, as `transformed` gives them.
+            gap: as a difference of similarities.
+        """
         chosen = [_near(row, gap) for row in self.similarities(transformed)]
         if len(chosen) == 1:
             return Probes(chosen[0][0][None], chosen[0][1][None])
@@ -99,11 +128,23 @@ class Lists(Structure):
         return among_filtered(plan) if filtered else plan
 
     def distances(self, vectors: Vectors) -> NDArray[np.float64]:
-        """How much less similar than 1 the nearest centroid is to each vector: shape (N,)."""
+        """How much less similar than 1 the nearest centroid is to each vector: shape (N,).
+
+        Args:
+            vectors: shape (N, D), float32, of length 1 or 0.
+        Returns:
+            shape (N,), float64.
+        """
         return self._centroids.distances(vectors)
 
     def centroid_similarities(self, vectors: Vectors) -> Vectors:
-        """Of vectors and centroids: shape (N, lists)."""
+        """Of vectors and centroids: shape (N, lists).
+
+        Args:
+            vectors: shape (N, D), float32.
+        Returns:
+            shape (N, lists), float32, a new array.
+        """
         return self._centroids.of(vectors)
 
     def holds_each_once(self) -> bool:

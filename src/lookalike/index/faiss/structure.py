@@ -90,8 +90,8 @@ class Structure(ABC):
             queries: shape (Q, D), float32, C-contiguous, of length 1 or 0.
             count: R, how many to propose.
             gap: how much less similar than the nearest centroid one may be whose list is looked into.
-            allowed: a bit for each slot that may be proposed, the lowest bit first; slots behind its end may not. None
-                proposes any, also those that are being added.
+            allowed: shape (B,), uint8: a bit for each slot that may be proposed, the lowest bit first; slots behind its
+                end may not. None proposes any, also those that are being added.
         """
         selector = faiss().IDSelectorBitmap(allowed) if allowed is not None else None
         with self._access:
@@ -102,11 +102,23 @@ class Structure(ABC):
         """How candidates were found, in words."""
 
     def distances(self, vectors: Vectors) -> NDArray[np.float64]:  # noqa: ARG002 - where there are no lists
-        """How much less similar than 1 the nearest centroid is to each vector: shape (N,); empty without centroids."""
+        """How much less similar than 1 the nearest centroid is to each vector: shape (N,); empty without centroids.
+
+        Args:
+            vectors: shape (N, D), float32, of length 1 or 0.
+        Returns:
+            shape (N,), float64; (0,) without centroids.
+        """
         return np.empty(0)
 
     def centroid_similarities(self, vectors: Vectors) -> Vectors:
-        """Of vectors and centroids: shape (N, lists)."""
+        """Of vectors and centroids: shape (N, lists).
+
+        Args:
+            vectors: shape (N, D), float32.
+        Returns:
+            shape (N, lists), float32; (N, 0) without centroids.
+        """
         return np.empty((len(vectors), 0), np.float32)
 
     def save(self, folder: Path) -> list[str]:

@@ -72,6 +72,9 @@ def gaps(centroid_similarities: Vectors) -> list[float]:
     """Gaps at which a query probes 2, 4, 8 ... lists on average: ascending, at last one at which it probes all.
 
     Where there are no lists, one gap, which says nothing.
+
+    Args:
+        centroid_similarities: shape (Q, lists), float32.
     """
     if not centroid_similarities.shape[1]:
         return [0.0]
@@ -83,7 +86,12 @@ def gaps(centroid_similarities: Vectors) -> list[float]:
 
 
 def sure_recall(slots: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
-    """The mean share of the truth that was found, less one standard error; not below 0."""
+    """The mean share of the truth that was found, less one standard error; not below 0.
+
+    Args:
+        slots: shape (Q, A), int64: what was found.
+        truth: shape (Q, T), int64: what was to be found, padded with -1.
+    """
     there = truth >= 0
     found = (slots[:, :, None] == truth[:, None, :]).any(axis=1) & there
     shares = found.sum(axis=1) / np.maximum(there.sum(axis=1), 1)

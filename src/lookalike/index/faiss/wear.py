@@ -37,7 +37,12 @@ class Wear:
         return self.distance / self.measured / self.at_training
 
     def with_added(self, added: int, distances: NDArray[np.float64]) -> Wear:
-        """Some were added, a sample of which lies so far from the centroids."""
+        """Some were added, a sample of which lies so far from the centroids.
+
+        Args:
+            added: how many in all.
+            distances: shape (S,), float64: of the sample, as `Structure.distances` gives them.
+        """
         return Wear(
             self.at_training, self.measured + len(distances), self.distance + float(distances.sum()), self.added + added
         )

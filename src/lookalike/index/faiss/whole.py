@@ -65,11 +65,23 @@ class Shards(Structure):
         return said(text, PlanCode.SHARDED_LISTS, **values)
 
     def distances(self, vectors: Vectors) -> NDArray[np.float64]:
-        """How much less similar than 1 the nearest centroid is to each vector: shape (N,); empty without centroids."""
+        """How much less similar than 1 the nearest centroid is to each vector: shape (N,); empty without centroids.
+
+        Args:
+            vectors: shape (N, D), float32, of length 1 or 0.
+        Returns:
+            shape (N,), float64; (0,) without centroids.
+        """
         return self._centroids.distances(vectors) if self._centroids else np.empty(0)
 
     def centroid_similarities(self, vectors: Vectors) -> Vectors:
-        """Of vectors and centroids: shape (N, lists); (N, 0) without centroids."""
+        """Of vectors and centroids: shape (N, lists); (N, 0) without centroids.
+
+        Args:
+            vectors: shape (N, D), float32.
+        Returns:
+            shape (N, lists), float32; (N, 0) without centroids.
+        """
         return self._centroids.of(vectors) if self._centroids else super().centroid_similarities(vectors)
 
     def save(self, folder: Path) -> list[str]:

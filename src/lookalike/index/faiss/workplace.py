@@ -82,7 +82,13 @@ class Workplace:
         return open_structure(self._codes(done), shards=shards, dimension=self._dimension, count=done, memory_map=False)
 
     def append(self, keys: Keys, held: Quantised, *, first: int) -> None:
-        """Write what is held of the vectors from number `first` on."""
+        """Write what is held of the vectors from number `first` on.
+
+        Args:
+            keys: shape (n,), int64.
+            held: n rows and what belongs to them.
+            first: the number of the first of them.
+        """
         values: list[tuple[str, NDArray[Any]]] = [
             ("keys", keys.astype(np.int64)),
             ("rows", held.rows),

@@ -31,8 +31,8 @@ class Narrowed:
         rows: shape (N, D), float32.
         queries: shape (Q, D), float32.
         exponent: values of `rows` and `queries` are 2^exponent too small.
-        added: shape (Q,): what moving the rows has taken from each inner product.
-        slack: shape (Q,): how far a value can be off, as it is scaled.
+        added: shape (Q,), float64: what moving the rows has taken from each inner product.
+        slack: shape (Q,), float64: how far a value can be off, as it is scaled.
     """
 
     metric: Metric
@@ -73,7 +73,7 @@ class Narrowed:
 
         Args:
             last: shape (q,): the values of the last, as float32 vectors give them.
-            asked: shape (q,): of which queries.
+            asked: shape (q,), intp: of which queries.
         Returns:
             shape (q,), float64.
         """

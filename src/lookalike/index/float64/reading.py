@@ -14,12 +14,20 @@ _LARGEST = 1e307
 
 
 def is_wide(array: NDArray[np.generic]) -> bool:
-    """Whether its type is compared in float64 throughout. The others have so few digits that float32 holds them."""
+    """Whether its type is compared in float64 throughout. The others have so few digits that float32 holds them.
+
+    Args:
+        array: shape (...), any dtype.
+    """
     return array.dtype.newbyteorder("=") not in [np.dtype(one) for one in _NARROW]
 
 
 def fits_float32(array: NDArray[np.generic]) -> bool:
-    """Whether float32 holds every value exactly. Reads as far as the first piece that does not fit."""
+    """Whether float32 holds every value exactly. Reads as far as the first piece that does not fit.
+
+    Args:
+        array: shape (N, D), any real dtype.
+    """
     if not is_wide(array):
         return True
     step = max(1, _VALUES_AT_ONCE // max(1, array.shape[1]))

@@ -13,15 +13,16 @@ from lookalike.core.metrics import Metric
 _SAFE = 1e-140, 1e140  # squares of what lies between neither overflow nor vanish
 
 Wide = NDArray[np.float64]
+"""shape (N, D) or (N,), float64."""
 
 
 class Prepared(NamedTuple):
     """Vectors ready to be compared.
 
     Attributes:
-        vectors: shape (N, D); for cosine each scaled by a power of two, which is exact, so that its largest value is
-            about 1.
-        lengths: shape (N,): for cosine; 1 where a length is 0.
+        vectors: shape (N, D), float64; for cosine each scaled by a power of two, which is exact, so that its largest
+            value is about 1.
+        lengths: shape (N,), float64: for cosine; 1 where a length is 0.
     """
 
     vectors: Wide
@@ -29,7 +30,12 @@ class Prepared(NamedTuple):
 
     @classmethod
     def of(cls, vectors: Wide, metric: Metric) -> Prepared:
-        """Prepare vectors, shape (N, D), for a metric."""
+        """Prepare vectors for a metric.
+
+        Args:
+            vectors: shape (N, D), float64.
+            metric: how they are compared.
+        """
         if metric is not Metric.COSINE:
             return cls(vectors, np.ones(len(vectors)))
         _, exponents = np.frexp(np.abs(vectors).max(axis=1, initial=0))
@@ -38,7 +44,11 @@ class Prepared(NamedTuple):
         return cls(scaled, np.where(lengths > 0, lengths, 1))
 
     def of_rows(self, rows: NDArray[np.integer] | slice) -> Prepared:
-        """Some of them."""
+        """Some of them.
+
+        Args:
+            rows: shape (M,), int64, or a slice.
+        """
         return Prepared(self.vectors[rows], self.lengths[rows])
 
 

@@ -32,12 +32,17 @@ class Source(Protocol):
         ...
 
     def on_host(self) -> NDArray[np.generic]:
-        """All rows as an array."""
+        """All rows as an array: shape (N, D), of their dtype."""
         ...
 
 
 def sent(rows: NDArray[np.generic], device: torch.device) -> torch.Tensor:
-    """A copy of some rows on a device, through pinned memory: shape (n, D), float32."""
+    """A copy of some rows on a device, through pinned memory: shape (n, D), float32.
+
+    Args:
+        rows: shape (n, D), any real dtype.
+        device: where to.
+    """
     pinned = torch.empty(rows.shape, dtype=torch.float32, pin_memory=device.type == "cuda")
     with np.errstate(over="ignore"):
         np.copyto(pinned.numpy(), rows, casting="unsafe")
@@ -48,7 +53,7 @@ class HostSource:
     """Rows of any real dtype in the host's memory. What is read is checked; blocks travel through pinned memory.
 
     Args:
-        rows: shape (N, D).
+        rows: shape (N, D), any real dtype.
         device: where they are wanted.
     """
 
@@ -82,7 +87,7 @@ class HostSource:
         return sent(self._rows[wanted.cpu().numpy()], self._device)[places]
 
     def on_host(self) -> NDArray[np.generic]:
-        """See `Source`."""
+        """All rows; see `Source`: shape (N, D), of their dtype, no copy."""
         return self._rows
 
 
@@ -106,6 +111,6 @@ class DeviceSource:
         return self._rows.index_select(0, rows)
 
     def on_host(self) -> NDArray[np.generic]:
-        """See `Source`; a copy."""
+        """All rows; see `Source`: shape (N, D), of their dtype, a copy."""
         copied: NDArray[np.generic] = self._rows.cpu().numpy()
         return copied

@@ -19,8 +19,8 @@ class Allowed:
 
     Attributes:
         count: how many they are.
-        places: shape (count,), ascending; None where there is a mask.
-        mask: shape (N,); None where there are places.
+        places: shape (count,), intp, ascending; None where there is a mask.
+        mask: shape (N,), bool; None where there are places.
     """
 
     count: int
@@ -32,8 +32,8 @@ class Allowed:
         """Those of some keys.
 
         Args:
-            keys: shape (N,), of the rows; different.
-            allowed: shape (A,), in any order; some may be unknown or occur twice.
+            keys: shape (N,), int64, of the rows; different.
+            allowed: shape (A,), int64, in any order; some may be unknown or occur twice.
         """
         if len(allowed) * _WORTH_LOOKING_UP < len(keys):
             places = _looked_up(keys, np.unique(allowed))

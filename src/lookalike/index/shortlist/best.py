@@ -42,9 +42,9 @@ class Best:
         """Put answers in their places.
 
         Args:
-            askers: shape (P,): of which queries.
-            labels: shape (P,): none of which is there already.
-            values: shape (P,).
+            askers: shape (P,), intp: of which queries.
+            labels: shape (P,), int64: none of which is there already.
+            values: shape (P,), any float dtype.
         """
         Q, k = self.labels.shape
         there = self.labels >= 0

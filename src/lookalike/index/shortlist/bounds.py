@@ -36,6 +36,6 @@ class Bounds(Protocol):
             end: of the rows.
             floors: shape (Q,), float64; what is finite is a nearness, -inf lets everything through.
         Returns:
-            shape (P,), ascending: (row - start) * Q + query.
+            shape (P,), intp, ascending: (row - start) * Q + query.
         """
         ...

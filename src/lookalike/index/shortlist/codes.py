@@ -79,7 +79,13 @@ class Codes:
 
     @classmethod
     def room(cls, rows: Vectors, capacity: int, *, metric: Metric) -> Codes:
-        """Room for the codes of rows that are like these; they mean nothing until they are written."""
+        """Room for the codes of rows that are like these; they mean nothing until they are written.
+
+        Args:
+            rows: shape (n, D), float32.
+            capacity: for how many rows.
+            metric: what nearness means.
+        """
         centre = rows[:: max(1, len(rows) // _CENTRE_OF)].mean(axis=0, dtype=np.float64).astype(np.float32)
         D = rows.shape[1]
         return cls(metric, centre, np.empty((capacity, D), np.uint8), np.empty((capacity, 4), np.float32), capacity)
@@ -103,7 +109,12 @@ class Codes:
         return made
 
     def write(self, rows: Vectors, start: int) -> None:
-        """Quantise rows into those from `start` on. May run in several threads, for different rows."""
+        """Quantise rows into those from `start` on. May run in several threads, for different rows.
+
+        Args:
+            rows: shape (n, D), float32.
+            start: the place of the first.
+        """
         quantiser = _Quantiser(self.centre, self.metric)
         for n in range(0, len(rows), quantiser.rows_at_once):
             some = rows[n : n + quantiser.rows_at_once]
@@ -115,12 +126,21 @@ class Codes:
         return replace(self, count=count)
 
     def taken(self, places: NDArray[np.intp] | NDArray[np.bool_]) -> Codes:
-        """Some of the rows: a copy."""
+        """Some of the rows: a copy.
+
+        Args:
+            places: shape (M,), intp, those rows; or shape (N,), bool, which rows.
+        """
         codes = self.codes[: self.count][places]
         return replace(self, codes=codes, weights=self.weights[: self.count][places], count=len(codes))
 
     def replaced(self, places: NDArray[np.intp], rows: Vectors) -> Codes:
-        """A copy with other rows in some places; those that lie behind the end are passed over."""
+        """A copy with other rows in some places; those that lie behind the end are passed over.
+
+        Args:
+            places: shape (n,), intp.
+            rows: shape (n, D), float32: those that belong there.
+        """
         changed = replace(self, codes=self.codes.copy(), weights=self.weights.copy())
         quantiser, there = _Quantiser(self.centre, self.metric), np.flatnonzero(places < self.count)
         for n in range(0, len(there), quantiser.rows_at_once):
@@ -160,7 +180,13 @@ class Asked:
 
     @classmethod
     def of(cls, rows: Codes, queries: Vectors, *, threads: int) -> Asked:
-        """See `Codes.asked`."""
+        """See `Codes.asked`.
+
+        Args:
+            rows: that are asked.
+            queries: shape (Q, D), float32, as `Codes.asked` takes them.
+            threads: that compute.
+        """
         centred = queries - rows.centre
         lengths, length_of_centre = _lengths(centred), float(np.linalg.norm(rows.centre.astype(np.float64)))
         added = np.zeros(len(queries))

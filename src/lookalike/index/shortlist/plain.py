@@ -65,7 +65,7 @@ class Plain:
         return max(_LEAST_ROWS_AT_ONCE, most)
 
     def order(self, start: int, end: int) -> NDArray[np.floating]:
-        """What is nearer is mostly larger: shape (rows, Q), a new array."""
+        """What is nearer is mostly larger: shape (rows, Q), float32 or float64, a new array."""
         some = self._some(start, end)
         products = some @ self.queries.T
         if self.metric is Metric.L2:
@@ -98,7 +98,11 @@ class Plain:
 
 
 def rounding(vectors: NDArray[np.floating]) -> float:
-    """By how much a product of vectors of length 1 is widened: see `Plain`."""
+    """By how much a product of vectors of length 1 is widened: see `Plain`.
+
+    Args:
+        vectors: shape (Q, D), any float dtype.
+    """
     D: int = vectors.shape[1]
     return 4 * (D + _ROUNDINGS_BESIDES) * float(np.finfo(vectors.dtype).eps)
 

@@ -43,11 +43,13 @@ def largest_right() -> int:
 
 
 def products(left: NDArray[np.uint8], right: NDArray[np.int8]) -> NDArray[np.float32]:
-    """The products themselves, less those of `ZERO`: shape (N, Q), whole numbers rounded to float32, a new array.
+    """The products themselves, less those of `ZERO`.
 
     Args:
-        left: shape (N, D), codes and `ZERO`.
-        right: shape (D, Q).
+        left: shape (N, D), uint8, codes and `ZERO`.
+        right: shape (D, Q), int8.
+    Returns:
+        shape (N, Q), float32, whole numbers rounded, a new array.
     """
     (answer,) = _shared("products", 1).run(["products"], {"left": left, "right": right})
     return np.asarray(answer)
@@ -57,7 +59,7 @@ class Right:
     """A right side, to be compared with limits again and again.
 
     Args:
-        codes: shape (D, Q), C-contiguous.
+        codes: shape (D, Q), int8, C-contiguous.
         threads: how many to compute with.
     """
 
@@ -74,11 +76,11 @@ class Right:
         """Which products reach the limit of their pair.
 
         Args:
-            left: shape (N, D), codes and `ZERO`.
-            weights: shape (N, 4).
-            limits: shape (4, Q): the limit of a pair is `weights[n] @ limits[:, q]`.
+            left: shape (N, D), uint8, codes and `ZERO`.
+            weights: shape (N, 4), float32.
+            limits: shape (4, Q), float32: the limit of a pair is `weights[n] @ limits[:, q]`.
         Returns:
-            shape (P,), ascending: n * Q + q of each such pair.
+            shape (P,), intp, ascending: n * Q + q of each such pair.
         """
         given = {"left": left, "weights": weights, "limits": limits, **self._given}
         (over,) = self._session.run(["over"], given)

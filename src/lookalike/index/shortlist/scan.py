@@ -43,14 +43,14 @@ class Field:
     Attributes:
         metric: how near two vectors are.
         vectors: shape (N, D), float32: of which values are computed.
-        units: the same, scaled to length 1 or 0 for cosine.
+        units: shape (N, D), float32: the same, scaled to length 1 or 0 for cosine.
         labels: shape (N,), int64: what answers are called; different, not negative.
         centre: shape (D,), float32: somewhere among the vectors.
         codes: of the units; None where they are compared themselves.
         wide: whether products may be too large for float32.
         eligible: shape (N,), bool: which rows may be answered; None for all.
-        places: shape (n,): if there are any, only these rows are compared, and `codes`, `labels` and `eligible` are
-            already those of the places.
+        places: shape (n,), intp: if there are any, only these rows are compared, and `codes`, `labels` and `eligible`
+            are already those of the places.
     """
 
     metric: Metric
@@ -67,7 +67,7 @@ class Field:
         return len(self.labels)
 
     def taken(self) -> Vectors:
-        """The units that are compared: a copy where there are places."""
+        """The units that are compared, shape (n, D), float32: a copy where there are places."""
         return self.units if self.places is None else self.units[self.places]
 
 

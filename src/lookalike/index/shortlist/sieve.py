@@ -14,13 +14,13 @@ from lookalike.index.shortlist.plain import rounding
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """Rows that may be answers. Shapes (P,).
+    """Rows that may be answers.
 
     Attributes:
-        askers: of the queries, ascending.
-        places: of the rows.
-        low: how near they are at least, as `Bounds` defines nearness, float64.
-        high: and at most.
+        askers: shape (P,), intp: of the queries, ascending.
+        places: shape (P,), intp: of the rows.
+        low: shape (P,), float64: how near they are at least, as `Bounds` defines nearness.
+        high: shape (P,), float64: and at most.
     """
 
     askers: NDArray[np.intp]
@@ -37,7 +37,11 @@ class Pairs:
         return cls(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0), np.empty(0))
 
     def among(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Pairs:
-        """Some of them."""
+        """Some of them.
+
+        Args:
+            keep: shape (P,), bool, or shape (at most P,), intp.
+        """
         return Pairs(self.askers[keep], self.places[keep], self.low[keep], self.high[keep])
 
     def and_those(self, more: Pairs) -> Pairs:
@@ -47,7 +51,7 @@ class Pairs:
         return joined.among(np.argsort(joined.askers.astype(np.uint16), kind="stable"))
 
     def kth_low(self, Q: int, k: int) -> NDArray[np.float64]:
-        """How near the k-th of each of Q queries is at least: shape (Q,), -inf where there are fewer."""
+        """How near the k-th of each of Q queries is at least: shape (Q,), float64, -inf where there are fewer."""
         least = np.full(Q, -np.inf)
         starts = np.searchsorted(self.askers, np.arange(Q + 1))
         (enough,) = np.nonzero(np.diff(starts) >= k)
@@ -76,9 +80,9 @@ class Sieve:
         """How near some pairs are.
 
         Args:
-            askers: shape (P,), ascending.
-            places: shape (P,): what the rows are called.
-            rows: shape (P,): where they are.
+            askers: shape (P,), intp, ascending.
+            places: shape (P,), intp: what the rows are called.
+            rows: shape (P,), intp: where they are.
         """
         products, lengths = self._products_and_lengths(askers, rows)
         asked = np.sqrt(np.einsum("qd,qd->q", self.queries, self.queries, dtype=np.float64))[askers]

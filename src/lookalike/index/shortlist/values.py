@@ -35,8 +35,8 @@ class ExactValues:
         """The values of some pairs.
 
         Args:
-            places: shape (P,): of the rows.
-            askers: shape (P,): of the queries.
+            places: shape (P,), intp: of the rows.
+            askers: shape (P,), intp: of the queries.
         Returns:
             shape (P,), float64, a new array.
         """
@@ -61,8 +61,8 @@ def floors(values: NDArray[np.floating], queries: NDArray[np.floating], metric: 
     """How near a row must be to have one of these values or a better one, for `Bounds`.
 
     Args:
-        values: shape (Q,).
-        queries: shape (Q, D), less the centre from which nearness is measured; used for L2 only.
+        values: shape (Q,), any float dtype.
+        queries: shape (Q, D), any float dtype, less the centre from which nearness is measured; used for L2 only.
         metric: what the values are.
     Returns:
         shape (Q,), float64: -inf where the value is none.

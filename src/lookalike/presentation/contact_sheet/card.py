@@ -32,7 +32,13 @@ class Card:
 
 
 def thumbnail(pixels: Pixels, *, width: int, height: int) -> Image.Image:
-    """Scale a picture down into a box, keeping its proportions; a smaller one stays as it is."""
+    """Scale a picture down into a box, keeping its proportions; a smaller one stays as it is.
+
+    Args:
+        pixels: shape (H, W, 3), uint8 RGB.
+        width: likewise.
+        height: of the box, in pixels.
+    """
     image = Image.fromarray(pixels)
     image.thumbnail((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
     return image

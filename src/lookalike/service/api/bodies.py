@@ -117,7 +117,7 @@ def read_vector(
     """A client's vector, checked.
 
     Args:
-        value: D numbers, as a list or an array, or base64 of D little-endian float32.
+        value: shape (D,), any real dtype: D numbers, as a list or an array, or base64 of D little-endian float32.
         model: id of the model that the client says made it.
         expected_model: id of the collection's.
         dimension: D.

@@ -19,7 +19,7 @@ class Embedded(NamedTuple):
     Attributes:
         vector: shape (D,), float32, of length 1.
         width, height: of the picture in pixels, upright.
-        pixels: as they were embedded: small, or the crop.
+        pixels: shape (h, w, 3), uint8 RGB: as they were embedded: small, or the crop.
         wait_ms: from the question to the beginning of the decoding.
         decode_ms: of this picture alone.
         embed_ms: of all that were embedded together.
@@ -47,7 +47,11 @@ class EmbedAsk(Ask[Embedded]):
 
 
 class Prepared(NamedTuple):
-    """A picture that was decoded for an embedder."""
+    """A picture that was decoded for an embedder.
+
+    Attributes:
+        pixels: shape (h, w, 3), uint8 RGB: small, or the crop.
+    """
 
     ask: EmbedAsk
     pixels: Pixels
@@ -57,7 +61,13 @@ class Prepared(NamedTuple):
     wait_ms: float
 
     def embedded(self, vector: Vectors, *, embed_ms: float, batch: int) -> Embedded:
-        """With its vector, shape (D,)."""
+        """With its vector.
+
+        Args:
+            vector: shape (D,), float32, of length 1.
+            embed_ms: of all that were embedded together.
+            batch: how many these were.
+        """
         return Embedded(vector, self.width, self.height, self.pixels, self.decode_ms, self.wait_ms, embed_ms, batch)
 
 
