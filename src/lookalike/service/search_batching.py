@@ -9,7 +9,6 @@ import numpy as np
 
 from lookalike.collection import Collection
 from lookalike.core.ending import Ending, ending
-from lookalike.core.errors import Overloaded
 from lookalike.core.filters import Filter
 from lookalike.core.vectors import Vectors
 from lookalike.results import SearchResult
@@ -62,7 +61,7 @@ class Searches:
         self._threads = threads
         self._batch_size = batch_size
         self._line = Line[_VectorAsk]("searches", most=waiting, most_bytes=_NO_BYTES, threads=1)
-        self._crew = Crew("lookalike-search", 1, self._work)
+        self._crew = Crew("lookalike-search", 1, self._did_some)
         self._company = 1  # how many went together lately
 
     @property
@@ -95,21 +94,13 @@ class Searches:
                 lambda: collection.search_vectors(vector[None], **way._asdict())[0], deadline=deadline
             )
         ask = _VectorAsk(collection, vector, way, deadline=deadline)
-        self._line.join(ask)
-        try:
+        with self._line.standing(ask):
             return await ask.answered()
-        finally:
-            self._line.leave(ask)
 
     async def close(self) -> None:
         """Turn away who waits, and wait for what is under way. Idempotent."""
-        for ask in self._line.close():
-            ask.refuse(Overloaded("the service is stopping"))
+        self._line.close()
         await self._crew.ended()
-
-    def _work(self) -> None:
-        while self._did_some():
-            pass
 
     def _did_some(self) -> bool:
         """Answer some; False once the line is closed."""

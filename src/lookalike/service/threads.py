@@ -47,7 +47,7 @@ class Threads:
         self.most_waiting = waiting
         self._ends = ends
         self._line = Line[_Call]("calls", most=waiting, most_bytes=_NO_BYTES, threads=threads, share=share)
-        self._crew = Crew(name, threads, self._work)
+        self._crew = Crew(name, threads, self._did_one)
 
     @property
     def waiting(self) -> int:
@@ -73,23 +73,17 @@ class Threads:
             Exception: what the function raises.
         """
         ask = _Call(call, deadline=deadline)
-        self._line.join(ask)
-        try:
+        with self._line.standing(ask):
             answer: T = await (ask.answered() if self._ends else ask.answered_if_begun())
             return answer
-        finally:
-            self._line.leave(ask)
 
     async def run_through(self, call: Callable[[], T]) -> T:
         """As `run`, but what has begun is waited for, whoever cancels: what it works on can be let go of then."""
         ask = _Call(call, deadline=None)
-        self._line.join(ask)
-        try:
+        with self._line.standing(ask):
             await ask.through()
             answer: T = await ask.answered()
             return answer
-        finally:
-            self._line.leave(ask)
 
     async def let_go(self, call: Callable[[], None]) -> None:
         """Call a function that lets go of something, and wait for it, whoever cancels: it is never turned away.
@@ -114,15 +108,10 @@ class Threads:
 
     async def close(self) -> None:
         """Turn away who waits, and wait for what has begun, which ends soon where it may. Idempotent."""
-        for ask in self._line.close():
-            ask.refuse(Overloaded("the service is stopping"))
+        self._line.close()
         if self._ends:
             self._line.give_up()
         await self._crew.ended()
-
-    def _work(self) -> None:
-        while self._did_one():
-            pass
 
     def _did_one(self) -> bool:
         """Take and make a call; False once the line is closed. While the next is waited for, nothing of it is held."""

@@ -8,20 +8,24 @@ from collections.abc import Callable
 
 
 class Crew:
-    """Some threads that each run the same until it ends. They do not keep the process alive.
+    """Some threads that each do the same again and again. They do not keep the process alive.
 
     Args:
         name: of the threads, for people.
         threads: how many.
-        run: returns when there is nothing more to do.
+        do_next: does what comes next; False when nothing comes any more.
     """
 
-    def __init__(self, name: str, threads: int, run: Callable[[], None]) -> None:
-        self._threads = [threading.Thread(target=run, name=f"{name}-{n}", daemon=True) for n in range(threads)]
+    def __init__(self, name: str, threads: int, do_next: Callable[[], bool]) -> None:
+        def work() -> None:
+            while do_next():
+                pass
+
+        self._threads = [threading.Thread(target=work, name=f"{name}-{n}", daemon=True) for n in range(threads)]
         for thread in self._threads:
             thread.start()
 
     async def ended(self) -> None:
-        """Wait until all have returned."""
+        """Wait until nothing comes any more, and all is done."""
         for thread in self._threads:
             await asyncio.to_thread(thread.join)

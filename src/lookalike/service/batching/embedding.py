@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from lookalike.core.errors import Overloaded
 from lookalike.embedding.base import Embedder
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.search.query import Crop
@@ -57,7 +56,7 @@ class Embedding:
         self._line = Line[EmbedAsk](
             "pictures", most=waiting, most_bytes=waiting_bytes, threads=threads + 1, share=share
         )
-        self._crew = Crew("lookalike-embed", threads + 1, self._work)
+        self._crew = Crew("lookalike-embed", threads + 1, self._did_some)
 
     @property
     def waiting(self) -> int:
@@ -89,21 +88,13 @@ class Embedding:
             ModelUnavailable: when the model cannot be opened.
         """
         ask = EmbedAsk(data, embedder, crop, deadline=deadline)
-        self._line.join(ask)
-        try:
+        with self._line.standing(ask):
             return await ask.answered()
-        finally:
-            self._line.leave(ask)
 
     async def close(self) -> None:
         """Turn away who waits, and wait for what is under way. Idempotent."""
-        for ask in self._line.close():
-            ask.refuse(Overloaded("the service is stopping"))
+        self._line.close()
         await self._crew.ended()
-
-    def _work(self) -> None:
-        while self._did_some():
-            pass
 
     def _did_some(self) -> bool:
         """Embed a batch; False once the line is closed. While the next is waited for, nothing of this one is held."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from lookalike.core.errors import Overloaded
@@ -15,6 +16,8 @@ from lookalike.service.batching.pace import Pace
 
 STUCK_S = 2.0
 """So long all threads may be taken, without one of them ending anything, before the line counts as saturated."""
+
+_STOPPING = "the service is stopping"
 
 A = TypeVar("A", bound=Ask[Any])
 
@@ -94,7 +97,7 @@ class Line(Generic[A]):
         """
         with self._changed:
             if self._is_closed:
-                raise Overloaded("the service is stopping")
+                raise Overloaded(_STOPPING)
             ready = self._idle if self._may_have_thread(ask.asker) else 0
             if not anyway and (self._is_full(ask.size_bytes, ready) or self._has_too_many(ask.asker, ready)):
                 raise Overloaded(
@@ -110,6 +113,15 @@ class Line(Generic[A]):
         with self._changed:
             if ask in self._waiting:
                 self._take_out(ask)
+
+    @contextmanager
+    def standing(self, ask: A) -> Iterator[None]:
+        """Have one stand in the line during the block, unless a thread takes it. Raises as `join`."""
+        self.join(ask)
+        try:
+            yield
+        finally:
+            self.leave(ask)
 
     def take(self) -> A | None:
         """Wait for the next; None once the line is closed. `done` must follow."""
@@ -172,17 +184,14 @@ class Line(Generic[A]):
             self._moved_at = time.monotonic()
             self._changed.notify_all()
 
-    def close(self) -> list[A]:
-        """Let nobody in any more. Idempotent.
-
-        Returns:
-            those that still waited.
-        """
+    def close(self) -> None:
+        """Turn away who waits, and let nobody in any more. Idempotent."""
         with self._changed:
             self._is_closed = True
-            left, self._waiting, self._bytes = list(self._waiting), deque(), 0
+            left, self._waiting, self._bytes = self._waiting, deque(), 0
             self._changed.notify_all()
-            return left
+        for ask in left:
+            ask.refuse(Overloaded(_STOPPING))
 
     def give_up(self) -> None:
         """Say of what is under way that nobody waits for it."""
