@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lookalike.assembly.index_engines import LocalEngines
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
@@ -102,7 +103,9 @@ def new_parts(
             catalog, embedder, folder=None, open_model=lambda _: FakeEmbedder(dimension=D), own_models={}
         ),
         answers=AnswerCache(1_000_000),
-        view=View(catalog, folder / "snapshots" if folder else None, wish=Wish(projecting="off")),
+        view=View(
+            catalog, folder / "snapshots" if folder else None, engines=LocalEngines(), wish=Wish(projecting="off")
+        ),
         limits=DEFAULT_LIMITS,
         folder=folder,
     )

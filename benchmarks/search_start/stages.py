@@ -32,6 +32,7 @@ def main() -> None:
     with _step("import ONNX Runtime"):
         import onnxruntime  # noqa: F401
     with _step("import lookalike"):
+        from lookalike.assembly.index_engines import LocalEngines
         from lookalike.catalog.sqlite import SqliteCatalog
         from lookalike.embedding.onnx import OnnxEmbedder
         from lookalike.images.decode import decode
@@ -41,7 +42,7 @@ def main() -> None:
     with _step("open the catalog"):
         catalog = SqliteCatalog.open(collection / "catalog.sqlite", read_only=True)
     with _step("read the index"):
-        view = View(catalog, collection / "snapshots", wish=Wish(projecting="auto"))
+        view = View(catalog, collection / "snapshots", engines=LocalEngines(), wish=Wish(projecting="auto"))
         view.refresh()
     with _step("read and check the model"):
         model = default_model("int8", cache_dir=cache)

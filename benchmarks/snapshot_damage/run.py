@@ -15,6 +15,7 @@ import lookalike
 from benchmarks.harness import Bench
 from benchmarks.photos import distinct_copies
 from benchmarks.rows import measured
+from lookalike.assembly.index_engines import LocalEngines
 from lookalike.core.errors import LookalikeError, SnapshotDamaged
 from lookalike.index.snapshot import read_snapshot
 from lookalike.models.store import MODEL_IDS, default_model, default_model_path
@@ -96,7 +97,7 @@ def _index_outcomes(
 
 def _is_noticed(collection: Path) -> bool:
     try:
-        read_snapshot(collection / "snapshots")
+        read_snapshot(collection / "snapshots", LocalEngines())
     except SnapshotDamaged:
         return True
     return False

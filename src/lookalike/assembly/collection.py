@@ -150,6 +150,7 @@ def _wired(
     if model_soon and isinstance(embedder, LazyEmbedder):
         embedder.prepare()
     # Imported here, so that this goes on beside the opening of the model: together they are most of a short command.
+    from lookalike.assembly.index_engines import LocalEngines
     from lookalike.collection import Collection
     from lookalike.objects.local import LocalObjects
     from lookalike.objects.memory import MemoryObjects
@@ -172,7 +173,13 @@ def _wired(
             main_source=model_source(settings, catalog.model_id, folder),
         ),
         answers=AnswerCache(ANSWERS_BYTES),
-        view=View(catalog, folder / SNAPSHOTS if folder else None, wish=wish_of(settings), waiting=waiting),
+        view=View(
+            catalog,
+            folder / SNAPSHOTS if folder else None,
+            engines=LocalEngines(),
+            wish=wish_of(settings),
+            waiting=waiting,
+        ),
         limits=settings.limits,
         folder=folder,
         allow_private_addresses=settings.allow_private_addresses,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.assembly.collection import wish_of
+from lookalike.assembly.index_engines import LocalEngines
 from lookalike.assembly.models import model_file, model_name, opened
 from lookalike.assembly.places import (
     LEDGER,
@@ -75,6 +76,7 @@ def open_patient(
             models=folder / MODELS,
             model=_model_place(name, settings),
             snapshots=folder / SNAPSHOTS,
+            engines=LocalEngines(),
             wish=wish_of(settings),
             lock_holder=writer_lock(folder / CATALOG).holder,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from lookalike.settings.served_collections import CATALOG, OBJECTS, SUFFIX, is_c
 if TYPE_CHECKING:
     from lookalike.backup import CollectionPlace, Place
     from lookalike.ledger.base import Ledger
+    from lookalike.objects.direct.receiving import ReceivingUploads
     from lookalike.queue.base import Queue
     from lookalike.settings.service import ServiceSettings
 
@@ -38,6 +40,19 @@ def open_ledger(home: Path, *, starts_anyway: bool = False) -> Ledger:
     from lookalike.ledger.sqlite import SqliteLedger
 
     return SqliteLedger(home / LEDGER, starts_anyway=starts_anyway)
+
+
+def open_uploads(folder: Path, *, secret: Callable[[], bytes], url_prefix: str) -> ReceivingUploads:
+    """Where uploads into a collection wait. Cheap, and makes nothing by itself.
+
+    Args:
+        folder: the collection's own.
+        secret: gives what signs the URLs, at least 32 bytes; asked for whenever that is needed.
+        url_prefix: what stands before the upload's id in URLs.
+    """
+    from lookalike.objects.direct.local import LocalUploads
+
+    return LocalUploads(folder / UPLOADS, secret=secret, url_prefix=url_prefix)
 
 
 def service_place(settings: ServiceSettings) -> Place:

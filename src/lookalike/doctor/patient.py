@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lookalike.catalog.base import Catalog
 from lookalike.embedding.base import Embedder
+from lookalike.index.base import Engines
 from lookalike.objects.base import Objects
 from lookalike.objects.direct.base import DirectUploads
 from lookalike.view.view import Wish
@@ -40,6 +41,7 @@ class Patient:
         models: folder of the models that are kept beside the collection; None in memory.
         model: where its file is expected; None where it is not a file.
         snapshots: folder of the index; None where it lives in memory.
+        engines: of indexes.
         wish: as the view is told.
         lock_holder: who is writing at this moment, in words; None where nobody is.
     """
@@ -53,5 +55,6 @@ class Patient:
     model: ModelPlace | None
     models: Path | None = None
     snapshots: Path | None
+    engines: Engines
     wish: Wish
     lock_holder: Callable[[], str | None]

@@ -45,7 +45,7 @@ def _snapshot(patient: Patient) -> Iterator[Finding]:
     damage = catalog.check()
     if damage:
         raise CatalogDamaged(f"the index is left as it is, for the catalog is damaged: {damage[0]}")
-    view = View(catalog, patient.snapshots, wish=patient.wish)
+    view = View(catalog, patient.snapshots, engines=patient.engines, wish=patient.wish)
     view.rebuild()
     manifest = view.save()  # which deletes the one before
     yield fine("snapshot", f"made anew: {manifest.count if manifest else 0} vectors")

@@ -11,8 +11,7 @@ from lookalike.core.errors import SnapshotDamaged
 from lookalike.core.vectors import HalfVectors, Vectors, normalise
 from lookalike.doctor.finding import Finding, fine, problem, warning
 from lookalike.doctor.patient import Patient
-from lookalike.index.base import Index
-from lookalike.index.exact import ExactIndex
+from lookalike.index.base import HoldsVectors, Index
 from lookalike.index.snapshot import Snapshot, read_snapshot
 
 _TOLERANCE = 1e-4
@@ -28,7 +27,7 @@ def snapshot(patient: Patient) -> Iterator[Finding]:
         return
     catalog = patient.open_catalog()
     try:
-        found = read_snapshot(patient.snapshots)
+        found = read_snapshot(patient.snapshots, patient.engines)
     except SnapshotDamaged as error:
         if catalog.facts().images == 0:
             yield fine("snapshot", "nothing is indexed yet")
@@ -64,7 +63,7 @@ def _misfit(found: Snapshot, patient: Patient, catalog: Catalog) -> str:
 def _compared(found: Snapshot, catalog: Catalog) -> Finding:
     """The vectors one by one against the catalog's; those that have changed since are left out."""
     later = [change.key for change in catalog.changes(found.manifest.seq)]
-    if not isinstance(found.index, ExactIndex):
+    if not isinstance(found.index, HoldsVectors):
         return _sampled(found, found.index, catalog, later)
     keys, rows = found.index.held()
     order = np.argsort(keys)

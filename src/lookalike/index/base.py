@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from lookalike.core.errors import BadQuery
 from lookalike.core.records import Json, Neighbours
 from lookalike.core.vectors import Keys, Vectors
+
+Batches: TypeAlias = Callable[[], Iterator[tuple[Keys, Vectors]]]
+"""All vectors from the beginning, in batches: keys of shape (B,), int64, and vectors of shape (B, D), float32."""
 
 
 class Index(Protocol):
@@ -92,6 +96,62 @@ class Index(Protocol):
 
         Returns:
             the names of the files written.
+        """
+        ...
+
+
+@runtime_checkable
+class HoldsVectors(Protocol):
+    """An index that holds every vector as it was given, but for its length."""
+
+    def held(self) -> tuple[Keys, Vectors]:
+        """Keys, shape (N,), int64, in no order, and rows, shape (N, D), float32, of length 1 or 0; for reading."""
+        ...
+
+
+class Engines(Protocol):
+    """Makes indexes, and reads them again; handed to a view, which knows no engine by itself."""
+
+    def empty(self, dimension: int) -> Index:
+        """An index without vectors, for those that are compared one by one."""
+        ...
+
+    def build(
+        self,
+        batches: Batches,
+        *,
+        dimension: int,
+        factory: str | None,
+        recall: float,
+        memory_bytes: int | None,
+        workplace: Path,
+        subject: str,
+    ) -> Index:
+        """An index of many vectors, in which equal ones are one.
+
+        Args:
+            batches: called as often as the vectors are gone through.
+            dimension: D.
+            factory: how it is to be made, in the engine's words; None to choose.
+            recall: the share of the true nearest that it is to find, above 0 and at most 1.
+            memory_bytes: that making it may take; None for what is convenient.
+            workplace: folder in which what is done is kept, so that a killed build goes on.
+            subject: names the vectors: a killed build goes on only with the same ones.
+        Raises:
+            BadInput: when it cannot be made so, or the memory budget is too small.
+            StorageFailed: when the disk is full or fails.
+        """
+        ...
+
+    def load(self, engine: str, folder: Path) -> Index:
+        """Read the files that `Index.save` wrote, which were hashed before.
+
+        Args:
+            engine: as `Index.engine` said.
+            folder: in which they lie.
+        Raises:
+            SnapshotDamaged: when the engine is unknown, or the files are not what it writes.
+            OSError, ValueError, EOFError: when one cannot be read.
         """
         ...
 

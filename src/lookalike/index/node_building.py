@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
 
 import numpy as np
 
 from lookalike.core.vectors import Keys, Vectors
-from lookalike.index.base import Index
+from lookalike.index.base import Batches, Index
 from lookalike.index.node_table import Hashes, hashes_of
 from lookalike.index.nodes import NodeIndex
-
-Batches: TypeAlias = Callable[[], Iterator[tuple[Keys, Vectors]]]
-"""Gives all keys and vectors in batches, and again each time it is called."""
 
 
 def build_nodes(batches: Batches, make: Callable[[Batches, int], Index]) -> NodeIndex:

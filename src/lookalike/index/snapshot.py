@@ -32,8 +32,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.core.errors import SnapshotDamaged, StorageFailed
-from lookalike.index.base import Index
-from lookalike.index.engines import load_index
+from lookalike.index.base import Engines, Index
 from lookalike.index.manifest import VERSION, Manifest, manifest_bytes, read_manifest
 from lookalike.index.projection import Projection
 from lookalike.storage.private import FOLDER, keep_private, make_private
@@ -110,11 +109,12 @@ def write_snapshot(
     return manifest
 
 
-def read_snapshot(folder: Path, *, check: Callable[[Manifest], None] | None = None) -> Snapshot:
+def read_snapshot(folder: Path, engines: Engines, *, check: Callable[[Manifest], None] | None = None) -> Snapshot:
     """Read the current snapshot.
 
     Args:
         folder: where snapshots lie.
+        engines: that read the index.
         check: raises SnapshotDamaged where the manifest does not fit (`model_id`, `seq`, `wanted`), which spares the
             reading of what is large; None leaves that to the caller.
     Raises:
@@ -123,7 +123,7 @@ def read_snapshot(folder: Path, *, check: Callable[[Manifest], None] | None = No
     current = _current(folder)
     while True:
         try:
-            return _read(folder, *current, check)
+            return _read(folder, engines, *current, check)
         except SnapshotDamaged:
             before, current = current, _current(folder)
             if current == before:  # otherwise a writer has just replaced the one that was being read
@@ -195,14 +195,16 @@ def _current(folder: Path) -> tuple[str, str]:
         return name, manifest_hash
 
 
-def _read(folder: Path, name: str, manifest_hash: str, check: Callable[[Manifest], None] | None) -> Snapshot:
+def _read(
+    folder: Path, engines: Engines, name: str, manifest_hash: str, check: Callable[[Manifest], None] | None
+) -> Snapshot:
     with _translating(folder):
         place = folder / name
         manifest = read_manifest(_checked(place / _MANIFEST, manifest_hash))
         if check is not None:
             check(manifest)
         check_hashes(place, manifest.files)
-        index = load_index(manifest.engine, place)
+        index = engines.load(manifest.engine, place)
         return Snapshot(manifest, index, _projection(place, manifest))
 
 

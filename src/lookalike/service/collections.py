@@ -19,8 +19,9 @@ from weakref import WeakValueDictionary
 
 from lookalike.assembly.collection import open_collection
 from lookalike.assembly.glance import CollectionGlance, glance_at_collection
-from lookalike.assembly.places import COLLECTIONS, UPLOADS
+from lookalike.assembly.places import COLLECTIONS
 from lookalike.assembly.removal import remove_collection
+from lookalike.assembly.service import open_uploads
 from lookalike.collection import Collection
 from lookalike.core.ending import turn_of
 from lookalike.core.errors import (
@@ -40,7 +41,7 @@ from lookalike.core.errors import (
     WrongModel,
 )
 from lookalike.objects.direct.base import DirectUploads
-from lookalike.objects.direct.local import LocalUploads
+from lookalike.objects.direct.receiving import ReceivingUploads
 from lookalike.objects.durable import translating
 from lookalike.settings.served_collections import CATALOG, holds_pictures
 from lookalike.storage.private import make_private
@@ -229,14 +230,12 @@ class Collections:
         """Where uploads into a collection wait."""
         return self.local_uploads(name)
 
-    def local_uploads(self, name: str) -> LocalUploads:
+    def local_uploads(self, name: str) -> ReceivingUploads:
         """The same, with the way to receive bytes.
 
         URLs are signed for the collection, not for its name: those of an earlier one lead into no later one.
         """
-        return LocalUploads(
-            self._path(name) / UPLOADS, secret=partial(self._secret_of, name), url_prefix=f"/v1/storage/{name}"
-        )
+        return open_uploads(self._path(name), secret=partial(self._secret_of, name), url_prefix=f"/v1/storage/{name}")
 
     def is_at_hand(self, name: str) -> bool:
         """Whether it is open, so that what is signed for it can be checked at once."""

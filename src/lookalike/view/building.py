@@ -12,9 +12,8 @@ from pathlib import Path
 from lookalike.catalog.base import Catalog, StoredVectors
 from lookalike.core.errors import BadInput
 from lookalike.core.vectors import Keys, Vectors, normalise
-from lookalike.index.base import Index
-from lookalike.index.choice import EXACT, engine_for
-from lookalike.index.exact import ExactIndex
+from lookalike.index.base import Engines, Index
+from lookalike.index.choice import AUTO, EXACT, engine_for
 from lookalike.index.projection import Projection, learn
 from lookalike.storage.private import keep_private, make_private
 from lookalike.storage.temporary_folder import given_or_temporary
@@ -23,7 +22,9 @@ from lookalike.view.vector_spool import spooled
 from lookalike.view.waiting import Reached
 
 
-def build(catalog: Catalog, wish: Wish, *, workplace: Path | None, reached: Reached | None = None) -> Held:
+def build(
+    catalog: Catalog, wish: Wish, engines: Engines, *, workplace: Path | None, reached: Reached | None = None
+) -> Held:
     """Make an index of all that the catalog holds.
 
     What is committed meanwhile is in it or not; the change feed from `seq` of the answer on tells.
@@ -31,6 +32,7 @@ def build(catalog: Catalog, wish: Wish, *, workplace: Path | None, reached: Reac
     Args:
         catalog: the truth.
         wish: what is wanted.
+        engines: that make it.
         workplace: where a long build keeps what is done, so that a killed one goes on; `discard_workplace` deletes it.
             None for a temporary one.
         reached: told how many pictures have been read, those that are read twice counting half each time.
@@ -48,12 +50,26 @@ def build(catalog: Catalog, wish: Wish, *, workplace: Path | None, reached: Reac
     engine = engine_for(facts.images, wish.engine)
     index: Index
     if engine == EXACT:
-        index = _filled(ExactIndex(dimension), reading, projection)
+        index = _filled(engines.empty(dimension), reading, projection)
     else:
         with _alone(workplace) as kept, given_or_temporary(kept) as place:
             subject = _subject(catalog, facts.last_seq, projection)
             try:
-                index = _built(reading, wish, projection, place, subject=subject, dimension=dimension)
+                vectors = spooled(
+                    lambda: _as_searched(reading.all_vectors(), projection),
+                    place / "vectors",
+                    subject=subject,
+                    dimension=dimension,
+                )
+                index = engines.build(
+                    vectors.batches,
+                    dimension=dimension,
+                    factory=None if wish.engine == AUTO else wish.engine,
+                    recall=wish.recall,
+                    memory_bytes=wish.memory_bytes,
+                    workplace=place / "index",
+                    subject=subject,
+                )
             except BadInput:  # what is asked for cannot be built: nobody will go on with it
                 shutil.rmtree(place, ignore_errors=True)
                 raise
@@ -75,32 +91,6 @@ class _Reading:
             self._read += len(stored.keys)
             if self._reached is not None:
                 self._reached(self._read // self._times)
-
-
-def _built(
-    reading: _Reading, wish: Wish, projection: Projection | None, place: Path, *, subject: str, dimension: int
-) -> Index:
-    """An index of FAISS, in which pictures with the same vector are one node."""
-    from lookalike.index.faiss import build_index  # brings in FAISS, which is slow to import
-    from lookalike.index.node_building import Batches, build_nodes
-
-    vectors = spooled(
-        lambda: _as_searched(reading.all_vectors(), projection), place / "vectors", subject=subject, dimension=dimension
-    )
-
-    def of_nodes(batches: Batches, count: int) -> Index:
-        return build_index(
-            batches,
-            count=count,
-            dimension=dimension,
-            factory=None if wish.engine == "auto" else wish.engine,
-            recall=wish.recall,
-            memory_bytes=wish.memory_bytes,
-            workplace=place / "index",
-            subject=subject,
-        )
-
-    return build_nodes(vectors.batches, of_nodes)
 
 
 def discard_workplace(workplace: Path) -> None:
@@ -150,7 +140,7 @@ def _subject(catalog: Catalog, seq: int, projection: Projection | None) -> str:
     return f"{catalog.model_id} {catalog.lineage(seq)} {seq} {learnt.hexdigest()}"
 
 
-def _filled(index: ExactIndex, reading: _Reading, projection: Projection | None) -> ExactIndex:
+def _filled(index: Index, reading: _Reading, projection: Projection | None) -> Index:
     for stored in reading.all_vectors():
         index.upsert(stored.keys, projected(as_float32(stored.vectors), projection))
     return index

@@ -17,7 +17,7 @@ from lookalike.core.ending import turn_of
 from lookalike.core.errors import SnapshotDamaged
 from lookalike.core.records import Neighbours
 from lookalike.core.vectors import Keys, Vectors, as_vectors, normalise
-from lookalike.index.base import Index
+from lookalike.index.base import Engines, Index
 from lookalike.index.choice import has_outgrown
 from lookalike.index.manifest import Manifest
 from lookalike.index.projection import LEAST_TO_LEARN, Projection
@@ -56,13 +56,17 @@ class View:
     Args:
         catalog: the truth.
         folder: where snapshots lie; None keeps the index in memory alone.
+        engines: that make and read the index.
         wish: what the index is to be.
         waiting: told what callers wait for; not what is done in the background.
     """
 
-    def __init__(self, catalog: Catalog, folder: Path | None, *, wish: Wish, waiting: Waiting = untold) -> None:
+    def __init__(
+        self, catalog: Catalog, folder: Path | None, *, engines: Engines, wish: Wish, waiting: Waiting = untold
+    ) -> None:
         self._catalog = catalog
         self._folder = folder
+        self._engines = engines
         self._wish = wish
         self.waiting = waiting
         self._refreshing = threading.Lock()
@@ -330,7 +334,7 @@ class View:
             return None
         try:
             with self.waiting("The index is read and checked", 0):
-                snapshot = read_snapshot(self._folder, check=self._check_fits)
+                snapshot = read_snapshot(self._folder, self._engines, check=self._check_fits)
         except SnapshotDamaged as error:
             if self._catalog.last_seq() > 0:
                 self.rebuilt_because = str(error)
@@ -386,7 +390,7 @@ class View:
     def _built(self, reached: Reached | None = None) -> Held:
         with turn_of(self._building):
             self._has_built = True
-            return build(self._catalog, self._wish, workplace=self._workplace, reached=reached)
+            return build(self._catalog, self._wish, self._engines, workplace=self._workplace, reached=reached)
 
     def _rebuild_beside(self) -> None:
         """Build without keeping searches from the index that there is, then take its place."""

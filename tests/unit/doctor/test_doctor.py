@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lookalike.assembly.index_engines import LocalEngines
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.catalog.sqlite.lock import writer_lock
@@ -59,7 +60,7 @@ def patient(tmp_path: Path) -> Iterator[Patient]:
         put(catalog(), photos / f"{n}.jpg", encoded(picture(n)))
     objects.put(encoded(picture(6)))
     put(catalog(), None, encoded(picture(6)))
-    view = View(catalog(), folder / "snapshots", wish=Wish(projecting="auto"))
+    view = View(catalog(), folder / "snapshots", engines=LocalEngines(), wish=Wish(projecting="auto"))
     view.refresh()
     view.save()
     yield Patient(
@@ -70,6 +71,7 @@ def patient(tmp_path: Path) -> Iterator[Patient]:
         model=None,
         models=folder / "models",
         snapshots=folder / "snapshots",
+        engines=LocalEngines(),
         wish=Wish(projecting="auto"),
         lock_holder=writer_lock(folder / "catalog.sqlite").holder,
     )
@@ -130,6 +132,7 @@ def test_a_collection_in_memory_is_examined_too() -> None:
         open_embedder=lambda: EMBEDDER,
         model=None,
         snapshots=None,
+        engines=LocalEngines(),
         wish=Wish(projecting="off"),
         lock_holder=lambda: None,
     )
@@ -235,7 +238,7 @@ def test_an_index_that_says_other_than_the_catalog_is_a_problem_and_is_made_anew
 ) -> None:
     assert patient.snapshots is not None
     rehashed(patient.snapshots, wrong)
-    read_snapshot(patient.snapshots)
+    read_snapshot(patient.snapshots, LocalEngines())
     found = the_only(examine(patient))
     assert (found.check, found.status) == ("snapshot", Status.PROBLEM)
     assert what in found.what

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from lookalike.assembly.index_engines import LocalEngines
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.core.errors import BadInput
@@ -39,7 +40,9 @@ def found(catalog: Catalog, **options: Any) -> Duplicates:
                 return Path(file.path).read_bytes()
         return None
 
-    return find_duplicates(catalog, View(catalog, None, wish=Wish(projecting="off")), pictures=content, **options)
+    return find_duplicates(
+        catalog, View(catalog, None, engines=LocalEngines(), wish=Wish(projecting="off")), pictures=content, **options
+    )
 
 
 def told(groups: list[DuplicateGroup]) -> list[list[tuple[str, DuplicateKind]]]:
@@ -110,7 +113,7 @@ def test_pictures_without_a_file_are_found_by_their_bytes(catalog: MemoryCatalog
     contents = {}
     for data in (encoded(picture(1), "PNG"), encoded(picture(1), "BMP"), encoded(picture(2), "PNG")):
         contents[put(catalog, None, data)] = data
-    view = View(catalog, None, wish=Wish(projecting="off"))
+    view = View(catalog, None, engines=LocalEngines(), wish=Wish(projecting="off"))
     groups = find_duplicates(catalog, view, pictures=contents.get)
     assert told(groups) == [[("-", BYTE), ("-", PIXEL)]]
     assert find_duplicates(catalog, view, pictures=lambda _: None) == []

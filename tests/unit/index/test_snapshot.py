@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lookalike.assembly.index_engines import LocalEngines
 from lookalike.core.errors import SnapshotDamaged, StorageFailed
 from lookalike.index import manifest as manifest_module
 from lookalike.index.exact import ExactIndex
@@ -50,7 +51,7 @@ def program(text: str, *arguments: object) -> subprocess.Popen[str]:
 def test_a_snapshot_comes_back_as_it_was_written(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "snapshots"
     written = write(folder, 12)
-    read = read_snapshot(folder)
+    read = read_snapshot(folder, LocalEngines())
     assert read.manifest == written
     assert seq_if_whole(read) == 12
     assert (written.engine, written.count, written.dimension, written.learnt_from) == ("exact", N, D, 300)
@@ -61,7 +62,7 @@ def test_a_snapshot_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 def test_a_snapshot_without_a_projection_comes_back_without_one(tmp_path: Path) -> None:
     written = write(tmp_path, 3, projected=False)
-    read = read_snapshot(tmp_path)
+    read = read_snapshot(tmp_path, LocalEngines())
     assert read.projection is None
     assert (read.manifest, written.learnt_from, sorted(written.files)) == (written, 0, ["keys.npy", "vectors.npy"])
     assert answers(read.index) == answers(index_of(3))
@@ -69,30 +70,30 @@ def test_a_snapshot_without_a_projection_comes_back_without_one(tmp_path: Path) 
 
 def test_an_empty_index_comes_back_empty(tmp_path: Path) -> None:
     write_snapshot(tmp_path, ExactIndex(D), None, model_id="m", seq=0, lineage="", projected="off")
-    read = read_snapshot(tmp_path)
+    read = read_snapshot(tmp_path, LocalEngines())
     assert (len(read.index), read.index.dimension) == (0, D)
 
 
 def test_an_index_that_was_read_can_be_changed(tmp_path: Path) -> None:
     write(tmp_path, 1)
-    index = read_snapshot(tmp_path).index
+    index = read_snapshot(tmp_path, LocalEngines()).index
     index.upsert(np.array([1, 500]), np.ones((2, D), np.float32))
     index.remove(np.array([2]))
     assert len(index) == N
-    assert seq_if_whole(read_snapshot(tmp_path)) == 1
+    assert seq_if_whole(read_snapshot(tmp_path, LocalEngines())) == 1
 
 
 def test_a_new_snapshot_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     for seq in (1, 2, 2, 10**13):
         write(tmp_path, seq)
-        assert seq_if_whole(read_snapshot(tmp_path)) == seq
+        assert seq_if_whole(read_snapshot(tmp_path, LocalEngines())) == seq
         assert len(names(tmp_path)) == 3, "CURRENT, LOCK and one snapshot"
 
 
 def test_where_there_is_none_that_is_said(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(SnapshotDamaged, match="CURRENT is missing"):
-            read_snapshot(folder)
+            read_snapshot(folder, LocalEngines())
 
 
 def test_discarding_leaves_nothing_of_ours_and_all_that_is_not(tmp_path: Path) -> None:
@@ -110,7 +111,7 @@ def test_another_version_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     write(tmp_path, 1)
     monkeypatch.setattr(manifest_module, "VERSION", 77)
     with pytest.raises(SnapshotDamaged, match=f"expected snapshot version 77, got version {VERSION}"):
-        read_snapshot(tmp_path)
+        read_snapshot(tmp_path, LocalEngines())
 
 
 def test_an_engine_that_is_not_known_is_named_with_those_that_are(
@@ -119,7 +120,7 @@ def test_an_engine_that_is_not_known_is_named_with_those_that_are(
     monkeypatch.setattr(ExactIndex, "engine", "other")
     write(tmp_path, 1)
     with pytest.raises(SnapshotDamaged, match="expected an engine of exact, faiss, got 'other'"):
-        read_snapshot(tmp_path)
+        read_snapshot(tmp_path, LocalEngines())
 
 
 # Killed, full, failing
@@ -152,7 +153,7 @@ def test_whichever_step_fails_the_current_snapshot_is_whole(
                 raise error
             return original(*arguments, **named)
 
-        before = read_snapshot(tmp_path).manifest.seq
+        before = read_snapshot(tmp_path, LocalEngines()).manifest.seq
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, failing)
             try:
@@ -161,11 +162,11 @@ def test_whichever_step_fails_the_current_snapshot_is_whole(
                 pass
             else:
                 break  # there is no nth such step any more
-        now = seq_if_whole(read_snapshot(tmp_path))
+        now = seq_if_whole(read_snapshot(tmp_path, LocalEngines()))
         assert now in (before, before + 1)
         assert now > before or not list(tmp_path.glob(f"*{before + 1}-*")), "nothing half-made is left"
     assert nth > 1, "the step was made to fail at least once"
-    assert seq_if_whole(read_snapshot(tmp_path)) == before + 1
+    assert seq_if_whole(read_snapshot(tmp_path, LocalEngines())) == before + 1
     write(tmp_path, before + 2)
     assert len(names(tmp_path)) == 3
 
@@ -183,7 +184,7 @@ def test_killed_at_any_moment_the_current_snapshot_is_whole(tmp_path: Path) -> N
         time.sleep(rng.random() * 0.05)
         writer.kill()
         told = int(([told, *writer.communicate()[0].split()])[-1])
-        last = seq_if_whole(read_snapshot(tmp_path))
+        last = seq_if_whole(read_snapshot(tmp_path, LocalEngines()))
         assert last in (told, told + 1)
         assert len(names(tmp_path)) <= 4, "CURRENT, LOCK, the snapshot and at most one half-made"
 
@@ -194,9 +195,9 @@ def test_a_full_disk_is_told_and_the_old_snapshot_stays(small_disk: Path) -> Non
     large.upsert(np.arange(1000), np.ones((1000, 1000), np.float32))
     with pytest.raises(StorageFailed, match="could not be saved in"):
         write_snapshot(small_disk, large, None, model_id="m", seq=2, lineage="", projected="off")
-    assert seq_if_whole(read_snapshot(small_disk)) == 1
+    assert seq_if_whole(read_snapshot(small_disk, LocalEngines())) == 1
     write(small_disk, 3)
-    assert seq_if_whole(read_snapshot(small_disk)) == 3
+    assert seq_if_whole(read_snapshot(small_disk, LocalEngines())) == 3
 
 
 @pytest.mark.parametrize("limit_bytes", [0, 100, 300, 500, 840])
@@ -217,7 +218,7 @@ except StorageFailed:
     )
     limited.communicate()
     assert limited.returncode == 7
-    assert seq_if_whole(read_snapshot(tmp_path)) == 1
+    assert seq_if_whole(read_snapshot(tmp_path, LocalEngines())) == 1
     assert len(names(tmp_path)) == 3
 
 
@@ -229,7 +230,7 @@ def test_a_folder_that_cannot_be_written_is_told_and_can_be_read(
     for call in (lambda: write(folder, 2), lambda: discard_snapshots(folder)):
         with pytest.raises(StorageFailed, match="could not be"):
             call()
-    assert seq_if_whole(read_snapshot(folder)) == 1
+    assert seq_if_whole(read_snapshot(folder, LocalEngines())) == 1
 
 
 # Readers and writers at once
@@ -245,7 +246,7 @@ def test_readers_never_notice_that_writers_replace_what_they_read(tmp_path: Path
     def read() -> None:
         try:
             while not done.is_set():
-                seen.add(seq_if_whole(read_snapshot(tmp_path)))
+                seen.add(seq_if_whole(read_snapshot(tmp_path, LocalEngines())))
         except BaseException as error:
             problems.append(error)
 
@@ -276,7 +277,7 @@ def test_writers_in_several_processes_do_not_sweep_each_other_away(tmp_path: Pat
     for writer in writers:
         writer.communicate()
     assert [writer.returncode for writer in writers] == [0, 0, 0]
-    assert seq_if_whole(read_snapshot(tmp_path)) in (119, 219, 319)
+    assert seq_if_whole(read_snapshot(tmp_path, LocalEngines())) in (119, 219, 319)
     assert len(names(tmp_path)) == 3
 
 
@@ -296,14 +297,14 @@ def test_every_damage_is_noticed_or_does_no_harm(tmp_path: Path, file: str) -> N
         if result is not None:
             place.write_bytes(result)
         try:
-            read = read_snapshot(tmp_path)
+            read = read_snapshot(tmp_path, LocalEngines())
         except SnapshotDamaged:
             continue
         assert seq_if_whole(read) == 2, name
         harmless.append(name)
     assert file == "CURRENT" or harmless == [], "only blanks in CURRENT do no harm"
     place.write_bytes(content)
-    assert seq_if_whole(read_snapshot(tmp_path)) == 2
+    assert seq_if_whole(read_snapshot(tmp_path, LocalEngines())) == 2
 
 
 @pytest.mark.parametrize(
@@ -334,9 +335,9 @@ def test_a_pointer_that_points_elsewhere_is_not_followed(tmp_path: Path, content
     name, digest = (tmp_path / "CURRENT").read_text().split()
     (tmp_path / "CURRENT").write_text(content.format(name=name, hash=digest))
     with pytest.raises(SnapshotDamaged):
-        read_snapshot(tmp_path)
+        read_snapshot(tmp_path, LocalEngines())
     write(tmp_path, 2)
-    assert seq_if_whole(read_snapshot(tmp_path)) == 2
+    assert seq_if_whole(read_snapshot(tmp_path, LocalEngines())) == 2
 
 
 def test_a_manifest_that_was_edited_is_noticed(tmp_path: Path) -> None:
@@ -347,7 +348,7 @@ def test_a_manifest_that_was_edited_is_noticed(tmp_path: Path) -> None:
         assert old in content
         manifest.write_text(content.replace(old, new, 1))
         with pytest.raises(SnapshotDamaged, match="SHA-256"):
-            read_snapshot(tmp_path)
+            read_snapshot(tmp_path, LocalEngines())
         manifest.write_text(content)
 
 
@@ -358,7 +359,7 @@ def test_a_folder_in_the_place_of_a_file_is_noticed(tmp_path: Path, file: str) -
     place.unlink()
     place.mkdir()
     with pytest.raises(SnapshotDamaged):
-        read_snapshot(tmp_path)
+        read_snapshot(tmp_path, LocalEngines())
 
 
 def test_files_of_an_older_snapshot_all_together_are_that_snapshot(tmp_path: Path) -> None:
@@ -368,4 +369,4 @@ def test_files_of_an_older_snapshot_all_together_are_that_snapshot(tmp_path: Pat
     for path, content in kept.items():
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-    assert seq_if_whole(read_snapshot(tmp_path)) == 1
+    assert seq_if_whole(read_snapshot(tmp_path, LocalEngines())) == 1

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lookalike.assembly.index_engines import LocalEngines
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.core.errors import BadQuery
@@ -48,7 +49,7 @@ class Pictures:
             with catalog.transaction() as transaction:
                 transaction.put_model_vectors(name, there, vectors)
             self.rows[name] = dict(zip(there.tolist(), vectors, strict=True))
-        self.view = View(catalog, None, wish=Wish(projecting="off"))
+        self.view = View(catalog, None, engines=LocalEngines(), wish=Wish(projecting="off"))
         self.view.refresh()
         self.queries = {name: rng.normal(size=(1, width)).astype(np.float32) for name, width in WIDTHS.items()}
 
@@ -151,7 +152,7 @@ def test_what_the_view_gives_with_an_error_is_computed_anew() -> None:
             found = super().search(vectors, k, allowed=allowed, recall=recall)
             return found._replace(similarities=np.round(found.similarities, 1), error=0.05)
 
-    pictures.view = Rounding(pictures.catalog, None, wish=Wish(projecting="off"))
+    pictures.view = Rounding(pictures.catalog, None, engines=LocalEngines(), wish=Wish(projecting="off"))
     for exact_up_to in (0, N):
         check(
             fused(pictures.sources(), MIXTURE, pictures.catalog, k=k, exact_up_to=exact_up_to),
@@ -181,7 +182,7 @@ def test_equal_pictures_tie_and_the_smaller_key_goes_first() -> None:
     with catalog.transaction() as transaction:
         keys = transaction.put_images(records, np.tile(np.array([0.3, -0.1, 0.7], np.float16), (N, 1)))
         transaction.put_model_vectors("fine", keys, np.tile(np.array([0.6, 0.8], np.float16), (N, 1)))
-    view = View(catalog, None, wish=Wish(projecting="off"))
+    view = View(catalog, None, engines=LocalEngines(), wish=Wish(projecting="off"))
     queries = {"main": np.array([[0.1, 0.2, 0.3]], np.float32), "fine": np.array([[1.0, 0.0]], np.float32)}
     for exact_up_to in (0, N):
         found = fused(sources(catalog, view, queries), MIXTURE[:2], catalog, k=k, exact_up_to=exact_up_to)
@@ -225,7 +226,7 @@ def test_the_collections_own_model_is_compared_as_its_view_does_after_the_projec
     rows = rng.normal(size=(N, 20)) @ rng.normal(size=(20, D)) + 5
     with catalog.transaction() as transaction:
         transaction.put_images(records, rows.astype(np.float16))
-    view = View(catalog, None, wish=Wish(projecting="auto"))
+    view = View(catalog, None, engines=LocalEngines(), wish=Wish(projecting="auto"))
     view.refresh()
     assert view.projection is not None
     query: Vectors = rows[:1].astype(np.float32) + 1

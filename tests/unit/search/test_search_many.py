@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lookalike.assembly.index_engines import LocalEngines
 from lookalike.catalog.base import MAIN
 from lookalike.core.errors import BadQuery
 from lookalike.core.filters import Filter
@@ -166,7 +167,9 @@ def test_what_cannot_be_wanted_is_refused(parts: Parts) -> None:
 @pytest.mark.parametrize("engine", ["IVF4,Flat", "IVF4,PQ4x4fs,Refine(SQfp16)"])
 def test_an_index_with_shorter_ways_searches_one_by_one(engine: str) -> None:
     made = new_parts()
-    parts = replace(made, view=View(made.catalog, None, wish=Wish(projecting="off", engine=engine)))
+    parts = replace(
+        made, view=View(made.catalog, None, engines=LocalEngines(), wish=Wish(projecting="off", engine=engine))
+    )
     put(parts, range(600), vectors(600, 4))
 
     assert same(search_many(queries(), parts, Wanted())) == same(alone(queries(), parts, Wanted()))
@@ -182,7 +185,7 @@ def test_with_a_projection_and_codes_it_is_bit_for_bit_the_same(seed: int, count
 
 def _projected() -> Parts:
     made = new_parts()
-    parts = replace(made, view=View(made.catalog, None, wish=Wish(projecting="auto")))
+    parts = replace(made, view=View(made.catalog, None, engines=LocalEngines(), wish=Wish(projecting="auto")))
     put(parts, range(3_000), vectors(3_000, 5))
     parts.view.refresh()
     assert parts.view.projection is not None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lookalike.assembly.index_engines import LocalEngines
 from lookalike.catalog.base import MAIN
 from lookalike.core.records import ImageRecord
 from lookalike.core.vectors import Vectors, normalise
@@ -61,7 +62,7 @@ def parts_of(vectors: Vectors) -> Parts:
     made = new_parts()
     parts = type(made)(
         **{name: getattr(made, name) for name in made.__dataclass_fields__ if name != "view"},
-        view=View(made.catalog, None, wish=Wish()),
+        view=View(made.catalog, None, engines=LocalEngines(), wish=Wish()),
     )
     images = [ImageRecord(f"{n:064x}", 10, 10, "png", 1) for n in range(len(vectors))]
     with parts.catalog.transaction() as transaction:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lookalike.assembly.index_engines import LocalEngines
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.core.errors import BadInput
 from lookalike.core.records import ImageRecord
@@ -68,7 +69,7 @@ def built_with(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("count", [0, 1, 30, 2 * LEAST_TO_LEARN])
 def test_an_exact_index_answers_as_a_plain_loop(count: int, projecting: Any) -> None:
     catalog = catalog_of(count)
-    held = build(catalog, Wish(projecting=projecting), workplace=None)
+    held = build(catalog, Wish(projecting=projecting), LocalEngines(), workplace=None)
     keys, rows = raw(catalog)
     assert (held.projection is not None) == (projecting == "auto" and len(keys) >= LEAST_TO_LEARN)
     assert (held.seq, held.saved_seq, held.tried_with) == (catalog.last_seq(), -1, len(keys))
@@ -89,7 +90,7 @@ def test_a_factory_string_is_handed_to_the_builder_with_all_that_is_wished(
     catalog = catalog_of(400)
     keys, rows = raw(catalog)
     wish = Wish(projecting=projecting, engine="IVF4,Flat", recall=0.9, memory_bytes=10**9)
-    held = build(catalog, wish, workplace=tmp_path / "building")
+    held = build(catalog, wish, LocalEngines(), workplace=tmp_path / "building")
     dimension = held.projection.dimension if held.projection else D
     assert built_with == [
         {
@@ -116,7 +117,7 @@ def test_left_to_itself_it_compares_few_and_builds_for_many(
     built_with: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, count: int, engine: str
 ) -> None:
     monkeypatch.setattr(choice, "EXACT_UP_TO", 50)
-    held = build(catalog_of(count), Wish(), workplace=None)
+    held = build(catalog_of(count), Wish(), LocalEngines(), workplace=None)
     assert held.index.engine == engine
     assert [one["factory"] for one in built_with] == [None] * (engine != "exact")
 
@@ -126,13 +127,13 @@ def test_left_to_itself_it_compares_few_and_builds_for_many(
 def test_who_waits_is_told_how_far_it_is(projecting: Any, engine: str) -> None:
     catalog = catalog_of(2 * LEAST_TO_LEARN)
     told: list[int] = []
-    build(catalog, Wish(projecting=projecting, engine=engine), workplace=None, reached=told.append)
+    build(catalog, Wish(projecting=projecting, engine=engine), LocalEngines(), workplace=None, reached=told.append)
     assert told == sorted(told)
     assert told[-1] == catalog.facts().images
 
 
 def test_an_empty_collection_needs_no_builder(built_with: list[dict[str, Any]]) -> None:
-    assert build(catalog_of(0), Wish(engine="IVF4,Flat"), workplace=None).index.engine == "exact"
+    assert build(catalog_of(0), Wish(engine="IVF4,Flat"), LocalEngines(), workplace=None).index.engine == "exact"
     assert built_with == []
 
 
@@ -140,12 +141,12 @@ def test_exact_stays_exact_however_many_there_are(
     built_with: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choice, "EXACT_UP_TO", 5)
-    assert build(catalog_of(40), Wish(engine="exact"), workplace=None).index.engine == "exact"
+    assert build(catalog_of(40), Wish(engine="exact"), LocalEngines(), workplace=None).index.engine == "exact"
 
 
 def test_vectors_come_in_order_with_length_1_or_0() -> None:
     catalog = catalog_of(2 * LEAST_TO_LEARN)
-    for projection in (None, build(catalog, Wish(), workplace=None).projection):
+    for projection in (None, build(catalog, Wish(), LocalEngines(), workplace=None).projection):
         parts = list(vectors_of_catalog(catalog, projection))
         keys, rows = np.concatenate([one for one, _ in parts]), np.concatenate([one for _, one in parts])
         assert keys.tolist() == sorted(raw(catalog)[0])
@@ -158,7 +159,7 @@ def test_a_killed_build_goes_on_only_with_the_same_vectors(built_with: list[dict
     catalog, wish = catalog_of(2 * LEAST_TO_LEARN), Wish(engine="IVF4,Flat")
 
     def subject(wish: Wish = wish) -> str:
-        build(catalog, wish, workplace=None)
+        build(catalog, wish, LocalEngines(), workplace=None)
         return str(built_with[-1]["subject"])
 
     first = subject()
@@ -173,10 +174,10 @@ def test_while_another_builds_in_the_workplace_it_is_left_alone(
     built_with: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     place, catalog, wish = tmp_path / "snapshots" / "building", catalog_of(20), Wish(engine="IVF4,Flat")
-    build(catalog, wish, workplace=place)
+    build(catalog, wish, LocalEngines(), workplace=place)
     with place.with_suffix(".lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        build(catalog, wish, workplace=place)
+        build(catalog, wish, LocalEngines(), workplace=place)
         discard_workplace(place)
         assert place.is_dir()
     first, second = (one["workplace"] for one in built_with)
@@ -190,11 +191,11 @@ def test_while_another_builds_in_the_workplace_it_is_left_alone(
 def test_what_cannot_be_built_leaves_no_workplace(tmp_path: Path) -> None:
     place = tmp_path / "snapshots" / "building"
     with pytest.raises(BadInput):
-        build(catalog_of(20), Wish(engine="IVF4,Nonsense"), workplace=place)
+        build(catalog_of(20), Wish(engine="IVF4,Nonsense"), LocalEngines(), workplace=place)
     assert not place.exists()
 
 
 def test_where_nothing_can_be_written_it_is_built_elsewhere(built_with: list[dict[str, Any]], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    build(catalog_of(20), Wish(engine="IVF4,Flat"), workplace=tmp_path / "file" / "building")
+    build(catalog_of(20), Wish(engine="IVF4,Flat"), LocalEngines(), workplace=tmp_path / "file" / "building")
     assert tmp_path not in built_with[0]["workplace"].parents

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lookalike.assembly.index_engines import LocalEngines
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.core.errors import StorageFailed
@@ -47,7 +48,7 @@ def remove(catalog: Catalog, *numbers: int) -> None:
 
 
 def opened(catalog: Catalog, *, projecting: Any = "off") -> View:
-    view = View(catalog, None, wish=Wish(projecting=projecting))
+    view = View(catalog, None, engines=LocalEngines(), wish=Wish(projecting=projecting))
     view.refresh()
     return view
 

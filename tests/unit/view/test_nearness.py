@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lookalike.assembly.index_engines import LocalEngines
 from lookalike.catalog.base import MAIN
 from lookalike.core.records import ImageRecord
 from lookalike.core.vectors import Vectors, normalise
@@ -44,7 +45,7 @@ def parts_of(vectors: Vectors, *, folder: Path | None = None, projecting: Projec
     made = new_parts()
     parts = type(made)(
         **{name: getattr(made, name) for name in made.__dataclass_fields__ if name != "view"},
-        view=View(made.catalog, folder, wish=Wish(projecting=projecting)),
+        view=View(made.catalog, folder, engines=LocalEngines(), wish=Wish(projecting=projecting)),
     )
     add(parts, vectors)
     return parts
@@ -159,7 +160,7 @@ def test_a_snapshot_keeps_it_and_one_without_it_is_as_good(tmp_path: Path, monke
         lambda *given: measured.append(measure_nearness(*given)) or measured[-1],
     )
 
-    again = View(parts.catalog, tmp_path / "snapshots", wish=Wish())
+    again = View(parts.catalog, tmp_path / "snapshots", engines=LocalEngines(), wish=Wish())
     known = again.nearness()
 
     assert saved is not None

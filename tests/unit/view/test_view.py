@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lookalike.assembly.index_engines import LocalEngines
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
@@ -89,7 +90,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def opened(catalog: Catalog, folder: Path | None, *, projecting: Projecting = "auto") -> View:
-    view = View(catalog, folder, wish=Wish(projecting=projecting))
+    view = View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting=projecting))
     view.refresh()
     return view
 
@@ -136,7 +137,7 @@ def test_the_first_refresh_makes_the_index_and_the_next_opening_reads_its_snapsh
     catalog: Catalog, folder: Path
 ) -> None:
     put(catalog, range(MANY))
-    first = View(catalog, folder, wish=Wish(projecting="auto"))
+    first = View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))
     assert not first.loaded
     first.refresh()
     assert first.rebuilt_because is None, "the very first index is not made anew"
@@ -160,7 +161,7 @@ def test_an_empty_catalog_is_searched_without_a_word(catalog: Catalog, folder: P
     assert [array.shape for array in view.vectors_searched()] == [(0,), (0, D)]
     view.save()
     put(catalog, range(3))
-    for one in (view, View(catalog, folder, wish=Wish(projecting="auto"))):
+    for one in (view, View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))):
         one.refresh()
         assert one.rebuilt_because is None
         assert_in_step(one, catalog)
@@ -376,7 +377,7 @@ def test_a_projection_is_learnt_once_there_is_enough_and_again_when_doubled_or_h
     view.save()
     put(catalog, ["one more"])
     count = LEAST_TO_LEARN
-    for one in (view, View(catalog, folder, wish=Wish(projecting="auto"))):
+    for one in (view, View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))):
         one.refresh()
         assert one.projection is not None
         assert one.projection.learnt_from == count
@@ -398,7 +399,7 @@ def test_a_projection_is_learnt_once_there_is_enough_and_again_when_doubled_or_h
 
 
 def assert_learnt_from(count: int, running: View, catalog: Catalog, folder: Path) -> None:
-    for view in (running, View(catalog, folder, wish=Wish(projecting="auto"))):
+    for view in (running, View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))):
         view.refresh()
         assert view.projection is not None
         assert view.projection.learnt_from == view.facts().projection_learnt_from == count
@@ -414,7 +415,7 @@ def test_where_nothing_can_be_learnt_that_is_not_tried_at_every_refresh(
     assert view.search(QUERIES, 3).keys.tolist() == [[1, 2, 3]] * len(QUERIES)
     view.save()
     monkeypatch.setattr(View, "_rebuilt", lambda self: pytest.fail("made anew without need"))
-    for one in (view, View(catalog, folder, wish=Wish(projecting="auto"))):
+    for one in (view, View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))):
         one.refresh()
         put(catalog, [0], vectors=vector("same")[None])
         one.refresh()
@@ -556,7 +557,7 @@ def settled(view: View) -> None:
 
 
 def raw_view(catalog: Catalog, folder: Path | None = None, *, engine: str = "IVF4,Flat", recall: float = 0.99) -> View:
-    view = View(catalog, folder, wish=Wish(projecting="off", engine=engine, recall=recall))
+    view = View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="off", engine=engine, recall=recall))
     view.refresh()
     return view
 
@@ -601,7 +602,7 @@ def test_the_facts_tell_recall_parameters_and_gauge(catalog: Catalog, built_with
 def test_another_engine_in_the_settings_makes_the_index_anew_and_the_same_one_does_not(
     catalog: Catalog, folder: Path, built_with: Building, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lookalike.index.engines._LOADERS", {"exact": _exact, "rounding": _exact})
+    monkeypatch.setattr("lookalike.assembly.index_engines._LOADERS", {"exact": _exact, "rounding": _exact})
     put(catalog, range(50))
     for engine, expected in (("exact", 0), ("IVF4,Flat", 1), ("IVF8,Flat", 2)):
         view = raw_view(catalog, folder, engine=engine)
@@ -821,7 +822,7 @@ def test_by_faiss_the_view_keeps_step_over_changes_snapshots_and_wear(
 ) -> None:
     put(catalog, range(MANY))
     wish = Wish(projecting=projecting, engine="IVF4,Flat")
-    view = View(catalog, folder, wish=wish)
+    view = View(catalog, folder, engines=LocalEngines(), wish=wish)
     view.refresh()
     assert view.facts().engine == "faiss"
 
@@ -845,7 +846,7 @@ def test_by_faiss_the_view_keeps_step_over_changes_snapshots_and_wear(
     view.refresh()
     assert_faiss_true(view)
     assert view.save() is not None
-    again = View(catalog, folder, wish=wish)
+    again = View(catalog, folder, engines=LocalEngines(), wish=wish)
     again.refresh()
     assert (again.rebuilt_because, again.generation) == (None, 0)
     assert_faiss_true(again)
@@ -878,10 +879,10 @@ def test_a_recall_that_is_set_anew_is_asked_of_an_index_that_was_made_for_anothe
     catalog = MemoryCatalog()
     catalog.claim_model(MODEL, D)
     put(catalog, range(3000))
-    thorough = View(catalog, folder, wish=Wish(engine="IVF32,PQ12x4fs", recall=0.999))
+    thorough = View(catalog, folder, engines=LocalEngines(), wish=Wish(engine="IVF32,PQ12x4fs", recall=0.999))
     thorough.rebuild()
     thorough.save()
-    hasty = View(catalog, folder, wish=Wish(engine="IVF32,PQ12x4fs", recall=0.5))
+    hasty = View(catalog, folder, engines=LocalEngines(), wish=Wish(engine="IVF32,PQ12x4fs", recall=0.5))
     assert hasty.search(QUERIES[:1], 5).scanned < thorough.search(QUERIES[:1], 5).scanned
-    everything = View(catalog, folder, wish=Wish(engine="IVF32,PQ12x4fs", recall=1.0))
+    everything = View(catalog, folder, engines=LocalEngines(), wish=Wish(engine="IVF32,PQ12x4fs", recall=1.0))
     assert everything.search(QUERIES[:1], 5).exact

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
 from lookalike.core.errors import BadInput
 from lookalike.core.vectors import Keys, Vectors, normalise
+from lookalike.index.base import Batches
 from lookalike.index.faiss.columns import Slots, quantise
 from lookalike.index.faiss.comparing import Table
 from lookalike.index.faiss.eligible import Present
@@ -23,9 +24,6 @@ from lookalike.index.faiss.structure import Structure
 from lookalike.index.faiss.tuning import QUERIES, K, Proposed, operating_points
 from lookalike.index.faiss.workplace import Workplace
 from lookalike.storage.temporary_folder import given_or_temporary
-
-Batches: TypeAlias = Callable[[], Iterator[tuple[Keys, Vectors]]]
-"""Gives keys, ascending, and vectors of length 1 or 0, in batches; the same ones each time it is called."""
 
 _AT_ONCE = 16_384
 _COMPARED_AT_ONCE = 65_536

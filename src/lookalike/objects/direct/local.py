@@ -38,7 +38,7 @@ STAGED, QUARANTINE = "staged", "quarantine"
 
 
 class LocalUploads:
-    """See `lookalike.objects.direct.base.DirectUploads`. Cheap to make.
+    """See `lookalike.objects.direct.receiving.ReceivingUploads`. Cheap to make.
 
     Args:
         folder: where the files lie; made when first needed.
@@ -72,25 +72,11 @@ class LocalUploads:
         )
 
     def announced(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Announced:
-        """What may be brought to a URL that `presign` made, and by whom; does nothing yet. Arguments as of `receive`.
-
-        Raises:
-            BadInput, NotAllowed, UploadRefused: as in `SignedUrls.check`.
-        """
+        """What may be brought; see `ReceivingUploads`."""
         return self._urls.check(upload_id, query=query, headers=headers)
 
     def receive(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Receiver:
-        """Begin to take in what a client brings to a URL that `presign` made.
-
-        Args:
-            upload_id: of the path.
-            query: of the URL, decoded.
-            headers: of the request, in any case.
-        Raises:
-            BadInput, NotAllowed, UploadRefused: as in `SignedUrls.check`.
-            Conflict: `upload_running`, while the same upload is being received, in whatever process.
-            StorageFailed, ReadOnly: when nothing can be written.
-        """
+        """Begin to take in what a client brings; see `ReceivingUploads`."""
         announced = self._urls.check(upload_id, query=query, headers=headers)
         target = self._staged(upload_id)
         with translating(target):

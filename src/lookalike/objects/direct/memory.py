@@ -57,7 +57,7 @@ class MemoryUploads:
         )
 
     def receive(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Receiver:
-        """Begin to take in what a client brings; see `LocalUploads`."""
+        """Begin to take in what a client brings; see `ReceivingUploads`."""
         announced = self._urls.check(upload_id, query=query, headers=headers)
         return Receiver(_MemorySink(self, upload_id), announced, staged=lambda: self.staged(upload_id))
 

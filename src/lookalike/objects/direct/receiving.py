@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
 from lookalike.core.errors import Conflict, UploadRefused
-from lookalike.objects.direct.base import StagedFacts
+from lookalike.objects.direct.base import DirectUploads, StagedFacts
 from lookalike.objects.direct.signing import Announced
 
 
@@ -112,3 +112,29 @@ def already_uploaded() -> Conflict:
 def upload_running() -> Conflict:
     """The error for a second one that brings bytes while a first still does."""
     return Conflict("the bytes of this upload are being received already", code="upload_running", retry_after_s=1.0)
+
+
+class ReceivingUploads(DirectUploads, Protocol):
+    """Uploads whose bytes come to the service itself."""
+
+    def announced(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Announced:
+        """What may be brought to a URL that `presign` made, and by whom; does nothing yet. Arguments as of `receive`.
+
+        Raises:
+            BadInput, NotAllowed, UploadRefused: as in `SignedUrls.check`.
+        """
+        ...
+
+    def receive(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Receiver:
+        """Begin to take in what a client brings to a URL that `presign` made.
+
+        Args:
+            upload_id: of the path.
+            query: of the URL, decoded.
+            headers: of the request, in any case.
+        Raises:
+            BadInput, NotAllowed, UploadRefused: as in `SignedUrls.check`.
+            Conflict: `upload_running`, while the same upload is being received, in whatever process.
+            StorageFailed, ReadOnly: when nothing can be written.
+        """
+        ...

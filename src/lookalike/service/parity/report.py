@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lookalike.assembly.models import opened
 from lookalike.core.vectors import Vectors
 from lookalike.embedding.base import Embedder
-from lookalike.embedding.onnx import OnnxEmbedder
 from lookalike.evaluation.parity import Parity, parity
 from lookalike.images.decode import decode
 from lookalike.models.store import default_model
@@ -63,9 +63,9 @@ def compare(pictures: Sequence[Golden], *, cache: Path, page: Path, browser: Pat
         ModelUnavailable: as `default_model`.
     """
     int8, fp32 = default_model("int8", cache_dir=cache), default_model("fp32", cache_dir=cache)
-    server = OnnxEmbedder(int8)
+    server = opened(int8)
     reference = _embedded(server, pictures)
-    columns = [_column("python fp32", pictures, reference, _embedded(OnnxEmbedder(fp32), pictures))]
+    columns = [_column("python fp32", pictures, reference, _embedded(opened(fp32), pictures))]
     if browser is not None:
         found = embed_in_browser(pictures, card=server.card, model=int8, page=page, browser=browser)
         columns.extend(_of_browser(vectors, pictures, reference) for vectors in found)
