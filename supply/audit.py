@@ -2,7 +2,8 @@
 
 `pip-audit` and `npm audit` ask databases elsewhere. Where those cannot be reached, that is told, and is no failure. The
 exit code is 1 where something is found that counts: whatever `pip-audit` finds, for it tells no severity, and what
-`npm audit` finds of high or critical severity. `allowed.toml` names what is let pass.
+`npm audit` finds of high or critical severity. `allowed.toml` names what is let pass. A mirror may answer and know
+nothing: so where nothing is found, it is asked of an old release, too, of which a weakness has been known for years.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +30,7 @@ UNREACHABLE = {
     "ENOAUDIT",
     "FETCH_ERROR",
 }
+PIP_AUDIT = [sys.executable, "-m", "pip_audit", "--disable-pip"]
 COUNTS = {"high", "critical", "not told"}
 
 
@@ -88,9 +91,10 @@ def found_by_npm_audit(output: str) -> Looked:
     told = _json(output)
     if "vulnerabilities" not in told:
         error = told.get("error") or {}
-        if "statusCode" not in told and error.get("code") not in UNREACHABLE:
+        unanswered = str(told.get("message", "")).startswith("request to ")  # then npm gives no code
+        if "statusCode" not in told and error.get("code") not in UNREACHABLE and not unanswered:
             raise RuntimeError(f"npm audit: {error.get('summary') or told}")
-        raise NotRun(str(told.get("statusCode") or error["code"]))
+        raise NotRun(str(told.get("statusCode") or error.get("code") or told["message"].rpartition(": ")[2]))
     findings = [
         Finding((via["url"].rsplit("/", 1)[-1],), name, via["severity"], via["title"])
         for name, one in told["vulnerabilities"].items()
@@ -119,26 +123,67 @@ def read_allowed(text: str) -> list[Allowed]:
     return [Allowed(one["id"], one["reason"], one["until"]) for one in entries]
 
 
+def asked(ask: Callable[[bool], Looked]) -> Looked:
+    """What a database knows of ours.
+
+    Args:
+        ask: asks it; if True, of a package with a known weakness instead.
+    Raises:
+        NotRun: when it cannot be asked, or knows nothing of that package either.
+        RuntimeError: when the program does not want to.
+    """
+    looked = ask(False)
+    if not looked.findings and not ask(True).findings:
+        raise NotRun("nor does it know of weaknesses that have been known for years")
+    return looked
+
+
+def ask_pip_audit(of_known: bool) -> Looked:
+    """Ask of what the lock names, or of an old release; see `asked`."""
+    with tempfile.TemporaryDirectory() as place:
+        old = Path(place, "old.txt")
+        old.write_text("urllib3==1.24.1\n")  # CVE-2019-11324
+        about = [str(old), "--no-deps"] if of_known else ["requirements.lock"]
+        options = ["--format", "json", "--progress-spinner", "off"]
+        return found_by_pip_audit(_output([*PIP_AUDIT, "--requirement", *about, *options], ROOT))
+
+
+def ask_npm_audit(of_known: bool) -> Looked:
+    """Ask of what the lock of the page names, or of an old release; see `asked`."""
+    with tempfile.TemporaryDirectory() as place:
+        old: dict[str, dict[str, Any]] = {"": {"dependencies": {"lodash": "4.17.11"}}}  # CVE-2019-10744
+        old["node_modules/lodash"] = {"version": "4.17.11"}
+        Path(place, "package.json").write_text(json.dumps(old[""]))
+        Path(place, "package-lock.json").write_text(json.dumps({"lockfileVersion": 3, "packages": old}))
+        folder = Path(place) if of_known else ROOT / "web"
+        return found_by_npm_audit(_output(["npm", "audit", "--json"], folder))
+
+
 def main() -> int:
     """Ask both, tell, and give the exit code."""
     allowed = read_allowed((ROOT / "supply" / "allowed.toml").read_text())
     today = datetime.now(UTC).date()
-    pip_audit = [sys.executable, "-m", "pip_audit", "--requirement", "requirements.lock", "--disable-pip"]
     read = subprocess.run(  # offline
-        [*pip_audit, "--dry-run"], cwd=ROOT, timeout=TIMEOUT_S, check=False, capture_output=True, text=True
+        [*PIP_AUDIT, "--requirement", "requirements.lock", "--dry-run"],
+        cwd=ROOT,
+        timeout=TIMEOUT_S,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if read.returncode:
         print(f"== pip-audit cannot read requirements.lock: {read.stderr.strip()}")
         return 1
     counted = 0
-    for name, command, folder, found_by in (
-        ("pip-audit", [*pip_audit, "--format", "json", "--progress-spinner", "off"], ROOT, found_by_pip_audit),
-        ("npm audit", ["npm", "audit", "--json"], ROOT / "web", found_by_npm_audit),
-    ):
+    for name, ask in (("pip-audit", ask_pip_audit), ("npm audit", ask_npm_audit)):
         try:
-            looked = found_by(_output(command, folder))
+            looked = asked(ask)
         except NotRun as error:
             print(f"== {name}: not run: database not reachable ({error})")
+            continue
+        except RuntimeError as error:
+            print(f"== {error}")
+            counted += 1
             continue
         found = counting(looked.findings, allowed, today=today)
         for one in looked.findings:

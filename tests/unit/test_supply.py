@@ -9,6 +9,7 @@ import subprocess
 import tomllib
 from datetime import date
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -105,6 +106,31 @@ def test_a_database_that_tells_nothing_is_not_one_that_knows_nothing(output: str
         found_by_pip_audit(output)
 
 
+def test_one_that_knows_nothing_even_of_an_old_release_was_not_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = {"dependencies": [{"name": "a", "version": "1", "vulns": []}], "vulnerabilities": {}}
+    known = {
+        "dependencies": [{"name": "urllib3", "version": "1", "vulns": [{"id": "CVE-1"}]}],
+        "vulnerabilities": {"lodash": {"via": [{"url": "x/GHSA-1", "severity": "high", "title": "Bad."}]}},
+    }
+    of_old = nothing
+
+    def output(command: list[str], folder: Path) -> str:
+        is_ours = "requirements.lock" in command or folder == ROOT / "web"
+        if not is_ours and "npm" in command:
+            assert "lodash" in (folder / "package-lock.json").read_text()
+        return json.dumps(nothing if is_ours else of_old)
+
+    monkeypatch.setattr(audit, "_output", output)
+    monkeypatch.setattr(audit.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess("", 0))
+    assert audit.main() == 0
+    assert capsys.readouterr().out.count("not run: database not reachable (nor does it know") == 2
+    of_old = known
+    assert audit.main() == 0
+    assert capsys.readouterr().out.count(": 0 findings, 0 of which count") == 2
+
+
 def test_what_npm_audit_finds_counts_from_high_on() -> None:
     vulnerabilities = {
         name: {"severity": severity, "via": [{"url": f"x/GHSA-{name}", "severity": severity, "title": "Bad."}, "other"]}
@@ -117,7 +143,9 @@ def test_what_npm_audit_finds_counts_from_high_on() -> None:
 
 
 def test_npm_audit_without_its_registry_is_not_run_and_an_error_of_another_kind_fails() -> None:
-    for output in ('{"message": "405", "statusCode": 405, "error": {}}', '{"error": {"code": "ENOTFOUND"}}', "", "?"):
+    unanswered = '{"message": "request to https://x.example/ failed, reason: connect ECONNREFUSED", "error": {}}'
+    refused = '{"message": "405", "statusCode": 405, "error": {}}'
+    for output in (refused, '{"error": {"code": "ENOTFOUND"}}', unanswered, "", "?"):
         with pytest.raises(NotRun):
             found_by_npm_audit(output)
     with pytest.raises(RuntimeError, match="no lock"):
@@ -154,6 +182,9 @@ def test_an_audit_that_cannot_ask_says_so_and_passes_and_one_that_finds_fails(
     Done.stdout = json.dumps({"vulnerabilities": flaws, "dependencies": []})
     assert audit.main() == 1
     assert "COUNTS  a: GHSA-1 (high): Bad." in capsys.readouterr().out
+    Done.stdout = '{"error": {"code": "ENOLOCK", "summary": "no lock"}, "dependencies": []}'
+    assert audit.main() == 1
+    assert "== npm audit: no lock" in capsys.readouterr().out
     Done.returncode, Done.stderr = 2, "what is this"
     assert audit.main() == 1
     assert "cannot read requirements.lock: what is this" in capsys.readouterr().out
