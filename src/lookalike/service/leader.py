@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lookalike.core.errors import StorageFailed
+from lookalike.storage.claim import claimed
 
 LOCK = "leader.lock"
 RETRY_S = 1.0
@@ -38,17 +38,16 @@ class Leader:
         Raises:
             StorageFailed: when the lock file cannot be written.
         """
+        while (descriptor := self._claimed()) is None and not stop.wait(self._retry_s):
+            pass
+        if descriptor is None:
+            yield False
+            return
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StorageFailed(f"{self._path}: the lock file cannot be written ({error.strerror})") from error
-        try:
-            while not (leads := self._taken(descriptor)) and not stop.wait(self._retry_s):
-                pass
-            with self._beating() if leads else nullcontext():
-                yield leads
+            with self._beating():
+                yield True
         finally:
-            os.close(descriptor)  # which lets go of the lock
+            os.close(descriptor)  # which ends the claim
 
     @contextmanager
     def _beating(self) -> Iterator[None]:
@@ -67,11 +66,10 @@ class Leader:
         finally:
             over.set()
 
-    def _taken(self, descriptor: int) -> bool:
+    def _claimed(self) -> int | None:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+            return claimed(self._path)
         except OSError as error:
-            raise StorageFailed(f"{self._path}: the file system does not lock ({error.strerror})") from error
-        return True
+            raise StorageFailed(
+                f"{self._path}: the lock file cannot be written or locked ({error.strerror})"
+            ) from error

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lookalike.core.errors import StorageFailed
-from lookalike.storage.file_lock import is_at, locked_at_once
+from lookalike.storage.claim import is_at, locked_at_once
 
 PREFIX = "lookalike-index-"
 """How their names begin."""

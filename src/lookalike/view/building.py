@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +15,7 @@ from lookalike.core.vectors import Keys, Vectors, normalise
 from lookalike.index.base import Engines, Index
 from lookalike.index.choice import AUTO, EXACT, engine_for
 from lookalike.index.projection import Projection, learn
+from lookalike.storage.claim import claimed
 from lookalike.storage.private import keep_private, make_private
 from lookalike.storage.temporary_folder import given_or_temporary
 from lookalike.view.held import Held, Wish, as_float32, projected
@@ -123,13 +124,13 @@ def _alone(workplace: Path | None) -> Iterator[Path | None]:
     with ExitStack() as stack:
         try:
             make_private(workplace.parent)
-            file = stack.enter_context(workplace.with_suffix(".lock").open("ab"))
-            keep_private(Path(file.name))
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            keep_private(workplace.with_suffix(".lock"))
+            descriptor = claimed(workplace.with_suffix(".lock"))
         except OSError:
-            yield None
-            return
-        yield workplace
+            descriptor = None
+        if descriptor is not None:
+            stack.callback(os.close, descriptor)
+        yield None if descriptor is None else workplace
 
 
 def _subject(catalog: Catalog, seq: int, projection: Projection | None) -> str:

@@ -241,7 +241,6 @@ class View:
                 wanted=self._wish.engine,
                 nearness=nearness and nearness._asdict(),
                 taken=unchanged.close,
-                is_alone=True,
             )
             self._note_saved(held)
             ended = time.monotonic()

@@ -26,3 +26,7 @@ def test_one_cache_lets_go_of_the_least_recently_used() -> None:
 
 def test_one_fetch_asks_other_machines() -> None:
     assert outside(r"import http\.client|addresses import resolve|urlopen|create_connection|\.connect_ex\(") == []
+
+
+def test_one_lock_and_one_claim_keep_others_out() -> None:
+    assert outside(r"import fcntl|fcntl\.") == []

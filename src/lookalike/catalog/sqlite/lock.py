@@ -1,54 +1,24 @@
-"""One process writes at a time: a lock on a file beside the catalog, held for a commit and no longer.
-
-SQLite 3.7.0 to 3.51.2 can corrupt its write-ahead log in a rare race, so the catalog uses a rollback journal. SQLite
-keeps writers apart there, but neither says who writes nor lets whoever waits have its turn: a process that commits one
-time after another would keep all others out. So who wants to write first passes a door, where one waits for the room.
-
-Both are POSIX record locks, on the first two bytes: they end with the process, however that dies, and processes forked
-from it do not inherit them. Such a lock is the process's, not the thread's, so this file is opened in one place only,
-and the threads of the process take turns before it, through a door and into a room of their own.
-"""
+"""One process writes to a catalog at a time: a lock on a file beside it, held for a commit and no longer."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Lock
-from weakref import WeakValueDictionary
 
-from lookalike.core.ending import check_wanted, ending, taken
-from lookalike.core.errors import Locked, LookalikeError, NoCollection, ReadOnly, StorageFailed
+from lookalike.core.errors import LookalikeError, NoCollection, ReadOnly, StorageFailed
+from lookalike.storage.lock import FileLock, file_lock
 
-_POLL_S = 0.005
-_ROOM, _DOOR = 0, 1  # the bytes that are locked
-_NOBODY = 0  # no thread's number
-_SIGNATURE_BYTES = 160  # so that it is written in place: a full disk has room for it
-_IS_HELD = (errno.EACCES, errno.EAGAIN)
 _IS_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class WriterLock:
     """The right of this process to write to a catalog; get it from `writer_lock`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._begin()
-
-    def _begin(self) -> None:
-        self._process = os.getpid()
-        self._door, self._room = Lock(), Lock()  # the same for the threads of this process
-        self._thread = _NOBODY
-        self._depth = 0
-        self._descriptor = -1
-        self._other = ""  # the process for which the thread whose turn it is waits, in words
+    def __init__(self, lock: FileLock) -> None:
+        self._lock = lock
 
     @contextmanager
     def held(self, *, wait_s: float) -> Iterator[None]:
@@ -58,151 +28,29 @@ class WriterLock:
             Locked: when another process or thread holds it and does not let go within `wait_s` seconds, however many
                 wait for that.
             DeadlineExceeded: when it does not before this thread's work is to end.
+            NoCollection: when the folder is gone.
             ReadOnly: when the lock file cannot be written.
             StorageFailed: when the file system does not lock.
         """
-        if self._process != os.getpid():  # after a fork, the lock is still the parent's alone
-            self._begin()
-        if self._thread != threading.get_ident():
-            self._enter(deadline=time.monotonic() + wait_s)
-        self._depth += 1
-        try:
-            with ending(None):
-                yield
-        finally:
-            self._depth -= 1
-            if self._depth == 0:
-                self._leave()
-
-    def _enter(self, *, deadline: float) -> None:
         with ExitStack() as stack:
-            self._take(self._door, deadline=deadline)
             try:
-                self._take(self._room, deadline=deadline)
-            finally:
-                self._door.release()
-            stack.callback(self._room.release)
-            self._descriptor = self._acquired(deadline)
-            self._thread = threading.get_ident()
-            stack.pop_all()
-
-    def _take(self, lock: Lock, *, deadline: float) -> None:
-        if not taken(lock, within_s=max(0.0, deadline - time.monotonic())):
-            if other := self._other:
-                raise self._locked(other)
-            raise Locked(f"{self.path.parent}: another thread of this process is writing; try again later")
-
-    def _leave(self) -> None:
-        self._thread = _NOBODY
-        os.close(self._descriptor)  # which lets go of the lock
-        self._room.release()
+                stack.enter_context(self._lock.held(wait_s=wait_s))
+            except OSError as error:
+                raise self._translated(error) from error
+            yield
 
     def holder(self) -> str | None:
         """Who is writing at this moment, in words; None where nobody is."""
-        if self._process != os.getpid():
-            self._begin()
-        if not self._room.acquire(blocking=False):
-            return f"process {os.getpid()}, this one"
-        try:
-            return self._other_holder()
-        finally:
-            self._room.release()
+        return self._lock.holder()
 
-    def _other_holder(self) -> str | None:
-        try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:  # not there, or not to be written: by nobody then
-            return None
-        try:
-            self._wait(descriptor, _ROOM, deadline=0.0)
-        except Locked:
-            return _holder(descriptor)
-        finally:
-            self._other = ""
-            os.close(descriptor)
-        return None
-
-    def _acquired(self, deadline: float) -> int:
-        try:
-            return self._opened_and_locked(deadline)
-        finally:
-            self._other = ""
-
-    def _opened_and_locked(self, deadline: float) -> int:
-        while True:
-            descriptor = self._opened()
-            try:
-                self._wait(descriptor, _DOOR, deadline=deadline)
-                self._wait(descriptor, _ROOM, deadline=deadline)
-                fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, _DOOR)
-                if self._is_in_place(descriptor):
-                    _sign(descriptor)
-                    return descriptor
-            except BaseException:
-                os.close(descriptor)
-                raise
-            os.close(descriptor)
-
-    def _is_in_place(self, descriptor: int) -> bool:
-        """False where the collection was removed while we waited: others may hold the lock of the next."""
-        try:
-            return os.path.samestat(os.fstat(descriptor), os.stat(self.path))
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-
-    def _opened(self) -> int:
-        try:
-            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def _unwritable(self, error: OSError) -> LookalikeError:
+    def _translated(self, error: OSError) -> LookalikeError:
+        path = self._lock.path
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return NoCollection(f"{self.path.parent}: the collection is not there any more: it was removed or moved")
+            return NoCollection(f"{path.parent}: the collection is not there any more: it was removed or moved")
         kind = ReadOnly if error.errno in _IS_READ_ONLY else StorageFailed
-        return kind(f"{self.path}: the lock file cannot be written ({error.strerror})")
-
-    def _wait(self, descriptor: int, byte: int, *, deadline: float) -> None:
-        while True:
-            try:
-                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
-            except OSError as error:
-                if error.errno not in _IS_HELD:
-                    raise StorageFailed(f"{self.path}: the file system does not lock ({error.strerror})") from error
-            else:
-                return
-            check_wanted()
-            self._other = _holder(descriptor)
-            if time.monotonic() >= deadline:
-                raise self._locked(self._other)
-            time.sleep(_POLL_S)
-
-    def _locked(self, other: str) -> Locked:
-        return Locked(f"{self.path.parent}: another process is writing ({other}); try again later")
-
-
-def _sign(descriptor: int) -> None:
-    """Say who writes, for people; where the disk does not take it, who writes is not known, and that is all."""
-    since = datetime.now().astimezone().isoformat(timespec="seconds")
-    signature = f"process {os.getpid()} on {socket.gethostname()} since {since}".encode()[: _SIGNATURE_BYTES - 1]
-    with suppress(OSError):
-        os.pwrite(descriptor, signature.ljust(_SIGNATURE_BYTES - 1) + b"\n", 0)
-
-
-def _holder(descriptor: int) -> str:
-    signature = os.pread(descriptor, _SIGNATURE_BYTES, 0).decode("utf-8", "replace")
-    return signature.partition("\n")[0].strip() or "it has not said which"
-
-
-_known: WeakValueDictionary[str, WriterLock] = WeakValueDictionary()
-_known_mutex = Lock()
+        return kind(f"{path}: the lock file cannot be written or locked ({error.strerror})")
 
 
 def writer_lock(catalog: Path) -> WriterLock:
-    """The lock of the catalog at that path: the same object for all who ask in this process."""
-    resolved = os.path.realpath(catalog)
-    with _known_mutex:
-        lock = _known.get(resolved)
-        if lock is None:
-            lock = _known[resolved] = WriterLock(Path(resolved + ".lock"))
-        return lock
+    """The lock of the catalog at that path: the same for all who ask in this process."""
+    return WriterLock(file_lock(Path(f"{os.path.realpath(catalog)}.lock")))

@@ -9,7 +9,6 @@ A file is written in `half-written`, synced and then renamed, so that whatever b
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import tempfile
@@ -31,7 +30,7 @@ from lookalike.objects.direct.base import (
 from lookalike.objects.direct.receiving import Receiver, already_uploaded, upload_running
 from lookalike.objects.direct.signing import Announced, SignedUrls
 from lookalike.objects.durable import make_folder, translating
-from lookalike.storage.private import FILE
+from lookalike.storage.claim import claimed
 from lookalike.storage.syncing import sync
 
 STAGED, QUARANTINE = "staged", "quarantine"
@@ -224,32 +223,17 @@ class _FileSink:
 
 
 def _claimed(part: Path) -> int:
-    """Open an empty file that nobody else has claimed, in whatever process; closing it ends the claim.
+    """Open a file that nobody else has claimed, in whatever process; closing it ends the claim.
+
+    What a process that died has written there is overwritten, and cut off at the end.
 
     Raises:
         Conflict: `upload_running`, while somebody else has.
     """
-    while True:
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_ours = _is_named(descriptor, part)  # else it was given its other name, or deleted, a moment ago
-        except BlockingIOError:
-            os.close(descriptor)
-            raise upload_running() from None
-        except BaseException:
-            os.close(descriptor)
-            raise
-        if is_ours:
-            return descriptor  # what a process that died has written is overwritten, and cut off at the end
-        os.close(descriptor)
-
-
-def _is_named(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+    descriptor = claimed(part)
+    if descriptor is None:
+        raise upload_running()
+    return descriptor
 
 
 def _read(path: Path) -> bytes | None:

@@ -5,13 +5,12 @@ It is replaced in one step, and readable by its owner alone (0600). `key_format`
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Collection as Several
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -22,8 +21,10 @@ from lookalike.core.errors import BadInput, NotFound, StorageFailed, WouldOverwr
 from lookalike.service.access.key_format import format_keys, parse_keys
 from lookalike.service.access.keys import ApiKey, make_key
 from lookalike.service.access.principal import Scope
+from lookalike.storage.lock import file_lock
 from lookalike.storage.private import keep_private, make_private
 
+LOCK_WAIT_S = 30.0
 _MOST_BYTES = 16_000_000
 
 
@@ -84,6 +85,7 @@ def change_keys(path: Path, change: Callable[[dict[str, ApiKey]], Sequence[ApiKe
         BadInput: when what is there is damaged, or no file of keys.
         WouldOverwrite: when it is a link that leads nowhere.
         StorageFailed: when the file cannot be written.
+        Locked: when another process changes it for longer than 30 seconds.
     """
     if path.is_symlink() and not path.exists():
         raise WouldOverwrite(f"{path} is a link to {os.path.realpath(path)}, where nothing is: name a file of keys")
@@ -92,7 +94,7 @@ def change_keys(path: Path, change: Callable[[dict[str, ApiKey]], Sequence[ApiKe
         if path.exists():
             read_keys(path)  # before anything is made beside a file that is none of ours
         make_private(path.parent)
-        with _locked(path):
+        with file_lock(path.with_name(f"{path.name}.lock")).held(wait_s=LOCK_WAIT_S):
             before = read_keys(path)[0] if path.exists() else {}
             _write(path, change(before))
     except OSError as error:
@@ -158,14 +160,6 @@ def _check(status: os.stat_result, path: Path) -> None:
         raise BadInput(f"expected a file of keys, {path} is none")
     if status.st_mode & stat.S_IWOTH:
         raise BadInput(f"anybody may write to the keys in {path}, so they prove nothing: chmod 600 {path}")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the kernel lets go when the process ends, however it ends."""
-    with open(os.open(path.with_name(path.name + ".lock"), os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _write(path: Path, keys: Sequence[ApiKey]) -> None:
