@@ -243,6 +243,10 @@ def test_a_request_without_a_length_is_refused_and_the_case_of_headers_does_not_
         {"content_type": ""},
         {"sha256": "A" * 64},
         {"sha256": ""},
+        {"expires_at": float("nan")},
+        {"expires_at": float("inf")},
+        {"owner": "a\ud800"},
+        {"owner": "a\nb"},
     ],
 )
 def test_what_cannot_be_signed_is_refused(uploads: Uploads, changed: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -64,6 +65,10 @@ class SignedUrls:
             raise BadInput(f"expected a size of at least 1 byte, got {size_bytes}")
         if not _MEDIA_TYPE.fullmatch(content_type):
             raise BadInput(f"expected a content type such as image/jpeg, got {content_type[:80]!r}")
+        if not math.isfinite(expires_at):
+            raise BadInput(f"expected a time in seconds at which the URL expires, got {expires_at}")
+        if not owner.isprintable():
+            raise BadInput(f"expected a printable name of who asks, got {owner[:80]!r}")
         values = (str(size_bytes), content_type, sha256, f"{expires_at:.3f}", owner)
         query = urlencode({**dict(zip(_NAMES, values, strict=True)), "signature": self._signature(upload_id, values)})
         url = f"{self.url_prefix}/{upload_id}?{query}"
