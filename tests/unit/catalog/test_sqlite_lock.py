@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -28,11 +29,17 @@ sys.stdin.readline()
 """
 
 
-def test_a_second_process_is_told_who_is_writing_while_readers_go_on(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.db"
-    made(path, count=3).close()
+def held_by_another(folder: Path, *, count: int = 0) -> tuple[Path, subprocess.Popen[str]]:
+    """A catalog of so many pictures, and a process that writes to it until it reads a line."""
+    path = folder / "catalog.db"
+    made(path, count=count).close()
     other = started(HOLDS, path)
     assert next_line(other) == "holds"
+    return path, other
+
+
+def test_a_second_process_is_told_who_is_writing_while_readers_go_on(tmp_path: Path) -> None:
+    path, other = held_by_another(tmp_path, count=3)
     with SqliteCatalog.open(path, lock_wait_s=0.05) as catalog:
         with pytest.raises(Locked, match=f"process {other.pid} on .* since 20.*try again"):
             put(catalog, [8])
@@ -48,10 +55,7 @@ def test_a_second_process_is_told_who_is_writing_while_readers_go_on(tmp_path: P
 
 
 def test_a_second_process_that_will_not_wait_is_told_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.db"
-    made(path).close()
-    other = started(HOLDS, path)
-    assert next_line(other) == "holds"
+    path, other = held_by_another(tmp_path)
     with (
         SqliteCatalog.open(path, lock_wait_s=3600) as catalog,
         pytest.raises(Locked),
@@ -62,10 +66,7 @@ def test_a_second_process_that_will_not_wait_is_told_at_once(tmp_path: Path) -> 
 
 
 def test_who_will_not_wait_is_told_at_once_although_another_thread_waits(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.db"
-    made(path).close()
-    other = started(HOLDS, path)
-    assert next_line(other) == "holds"
+    path, other = held_by_another(tmp_path)
     with SqliteCatalog.open(path, lock_wait_s=3600) as catalog:
         waiting = threading.Thread(target=put, args=(catalog, [8]))
         waiting.start()
@@ -103,10 +104,7 @@ def test_a_collection_whose_folder_became_a_file_is_told_as_gone(tmp_path: Path)
 
 
 def test_who_waits_long_enough_gets_its_turn(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.db"
-    made(path).close()
-    other = started(HOLDS, path)
-    assert next_line(other) == "holds"
+    path, other = held_by_another(tmp_path)
     with SqliteCatalog.open(path, lock_wait_s=60) as catalog:
         waiting = threading.Thread(target=put, args=(catalog, [8]))
         waiting.start()
@@ -146,10 +144,7 @@ def test_processes_that_commit_without_a_pause_do_not_keep_another_from_writing(
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.db"
-    made(path).close()
-    other = started(HOLDS, path)
-    assert next_line(other) == "holds"
+    path, other = held_by_another(tmp_path)
     other.kill()
     ended(other)
     with SqliteCatalog.open(path, lock_wait_s=0) as catalog:
@@ -209,10 +204,7 @@ def test_another_thread_is_waited_for_no_longer_than_the_work_may_last(writes: S
 
 
 def test_another_process_is_waited_for_no_longer_than_the_work_may_last(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.db"
-    made(path).close()
-    other = started(HOLDS, path)
-    assert next_line(other) == "holds"
+    path, other = held_by_another(tmp_path)
     soon = Ending(time.monotonic() + 0.1, lambda: True)
     with SqliteCatalog.open(path, lock_wait_s=3600) as catalog, ending(soon), pytest.raises(DeadlineExceeded):
         put(catalog, [8])
