@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from lookalike.core.errors import LookalikeError, MissingExtra
+from lookalike.core.errors import LookalikeError, needing
 from lookalike.core.records import Json
 from lookalike.core.vectors import Pixels
 from lookalike.images.walk import absolute
@@ -160,10 +160,8 @@ class SearchResult:
         Raises:
             MissingExtra: when pandas is not installed.
         """
-        try:
+        with needing("pandas", extra="pandas", purpose="turning a result into a table"):
             import pandas as pd
-        except ImportError as error:
-            raise MissingExtra("pandas", extra="pandas", purpose="turning a result into a table") from error
         return pd.DataFrame([asdict(hit) for hit in self.hits], columns=list(Hit.__dataclass_fields__))
 
     def sheet(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:

@@ -43,7 +43,8 @@ other languages) and an `exit_code` (for the command line).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from lookalike.core.installing import MODULES, install_line
 
@@ -386,6 +387,19 @@ class MissingExtra(LookalikeError):
 
 def _rebuild_missing_extra(library: str, extra: str, purpose: str) -> MissingExtra:
     return MissingExtra(library, extra=extra, purpose=purpose)
+
+
+@contextmanager
+def needing(library: str, *, extra: str, purpose: str) -> Iterator[None]:
+    """Import an optional library during the block; arguments as of `MissingExtra`.
+
+    Raises:
+        MissingExtra: when it is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtra(library, extra=extra, purpose=purpose) from error
 
 
 def missing_extra(error: ImportError, *, purpose: str = "this") -> MissingExtra | None:

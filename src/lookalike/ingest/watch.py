@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Event
 from typing import Any, TypeAlias
 
-from lookalike.core.errors import MissingExtra, StorageFailed
+from lookalike.core.errors import StorageFailed, needing
 from lookalike.images.walk import absolute
 
 _LOOK_AT_ROOTS_EVERY_MS = 1_000
@@ -104,8 +104,6 @@ def _batches(watchfiles: Any, roots: list[str], *, stop: Event, debounce_ms: int
 
 
 def _watchfiles() -> Any:
-    try:
+    with needing("watchfiles", extra="watch", purpose="watching folders"):
         import watchfiles
-    except ImportError as error:
-        raise MissingExtra("watchfiles", extra="watch", purpose="watching folders") from error
     return watchfiles

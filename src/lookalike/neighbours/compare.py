@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.core.errors import BadInput, MissingExtra
+from lookalike.core.errors import BadInput, needing
 from lookalike.core.metrics import Metric
 
 PEERS = ("sklearn",)
@@ -52,10 +52,8 @@ def check_peer(peer: str, metric: Metric) -> None:
         raise BadInput(f"expected something to compare with, one of {', '.join(PEERS)}, got {peer!r}")
     if metric not in _METRICS:
         raise BadInput(f"expected a metric that scikit-learn knows, {' or '.join(_METRICS)}, got {metric}")
-    try:
+    with needing("scikit-learn", extra="compare", purpose="comparing with it"):
         import sklearn.neighbors  # noqa: F401  # to see whether it is there
-    except ImportError as error:
-        raise MissingExtra("scikit-learn", extra="compare", purpose="comparing with it") from error
 
 
 def compared_with_sklearn(

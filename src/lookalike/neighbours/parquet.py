@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.core.errors import BadInput, BadVectors, DimensionMismatch, MissingExtra, StorageFailed
+from lookalike.core.errors import BadInput, BadVectors, DimensionMismatch, StorageFailed, needing
 
 USUAL_COLUMN = "vector"
 _ROWS_AT_ONCE = 4096
@@ -21,11 +21,9 @@ def parquet_library() -> Any:
     Raises:
         MissingExtra: when it is not installed.
     """
-    try:
+    with needing("pyarrow", extra="parquet", purpose="keeping vectors and neighbours in Parquet"):
         import pyarrow
         import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtra("pyarrow", extra="parquet", purpose="keeping vectors and neighbours in Parquet") from error
     return pyarrow
 
 

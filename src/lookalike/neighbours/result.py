@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.core.errors import MissingExtra
+from lookalike.core.errors import needing
 from lookalike.core.metrics import Metric
 from lookalike.images.walk import absolute
 from lookalike.neighbours.compare import Comparison
@@ -89,10 +89,8 @@ class KnnResult:
         Raises:
             MissingExtra: when pandas is not installed.
         """
-        try:
+        with needing("pandas", extra="pandas", purpose="turning neighbours into a table"):
             import pandas as pd
-        except ImportError as error:
-            raise MissingExtra("pandas", extra="pandas", purpose="turning neighbours into a table") from error
         return pd.DataFrame(self.columns())
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.core.errors import BadInput, MissingExtra
+from lookalike.core.errors import BadInput, needing
 from lookalike.transfer.rows import (
     FORMAT,
     Exported,
@@ -53,11 +53,9 @@ def arrow() -> Any:
     Raises:
         MissingExtra: when it is not installed.
     """
-    try:
+    with needing("pyarrow", extra="parquet", purpose="exporting and importing"):
         import pyarrow
         import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtra("pyarrow", extra="parquet", purpose="exporting and importing") from error
     return pyarrow
 
 

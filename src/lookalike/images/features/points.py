@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lookalike.core.errors import MissingExtra
+from lookalike.core.errors import needing
 from lookalike.core.vectors import Pixels
 
 if TYPE_CHECKING:
@@ -78,10 +78,8 @@ def opencv() -> ModuleType:
     Raises:
         MissingExtra: when it is not installed.
     """
-    try:
+    with needing("opencv", extra="features", purpose="comparing pictures by local features"):
         import cv2
-    except ImportError as error:
-        raise MissingExtra("opencv", extra="features", purpose="comparing pictures by local features") from error
     return cv2
 
 

@@ -6,12 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lookalike.core.errors import BadInput, MissingExtra
+from lookalike.core.errors import BadInput, needing
 
-try:
+with needing("torch", extra="gpu", purpose="searching on a graphics card"):
     import torch
-except ImportError as error:
-    raise MissingExtra("torch", extra="gpu", purpose="searching on a graphics card") from error
 
 __all__ = ["chosen_device", "free_bytes", "summed_in_full", "torch"]
 
