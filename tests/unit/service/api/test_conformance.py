@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.services import listening, token
 
-EXAMPLES = 100
+# Beside the boundaries of what each operation takes, which are asked for everywhere. They are the same in each run.
+EXAMPLES = 100 if os.environ.get("NOTHING_SKIPPED") else 30
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 QUIETLY = settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
@@ -27,6 +29,14 @@ QUIETLY = settings(
 DOCUMENT = Path(__file__).parents[4] / "docs" / "reference" / "openapi.json"
 
 schema = schemathesis.openapi.from_path(DOCUMENT).exclude(path="/readyz")
+
+# A header that says where a request ends is none of an operation's: what is wrong with it is refused by the protocol.
+FRAMING = {"connection", "content-length", "expect", "transfer-encoding", "upgrade"}
+
+
+@schema.hook
+def filter_headers(context: schemathesis.HookContext, headers: Mapping[str, str] | None) -> bool:
+    return FRAMING.isdisjoint(name.lower() for name in headers or ())
 
 
 @pytest.fixture(scope="module")
