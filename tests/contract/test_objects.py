@@ -17,6 +17,7 @@ from lookalike.core.errors import BadInput, NotIndexed, ReadOnly, StorageFailed
 from lookalike.objects.base import Leftover, LeftoverKind, Objects
 from lookalike.objects.local import LocalObjects
 from lookalike.objects.memory import MemoryObjects
+from lookalike.storage.whole_file import part_of
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -122,14 +123,17 @@ def test_bytes_of_another_length_are_mended_by_putting_them_again(local: LocalOb
 def test_what_was_half_written_is_never_seen_and_later_swept_away(local: LocalObjects) -> None:
     object_id = local.put(b"first")
     folder = local.folder / object_id[:2]
-    old, new = folder / ".put-old", folder / ".put-new"
-    old.write_bytes(b"half")
-    new.write_bytes(b"half")
-    os.utime(old, (0, 0))
+    of_earlier_versions, new = folder / ".put-old", part_of(folder / "x")
+    old = part_of(folder / "x")
+    for path in (old, of_earlier_versions, new):
+        path.write_bytes(b"half")
+    for path in (old, of_earlier_versions):
+        os.utime(path, (0, 0))
     assert list(local.ids()) == [object_id]
     local.delete([object_id])
     local.put(b"first")
     assert not old.exists()
+    assert not of_earlier_versions.exists()
     assert new.exists()
 
 
@@ -185,14 +189,15 @@ def test_an_object_that_is_put_again_is_as_new(local: LocalObjects) -> None:
 def test_what_a_dead_process_left_half_written_is_swept_and_nothing_else(local: LocalObjects) -> None:
     object_id = local.put(b"a")
     folder = local.folder / object_id[:2]
-    for name, age in ((".put-old", 0), (".put-new", 200)):
-        (folder / name).write_bytes(b"half")
-        os.utime(folder / name, (age, age))
-    gone = [Leftover(LeftoverKind.HALF_WRITTEN, ".put-old", 4)]
+    old, new = part_of(folder / "x"), part_of(folder / "x")
+    for path, age in ((folder / ".put-old", 0), (old, 0), (folder / ".put-new", 200), (new, 200)):
+        path.write_bytes(b"half")
+        os.utime(path, (age, age))
+    gone = [Leftover(LeftoverKind.HALF_WRITTEN, name, 4) for name in (".put-old", old.name)]
     assert local.sweep(100.0, dry_run=True) == gone
     assert local.sweep(100.0) == gone
     assert local.sweep(100.0) == []
-    assert sorted(path.name for path in folder.iterdir()) == sorted([".put-new", object_id[2:]])
+    assert sorted(path.name for path in folder.iterdir()) == sorted([".put-new", new.name, object_id[2:]])
 
 
 def test_nothing_is_swept_where_nothing_was_ever_put(objects: Objects) -> None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
 import secrets
 import shutil
@@ -37,6 +36,7 @@ from lookalike.index.projection import Projection
 from lookalike.storage.lock import file_lock
 from lookalike.storage.private import FOLDER, keep_private, make_private
 from lookalike.storage.syncing import sync
+from lookalike.storage.whole_file import write_durably
 
 _LOCK = "LOCK"
 _CURRENT = "CURRENT"
@@ -236,9 +236,8 @@ def _hash(path: Path) -> str:
 
 
 def _hash_and_sync(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        os.fsync(file.fileno())
+    digest = _hash(path)
+    sync(path)
     keep_private(path)
     return digest
 
@@ -251,13 +250,9 @@ def _check_hash(path: Path, expected: str, found: str) -> None:
 def _write_pointer(folder: Path, name: str) -> Path:
     digest = _hash_and_sync(folder / name / _MANIFEST)
     sync(folder / name)
-    part = folder / name / _CURRENT
-    with part.open("w", encoding="ascii") as file:
-        file.write(f"{name} {digest}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    keep_private(part)
-    return part
+    pointer = folder / name / _CURRENT  # in there, so that it goes with the snapshot when that comes to nothing
+    write_durably(pointer, f"{name} {digest}\n".encode("ascii"))
+    return pointer
 
 
 def _sweep(folder: Path, *, keep: str) -> None:

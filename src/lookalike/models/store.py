@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Literal
 from lookalike.core.errors import Locked, ModelUnavailable
 from lookalike.storage.lock import file_lock
 from lookalike.storage.private import keep_private, make_private
+from lookalike.storage.whole_file import sweep_parts, write_whole
 
 OwnModel = Literal["int8", "fp32", "fine"]
 
@@ -104,17 +104,9 @@ def _cached(path: Path, name: OwnModel) -> ModelFile | None:
 
 def _make_and_keep(path: Path, name: OwnModel) -> ModelFile:
     content = _make(name)
-    part = path.with_suffix(".part")  # under the lock: what lies there is of a process that was killed
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        keep_private(part)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    path.with_suffix(".part").unlink(missing_ok=True)  # of an earlier version
+    sweep_parts(path, older_than_s=0)  # under the lock: what lies there is of a process that was killed
+    write_whole(path, content)
     return ModelFile(MODEL_IDS[name], path, content)
 
 

@@ -8,7 +8,6 @@ never looked at; a later `put` into the same folder sweeps it away once it is a 
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -17,9 +16,9 @@ from pathlib import Path
 from lookalike.images.files import OpenFile
 from lookalike.objects.base import Leftover, LeftoverKind, checked_id, damaged, id_of, missing, whole
 from lookalike.objects.durable import make_folder, translating
-from lookalike.storage.syncing import sync
+from lookalike.storage.whole_file import ENDING, write_whole
 
-_HALF_WRITTEN = ".put-"
+_OF_EARLIER_VERSIONS = ".put-"
 _SWEPT_AFTER_S = 86_400
 
 
@@ -44,7 +43,7 @@ class LocalObjects:
             else:
                 make_folder(path.parent)
                 _sweep(path.parent)
-                _write(path, data)
+                write_whole(path, data)
         return object_id
 
     def get(self, object_id: str) -> bytes:
@@ -98,7 +97,7 @@ class LocalObjects:
     def sweep(self, before: float, *, dry_run: bool = False) -> list[Leftover]:
         """Delete what was left half-written before a time; see `Objects`."""
         swept = []
-        for path in self.folder.glob(f"[0-9a-f][0-9a-f]/{_HALF_WRITTEN}*"):
+        for path in [left for folder in self.folder.glob("[0-9a-f][0-9a-f]") for left in _half_written(folder)]:
             size_bytes = _size_if_older(path, before)
             if size_bytes is None:
                 continue
@@ -110,6 +109,10 @@ class LocalObjects:
 
     def _path(self, object_id: str) -> Path:
         return self.folder / object_id[:2] / object_id[2:]
+
+
+def _half_written(folder: Path) -> list[Path]:
+    return [*folder.glob(f"{_OF_EARLIER_VERSIONS}*"), *folder.glob(f".*{ENDING}")]
 
 
 def _size_if_older(path: Path, before: float) -> int | None:
@@ -129,23 +132,9 @@ def _holds(path: Path, size_bytes: int) -> bool:
         return False
 
 
-def _write(path: Path, data: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(prefix=_HALF_WRITTEN, dir=path.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(temporary).unlink(missing_ok=True)
-        raise
-    sync(path.parent)
-
-
 def _sweep(folder: Path) -> None:
-    for path in folder.glob(_HALF_WRITTEN + "*"):
+    """What earlier versions left; `write_whole` sweeps away the rest."""
+    for path in folder.glob(f"{_OF_EARLIER_VERSIONS}*"):
         with suppress(FileNotFoundError):
             if path.stat().st_mtime < time.time() - _SWEPT_AFTER_S:
                 path.unlink()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
 import secrets
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from lookalike.core.errors import LookalikeError, StorageFailed
 from lookalike.objects.durable import translating
-from lookalike.storage.private import keep_private, make_private
+from lookalike.storage.private import keep_private
+from lookalike.storage.whole_file import write_whole
 
 SECRET_BYTES = 32
 
@@ -83,12 +83,5 @@ def _read(path: Path) -> bytes:
 
 
 def _make(path: Path) -> None:
-    make_private(path.parent)
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(secrets.token_bytes(SECRET_BYTES))
-        with contextlib.suppress(FileExistsError):
-            os.link(fresh, path)  # whole or not at all, and never over another's
-    finally:
-        fresh.unlink(missing_ok=True)
+    with suppress(FileExistsError):  # never over another's
+        write_whole(path, secrets.token_bytes(SECRET_BYTES), is_new=True, is_our_folder=False)

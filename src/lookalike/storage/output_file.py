@@ -12,12 +12,8 @@ next writes an output of that name, a day later.
 from __future__ import annotations
 
 import errno
-import logging
 import os
-import re
-import secrets
 import stat
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,12 +21,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from lookalike.core.errors import BadInput, StorageFailed, WouldOverwrite
-from lookalike.storage.syncing import sync
-from lookalike.storage.whole_file import ENDING, LEFT_AFTER_S, half_written
+from lookalike.storage.whole_file import part_of, put_in_place, sweep_parts
 
 _IS_FULL = (errno.ENOSPC, errno.EDQUOT)
-_KEPT_OF_A_NAME = 50  # letters, which are up to 200 bytes: a name has 255 at most
-_log = logging.getLogger(__name__)
 _HEAD_BYTES = 4_096
 _TAIL_BYTES = 65_536  # Parquet and ONNX keep what was noted about a file at its end
 
@@ -136,15 +129,13 @@ def replacing(
         StorageFailed: also for every OSError of the block.
     """
     target = check_output(path, kind=kind, precious=precious, force=force)
-    _sweep(target)
-    part = target.with_name(f"{_beginning(target)}{secrets.token_hex(4)}{ENDING}")
+    sweep_parts(target)
+    part = part_of(target)
     try:
         yield part
         check_output(target, kind=kind, precious=precious, force=force)
         _keep_mode(target, part)
-        sync(part)
-        part.replace(target)
-        sync(target.parent)
+        put_in_place(part, target)
     except OSError as error:
         raise _failed(path, error) from error
     finally:
@@ -163,24 +154,6 @@ def write_output(
     """Write a file at once. Arguments and errors are those of `replacing`."""
     with replacing(path, kind=kind, precious=precious, force=force) as part:
         part.write_bytes(content)
-
-
-def beside(part: Path) -> Path:
-    """Another file for the time in which `part` is written; what is left of it is swept, too."""
-    return part.with_suffix(f".more{ENDING}")
-
-
-def _beginning(target: Path) -> str:
-    return f".{target.name[:_KEPT_OF_A_NAME]}."
-
-
-def _sweep(target: Path) -> None:
-    name = re.compile(rf"{re.escape(_beginning(target))}[0-9a-f]{{8}}(\.more)?{re.escape(ENDING)}")
-    with suppress(OSError):  # it will be tried again
-        for left in half_written(target.parent, before=time.time() - LEFT_AFTER_S):
-            if name.fullmatch(left.path.name):
-                left.path.unlink()
-                _log.warning("%s: %d bytes were half-written by a process that was killed; deleted", *left)
 
 
 def _something_else(target: Path, kind: OutputKind, size_bytes: int) -> str | None:

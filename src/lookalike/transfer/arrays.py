@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.storage.output_file import beside
+from lookalike.storage.whole_file import beside
 from lookalike.transfer.rows import FORMAT, Origin, Rows
 
 

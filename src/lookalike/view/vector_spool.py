@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,8 @@ import numpy as np
 from lookalike.core.errors import StorageFailed
 from lookalike.core.vectors import Keys, Vectors
 from lookalike.storage.private import make_private
+from lookalike.storage.syncing import sync
+from lookalike.storage.whole_file import write_whole
 
 _DONE = "spool.json"
 _AT_ONCE = 16_384
@@ -54,7 +55,7 @@ def spooled(
         if count is None:
             (folder / _DONE).unlink(missing_ok=True)
             count = _written(batches(), folder)
-            (folder / _DONE).write_text(json.dumps({"subject": subject, "count": count}), encoding="utf-8")
+            write_whole(folder / _DONE, json.dumps({"subject": subject, "count": count}).encode())
     except OSError as error:
         raise StorageFailed(f"vectors cannot be laid out in {folder}: {error.strerror or error}") from error
     if not count:
@@ -70,9 +71,8 @@ def _written(batches: Iterable[tuple[Keys, Vectors]], folder: Path) -> int:
             keys.astype(np.int64).tofile(keys_file)
             vectors.astype(np.float32).tofile(vectors_file)
             count += len(keys)
-        for file in (keys_file, vectors_file):
-            file.flush()
-            os.fsync(file.fileno())
+    for name in ("keys.bin", "vectors.bin"):
+        sync(folder / name)
     return count
 
 

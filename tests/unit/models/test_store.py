@@ -112,7 +112,7 @@ def test_a_full_disk_leaves_no_part_and_the_model_lives_in_memory(
     def no_space(descriptor: int) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(store.os, "fsync", no_space)
+    monkeypatch.setattr(os, "fsync", no_space)
 
     assert default_model(cache_dir=tmp_path).path is None
     assert not [*tmp_path.glob("*.part"), *tmp_path.glob("*.onnx")]

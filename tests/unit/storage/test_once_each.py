@@ -30,3 +30,7 @@ def test_one_fetch_asks_other_machines() -> None:
 
 def test_one_lock_and_one_claim_keep_others_out() -> None:
     assert outside(r"import fcntl|fcntl\.") == []
+
+
+def test_one_place_makes_files_durable() -> None:
+    assert outside(r"os\.fsync|mkstemp|NamedTemporaryFile") == []

@@ -161,7 +161,8 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, read_only_folde
 
 KILLED = """
 import os, signal, sys
-from lookalike.storage.output_file import OutputKind, beside, replacing
+from lookalike.storage.output_file import OutputKind, replacing
+from lookalike.storage.whole_file import beside
 with replacing(sys.argv[1], kind=OutputKind("a list", (".txt",), (b"x",))) as part:
     part.write_bytes(b"half")
     beside(part).write_bytes(b"half, too")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.storage.whole_file import LEFT_AFTER_S, half_written, write_whole
+from lookalike.storage.whole_file import LEFT_AFTER_S, half_written, part_of, sweep_parts, write_whole
 
 KILLED = """
 import os, signal, sys
@@ -78,3 +78,53 @@ def test_only_files_are_taken_for_half_written_and_a_folder_that_is_none_is_told
         half_written(tmp_path / "left.part", before=in_future)
     write_whole(tmp_path / "model.onnx", b"one")
     assert (tmp_path / "model.onnx").read_bytes() == b"one"
+
+
+def test_a_new_one_takes_nobodys_place(tmp_path: Path) -> None:
+    target = tmp_path / "key"
+    write_whole(target, b"first", is_new=True)
+    with pytest.raises(FileExistsError):
+        write_whole(target, b"second", is_new=True)
+    assert target.read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["key"]
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+def test_in_a_folder_of_others_only_what_is_left_of_that_file_is_swept(tmp_path: Path) -> None:
+    target = tmp_path / "keys.json"
+    ours, theirs = part_of(target), tmp_path / "film.part"
+    for path in (ours, theirs):
+        path.write_bytes(b"half")
+        os.utime(path, (0, time.time() - LEFT_AFTER_S - 1))
+    write_whole(target, b"new", is_our_folder=False)
+    assert {path.name for path in tmp_path.iterdir()} == {"keys.json", "film.part"}
+
+
+def test_who_is_alone_sweeps_what_is_left_of_one_file_whatever_its_age(tmp_path: Path) -> None:
+    target, other = tmp_path / "model.onnx", part_of(tmp_path / "other.onnx")
+    for path in (part_of(target), other):
+        path.write_bytes(b"half")
+    sweep_parts(target, older_than_s=0)
+    assert [path.name for path in tmp_path.iterdir()] == [other.name]
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_what_it_holds_is_durable_before_its_name_and_its_name_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_new: bool
+) -> None:
+    target, done, fsync = tmp_path / "model.onnx", [], os.fsync
+
+    def noted(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+        assert target.exists() == (done[-1] == "folder")
+
+    monkeypatch.setattr(os, "fsync", noted)
+    write_whole(target, b"new", is_new=is_new)
+    assert (done[0], done[-1], done.count("folder")) == ("file", "folder", 1)
+
+
+def test_a_name_as_long_as_the_disk_takes_can_be_written(tmp_path: Path) -> None:
+    target = tmp_path / ("\N{CAMERA}" * 63)
+    write_whole(target, b"new")
+    assert os.listdir(tmp_path) == [target.name]

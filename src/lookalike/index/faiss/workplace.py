@@ -26,6 +26,7 @@ from lookalike.index.faiss.opening import open_structure
 from lookalike.index.faiss.structure import Structure
 from lookalike.storage.private import FOLDER, make_private
 from lookalike.storage.syncing import sync
+from lookalike.storage.whole_file import write_whole
 
 _STATE = "state.json"
 
@@ -131,11 +132,7 @@ class Workplace:
         return self._folder / f"codes-{done}"
 
     def _note(self, state: State) -> None:
-        part = self._folder / f"{_STATE}.part"
-        part.write_text(json.dumps(asdict(state)), encoding="utf-8")
-        sync(part)
-        part.replace(self._folder / _STATE)
-        sync(self._folder)
+        write_whole(self._folder / _STATE, json.dumps(asdict(state)).encode())
         self.state = state
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -30,8 +29,10 @@ from lookalike.objects.direct.base import (
 from lookalike.objects.direct.receiving import Receiver, already_uploaded, upload_running
 from lookalike.objects.direct.signing import Announced, SignedUrls
 from lookalike.objects.durable import make_folder, translating
-from lookalike.storage.claim import claimed
+from lookalike.storage.claim import claimed, is_at
+from lookalike.storage.private import FILE
 from lookalike.storage.syncing import sync
+from lookalike.storage.whole_file import part_of, put_in_place
 
 STAGED, QUARANTINE = "staged", "quarantine"
 
@@ -171,8 +172,8 @@ class LocalUploads:
         with translating(target):
             make_folder(target.parent)
             make_folder(self.folder / "half-written")
-            descriptor, part = tempfile.mkstemp(dir=self.folder / "half-written")
-            return _FileSink(target, Path(part), descriptor)
+            part = self.folder / "half-written" / part_of(target).name
+            return _FileSink(target, part, os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE))
 
     def _staged(self, upload_id: str) -> Path:
         return self.folder / STAGED / checked_upload_id(upload_id)
@@ -203,14 +204,15 @@ class _FileSink:
         with translating(self._target):
             self._file.flush()
             self._file.truncate()
-            os.fsync(self._file.fileno())
-            if self._part is not None:
-                self._part.replace(self._target)
-                self._part = None
             try:
-                sync(self._target.parent)
+                if self._part is not None:
+                    put_in_place(self._part, self._target)
+                    self._part = None
+                else:
+                    sync(self._target)
             except BaseException:  # it may not outlive a power failure, so it must not count as there
-                self._target.unlink(missing_ok=True)
+                if is_at(self._target, self._file.fileno()):
+                    self._target.unlink(missing_ok=True)
                 raise
 
     def drop(self) -> None:

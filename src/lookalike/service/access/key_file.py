@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Sequence
 from collections.abc import Collection as Several
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +21,7 @@ from lookalike.service.access.keys import ApiKey, make_key
 from lookalike.service.access.principal import Scope
 from lookalike.storage.lock import file_lock
 from lookalike.storage.private import keep_private, make_private
+from lookalike.storage.whole_file import write_whole
 
 LOCK_WAIT_S = 30.0
 _MOST_BYTES = 16_000_000
@@ -96,7 +95,9 @@ def change_keys(path: Path, change: Callable[[dict[str, ApiKey]], Sequence[ApiKe
         make_private(path.parent)
         with file_lock(path.with_name(f"{path.name}.lock")).held(wait_s=LOCK_WAIT_S):
             before = read_keys(path)[0] if path.exists() else {}
-            _write(path, change(before))
+            content = format_keys(change(before)).encode("ascii")
+            # it stays its owner's, when root changes the keys of a service that runs as somebody else
+            write_whole(path, content, keeps_owner=True, is_our_folder=False)
     except OSError as error:
         raise StorageFailed(f"the keys in {path} cannot be written: {error.strerror or error}") from error
 
@@ -160,25 +161,3 @@ def _check(status: os.stat_result, path: Path) -> None:
         raise BadInput(f"expected a file of keys, {path} is none")
     if status.st_mode & stat.S_IWOTH:
         raise BadInput(f"anybody may write to the keys in {path}, so they prove nothing: chmod 600 {path}")
-
-
-def _write(path: Path, keys: Sequence[ApiKey]) -> None:
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with 0600
-    try:
-        with open(descriptor, "w", encoding="ascii") as file:
-            _keep_owner(descriptor, path)
-            file.write(format_keys(keys))
-            file.flush()
-            os.fsync(descriptor)
-        Path(temporary).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise
-
-
-def _keep_owner(descriptor: int, path: Path) -> None:
-    """The file stays its owner's, when root changes the keys of a service that runs as somebody else."""
-    with suppress(FileNotFoundError, PermissionError):
-        before = path.stat()
-        os.fchown(descriptor, before.st_uid, before.st_gid)

@@ -12,6 +12,7 @@ import pytest
 from lookalike.core.errors import ReadOnly, StorageFailed
 from lookalike.objects.base import Leftover, LeftoverKind
 from lookalike.objects.direct.local import LocalUploads
+from lookalike.storage import whole_file
 from tests.contract.test_direct_uploads import DATA, ID, bring, presigned, received
 
 SECRET = b"s" * 32
@@ -50,7 +51,7 @@ def test_another_process_with_the_same_secret_takes_the_bytes(uploads: LocalUplo
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
-@pytest.mark.parametrize("what", [["os.fsync"], ["pathlib.Path.replace"], ["tempfile.mkstemp", CLAIM]])
+@pytest.mark.parametrize("what", [["os.fsync"], ["pathlib.Path.replace"], ["os.open", CLAIM]])
 def test_a_disk_that_fails_is_told_and_leaves_nothing(
     uploads: LocalUploads, monkeypatch: pytest.MonkeyPatch, what: list[str], number: int
 ) -> None:
@@ -73,8 +74,15 @@ def test_bytes_whose_name_may_not_outlive_a_power_failure_do_not_count_as_there(
 ) -> None:
     bring(uploads, presigned(uploads))
     uploads.discard(ID)
+    sync = whole_file.sync
+
+    def of_a_folder(path: Path) -> None:
+        if path.is_dir():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(path)
+
     with monkeypatch.context() as patched:
-        patched.setattr("lookalike.objects.direct.local.sync", failing(errno.EIO))
+        patched.setattr(whole_file, "sync", of_a_folder)
         with pytest.raises(StorageFailed):
             bring(uploads, presigned(uploads))
     assert files(uploads.folder) == []

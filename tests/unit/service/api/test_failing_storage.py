@@ -17,6 +17,7 @@ from lookalike.objects import local
 from lookalike.objects.direct import local as direct
 from lookalike.service.api import spool
 from lookalike.storage.sqlite.file import SqliteFile
+from lookalike.storage.whole_file import part_of
 from lookalike.worker import policy
 from tests.collections import png
 from tests.services import FIRST, PICTURES, Running, running, sha256, token
@@ -32,12 +33,12 @@ def objects(patch: pytest.MonkeyPatch, number: int) -> None:
     """The disk of the pictures, once half of one is written."""
 
     def half_written(path: Path, data: bytes) -> None:
-        partly = path.with_name(local._HALF_WRITTEN + "1")
+        partly = part_of(path)
         partly.write_bytes(data[: len(data) // 2])
         partly.unlink()
         raise OSError(number, os.strerror(number))
 
-    patch.setattr(local, "_write", half_written)
+    patch.setattr(local, "write_whole", half_written)
 
 
 def staging(patch: pytest.MonkeyPatch, number: int) -> None:
