@@ -17,7 +17,7 @@ from tests.e2e.conftest import PICTURES, Album, Command
 
 KEYS = {
     "added", "recognised", "unchanged", "updated", "removed", "failed", "seconds", "photos_per_second", "dry_run",
-    "kept", "cut_short", "passed_over", "unmatched_patterns", "labels_returned", "without_date"
+    "kept", "cut_short", "passed_over", "unmatched_patterns", "unmatched_forget", "labels_returned", "without_date"
 }  # fmt: skip
 
 

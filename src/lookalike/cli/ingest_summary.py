@@ -42,6 +42,8 @@ def tell_report(report: IngestReport, session: Session) -> None:
         session.say(f"Taken in although cut short, for only the end marker is missing: {told}.")
         tell_some(report.cut_short, session)
     tell_some([_kept(folder) for folder in report.kept], session)
+    for place in report.unmatched_forget:
+        session.say(f"Nothing to forget at --forget {safe(place)}: no file that is known there is missing")
     _tell_passed_over(report, session)
     if not report.failed:
         return

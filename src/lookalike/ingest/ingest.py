@@ -11,11 +11,11 @@ from pathlib import Path
 
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.patience import patiently
-from lookalike.core.errors import Interrupted
+from lookalike.core.errors import BadInput, Interrupted
 from lookalike.core.records import FileRecord, Metadata, RefusedFile
 from lookalike.embedding.files import FileEmbedder, Refused, Taken, taken
 from lookalike.images.walk import FoundFile, NotTaken, NotWalked, Unmatched, absolute, walk
-from lookalike.ingest.devices import Devices
+from lookalike.ingest.devices import Devices, is_at_or_below
 from lookalike.ingest.ingest_batches import BatchWriter
 from lookalike.ingest.ingest_report import Failure, IngestReport
 from lookalike.ingest.prune import Pruning, kept_folders, missing_files, prune, still_out_of_sight
@@ -125,6 +125,7 @@ def _ingest(
             writer.forget(lost.gone)
             _remember_places(lost, seen, catalog, known=known)
     report.kept = kept_folders(lost.pruning, known=known) if options.prune else []
+    report.unmatched_forget = lost.pruning.unmatched
     tell()
     return report
 
@@ -169,7 +170,8 @@ def _found(
 ) -> list[FoundFile]:
     found: list[FoundFile] = []
     skip = [os.fsdecode(own_folder.absolute())] if own_folder else []
-    for item in walk(paths, exclude=options.exclude, skip_folders=skip, known=known):
+    there = [path for path in paths if not _is_given_up(path, options, known)]
+    for item in walk(there, exclude=options.exclude, skip_folders=skip, known=known):
         if isinstance(item, NotWalked):
             report.failed.append(Failure(item.path, item.reason, "unreadable"))
         elif isinstance(item, NotTaken):
@@ -179,6 +181,25 @@ def _found(
         else:
             found.append(item)
     return found
+
+
+def _is_given_up(path: str | os.PathLike[str], options: IngestOptions, known: Iterable[str]) -> bool:
+    """Whether a folder or a file is not there, and the user has said that it is gone for good.
+
+    Raises:
+        BadInput: when it is not there, pictures were known at or below it, and the user has not said so.
+    """
+    place = absolute(path)
+    if not options.prune or os.path.exists(place):
+        return False
+    if any(is_at_or_below(place, absolute(one)) for one in options.forget):
+        return True
+    if count := sum(is_at_or_below(one, place) for one in known):
+        raise BadInput(
+            f"expected a folder or a file, but {place!r} is not there (files known at it: {count:,}): mount its disk; "
+            "or name it to forget, too, if it is gone for good (--prune --forget)"
+        )
+    return False
 
 
 def _fresh(

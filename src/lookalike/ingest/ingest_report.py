@@ -39,6 +39,7 @@ class IngestReport:
             every row could be read.
         passed_over: what was not looked into, by name or by its first bytes.
         unmatched_patterns: of those to exclude, which have matched nothing.
+        unmatched_forget: of the places to forget, those at or below which nothing is missing.
         labelled: pictures whose metadata this run has changed.
         labels_returned: pictures that had been removed, and have got back the metadata that was kept of them.
         without_date: pictures of the collection, after it, of which nothing tells when they were taken.
@@ -57,6 +58,7 @@ class IngestReport:
     cut_short: list[str] = field(default_factory=list)
     passed_over: PassedOver = field(default_factory=PassedOver)
     unmatched_patterns: list[str] = field(default_factory=list)
+    unmatched_forget: list[str] = field(default_factory=list)
     labelled: int = 0
     labels_returned: int = 0
     without_date: int = 0

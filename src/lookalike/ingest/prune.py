@@ -46,23 +46,25 @@ class Pruning(NamedTuple):
         gone: files that are to be forgotten.
         out_of_sight: by folder, missing files that are kept.
         elsewhere: those of these folders that lie on another device than before.
+        unmatched: places that the user named, at or below which nothing is missing.
     """
 
     gone: list[str]
     out_of_sight: dict[str, list[str]]
     elsewhere: frozenset[str]
+    unmatched: list[str]
 
 
-NOTHING = Pruning([], {}, frozenset())
+NOTHING = Pruning([], {}, frozenset(), [])
 
 
 def missing_files(
     tops: Sequence[str], *, remembered: Iterable[str], found: Collection[str], unlisted: Iterable[str]
 ) -> list[str]:
-    """Remembered files below folders that were not found there.
+    """Remembered files that were not found where they were looked for.
 
     Args:
-        tops: absolute paths of folders that were walked.
+        tops: absolute paths of folders and files that were walked, or are not there.
         remembered: all paths that are known.
         found: paths that were found there now, as a set.
         unlisted: folders that could not be listed: nothing below them is missing.
@@ -72,7 +74,10 @@ def missing_files(
     return [
         path
         for path in dict.fromkeys(remembered)
-        if path not in found and path.startswith(below) and not path.startswith(blind) and is_gone(path)
+        if path not in found
+        and (path in tops or path.startswith(below))
+        and not path.startswith(blind)
+        and is_gone(path)
     ]
 
 
@@ -101,8 +106,10 @@ def prune(
     gone: list[str] = []
     kept: dict[str, list[str]] = defaultdict(list)
     elsewhere: set[str] = set()
+    matched: set[str] = set()
     for path in missing:
-        if any(is_at_or_below(path, one) for one in named):
+        if at := [one for one in named if is_at_or_below(path, one)]:
+            matched.update(at)
             gone.append(path)
         elif folder := devices.elsewhere(path):
             elsewhere.add(folder)
@@ -113,7 +120,8 @@ def prune(
             gone.append(path)
         else:
             kept[_highest_blank(path, tops, vouching)].append(path)
-    return Pruning(gone, dict(kept), frozenset(elsewhere))
+    unmatched = [os.fsdecode(given) for given, place in zip(forget, named, strict=True) if place not in matched]
+    return Pruning(gone, dict(kept), frozenset(elsewhere), unmatched)
 
 
 def still_out_of_sight(
@@ -155,9 +163,11 @@ def kept_folders(pruning: Pruning, *, known: Collection[str]) -> list[KeptFolder
 def _highest_blank(path: str, tops: Sequence[str], vouching: Collection[str]) -> str:
     """The highest folder on the way from the highest top down to a file below which nothing known is left."""
     on_the_way = list(folders_above(path))
-    while on_the_way[-1] not in tops:
+    while on_the_way and on_the_way[-1] not in tops:
         on_the_way.pop()
-    return next(folder for folder in reversed(on_the_way) if folder not in vouching)
+    return next(
+        (folder for folder in reversed(on_the_way) if folder not in vouching), path
+    )  # itself, where it is a top
 
 
 def _why(folder: str, *, is_elsewhere: bool) -> str:
