@@ -69,15 +69,12 @@ def missing_files(
         found: paths that were found there now, as a set.
         unlisted: folders that could not be listed: nothing below them is missing.
     """
-    below = tuple(os.path.join(top, "") for top in tops)
+    at, below = frozenset(tops), tuple(os.path.join(top, "") for top in tops)
     blind = tuple(os.path.join(folder, "") for folder in unlisted)
     return [
         path
         for path in dict.fromkeys(remembered)
-        if path not in found
-        and (path in tops or path.startswith(below))
-        and not path.startswith(blind)
-        and is_gone(path)
+        if path not in found and (path in at or path.startswith(below)) and not path.startswith(blind) and is_gone(path)
     ]
 
 
