@@ -44,10 +44,10 @@ def remove_pictures(catalog: Catalog, objects: Objects, *, named: Sequence[str],
         by_filter = {image_id: key for key, image_id in chosen.items() if image_id not in ids}
         every = [*sorted(ids), *by_filter]
         removed = _forget(transaction, every[:AT_ONCE], forever=forever)
-    _delete_bytes(catalog, objects, every[:AT_ONCE])
-    for start in range(AT_ONCE, len(every), AT_ONCE):
+    for start in range(0, len(every), AT_ONCE):
         some = every[start : start + AT_ONCE]
-        removed += patiently(partial(_remove, catalog, some, by_filter, where, forever=forever))
+        if start:
+            removed += patiently(partial(_remove, catalog, some, by_filter, where, forever=forever))
         patiently(partial(_delete_bytes, catalog, objects, some))
     return removed
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from lookalike.catalog.base import Transaction
 from lookalike.collection import Collection
+from lookalike.core.errors import Locked
 from lookalike.ingest import remove
 from lookalike.objects.local import LocalObjects
 from tests.collections import new_parts, png
@@ -60,6 +63,25 @@ def test_others_may_write_between_and_who_passes_no_longer_stays(
     assert collection.remove(where="label = old") == N - 1
     assert list(objects.ids()) == kept
     assert [one for one in ids.values() if one in collection] == kept
+
+
+def test_who_writes_after_the_rows_went_is_waited_for_and_the_bytes_go_too(
+    collection: Collection, objects: LocalObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = collection._parts.catalog
+    begin, asked = catalog.transaction, []
+
+    @contextmanager
+    def locked_at_first(**given: bool) -> Iterator[Transaction]:
+        asked.append(given)
+        if len(asked) == 2:
+            raise Locked("another process is writing")
+        with begin(**given) as transaction:
+            yield transaction
+
+    monkeypatch.setattr(catalog, "transaction", locked_at_first)
+    assert collection.remove(where="n = 0") == 1
+    assert len(list(objects.ids())) == len(collection) == N - 1
 
 
 def test_with_forever_nothing_is_kept_of_any_of_them(collection: Collection) -> None:
