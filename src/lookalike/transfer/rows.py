@@ -23,6 +23,7 @@ from lookalike.core.vectors import HalfVectors
 FORMAT = "1"
 _SHA256 = re.compile("[0-9a-f]{64}")
 _LONGEST_MODEL_ID = 256
+_LONGEST_SIDE = 2**31 - 1  # as Parquet's columns hold it
 _MOST_DIMENSIONS = 99_999
 
 
@@ -105,8 +106,11 @@ def image_of_row(row: Mapping[str, Any]) -> ImageRecord:
     """
     if not _SHA256.fullmatch(row["id"]):
         raise BadInput(f"expected an id of 64 lower-case hexadecimal digits, got {row['id'][:80]!r}")
-    if min(row["width"], row["height"]) < 1:
-        raise BadInput(f"{row['id']}: expected a size of at least 1 x 1, got {row['width']} x {row['height']}")
+    if not all(1 <= row[side] <= _LONGEST_SIDE for side in ("width", "height")):
+        raise BadInput(
+            f"{row['id']}: expected a size of at least 1 x 1 and sides of at most {_LONGEST_SIDE}, "
+            f"got {row['width']} x {row['height']}"
+        )
     if row["size_bytes"] < 0:
         raise BadInput(f"{row['id']}: expected size_bytes of at least 0, got {row['size_bytes']}")
     return ImageRecord(

@@ -71,6 +71,7 @@ def test_lines_can_be_joined_and_lack_what_older_versions_did_not_write(tmp_path
         ({"id": None}, "id to be a text"),
         ({"width": 1.5}, "width to be a whole number"),
         ({"width": 0}, "at least 1 x 1"),
+        ({"height": 1 << 31}, "sides of at most 2147483647"),
         ({"size_bytes": -1}, "size_bytes of at least 0, got -1"),
         ({"size_bytes": 1 << 63}, "size_bytes to be a whole number"),
         ({"camera": 3}, "camera to be a text or null"),
