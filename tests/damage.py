@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
 from types import MappingProxyType
+
+from lookalike.core.errors import LookalikeError
 
 PAGE_BYTES = 4096
 
@@ -34,6 +38,26 @@ def damaged(
             name, result = hurt(content, rng)
             if result != content:
                 yield name, result
+
+
+def refusals(path: Path, use: Callable[[], None], *, rounds: int) -> int:
+    """How often a file that was damaged in so many ways is refused by an error of ours; any other is raised.
+
+    Args:
+        path: of the file; it is damaged then.
+        use: opens it and does with it whatever can be done.
+        rounds: how many damages.
+    """
+    refused = 0
+    for _, hurt in islice(damaged(path.read_bytes(), rng=random.Random(7)), rounds):
+        path.unlink(missing_ok=True)
+        if hurt is not None:
+            path.write_bytes(hurt)
+        try:
+            use()
+        except LookalikeError:
+            refused += 1
+    return refused
 
 
 def _flipped(content: bytes, rng: random.Random) -> tuple[str, bytes]:

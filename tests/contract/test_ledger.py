@@ -17,25 +17,16 @@ from lookalike.core.errors import BadInput, Conflict, NotFound, QuotaExceeded
 from lookalike.ledger.base import KeptReply, Ledger, Quota, Upload, UploadState
 from lookalike.ledger.memory import MemoryLedger
 from lookalike.ledger.sqlite import SqliteLedger
+from tests.clock import Clock
 
 DAY_S = 24 * 3600.0
 NOW = 1_000_000.0
 REPLY = KeptReply(201, {"Location": "/v1/x"}, b'{"id": "\xff\0"}')
 
 
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture(params=["sqlite", "memory"])

@@ -18,18 +18,9 @@ from lookalike.core.errors import BadInput, Conflict, NotFound, Overloaded
 from lookalike.queue.base import Job, JobState, Queue, QueueFacts
 from lookalike.queue.memory import MemoryQueue
 from lookalike.queue.sqlite import SqliteQueue
+from tests.clock import Clock
 
 DAY_S = 24 * 3600.0
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.records import FileRecord, ImageRecord, RefusedFile
+from tests.processes import python
 
 D = 64
 MODEL = "m" * 64
@@ -51,20 +51,4 @@ def add_further(catalog: SqliteCatalog) -> None:
 def started(program: str, *arguments: object) -> subprocess.Popen[str]:
     """Another Python that runs a program, which has this module's names."""
     prelude = "import os, sys, time\nfrom pathlib import Path\nfrom tests.unit.catalog.pictures import *\n"
-    return subprocess.Popen(
-        [sys.executable, "-c", prelude + program, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[3],
-    )
-
-
-def next_line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def ended(process: subprocess.Popen[str]) -> int:
-    process.communicate(timeout=60)
-    return process.returncode
+    return python("-c", prelude + program, *arguments)

@@ -11,7 +11,8 @@ import pytest
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.catalog.sqlite.lock import writer_lock
 from lookalike.core.errors import CatalogDamaged
-from tests.unit.catalog.pictures import add_further, ended, made, next_line, started
+from tests.processes import ended, next_line
+from tests.unit.catalog.pictures import add_further, made, started
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ import pytest
 
 from lookalike.catalog.sqlite import SqliteCatalog, connections, continuity, nobody_writing
 from lookalike.core.errors import CollectionReplaced, NoCollection
-from tests.unit.catalog.pictures import D, ended, image, image_id, made, put, started
+from tests.processes import ended
+from tests.unit.catalog.pictures import D, image, image_id, made, put, started
 
 FILE = "catalog.sqlite"
 

@@ -14,7 +14,8 @@ import pytest
 
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import ReadOnly
-from tests.unit.catalog.pictures import ended, image, image_id, made, next_line, put, started
+from tests.processes import ended, next_line
+from tests.unit.catalog.pictures import image, image_id, made, put, started
 
 ROUNDS = 6
 WRITES_FOR_EVER = """

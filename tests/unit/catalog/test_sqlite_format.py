@@ -22,7 +22,8 @@ from lookalike.catalog.sqlite import format as catalog_format
 from lookalike.catalog.sqlite.format import FORMAT
 from lookalike.core.errors import CatalogDamaged, CollectionError, FormatTooNew
 from lookalike.core.filters import Filter
-from tests.unit.catalog.pictures import MODEL, D, add_further, ended, image, image_id, made, put, started
+from tests.processes import ended
+from tests.unit.catalog.pictures import MODEL, D, add_further, image, image_id, made, put, started
 
 
 def change(path: Path, statement: str) -> None:

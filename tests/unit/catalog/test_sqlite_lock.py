@@ -16,7 +16,8 @@ from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.catalog.sqlite.lock import writer_lock
 from lookalike.core.ending import Ending, ending
 from lookalike.core.errors import CollectionError, DeadlineExceeded, Locked, NoCollection, ReadOnly
-from tests.unit.catalog.pictures import ended, image_id, made, next_line, put, started
+from tests.processes import ended, next_line
+from tests.unit.catalog.pictures import image_id, made, put, started
 
 HOLDS = """
 catalog = SqliteCatalog.open(Path(sys.argv[1]))

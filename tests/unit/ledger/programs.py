@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,32 +9,17 @@ from pathlib import Path
 from lookalike.core.errors import Conflict
 from lookalike.ledger.base import UploadState
 from lookalike.ledger.sqlite import SqliteLedger
+from tests.processes import go, next_line, output, python
 
 
 def together(name: str, path: Path, count: int, *, processes: int) -> list[str]:
     """Run a program in several processes at once; all that they print."""
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.unit.ledger.programs", name, str(path), str(count)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[3],
-        )
-        for _ in range(processes)
-    ]
+    running = [python("-m", "tests.unit.ledger.programs", name, path, count) for _ in range(processes)]
     for process in running:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    printed = []
+        assert next_line(process) == "ready"
     for process in running:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in running:
-        printed += process.communicate(timeout=60)[0].split()
-        assert process.returncode == 0
-    return printed
+        go(process)
+    return [word for process in running for word in output(process)]
 
 
 def take(ledger: SqliteLedger, count: int) -> None:

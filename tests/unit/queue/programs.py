@@ -11,37 +11,12 @@ from lookalike.core.records import Json
 from lookalike.queue.base import Job
 from lookalike.queue.sqlite import SqliteQueue
 from lookalike.worker import Worker
+from tests.processes import python
 
 
 def started(name: str, path: Path, *arguments: object) -> subprocess.Popen[str]:
     """One of these programs in another Python."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.unit.queue.programs", name, str(path), *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[3],
-    )
-
-
-def next_line(process: subprocess.Popen[str]) -> str:
-    """What it prints next; '' when it ended."""
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def go(process: subprocess.Popen[str]) -> None:
-    """Let it begin."""
-    assert process.stdin is not None
-    process.stdin.write("go\n")
-    process.stdin.flush()
-
-
-def output(process: subprocess.Popen[str]) -> list[str]:
-    """All that it still prints, once it ended well."""
-    text, _ = process.communicate(timeout=60)
-    assert process.returncode == 0
-    return text.split()
+    return python("-m", "tests.unit.queue.programs", name, path, *arguments)
 
 
 def claim(queue: SqliteQueue, name: str) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from contextlib import closing, suppress
-from itertools import islice
 from pathlib import Path
 
 from lookalike.core.errors import LookalikeError
 from lookalike.queue.base import JobState
 from lookalike.queue.sqlite import SqliteQueue
-from tests.damage import damaged
+from tests.damage import refusals
 
 ROUNDS = 120
 
@@ -41,15 +39,9 @@ def test_a_damaged_queue_gives_errors_of_ours_or_answers(tmp_path: Path) -> None
             queue.enqueue("embed", collection="c", payload={"text": "x" * 300}, key=f"k{number}")
         job = queue.claim(["embed"], worker="w", lease_s=1)
         assert job is not None
-    content = path.read_bytes()
-    refused = 0
-    for _, hurt in islice(damaged(content, rng=random.Random(7)), ROUNDS):
-        path.unlink(missing_ok=True)
-        if hurt is not None:
-            path.write_bytes(hurt)
-        try:
-            with closing(SqliteQueue(path)) as queue:
-                use_all_of_it(queue, job.id)
-        except LookalikeError:
-            refused += 1
-    assert refused
+
+    def use() -> None:
+        with closing(SqliteQueue(path)) as queue:
+            use_all_of_it(queue, job.id)
+
+    assert refusals(path, use, rounds=ROUNDS)

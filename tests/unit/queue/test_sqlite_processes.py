@@ -11,7 +11,8 @@ import pytest
 
 from lookalike.queue.base import JobState
 from lookalike.queue.sqlite import SqliteQueue
-from tests.unit.queue.programs import go, next_line, output, started
+from tests.processes import go, next_line, output
+from tests.unit.queue.programs import started
 from tests.waiting import eventually, given_time_enough
 
 PROCESSES = 4
