@@ -158,13 +158,14 @@ def kept_folders(pruning: Pruning, *, known: Collection[str]) -> list[KeptFolder
 
 
 def _highest_blank(path: str, tops: Sequence[str], vouching: Collection[str]) -> str:
-    """The highest folder on the way from the highest top down to a file below which nothing known is left."""
+    """The highest folder on the way from the highest top down to a file below which nothing known is left.
+
+    The file itself, where it is a top.
+    """
     on_the_way = list(folders_above(path))
     while on_the_way and on_the_way[-1] not in tops:
         on_the_way.pop()
-    return next(
-        (folder for folder in reversed(on_the_way) if folder not in vouching), path
-    )  # itself, where it is a top
+    return next((folder for folder in reversed(on_the_way) if folder not in vouching), path)
 
 
 def _why(folder: str, *, is_elsewhere: bool) -> str:
