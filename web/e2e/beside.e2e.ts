@@ -88,7 +88,7 @@ describe("the live camera", () => {
     await expectSoon(() => figure(t.live.answered), (count) => expect(count).toBeGreaterThan(3));
     await page.locator(".live-hits img").first().waitFor();
     const words = place === "browser" ? t.status.whereBrowser : t.status.whereServer;
-    await page.locator(".live-controls [role=status]", {hasText: words}).waitFor();
+    await page.locator(".live-controls [role=status]", {hasText: `${t.status.where}: ${words}`}).waitFor();
     expect(await figure(t.live.dropped)).toBeGreaterThanOrEqual(0);
     await page.getByRole("button", {name: t.live.stop}).click();
 

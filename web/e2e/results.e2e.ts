@@ -119,6 +119,9 @@ describe("the picture that is searched with", () => {
     expect(await idsOf(page)).toHaveLength(24);
     expect(await idsOf(page)).not.toContain(own);
     await page.getByText(t.own.ofCollection(false)).waitFor();
+    const compared = await page.locator(".fact", {has: page.getByText(t.status.scanned, {exact: true})}).locator("dd").innerText();
+    const [scanned, all] = compared.split(" of ").map((count) => Number(count.replaceAll(",", "")));
+    expect(scanned).toBeLessThanOrEqual(all!);
 
     await page.getByRole("button", {name: t.own.show}).click();
     await expectSoon(() => idsOf(page), (ids) => expect(ids[0]).toBe(own));
@@ -214,7 +217,7 @@ describe("a filter", () => {
     await page.getByLabel(t.filter.value, {exact: true}).fill("1000000");
     await page.getByRole("button", {name: t.filter.apply}).click();
 
-    await page.getByText(t.results.noneFiltered).waitFor();
+    await page.getByText(t.results.noneFiltered(true)).waitFor();
     expect(JSON.parse(asked(page).get("filter")!)).toEqual({width: {gt: 1_000_000}});
     await page.getByRole("button", {name: t.results.removeFilter}).click();
     await hits(page);

@@ -35,7 +35,7 @@ export function Results() {
       {shown && (!isOld.value || searching.value) && isLikeNothing(shown) && <p class="note unlike">{t.nothingLikeIt}</p>}
       {shown && <Grid shown={shown} stale={searching.value} />}
       {!shown && searching.value && <Skeleton />}
-      {shown && shown.hits.length === 0 && !searching.value && <NothingFound />}
+      {shown && shown.hits.length === 0 && !searching.value && <NothingFound shown={shown} />}
       {shown && shown.hits.length > 0 && <More />}
       {shown && shown.hits.length > 0 && <p class="hint keys">{t.keys}</p>}
     </section>
@@ -115,12 +115,13 @@ function OwnNote({shown}: {shown: Answer}) {
   );
 }
 
-function NothingFound() {
+function NothingFound({shown}: {shown: Answer}) {
   const {results: t} = texts.value;
   const filtered = question.value.filter !== null;
+  const hasOwn = shown.self !== "" && !shown.question.withOwn;
   return (
     <div class="note nothing">
-      <p>{filtered ? t.noneFiltered : t.none}</p>
+      <p>{filtered ? t.noneFiltered(hasOwn) : t.none(hasOwn)}</p>
       {filtered && (
         <button type="button" onClick={() => ask({filter: null})}>
           {t.removeFilter}

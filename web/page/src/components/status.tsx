@@ -31,7 +31,7 @@ function Account({shown}: {shown: Answer}) {
         <Fact name={t.where} value={whereOf(shown)} />
         <Fact name={t.exact} value={reply.exact ? t.isExact : t.isApproximate} mark={reply.exact ? "good" : "fair"} />
         <Fact name={t.plan} value={planOf(shown)} />
-        {reply.total_matching > 0 && <Fact name={t.scanned} value={t.of(formatNumber(reply.scanned), formatNumber(reply.total_matching))} />}
+        {reply.total_matching > 0 && <Fact name={t.scanned} value={comparedOf(shown)} />}
         {tier !== "off" && <Fact name={t.tier} value={tierOf(tier)} />}
       </dl>
       <Stages shown={shown} />
@@ -53,6 +53,11 @@ function Fact({name, value, title, mark}: {name: string; value: string; title?: 
 function planOf({reply}: Answer): string {
   const plan = sayAll("plans", reply.plan_steps, reply.plan);
   return reply.cached ? texts.value.status.fromCache(plan) : plan;
+}
+
+/** The picture that is searched with may be compared as well, though it is left out of what could be shown. */
+function comparedOf({reply: {scanned, total_matching}}: Answer): string {
+  return texts.value.status.of(formatNumber(scanned), formatNumber(Math.max(scanned, total_matching)));
 }
 
 function whereOf({how}: Answer): string {

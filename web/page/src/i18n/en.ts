@@ -79,9 +79,10 @@ export const en = {
     furtherFailed: "The next pictures did not come",
     loadMore: "Show more",
     end: "That is all.",
-    none: "No picture fits.",
+    /** `other`: than the very picture that is searched with, which is left out. */
+    none: (other: boolean): string => (other ? "There is no other picture here." : "No picture fits."),
     nothingLikeIt: "There is nothing like it here. What follows is the nearest, and as good as chance.",
-    noneFiltered: "No picture passes the filter. Loosen or remove it.",
+    noneFiltered: (other: boolean) => `No ${other ? "other " : ""}picture passes the filter. Loosen or remove it.`,
     removeFilter: "Remove the filter",
     keys: "Arrow keys move between pictures, Enter searches from one, + asks for more like it, − for less, C compares.",
     perPage: "At a time",

@@ -126,7 +126,7 @@ function FramesOffer({reason, onSend}: {reason: string; onSend: () => void}) {
 }
 
 function Figures({session}: {session: LiveSession}) {
-  const {live: t, status, settings} = texts.value;
+  const {live: t, status} = texts.value;
   const {state, sent, answered, dropped, roundTripMs, place, why, problem} = session;
   const states = {connecting: t.states.connecting, ready: t.states.open, waiting: t.states.waiting, closed: t.states.closed};
   const where = {browser: status.whereBrowser, server: status.whereServer, opening: "…"}[place.value];
@@ -139,7 +139,7 @@ function Figures({session}: {session: LiveSession}) {
         <Figure name={t.roundTrip} value={roundTripMs.value === null ? NONE : status.ms(formatNumber(roundTripMs.value))} />
       </dl>
       <p class="hint" role="status">
-        {states[state.value]} · {named(settings.where, where)}
+        {states[state.value]} · {named(status.where, where)}
       </p>
       {why.value && <p class="hint">{why.value()}</p>}
       {problem.value && (
