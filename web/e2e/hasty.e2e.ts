@@ -4,7 +4,7 @@ import {mkdtemp, rm, writeFile} from "node:fs/promises";
 import {tmpdir} from "node:os";
 import {join} from "node:path";
 
-import type {Page} from "playwright-core";
+import type {Page, Route} from "playwright-core";
 import {describe, expect, it} from "vitest";
 
 import {codesEn} from "../page/src/i18n/codes.en";
@@ -103,6 +103,45 @@ describe("what is dropped and is neither a picture nor an address", () => {
     await drop(page, "main", {text: "data:text/plain,hello"});
 
     await page.locator(".problem", {hasText: codesEn.problems.nothing_given[0]}).waitFor();
+  });
+});
+
+describe("while two pictures are compared", () => {
+  it("what is dropped behind them changes nothing that one does not see", async () => {
+    await searchFromStored(page);
+    for (const place of [0, 1]) {
+      await page.locator(".card").nth(place).hover();
+      await page.locator(".card").nth(place).getByRole("button", {name: t.card.compare}).click();
+    }
+    await page.getByRole("dialog", {name: t.compare.heading}).waitFor();
+    const address = page.url();
+
+    await drop(page, ".panes", {file: await drawnPicture(page, {seed: 62})});
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({state: "detached"});
+    await drawn(page);
+
+    expect(page.url()).toBe(address);
+  });
+});
+
+describe("a next page that fails while one reads", () => {
+  it("moves nothing under the eyes", async () => {
+    let held: Route | null = null;
+    await page.route("**/search", async (route) => {
+      if (!(route.request().postDataJSON() as {offset?: number}).offset) return route.fallback();
+      held = route;
+    });
+    await page.setViewportSize({width: 600, height: 500});
+    await searchFromStored(page);
+    await page.evaluate(() => scrollBy(0, document.querySelector(".further")!.getBoundingClientRect().top - innerHeight - 300));
+    await expectSoon(() => held, (route) => expect(route).not.toBeNull());
+    const before = await page.evaluate(() => scrollY);
+    await held!.fulfill({status: 500, json: {code: "error", values: {}, detail: ""}});
+    await page.locator(".further .problem").waitFor({state: "attached"});
+    await drawn(page);
+
+    expect(await page.evaluate(() => scrollY)).toBe(before);
   });
 });
 

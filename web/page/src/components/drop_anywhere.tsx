@@ -5,15 +5,17 @@ import {useEffect, useState} from "preact/hooks";
 import {texts} from "../i18n/language";
 import {takeDropped, takeTransfer} from "../search/taking";
 import {expectPicture} from "../search/warming";
-import {panel} from "../state/panels";
 import {Icon} from "./icons";
+
+/** Whether no dialog is open, behind which nobody would see what becomes of it. */
+const isFree = () => document.querySelector("dialog[open]") === null;
 
 export function DropAnywhere() {
   const [over, setOver] = useState(false);
   useEffect(() => {
     let depth = 0;
     const brings = (event: DragEvent) =>
-      panel.value === null && (event.dataTransfer?.types ?? []).some((type) => type === "Files" || type === "text/uri-list");
+      isFree() && (event.dataTransfer?.types ?? []).some((type) => type === "Files" || type === "text/uri-list");
     const settle = () => {
       depth = 0;
       setOver(false);
@@ -35,12 +37,12 @@ export function DropAnywhere() {
     on("drop", (event) => {
       event.preventDefault();
       settle();
-      if (panel.value === null && event.dataTransfer) takeDropped(event.dataTransfer);
+      if (isFree() && event.dataTransfer) takeDropped(event.dataTransfer);
     });
     on("paste", (event) => {
       const typing = event.target instanceof HTMLElement && event.target.closest("input, textarea");
       const data = event.clipboardData;
-      if (!data || panel.value !== null || (typing && data.files.length === 0)) return;
+      if (!data || !isFree() || (typing && data.files.length === 0)) return;
       if (takeTransfer(data)) event.preventDefault();
     });
     return () => stop.abort();

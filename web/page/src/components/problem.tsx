@@ -10,18 +10,20 @@ import {Icon} from "./icons";
 export function Problem() {
   const {heading} = texts.value.problem;
   if (!trouble.value) return null;
-  return <Trouble shown={trouble.value} heading={heading} onClose={() => (trouble.value = null)} />;
+  return <Trouble shown={trouble.value} heading={heading} onClose={() => (trouble.value = null)} comesIntoView />;
 }
 
-type Props = {shown: What; heading: string; onClose: () => void};
+type Props = {shown: What; heading: string; onClose: () => void; comesIntoView?: boolean};
 
-/** One thing that went wrong; where it stands, its `onClose` takes it away. */
-export function Trouble({shown, heading, onClose}: Props) {
+/** One thing that went wrong; where it stands, its `onClose` takes it away. `comesIntoView`: it is what the person waits for. */
+export function Trouble({shown, heading, onClose, comesIntoView = false}: Props) {
   const t = texts.value;
   const {what, now} = adviceOf(shown.code, shown.values);
   const place = useRef<HTMLElement>(null);
   // It may stand above or below what is seen.
-  useEffect(() => place.current!.scrollIntoView({block: "nearest"}), [shown]);
+  useEffect(() => {
+    if (comesIntoView) place.current!.scrollIntoView({block: "nearest"});
+  }, [shown]);
   return (
     <section ref={place} class="problem" role="alert">
       <Icon name="alert" />
