@@ -8,7 +8,7 @@ import {afterAll, beforeAll, describe, expect, it} from "vitest";
 
 import {codesEn} from "../page/src/i18n/codes.en";
 import {codesZh} from "../page/src/i18n/codes.zh";
-import {photograph, seriousFindings, SETTINGS, startBrowser, TEXTS, type Visit, visit} from "./browser";
+import {photograph, seriousFindings, SETTINGS, SIZES, startBrowser, TEXTS, type Visit, visit} from "./browser";
 import {chooseFile, computeAt, drawn, hits, searchFromStored, searchWithPicture} from "./doing";
 import {flaws} from "./flaws";
 
@@ -52,6 +52,14 @@ describe.each(SETTINGS)("$size, $language, $theme", (setting) => {
     await page.getByText(setting.size === "phone" ? t.empty.invitationTouch : t.empty.invitation).waitFor();
     expect(await page.locator("html").getAttribute("lang")).toBe(setting.language === "zh" ? "zh-CN" : "en");
     await expectSound("empty");
+    for (const width of WIDTHS) {
+      await page.setViewportSize({width, height: 800});
+      await drawn(page);
+      const tops = await page.locator(".beginnings li").evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
+      const rows = [...new Set(tops)].map((top) => tops.filter((one) => one === top).length);
+      expect(new Set(rows).size, `rows of ${rows.join()} at ${width} pixels`).toBe(1);
+    }
+    await page.setViewportSize(SIZES[setting.size]);
   });
 
   it("says of a collection that cannot be opened why, and what to do, where it is chosen", async () => {
