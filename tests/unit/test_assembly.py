@@ -56,6 +56,21 @@ def test_without_a_path_it_is_the_one_of_the_settings(tmp_path: Path, monkeypatc
         assert collection.path == tmp_path / "other"
 
 
+@pytest.mark.parametrize(("name", "why"), [("x" * 256, "it is too long"), ("a\ud800", "it is no Unicode text")])
+def test_a_path_that_no_folder_can_have_is_told_as_that(name: str, why: str) -> None:
+    with pytest.raises(BadInput, match=f"for collection.*from the argument.*{why}"):
+        lookalike.open(name)
+
+
+@pytest.mark.parametrize("leads_to", ["drive/photos", "c"])
+def test_a_link_to_where_nothing_is_is_told_as_that(leads_to: str, tmp_path: Path) -> None:
+    (tmp_path / "c").symlink_to(leads_to)
+    for options in ({}, {"create": False}, {"read_only": True}):
+        with pytest.raises(NoCollection, match=f"a link to {leads_to}, where nothing is"):
+            lookalike.open("c", **options)
+    assert os.listdir(tmp_path) == ["c"]
+
+
 def test_in_memory_nothing_is_written(tmp_path: Path) -> None:
     with lookalike.open(":memory:") as collection:
         assert (collection.path, len(collection)) == (None, 0)

@@ -33,6 +33,7 @@ def check_there(folder: Path) -> None:
     """
     if (folder / CATALOG).is_file():
         return
+    _check_no_broken_link(folder)
     if folder.is_file():
         of_collection = f": name the folder, {folder.parent}" if folder.name == CATALOG else ""
         raise BadInput(f"expected the folder of a collection, but {folder} is a file{of_collection}")
@@ -65,7 +66,13 @@ def check_not_lost(folder: Path) -> None:
 
 
 def check_place(folder: Path) -> None:
-    """Refuse a place where a collection would lie among other things, such as the photos themselves."""
+    """Refuse a place where a collection would lie among other things, such as the photos themselves.
+
+    Raises:
+        BadInput: when it is so, or a file is there.
+        NoCollection: when it is a link to where nothing is.
+    """
+    _check_no_broken_link(folder)
     try:
         others = sorted(name for name in os.listdir(folder) if not name.startswith((".", CATALOG)))
     except NotADirectoryError:
@@ -76,6 +83,14 @@ def check_place(folder: Path) -> None:
         raise BadInput(
             f"{folder} is no collection, and holds other things ({', '.join(others[:2])}{' …' * (len(others) > 2)}): "
             f"give the collection a folder of its own, for example {folder / 'photos.lookalike'}"
+        )
+
+
+def _check_no_broken_link(folder: Path) -> None:
+    if folder.is_symlink() and not folder.exists():
+        raise NoCollection(
+            f"there is no collection at {folder}: it is a link to {os.readlink(folder)}, where nothing is: "
+            "mount the disk that it leads to, or remove the link"
         )
 
 

@@ -5,6 +5,7 @@ The file is `lookalike.toml` in the user's configuration folder, or the one that
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import tomllib
@@ -80,8 +81,18 @@ def text(name: str, values: Values) -> str:
 
 
 def folder(name: str, values: Values) -> Path:
-    """A path, made absolute; it need not be there."""
-    return Path(os.path.expanduser(text(name, values))).absolute()
+    """A path, made absolute; it need not be there, but it could."""
+    path = Path(os.path.expanduser(text(name, values))).absolute()
+    try:
+        path.lstat()
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
+            why = "it is too long" if isinstance(error, OSError) else "it is no Unicode text"
+            raise BadInput(
+                f"expected the path of a folder for {name}, got {str(path)[:300]!r} from {values[name].source}, "
+                f"which none can have: {why}"
+            ) from error
+    return path
 
 
 def choice(name: str, values: Values, *, of: Iterable[str]) -> str:
