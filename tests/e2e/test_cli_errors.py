@@ -34,7 +34,7 @@ from tests.e2e.conftest import Album, Command
         ),
         (["search", "a.jpg", "b c.jpg"], "Expected QUERY, and got 'b c.jpg' as well."),
         (["knn", "a.npy", "b.npy", "c.npy", "d.npy"], "Expected BASE QUERIES, and got 'c.npy', 'd.npy' as well."),
-        (["info", "x"], "Expected no argument, and got 'x' as well."),
+        (["info", "x"], "Expected no argument, got 'x'."),
         (["search", "a.jpg", "-k", "0"], "0 is not in the range x>=1"),
         (["search", "a.jpg", "-k", "many"], "'many' is not a valid integer"),
         (["search", "a.jpg", "--null"], "--paths-only"),

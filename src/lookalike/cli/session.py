@@ -198,7 +198,8 @@ class Command(click.Command):
             rest = super().parse_args(context, args)
         if rest and not context.resilient_parsing:
             taken = " ".join(one.make_metavar(context) for one in self.params if isinstance(one, click.Argument))
-            context.fail(f"Expected {taken or 'no argument'}, and got {', '.join(map(repr, rest))} as well.")
+            got = ", ".join(map(repr, rest))
+            context.fail(f"Expected {taken}, and got {got} as well." if taken else f"Expected no argument, got {got}.")
         return rest
 
     def invoke(self, context: click.Context) -> int | None:
