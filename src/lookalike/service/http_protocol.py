@@ -16,7 +16,8 @@ import uuid
 from asyncio import BaseTransport, TimerHandle
 
 from httptools import HttpParserUpgrade
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from lookalike.service.edge.problem_body import problem_response
 from lookalike.service.unread import Unread
@@ -25,6 +26,8 @@ MOST_HEAD_BYTES = 64_000
 MOST_HEADERS = 256
 MOST_AHEAD = 8
 """Requests of one connection that may come before an earlier one is answered."""
+MOST_AHEAD_BYTES = 16_000
+"""Of those: while no more has come, reading goes on, so that a client who leaves is noticed."""
 READ_BYTES = 64_000
 """Taken from the system at a time, where the event loop lets it be said."""
 LINGER_S = 1.0
@@ -60,6 +63,8 @@ class _BoundedHttp(HttpToolsProtocol):
     most_connections = 1_000
 
     _unread: Unread | None = None
+    _running: RequestResponseCycle | None = None  # what is being answered; `cycle` is what came last
+    _ahead_bytes = 0  # that came while something waits to be answered
     _other_bytes = 0  # of the body's message, since some of the body has come
     _body_came = False
     _head_timer: TimerHandle | None = None
@@ -89,6 +94,7 @@ class _BoundedHttp(HttpToolsProtocol):
         self._end_body()
         if self._unread is not None:
             self._unread.stop()
+        self._let_go()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -106,6 +112,8 @@ class _BoundedHttp(HttpToolsProtocol):
             return
         self._body_came = False
         self._came = data
+        if self.pipeline:
+            self._ahead_bytes += len(data)
         super().data_received(data)
         self._came = b""
         if not self._is_in_head:
@@ -134,8 +142,7 @@ class _BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._end_head()
         if len(self.pipeline) >= MOST_AHEAD:
-            self._is_refused = True
-            self.transport.abort()  # a problem would be taken for the reply to an earlier request
+            self._give_up()
             raise Stop
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > MOST_HEAD_BYTES:
@@ -143,6 +150,8 @@ class _BoundedHttp(HttpToolsProtocol):
             raise Stop
         super().on_headers_complete()
         self._is_in_body = True
+        if self.pipeline and self._ahead_bytes <= MOST_AHEAD_BYTES:
+            self.flow.resume_reading()
 
     def on_body(self, body: bytes) -> None:
         self._body_came = True
@@ -154,7 +163,9 @@ class _BoundedHttp(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.pipeline:
+        if not self.pipeline:
+            self._ahead_bytes = 0
+        elif self._ahead_bytes > MOST_AHEAD_BYTES or self.cycle.body:
             self.flow.pause_reading()  # what was read is enough for now
         if self.transport.is_closing() and self._unread is not None:
             self._unread.wait()
@@ -169,11 +180,9 @@ class _BoundedHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._is_refused = True
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+        if self._running is None or self._running.response_complete or not self._running.response_started:
             self.transport.write(_written(*self._problem))
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        self._let_go()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(LINGER_S, self.transport.abort)
@@ -185,6 +194,9 @@ class _BoundedHttp(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over, with what came behind the head in the same piece, which uvicorn drops."""
+        if self._running is not None and not self._running.response_complete:  # its reply would lie between frames
+            self._give_up()
+            return
         super().handle_websocket_upgrade()
         upgrade = sys.exception()
         rest = self._came[upgrade.args[0] :] if isinstance(upgrade, HttpParserUpgrade) else b""
@@ -196,6 +208,24 @@ class _BoundedHttp(HttpToolsProtocol):
         """It is answered as if nothing else had been asked for; what comes then is no HTTP."""
         self._is_refused = True
         self.cycle.keep_alive = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _give_up(self) -> None:
+        """End the connection without a word: a problem would be taken for the reply to an earlier request."""
+        self._is_refused = True
+        self._let_go()
+        self.transport.abort()
+
+    def _let_go(self) -> None:
+        """Tell what is being answered that nobody is there any more, and begin nothing of what waits."""
+        self.pipeline.clear()
+        for cycle in (self._running, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
     def _made_room(self) -> bool:
         """Close the connection that has been between two requests for longest; False where there is none."""

@@ -70,6 +70,37 @@ def test_requests_may_come_ahead_but_not_many(made: Callable[..., Parts]) -> Non
             assert rest_of(connection) == b""
 
 
+def test_who_asks_too_much_ahead_while_they_are_answered_is_no_error(
+    made: Callable[..., Parts], caplog: pytest.LogCaptureFixture
+) -> None:
+    with answering(made().app) as address:
+        for _ in range(10):
+            with connected(address, KEPT * 100) as connection:
+                rest_of(connection)
+        with connected(address, GET) as another:
+            assert rest_of(another).startswith(b"HTTP/1.1 200")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_a_websocket_is_not_opened_behind_a_request_that_is_being_answered(made: Callable[..., Parts]) -> None:
+    with answering(made().app) as address, connected(address, b"GET /wait/x HTTP/1.1\r\nHost: x\r\n\r\n") as connection:
+        connection.sendall(upgrade("/socket"))
+        assert rest_of(connection) == b""
+
+
+def test_what_cannot_be_read_behind_a_reply_that_has_begun_is_not_answered_within_it(
+    made: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = 2_000_000
+    head = request("POST", "/echo", f"Content-Length: {size}")
+    with answering(made().app) as address, connected(address, head + bytes(size)) as connection:
+        begun = head_of(connection)
+        connection.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12345no request\r\n\r\n")
+        reply = rest_of(connection)
+    assert begun.startswith(b"HTTP/1.1 200")
+    assert b"HTTP/1.1 4" not in reply[:size]
+
+
 def test_a_reply_that_is_not_read_is_waited_for_only_a_while(
     made: Callable[..., Parts], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,17 +15,20 @@ from tests.unit.service.small_service import answering
 
 HEAD = request("GET", "/slow", "Connection: close")
 POST = request("POST", "/slow", "Content-Length: 4", "Connection: close")
+KEPT = request("GET", "/slow")
 
 
 class Slow:
-    """Answers nothing until it is cancelled, unless it is let go."""
+    """Answers nothing until it is cancelled, unless it is let go; counts how often it was asked."""
 
     def __init__(self, *, carries_on: bool = False) -> None:
         self.carries_on = carries_on
         self.begun, self.cancelled, self.ended = threading.Event(), threading.Event(), threading.Event()
         self.go = threading.Event()
+        self.times = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.times += 1
         while scope["method"] == "POST" and (await receive())["more_body"]:
             pass
         if self.carries_on:
@@ -42,7 +45,11 @@ class Slow:
         self.ended.set()
 
 
-@pytest.mark.parametrize("request_bytes", [HEAD, POST + b"body"], ids=["without a body", "with a body"])
+@pytest.mark.parametrize(
+    "request_bytes",
+    [HEAD, POST + b"body", KEPT + HEAD, KEPT * 8],
+    ids=["without a body", "with a body", "with another behind it", "with many behind it"],
+)
 def test_what_is_done_for_a_client_ends_when_it_goes(request_bytes: bytes) -> None:
     slow = Slow()
     with answering(Leaving(slow)) as address:
@@ -51,6 +58,7 @@ def test_what_is_done_for_a_client_ends_when_it_goes(request_bytes: bytes) -> No
             assert not slow.cancelled.is_set()
         assert slow.cancelled.wait(20)
     assert not slow.ended.is_set()
+    assert slow.times == 1  # nothing of what waited was begun
 
 
 @pytest.mark.parametrize("request_bytes", [HEAD, POST + b"body"], ids=["without a body", "with a body"])
