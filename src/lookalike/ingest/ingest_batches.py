@@ -294,6 +294,7 @@ class BatchWriter:
                 self._report.cut_short.append(one.file.path)
         for refused in self._refused:
             self._report.failed.append(Failure(refused.found.path, str(refused.error), refused.error.code))
+            self._report.removed += _of_content(refused.error) and refused.found.path in self._known
 
 
 def _is_as_seen(said: FileRecord | RefusedFile) -> bool:

@@ -32,7 +32,8 @@ class IngestReport:
         recognised: new files (copies, renamed ones) with a picture that it held: nothing was computed.
         unchanged: files that hold what they held: not read, unless size or time of change differ.
         updated: known files that hold another picture now.
-        removed: files that were forgotten because they are gone; the old name of a renamed one does not count.
+        removed: files that were forgotten because they are gone, or hold no picture any more (those are among `failed`,
+            too); the old name of a renamed one does not count.
         kept: folders that cannot be seen into, below which nothing was forgotten.
         failed: what was refused, also earlier and unchanged since.
         cut_short: files that were taken in although they lack their end: JPEGs without their last marker, of which

@@ -229,8 +229,9 @@ def test_a_known_file_that_breaks_loses_its_picture(parts: Parts, photos: Path) 
 
     report = run(parts, photos, metadata={str(photos / "1.png"): {"label": "x"}})
 
-    assert counts(report) == {"unchanged": 2, "failed": 1}
+    assert counts(report) == {"unchanged": 2, "removed": 1, "failed": 1}  # told, not only refused
     assert set(places(parts)) == {"0.png", "2.png"}
+    assert counts(run(parts, photos)) == {"unchanged": 2, "failed": 1}
 
 
 def test_labels_of_a_file_that_broke_do_not_reach_the_copy_that_it_was(parts: Parts, photos: Path) -> None:
