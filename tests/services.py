@@ -22,6 +22,7 @@ import numpy as np
 import uvicorn
 from starlette.testclient import TestClient
 
+from lookalike.assembly.service import open_ledger, open_queue
 from lookalike.collection import Collection
 from lookalike.service.app import application, wire
 from lookalike.service.context import Service
@@ -199,12 +200,14 @@ def _settings(folder: Path, changed: dict[str, Any]) -> tuple[ServiceSettings, t
 
 @cache
 def _made() -> tuple[Path, tuple[str, ...]]:
-    """A folder with the two collections, made once for all tests, and the ids of their pictures."""
+    """The two collections and the home of a service, made once for all tests, and the ids of their pictures."""
     folder = lasting_folder()
     for name in (FIRST, SECOND):
         (folder / name).mkdir()
         with new_collection(folder / name) as collection:
             ids = [collection.add(png(n), metadata={"n": n, "name": f"picture {n}"}) for n in range(PICTURES)]
+    open_ledger(folder / "home").close()
+    open_queue(folder / "home").close()
     return folder, tuple(ids)
 
 
