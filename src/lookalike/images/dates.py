@@ -7,7 +7,7 @@ picture: they tell when it was saved, sent or copied, or what somebody guessed.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate
 
 _EARLIEST_YEAR = 1826
@@ -17,7 +17,7 @@ _UNSET = frozenset({datetime(1904, 1, 1), datetime(1970, 1, 1), datetime(1980, 1
 _LONGEST = 64
 _SEPARATED = re.compile(
     r"(\d{4})(?:[-:/.](\d{1,2})(?:[-:/.](\d{1,2})(?:[T ]+(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2}))?)?)?)?"
-    r"(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d{1,2}(?::?\d{2})?))?",
+    r"(?:[.,]\d+)?(?: ?(?P<half>[AP]M))?(?: ?(?:Z|UTC|[+-]\d{1,2}(?::?\d{2})?))?",
     re.IGNORECASE,
 )
 _TOGETHER = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[T ]?(\d{2})(\d{2})(\d{2})?)?(?: ?(?:Z|[+-]\d{2}:?\d{2}))?")
@@ -35,8 +35,12 @@ def read_date(text: str) -> str | None:
     if parts is None:
         return None
     try:
-        moment = datetime(*parts[:5], min(parts[5], 59))  # a leap second counts as the one before
-    except ValueError:
+        year, month, day, hour, minute, second = parts
+        is_next_day = (hour, minute, second) == (24, 0, 0)
+        # a leap second counts as the one before
+        moment = datetime(year, month, day, 0 if is_next_day else hour, minute, min(second, 59))
+        moment += timedelta(days=is_next_day)
+    except (OverflowError, ValueError):
         return None
     is_unset = moment in _UNSET and ":" in line
     if is_unset or not _EARLIEST_YEAR <= moment.year <= datetime.now(UTC).year + 1:
@@ -48,8 +52,11 @@ def _parts(line: str) -> tuple[int, int, int, int, int, int] | None:
     match = _TOGETHER.fullmatch(line) or _SEPARATED.fullmatch(line)
     if match is not None:
         year, month, day, hour, minute, second = (
-            int(part or least) for part, least in zip(match.groups(), (0, 1, 1, 0, 0, 0), strict=True)
+            int(part or least) for part, least in zip(match.groups()[:6], (0, 1, 1, 0, 0, 0), strict=True)
         )
+        half = (match.groupdict().get("half") or "").upper()  # of the day, where a clock has twelve hours
+        if half and hour <= 12:
+            hour = hour % 12 + (12 if half == "PM" else 0)
         return year, month, day, hour, minute, second
     spoken = parsedate(line)  # as in letters: Wed, 01 May 2024 12:00:00 +0200
     return None if spoken is None else spoken[:6]
