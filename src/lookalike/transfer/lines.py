@@ -33,6 +33,7 @@ from lookalike.transfer.rows import (
 )
 
 _LARGEST = 2**63 - 1
+_LONGEST_LINE_BYTES = 256 << 20
 _TEXTS, _COUNTS = ("id", "format", "lookalike.model_id"), ("width", "height", "size_bytes")
 _LISTS = {"paths": str, "sizes": int, "mtimes_ns": int}
 
@@ -105,20 +106,26 @@ def _in_words(vectors: HalfVectors) -> Iterator[str]:
 
 def _count(file: BinaryIO) -> int:
     """How many lines hold something; the file stands at its beginning after that."""
-    count = sum(1 for line in file if not line.isspace())
+    count = sum(1 for _ in _texts(file))
     file.seek(0)
     return count
 
 
+def _texts(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The lines that hold something, with their numbers from 1; one without end is refused before it fills memory."""
+    for number, text in enumerate(iter(lambda: file.readline(_LONGEST_LINE_BYTES), b""), start=1):
+        if len(text) == _LONGEST_LINE_BYTES:
+            raise BadInput(f"line {number}: expected a line of less than {_LONGEST_LINE_BYTES} bytes, got a longer one")
+        if not text.isspace():
+            yield number, text
+
+
 def _read(file: BinaryIO) -> Iterator[_Line]:
-    for number, text in enumerate(file, start=1):
-        if text.strip():
-            try:
-                yield _line(text)
-            except (ValueError, RecursionError) as error:
-                raise BadInput(f"line {number}: {error}") from error
-            except BadInput as error:
-                raise BadInput(f"line {number}: {error}") from error
+    for number, text in _texts(file):
+        try:
+            yield _line(text)
+        except (ValueError, RecursionError, BadInput) as error:
+            raise BadInput(f"line {number}: {error}") from error
 
 
 def _line(text: bytes) -> _Line:

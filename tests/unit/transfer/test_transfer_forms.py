@@ -16,7 +16,7 @@ from lookalike.core.errors import BadInput, StorageFailed, WouldOverwrite
 from lookalike.core.records import FileRecord, ImageRecord
 from lookalike.ingest.metadata import read_metadata
 from lookalike.neighbours import knn
-from lookalike.transfer import export_collection, import_collection
+from lookalike.transfer import export_collection, import_collection, lines
 from lookalike.transfer.forms import FORMS
 from tests.collections import open_catalog
 from tests.unit.transfer.test_transfer import MODEL, D, content, empty, filled, image_id
@@ -146,6 +146,17 @@ def test_a_line_that_ends_with_the_file_and_empty_ones_are_counted_rightly(tmp_p
 def test_what_no_export_has_written_is_refused(data: str, tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text(data, errors="surrogateescape")
     with pytest.raises(BadInput):
+        import_collection(empty(), tmp_path / "x.jsonl")
+
+
+def test_a_line_without_end_is_not_read_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export_collection(filled(empty()), tmp_path / "x.jsonl")
+    longest = max(map(len, (tmp_path / "x.jsonl").read_bytes().splitlines(keepends=True)))
+    monkeypatch.setattr(lines, "_LONGEST_LINE_BYTES", longest + 1)
+    assert import_collection(empty(), tmp_path / "x.jsonl").added == 5
+    with (tmp_path / "x.jsonl").open("ab") as file:
+        file.write(b" " * (longest + 1))
+    with pytest.raises(BadInput, match="line 6: expected a line of less than"):
         import_collection(empty(), tmp_path / "x.jsonl")
 
 
