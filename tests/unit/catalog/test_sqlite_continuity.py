@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lookalike.catalog.sqlite import SqliteCatalog, connections, continuity, nobody_writing
+from lookalike.catalog.sqlite import SqliteCatalog, continuity, nobody_writing
 from lookalike.core.errors import CollectionReplaced, NoCollection
+from lookalike.storage.sqlite import pool
 from tests.processes import ended
 from tests.unit.catalog.pictures import D, image, image_id, made, put, started
 
@@ -236,7 +237,7 @@ def test_a_catalog_that_keeps_no_file_open_keeps_none_after_a_change_that_fails(
 def test_a_connection_to_a_file_that_goes_while_it_is_opened_is_closed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connected = connections.connected
+    connected = pool.connected
 
     def connected_and_gone(path: Path, **options: Any) -> Any:
         connection = connected(path, **options)
@@ -246,7 +247,7 @@ def test_a_connection_to_a_file_that_goes_while_it_is_opened_is_closed(
     with opened(folder) as catalog:
         catalog.let_go()
         before = len(os.listdir("/dev/fd"))
-        monkeypatch.setattr(connections, "connected", connected_and_gone)
+        monkeypatch.setattr(pool, "connected", connected_and_gone)
         with pytest.raises(NoCollection) as kept:  # whose frames hold what was not closed
             catalog.known_ids()
         assert len(os.listdir("/dev/fd")) == before

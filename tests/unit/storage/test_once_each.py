@@ -34,3 +34,7 @@ def test_one_lock_and_one_claim_keep_others_out() -> None:
 
 def test_one_place_makes_files_durable() -> None:
     assert outside(r"os\.fsync|mkstemp|NamedTemporaryFile") == []
+
+
+def test_one_place_opens_sqlite_files() -> None:
+    assert outside(r"sqlite3\.connect\(|journal_mode = TRUNCATE") == ["catalog/sqlite/format.py"]  # for Alembic

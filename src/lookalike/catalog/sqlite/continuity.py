@@ -24,6 +24,7 @@ from typing import NamedTuple
 from lookalike.catalog.sqlite.reading import lineage, number_setting, setting
 from lookalike.core.ending import turn_of
 from lookalike.core.errors import CollectionReplaced, NoCollection, StorageFailed
+from lookalike.storage.sqlite.connection import connected_to_read
 
 
 class FileStamp(NamedTuple):
@@ -162,8 +163,7 @@ class Continuity:
         Within a transaction, during which nobody writes to the file; so it is read without a lock of its own, which is
         not to be had while another process waits for the end of this transaction to commit.
         """
-        uri = f"{self._path.absolute().as_uri()}?mode=ro&immutable=1"
-        with closing(sqlite3.connect(uri, uri=True)) as fresh:
+        with closing(connected_to_read(self._path, is_immutable=True)) as fresh:
             return bool(now.commit) and history_of(fresh) == now
 
 

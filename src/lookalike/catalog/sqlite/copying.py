@@ -13,6 +13,7 @@ from lookalike.catalog.sqlite.format import FORMAT, check_not_newer, format_of
 from lookalike.catalog.sqlite.lock import writer_lock
 from lookalike.catalog.sqlite.reading import number_setting
 from lookalike.core.errors import CatalogDamaged, ReadOnly
+from lookalike.storage.sqlite.connection import connected_to_read
 from lookalike.storage.sqlite.copying import WAIT_S, copy_database, unchanging
 
 
@@ -112,6 +113,5 @@ class CatalogCopy:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        uri = f"{self.path.absolute().as_uri()}?mode=ro"
-        with translating(self.path), decoding(), closing(sqlite3.connect(uri, uri=True)) as connection:
+        with translating(self.path), decoding(), closing(connected_to_read(self.path)) as connection:
             yield connection

@@ -74,3 +74,16 @@ def connected(path: Path, *, busy_wait_s: float, pragmas: Iterable[str], create:
         connection.close()
         raise
     return connection
+
+
+def connected_to_read(path: Path, *, is_immutable: bool = False) -> Connection:
+    """Open a file that is only read, and does not change while it is open.
+
+    Args:
+        path: of the file.
+        is_immutable: read it without a lock, and without a look at a journal beside it.
+    Raises:
+        sqlite3.Error: when it cannot be opened.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_immutable else ''}"
+    return sqlite3.connect(uri, uri=True, factory=Connection)

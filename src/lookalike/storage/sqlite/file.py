@@ -15,19 +15,12 @@ from lookalike.core.ending import turn_of
 from lookalike.core.errors import FormatTooNew, ReadOnly, StorageFailed
 from lookalike.core.installing import upgrade_advice
 from lookalike.storage.private import FILE, database_files, keep_private, make_private
-from lookalike.storage.sqlite.connection import Connection, connected
+from lookalike.storage.sqlite.connection import Connection
 from lookalike.storage.sqlite.errors import translating
-from lookalike.storage.sqlite.interrupting import interruptible
+from lookalike.storage.sqlite.pool import Pool
 
-_MOST_IDLE = 8
 _IS_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 _OF_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
-_PRAGMAS = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
-
-# No write-ahead log: up to SQLite 3.51.2 a rare race of two processes can corrupt it. TRUNCATE with FULL is durable:
-# SQLite syncs the database, empties the journal and syncs that too before it returns.
-_WRITER_PRAGMAS = ("PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL")
-
 
 _log = logging.getLogger(__name__)
 
@@ -65,12 +58,7 @@ class SqliteFile:
         self._what = what
         self._application_id = application_id
         self._migrations = migrations
-        self._busy_wait_s = busy_wait_s
-        self._idle: list[Connection] = []
-        self._mutex = Lock()
-        self._turn = Lock()
-        self._writer: Connection | None = None
-        self._closed = False
+        self._pool = Pool(path, what=what, error=StorageFailed, busy_wait_s=busy_wait_s, has_rows=True)
         self._making = Lock()
         self._is_made = False
         try:
@@ -92,7 +80,7 @@ class SqliteFile:
     def writing(self) -> Iterator[Connection]:
         """A transaction that no other runs beside, in any process: what it reads is what it changes.
 
-        Committed durably when the block ends, undone when it raises. It may not be begun inside another one.
+        Committed durably when the block ends, undone when it raises. Within another one of its thread it is refused.
         """
         self._make()
         with self._writing() as connection:
@@ -108,38 +96,17 @@ class SqliteFile:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with translating(self.path):
-            connection = self._taken()
-            try:
-                with interruptible(connection, busy_wait_s=self._busy_wait_s):
-                    connection.execute("BEGIN")
-                    yield connection
-            finally:
-                self._give_back(connection)
+        with translating(self.path), self._pool.reading() as connection:
+            yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with turn_of(self._turn), translating(self.path):
-            connection = self._opened_writer()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                self._undo(connection)
-                raise
+        with translating(self.path), self._pool.writing() as connection:
+            yield connection
 
     def close(self) -> None:
         """Close what is not lent; what is lent is closed when it comes back. Idempotent."""
-        with self._mutex:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
-        with self._turn:
-            writer, self._writer = self._writer, None
-            if writer is not None:
-                writer.close()
+        self._pool.close()
 
     def _bring_up_to_date(self) -> None:
         with self._reading() as connection:
@@ -169,47 +136,6 @@ class SqliteFile:
                 f"{len(self._migrations)}): {upgrade_advice()}"
             )
         return int(found)
-
-    def _taken(self) -> Connection:
-        with self._mutex:
-            self._check_open()
-            if self._idle:
-                return self._idle.pop()
-        return self._opened("PRAGMA query_only = ON")
-
-    def _give_back(self, connection: Connection) -> None:
-        try:
-            connection.undo()  # nothing was written: it only ends the view
-        except sqlite3.Error:
-            connection.close()
-            return
-        with self._mutex:
-            if not self._closed and len(self._idle) < _MOST_IDLE:
-                self._idle.append(connection)
-                return
-        connection.close()
-
-    def _undo(self, connection: Connection) -> None:
-        try:
-            connection.undo()
-        except sqlite3.Error:  # the error that led here is the one to tell; a new connection undoes the rest
-            connection.close()
-            self._writer = None
-
-    def _opened_writer(self) -> Connection:
-        self._check_open()
-        if self._writer is None:
-            self._writer = self._opened(*_WRITER_PRAGMAS)
-        return self._writer
-
-    def _opened(self, *pragmas: str) -> Connection:
-        connection = connected(self.path, busy_wait_s=self._busy_wait_s, pragmas=(*_PRAGMAS, *pragmas))
-        connection.row_factory = sqlite3.Row
-        return connection
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise StorageFailed(f"{self.path}: the {self._what} is closed")
 
 
 def _is_of_disk(error: BaseException) -> bool:
