@@ -215,6 +215,7 @@ def test_what_is_acknowledged_while_one_is_removed_went_before_it(here: Collecti
         elsewhere.create("photos")
     since = len(kept)
     while len(kept) < since + 5:
+        assert adding.is_alive(), "what failed there is told as a warning"
         over.wait(0.01)
     over.set()
     adding.join(60)
