@@ -13,6 +13,9 @@ _SUM_OF_STANDARD_TABLE = 3688
 
 _USUAL_OF_LOSSY = {ImageFormat.WEBP: 78, ImageFormat.AVIF: 80, ImageFormat.HEIC: 85}
 _BLOCKY, _QUALITY_OF_BLOCKY = 1.2, 60
+_FULL_PALETTE, _SPECKLED, _QUALITY_OF_FEW_COLOURS = 250, 0.5, 60
+"""Where so many colours are used, and more than this share of neighbours differ, a palette was made of a photo."""
+
 _SHARES = (0.18, 0.21, 0.25, 0.3, 0.35, 0.42, 0.5, 0.6, 0.71, 0.84)
 _LEAST_SIDE = 16
 _MOST_SIDE = 512
@@ -21,7 +24,9 @@ _MOST_SIDE = 512
 def quality_of(
     data: bytes, image: Image.Image, image_format: ImageFormat, brightness: NDArray[np.float32] | None
 ) -> int:
-    """From 1 to 100: of a JPEG by its tables; of what loses nothing 100, less where the grid of a JPEG shows in it.
+    """From 1 to 100: of a JPEG by its tables; of what loses nothing 100, less where something was lost before.
+
+    Then the grid of a JPEG shows in it, or a palette of few colours stands for the many of a photo.
 
     Args:
         data: the whole file.
@@ -34,7 +39,16 @@ def quality_of(
         return _quality_of_table(tables[0]) if tables else 75
     if image_format in _USUAL_OF_LOSSY and not (image_format is ImageFormat.WEBP and b"VP8L" in data[:64]):
         return _USUAL_OF_LOSSY[image_format]
+    if _has_few_colours_for_many(image):
+        return _QUALITY_OF_FEW_COLOURS
     return 100 if brightness is None or not _shows_grid(brightness) else _QUALITY_OF_BLOCKY
+
+
+def _has_few_colours_for_many(image: Image.Image) -> bool:
+    if image.mode != "P" or len(image.getcolors(256) or ()) < _FULL_PALETTE:
+        return False
+    places = np.asarray(image)
+    return float((places[:, 1:] != places[:, :-1]).mean()) > _SPECKLED
 
 
 def _quality_of_table(table: list[int]) -> int:

@@ -152,6 +152,17 @@ def test_inks_are_not_light() -> None:
     assert not same(encoded(inks, "TIFF"), encoded(inks.convert("RGB"), "TIFF"))
 
 
+@pytest.mark.parametrize("kind", ["GIF", "PNG"])
+def test_few_colours_in_the_place_of_many_are_a_loss_and_a_drawing_in_a_palette_is_none(kind: str) -> None:
+    chance = np.random.default_rng(3)
+    photo = Image.fromarray(
+        np.clip(chance.normal(0, 6, (96, 128, 3)) + np.linspace(20, 220, 128)[:, None], 0, 255).astype(np.uint8)
+    )
+    drawing = Image.fromarray(np.arange(256, dtype=np.uint8).repeat(64).reshape(64, 256)).convert("RGB")
+    assert held(encoded(photo, "JPEG", quality=90)).quality > held(encoded(photo.quantize(256), kind)).quality
+    assert held(encoded(drawing.quantize(256), kind)).quality == 100
+
+
 @pytest.mark.parametrize("quality", [20, 50, 75, 90])
 def test_the_quality_of_a_jpeg_is_that_with_which_it_was_saved(quality: int) -> None:
     assert abs(held(encoded(COLOUR, "JPEG", quality=quality)).quality - quality) <= 3
