@@ -5,6 +5,8 @@ A process that is killed in between leaves some of them there, or bytes that not
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Sequence
 from functools import partial
 
@@ -14,6 +16,7 @@ from lookalike.catalog.base import Catalog, Transaction
 from lookalike.catalog.patience import patiently
 from lookalike.core.errors import NotIndexed
 from lookalike.core.filters import Filter
+from lookalike.core.like import escape_like
 from lookalike.core.records import LEAST_OF_AN_ID
 from lookalike.core.vectors import Keys
 from lookalike.images.walk import absolute
@@ -59,9 +62,21 @@ def _id_of(text: str, catalog: Catalog, *, also_forgotten: bool) -> str:
         kept = catalog.find_forgotten(text) if also_forgotten else []
         matches = sorted({*catalog.find_ids(text), *kept})
     if len(matches) != 1:
-        what = "several ids begin with" if matches else "neither an indexed path nor an id begins with"
-        raise NotIndexed(f"{what} {text!r}; nothing was removed")
+        raise NotIndexed(f"{_why_none(text, catalog, is_several=bool(matches))}; nothing was removed")
     return matches[0]
+
+
+def _why_none(text: str, catalog: Catalog, *, is_several: bool) -> str:
+    if is_several:
+        return f"several ids begin with {text!r}"
+    below = os.path.join(absolute(text), "")
+    if count := sum(file.path.startswith(below) for file in catalog.files()):
+        pattern = escape_like(below).replace('"', '""') + "%"
+        where = f'path like "{pattern}"'
+        return (
+            f"{text!r} is a folder (files known below it: {count:,}): --where {shlex.quote(where)} chooses its pictures"
+        )
+    return f"neither is {text!r} an indexed path, nor does an id begin with it"
 
 
 def _remove(catalog: Catalog, some: list[str], by_filter: dict[str, int], where: Filter, *, forever: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,10 +13,10 @@ import pytest
 
 from lookalike.catalog.base import Transaction
 from lookalike.collection import Collection
-from lookalike.core.errors import Locked
+from lookalike.core.errors import Locked, NotIndexed
 from lookalike.ingest import remove
 from lookalike.objects.local import LocalObjects
-from tests.collections import new_parts, png
+from tests.collections import new_parts, png, write
 
 N, SOME = 7, 2
 
@@ -43,6 +44,23 @@ def test_all_that_pass_are_removed_with_their_bytes_and_those_that_are_named(
     assert collection.remove(named, where="label = old") == N + 1
     assert list(objects.ids()) == [other]
     assert len(collection) == 1
+
+
+def test_a_folder_in_the_place_of_a_picture_is_told_with_the_filter_that_chooses_what_is_below(tmp_path: Path) -> None:
+    folder, beside = tmp_path / 'a_b %*"c', tmp_path / 'axb yz"c'
+    collection = Collection(new_parts(tmp_path / "c"), threads=1, read_only=False)
+    for n, place in enumerate((folder / "x", folder, beside)):
+        write(place / f"{n}.png", n)
+    collection.index(tmp_path)
+
+    with pytest.raises(NotIndexed, match=r"is a folder \(files known below it: 2\): --where .* chooses") as caught:
+        collection.remove(str(folder))
+
+    (_, where) = shlex.split(str(caught.value)[str(caught.value).index("--where") :].rpartition(" chooses")[0])
+    assert len(collection) == 3
+    assert collection.remove(where=where) == 2
+    with pytest.raises(NotIndexed, match="neither is 'nothing' an indexed path"):
+        collection.remove("nothing")
 
 
 def test_others_may_write_between_and_who_passes_no_longer_stays(
