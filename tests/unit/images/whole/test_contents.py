@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from lookalike.images.limits import DEFAULT_LIMITS
 from lookalike.images.whole.contents import Contents, contents_of, seen
@@ -152,12 +152,14 @@ def test_inks_are_not_light() -> None:
     assert not same(encoded(inks, "TIFF"), encoded(inks.convert("RGB"), "TIFF"))
 
 
+@pytest.mark.parametrize("ground", [0, 200], ids=["everywhere", "on plain ground"])
 @pytest.mark.parametrize("kind", ["GIF", "PNG"])
-def test_few_colours_in_the_place_of_many_are_a_loss_and_a_drawing_in_a_palette_is_none(kind: str) -> None:
+def test_few_colours_in_the_place_of_many_are_a_loss_and_a_drawing_in_a_palette_is_none(kind: str, ground: int) -> None:
     chance = np.random.default_rng(3)
     photo = Image.fromarray(
         np.clip(chance.normal(0, 6, (96, 128, 3)) + np.linspace(20, 220, 128)[:, None], 0, 255).astype(np.uint8)
     )
+    photo = ImageOps.expand(photo, (ground, 0, ground, 0), "white")
     drawing = Image.fromarray(np.arange(256, dtype=np.uint8).repeat(64).reshape(64, 256)).convert("RGB")
     assert held(encoded(photo, "JPEG", quality=90)).quality > held(encoded(photo.quantize(256), kind)).quality
     assert held(encoded(drawing.quantize(256), kind)).quality == 100
