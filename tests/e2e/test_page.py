@@ -62,7 +62,7 @@ def url(place: Path) -> Iterator[str]:
         process.stdout.close()
 
 
-@pytest.mark.timeout(5_400)  # ten minutes on a quiet machine, half an hour on one that is busy
+@pytest.mark.timeout(5_400)  # it took half an hour on a machine at load 30
 def test_the_page_does_what_it_says_at_desktop_and_phone_width_in_both_languages(
     url: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
