@@ -7,7 +7,9 @@ import io
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,12 +55,16 @@ def _empty_catalog() -> Path:
     return path
 
 
-def open_catalog(path: Path, **options: Any) -> SqliteCatalog:
+def open_catalog(path: Path, *, create: bool = True, **options: Any) -> SqliteCatalog:
     """A catalog in a file that is closed when the test ends, if the test has not done so."""
-    if not path.exists():
+    if create and not path.exists():
         path.parent.mkdir(mode=FOLDER, parents=True, exist_ok=True)
-        shutil.copy(_empty_catalog(), path)
-    _open.append(SqliteCatalog.open(path, **options))
+        part = path.with_name(f".{uuid.uuid4().hex}")
+        shutil.copy(_empty_catalog(), part)
+        with suppress(FileExistsError):  # whole at once, for others may open it
+            path.hardlink_to(part)
+        part.unlink()
+    _open.append(SqliteCatalog.open(path, create=create, **options))
     return _open[-1]
 
 

@@ -124,7 +124,9 @@ def open_collection(
     if read_only or not create:
         check_there(folder)
     check_place(folder)
-    catalog = SqliteCatalog.open(folder / CATALOG, read_only=read_only, keep_removed_days=settings.keep_removed_days)
+    catalog = SqliteCatalog.open(
+        folder / CATALOG, read_only=read_only, create=create, keep_removed_days=settings.keep_removed_days
+    )
     if not read_only:
         keep_private(folder, *(folder / name for name in (OBJECTS, SNAPSHOTS, MODELS, *BUILDING)))
     try:

@@ -97,7 +97,9 @@ class _Parts:
     def catalog(self) -> SqliteCatalog:
         if self._catalog is None:
             check_not_lost(self.folder)
-            self._catalog = SqliteCatalog.open(self.folder / CATALOG, keep_removed_days=self._keep_removed_days)
+            self._catalog = SqliteCatalog.open(
+                self.folder / CATALOG, create=False, keep_removed_days=self._keep_removed_days
+            )
         return self._catalog
 
     def is_awaited(self, upload_id: str) -> bool | None:

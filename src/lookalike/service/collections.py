@@ -257,10 +257,12 @@ class Collections:
                 make_private(folder)
                 try:
                     self._kept(name, self._open(folder, True))
-                except (CollectionReplaced, NoCollection, StorageFailed):
+                except (CollectionReplaced, NoCollection):
+                    continue  # another process has removed it as soon as it was there, or made another in its place
+                except StorageFailed:
                     if _has_catalog(folder):
                         raise
-                    continue  # another process has removed it as soon as it was there, or the disk fails again
+                    continue  # it was removed meanwhile, or the disk fails again
                 return True
         raise StorageFailed(f"the collection {name!r} cannot be made, or is removed as often as it is made")
 

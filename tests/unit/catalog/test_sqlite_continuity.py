@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from lookalike.catalog.sqlite import SqliteCatalog, continuity, nobody_writing
-from lookalike.core.errors import CollectionReplaced, NoCollection
+from lookalike.core.errors import CollectionReplaced, NoCollection, StorageFailed
 from lookalike.storage.sqlite import pool
 from tests.processes import ended
 from tests.unit.catalog.pictures import D, image, image_id, made, put, started
@@ -252,6 +252,38 @@ def test_a_connection_to_a_file_that_goes_while_it_is_opened_is_closed(
             catalog.known_ids()
         assert len(os.listdir("/dev/fd")) == before
         del kept
+
+
+@pytest.mark.parametrize(
+    ("happens", "told"),
+    [(shutil.rmtree, NoCollection), (made_anew, CollectionReplaced), (lambda _: None, StorageFailed)],
+    ids=["removed", "made anew", "nothing"],
+)
+@pytest.mark.parametrize("way", ["reading", "writing"])
+def test_an_error_about_a_file_that_went_meanwhile_is_none_of_the_disk(
+    folder: Path, way: str, happens: Callable[[Path], None], told: type[Exception]
+) -> None:
+    failed = sqlite3.OperationalError("disk I/O error")
+    failed.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    with opened(folder) as catalog:
+        ways = {"reading": catalog._connections.reading, "writing": catalog._connections.writing}
+        with pytest.raises(told), ways[way]():  # noqa: PT012 - the block is what fails
+            happens(folder)
+            raise failed
+
+
+def test_one_that_must_be_there_is_not_made_where_it_goes_while_it_is_opened(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NoCollection):
+        SqliteCatalog.open(folder.with_name("other") / FILE, create=False)
+    assert not folder.with_name("other").exists()
+
+    monkeypatch.setattr(SqliteCatalog, "_format", lambda self: 0)  # as of one that is to be brought up to date
+    monkeypatch.setattr("lookalike.catalog.sqlite.catalog.load_alembic", lambda: shutil.rmtree(folder))
+    with pytest.raises(NoCollection):
+        SqliteCatalog.open(folder / FILE, create=False)
+    assert not folder.exists()
 
 
 def test_many_threads_that_read_while_others_write_see_one_history(folder: Path) -> None:

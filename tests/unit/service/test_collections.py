@@ -31,13 +31,13 @@ from lookalike.core.errors import (
     StorageFailed,
 )
 from lookalike.service.collections import Collections
-from tests.collections import new_collection, png
+from tests.collections import new_collection, open_catalog, png
 from tests.services import sha256
 from tests.unit.catalog.test_sqlite_format import next_step
 
 
 def opened(folder: Path, create: bool) -> Collection:
-    return new_collection(folder)
+    return new_collection(folder, catalog=open_catalog(folder / "catalog.sqlite", create=create))
 
 
 def served(home: Path, *, most_open: int = 32) -> Collections:
@@ -91,7 +91,7 @@ def test_removing_and_making_anew_in_turn_shows_no_picture_of_an_earlier_one(
     here: Collections, elsewhere: Collections
 ) -> None:
     live: set[str] = set()
-    wrong: list[set[str]] = []
+    wrong: list[set[str] | Exception] = []
     over = threading.Event()
 
     def search() -> None:
@@ -101,6 +101,9 @@ def test_removing_and_making_anew_in_turn_shows_no_picture_of_an_earlier_one(
                 hits = here.use("photos", found)
             except CollectionError:
                 continue
+            except Exception as error:
+                wrong.append(error)
+                return
             if hits - before - set(live):
                 wrong.append(hits - before - set(live))
 

@@ -15,6 +15,7 @@ from lookalike.catalog.paths import first_matching_paths
 from lookalike.catalog.sqlite import forgotten, further, reading
 from lookalike.catalog.sqlite.checking import damage
 from lookalike.catalog.sqlite.connections import MOST_CHANGED_BYTES, Connections
+from lookalike.catalog.sqlite.continuity import stamp_of
 from lookalike.catalog.sqlite.filters import selection
 from lookalike.catalog.sqlite.format import FORMAT, check_current, check_not_newer, format_of, load_alembic, migrate
 from lookalike.catalog.sqlite.lock import writer_lock
@@ -77,17 +78,19 @@ class SqliteCatalog:
         path: Path,
         *,
         read_only: bool = False,
+        create: bool = True,
         lock_wait_s: float = LOCK_WAIT_S,
         busy_wait_s: float = BUSY_WAIT_S,
         most_changed_bytes: int = MOST_CHANGED_BYTES,
         keep_removed_days: int = KEEP_REMOVED_DAYS,
         clock: Callable[[], float] = time.time,
     ) -> SqliteCatalog:
-        """Open a catalog; make it, or bring it up to date, where that is needed and `read_only` is not asked for.
+        """Open a catalog; make it, or bring it up to date, where that is needed and may be.
 
         Args:
             path: of the file.
             read_only: never write; the file must be there.
+            create: make the file where it is missing, also where it goes just then.
             lock_wait_s: how long to wait for another process or thread that is writing, in seconds.
             busy_wait_s: how long a reader waits for a commit and a commit for readers, in seconds.
             most_changed_bytes: what a transaction may change while others read beside it, in bytes of pages in memory;
@@ -95,7 +98,7 @@ class SqliteCatalog:
             keep_removed_days: for which the metadata of removed pictures is kept; 0 keeps none.
             clock: seconds since 1970.
         Raises:
-            NoCollection: when `read_only` and there is no catalog.
+            NoCollection: when there is no catalog and none may be made.
             FormatTooNew: when a newer version wrote it.
             CollectionError: when `read_only` and an older version wrote it.
             CatalogDamaged: when the file is something else or broken.
@@ -111,7 +114,7 @@ class SqliteCatalog:
             clock=clock,
         )
         try:
-            catalog._check_format(read_only=read_only)
+            catalog._check_format(read_only=read_only, create=create)
             catalog._connections.watch()
         except BaseException:
             catalog.close()
@@ -427,22 +430,37 @@ class SqliteCatalog:
             kind = ReadOnly if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else StorageFailed
             raise kind(f"{self.path.parent}: the folder cannot be made ({error.strerror})") from error
 
-    def _check_format(self, *, read_only: bool) -> None:
+    def _check_format(self, *, read_only: bool, create: bool) -> None:
         found = self._format()
         if read_only and found == 0:
             raise NoCollection(f"{self.path}: there is no collection there; make one with `lookalike index`")
         if read_only:
             return check_current(found, self.path)
         if found < FORMAT:
-            self._bring_up_to_date()
+            self._bring_up_to_date(create=create)
             found = self._format()
         keep_private(*database_files(self.path))
         return check_not_newer(found, self.path)
 
-    def _bring_up_to_date(self) -> None:
-        self._make_folder()
+    @contextmanager
+    def _telling_what_is_gone(self, *, create: bool) -> Iterator[None]:
+        """Where the lock cannot be made for the folder has gone, that is what is told of what must be there."""
+        try:
+            yield
+        except StorageFailed:
+            if not create:
+                stamp_of(self.path)
+            raise
+
+    def _bring_up_to_date(self, *, create: bool) -> None:
+        if create:
+            self._make_folder()
+        else:
+            stamp_of(self.path)
         load_alembic()
-        with self._locked(wait_s=self._lock_wait_s):
+        with self._telling_what_is_gone(create=create), self._locked(wait_s=self._lock_wait_s):
+            if not create:
+                stamp_of(self.path)  # who removes it holds the lock as well
             if self._format() < FORMAT:  # no other process has done it in the meantime
                 migrate(self.path)
 

@@ -124,6 +124,10 @@ class _Guard:
         history = history_of(connection)
         return lambda: continuity.committed(history)
 
+    def failed(self, connection: Connection) -> None:
+        if self.continuity is not None:
+            self.continuity.check_file(connection.file)
+
     def undoing(self) -> None:
         if self.continuity is not None:
             self.continuity.undoing()

@@ -119,9 +119,7 @@ class Continuity:
             NoCollection: when no file bears the name.
             StorageFailed: when the file cannot be looked at.
         """
-        found = stamp_of(self._path)
-        if found.file != file or file != (self._file or file):
-            raise _replaced(self._path)
+        found = self.check_file(file)
         if found == self._seen and not self._is_broken:
             return
         with turn_of(self._mutex):  # looks come one after the other, as the states do that they see
@@ -131,6 +129,13 @@ class Continuity:
                 self._is_broken = True
                 raise _replaced(self._path)
             self._file, self._history, self._seen = file, history, found
+
+    def check_file(self, file: tuple[int, int]) -> FileStamp:
+        """Look whether the name stands for that file still. Raises as `check`."""
+        found = stamp_of(self._path)
+        if found.file != file or file != (self._file or file):
+            raise _replaced(self._path)
+        return found
 
     def committed(self, history: History) -> None:
         """What this process has committed is the history that goes on."""

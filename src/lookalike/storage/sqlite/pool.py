@@ -38,6 +38,10 @@ class Guard(Protocol):
         """A transaction is about to be committed; what comes back is called when it was."""
         ...
 
+    def failed(self, connection: Connection) -> None:
+        """SQLite tells an error; raises where that says nothing, because the file was removed or replaced meanwhile."""
+        ...
+
     def undoing(self) -> None:
         """What a transaction may have written is about to be taken back."""
         ...
@@ -102,7 +106,7 @@ class Pool:
         """
         connection = self._taken()
         try:
-            with interruptible(connection, busy_wait_s=self.busy_wait_s):
+            with self._telling_what_is_gone(connection), interruptible(connection, busy_wait_s=self.busy_wait_s):
                 connection.execute("BEGIN")
                 if self._guard is not None:
                     self._guard.begun(connection)
@@ -120,7 +124,7 @@ class Pool:
             sqlite3.Error: when the file cannot be opened or written.
             DeadlineExceeded: when the turn did not come before this thread's work is to end.
         """
-        with turn_of(self._turn), self._lent_writer() as connection:
+        with turn_of(self._turn), self._lent_writer() as connection, self._telling_what_is_gone(connection):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 if self._guard is not None:
@@ -169,6 +173,15 @@ class Pool:
                 return
         connection.close()
 
+    @contextmanager
+    def _telling_what_is_gone(self, connection: Connection) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error:
+            if self._guard is not None:
+                self._guard.failed(connection)
+            raise
+
     def _undo(self, connection: Connection) -> None:
         if self._guard is not None:
             self._guard.undoing()
@@ -209,7 +222,12 @@ class Pool:
         while True:
             file = self._guard.file() if self._guard is not None else Connection.file
             with ExitStack() as stack:
-                connection = connected(self.path, busy_wait_s=self.busy_wait_s, pragmas=(*self._pragmas, *pragmas))
+                try:
+                    connection = connected(self.path, busy_wait_s=self.busy_wait_s, pragmas=(*self._pragmas, *pragmas))
+                except sqlite3.Error:
+                    if self._guard is not None and self._guard.file() != file:
+                        continue
+                    raise
                 stack.callback(connection.close)
                 # else another one was put there just now: which was opened?
                 if self._guard is None or self._guard.file() == file:
