@@ -114,6 +114,7 @@ class Collections:
         self._opened: OrderedDict[str, Collection] = OrderedDict()  # the last one was asked for last
         self._turns = WeakValueDictionary[str, threading.Lock]()  # of who opens, makes or removes now, by name
         self._glances: dict[str, tuple[_Stamp | None, CollectionGlance]] = {}
+        self._unreadable: dict[str, str] = {}  # why, as the log has it
         self._letting_go = ThreadPoolExecutor(1, thread_name_prefix="lookalike-let-go")
 
     def names(self) -> list[str]:
@@ -217,14 +218,23 @@ class Collections:
         """
         for name in names:
             try:
-                yield Glanced(name, self._glance_anew(name), None)
+                seen = self._glance_anew(name)
             except NoCollection:
                 continue
             except AT_THE_MOMENT:
                 raise
             except LookalikeError as error:
-                _log.warning("the collection %r cannot be read: %s", name, error)
+                self._tell_unreadable(name, error)
                 yield Glanced(name, None, error)
+            else:
+                self._unreadable.pop(name, None)
+                yield Glanced(name, seen, None)
+
+    def _tell_unreadable(self, name: str, error: LookalikeError) -> None:
+        """Log it once, however often it is asked for."""
+        if self._unreadable.get(name) != str(error):
+            self._unreadable[name] = str(error)
+            _log.warning("the collection %r cannot be read: %s", name, error)
 
     def uploads(self, name: str) -> DirectUploads:
         """Where uploads into a collection wait."""

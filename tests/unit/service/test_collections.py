@@ -304,6 +304,24 @@ def test_one_that_is_damaged_is_listed_with_its_fault_and_holds_up_no_other(here
     assert faults == {"two": None}
 
 
+def test_the_log_tells_once_of_one_that_cannot_be_read_and_again_after_it_was_well(
+    here: Collections, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    here.create("one")
+    here.get("one").add(png(1))
+    here.close()
+    catalog = tmp_path / "collections" / "one" / "catalog.sqlite"
+    whole = catalog.read_bytes()
+    for times in (1, 2):
+        catalog.write_bytes(b"something else" * 1000)
+        for _ in range(3):
+            ((_, _, fault),) = here.glances(["one"])
+            assert isinstance(fault, CatalogDamaged)
+        assert caplog.text.count("'one' cannot be read") == times
+        catalog.write_bytes(whole)
+        assert [fault for *_, fault in here.glances(["one"])] == [None]
+
+
 def test_one_that_an_earlier_version_wrote_is_listed(
     here: Collections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
