@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from lookalike.cli import waiting
-from lookalike.further import finer_projection, view
+from lookalike.further import finer_projection
 from lookalike.index.projection import LEAST_TO_LEARN
+from lookalike.view import view
 from tests import collections
 from tests.e2e.conftest import Album, Command
 from tests.waiting import PATIENCE_S

@@ -13,7 +13,7 @@ import pytest
 
 import lookalike
 from lookalike.core.errors import FetchRefused
-from lookalike.images import addresses
+from lookalike.storage import addresses
 from tests.e2e.conftest import Album, Command
 
 ALLOW = "--allow-private-addresses"
