@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Event
 from typing import TYPE_CHECKING
 
 import click
@@ -59,7 +58,7 @@ def index_command(
     if metadata_root is not None and metadata is None:
         raise click.UsageError("--metadata-root says where the paths of a table begin: name the table with --metadata")
     table = _table(metadata, root=metadata_root)
-    with stopping_cleanly(), _opened(session, dry_run=dry_run) as collection:
+    with stopping_cleanly() as is_asked_to_stop, _opened(session, dry_run=dry_run) as collection:
 
         def index() -> int:
             with progress_of(session, task="Indexing") as progress:
@@ -79,7 +78,7 @@ def index_command(
         code = index()
         if watch:
             session.say("Watching for changes; Ctrl-C ends it.")
-            collection.watch(*paths, stop=Event(), on_change=_again(index, session))
+            collection.watch(*paths, stop=is_asked_to_stop, on_change=_again(index, session))
     return code
 
 
