@@ -181,9 +181,19 @@ def _prepared(folder: Path, changed: dict[str, Any]) -> tuple[Service, tuple[str
     return wire(settings, open_=_open), ids
 
 
+def _copy_into(folder: Path, made: Path) -> None:
+    """Unlike `copytree`, folders that are there keep their modes."""
+    folder.mkdir(exist_ok=True)
+    for one in made.iterdir():
+        if one.is_dir():
+            _copy_into(folder / one.name, one)
+        else:
+            shutil.copy2(one, folder)
+
+
 def _settings(folder: Path, changed: dict[str, Any]) -> tuple[ServiceSettings, tuple[str, ...]]:
     made, ids = _made()
-    shutil.copytree(made, folder, dirs_exist_ok=True)
+    _copy_into(folder, made)
     settings = replace(
         ServiceSettings(
             home=folder / "home",

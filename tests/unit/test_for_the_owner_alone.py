@@ -80,7 +80,7 @@ def test_the_cache_of_models_is(tmp_path: Path) -> None:
 
 def test_a_service_s_folder_is(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    with running(home) as served:
+    with running(home, home=home / "made by itself") as served:
         uploaded(served, png(51))
         ask(served, png(52))
         done = uploaded(served, png(53))
@@ -95,7 +95,7 @@ def test_a_service_s_folder_is(tmp_path: Path) -> None:
 
 
 def test_collections_that_a_service_makes_are(tmp_path: Path) -> None:
-    with running(tmp_path / "home") as served:
+    with running(tmp_path / "home", home=tmp_path / "made by itself") as served:
         reply = served.client.put("/v1/collections/made", headers=token("admin"))
         assert reply.status_code == 201, reply.text
         folder = served.service.settings.home / "collections"
@@ -105,12 +105,11 @@ def test_collections_that_a_service_makes_are(tmp_path: Path) -> None:
 def test_folders_of_the_service_and_its_keys_that_were_there_keep_their_mode_and_what_is_in_them_is(
     tmp_path: Path,
 ) -> None:
-    home, keys = tmp_path / "s" / "home", tmp_path / "keys"
+    home, keys = tmp_path / "s" / "empty", tmp_path / "keys"
     for folder in (home.parent, home, keys):
         folder.mkdir(mode=0o755)
     add_key(keys / "keys.json", name="phone", scopes={Scope.READ}, now=0.0)
-    with running(home.parent) as served:
-        assert served.service.settings.home == home
+    with running(home.parent, home=home):
         assert mode_of(home) == 0o755
         assert {mode_of(home / name) for name in ("ledger.sqlite", "queue.sqlite", "signing.key")} == {0o600}
     assert (mode_of(keys), mode_of(keys / "keys.json")) == (0o755, 0o600)

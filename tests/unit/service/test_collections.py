@@ -90,13 +90,13 @@ def test_one_that_another_process_made_anew_is_served_at_once(here: Collections,
 def test_removing_and_making_anew_in_turn_shows_no_picture_of_an_earlier_one(
     here: Collections, elsewhere: Collections
 ) -> None:
-    live: set[str] = set()
+    lived: list[str | None] = [None]  # in order; None while there was none
     wrong: list[set[str] | Exception] = []
     over = threading.Event()
 
     def search() -> None:
         while not over.is_set():
-            before = set(live)
+            since = len(lived) - 1
             try:
                 hits = here.use("photos", found)
             except CollectionError:
@@ -104,8 +104,8 @@ def test_removing_and_making_anew_in_turn_shows_no_picture_of_an_earlier_one(
             except Exception as error:
                 wrong.append(error)
                 return
-            if hits - before - set(live):
-                wrong.append(hits - before - set(live))
+            if earlier := hits.difference(lived[since:]):
+                wrong.append(earlier)
 
     here.create("photos")
     searching = threading.Thread(target=search)
@@ -113,9 +113,9 @@ def test_removing_and_making_anew_in_turn_shows_no_picture_of_an_earlier_one(
     for n in range(50):
         one, other = (here, elsewhere) if n % 2 else (elsewhere, here)
         one.remove("photos")
-        live.clear()
+        lived.append(None)
         assert other.create("photos")
-        live.add(sha256(png(n)))
+        lived.append(sha256(png(n)))
         one.use("photos", lambda held, n=n: held.add(png(n)))
         assert other.use("photos", found) == {sha256(png(n))}
         assert one.use("photos", found) == {sha256(png(n))}
