@@ -93,11 +93,15 @@ def test_while_no_key_can_be_made_nothing_is_signed_and_then_all_processes_sign_
             reply = served.client.post(f"/v1/collections/{FIRST}/uploads", json=body, headers=token("write"))
     put = reply.json()["put"]
     url = urlsplit(put["url"])
-    announced = other.collections.local_uploads(FIRST).announced(
-        url.path.rpartition("/")[2],
-        query=dict(parse_qsl(url.query)),
-        headers={**put["headers"], "Content-Length": "7"},
-    )
+    try:
+        announced = other.collections.local_uploads(FIRST).announced(
+            url.path.rpartition("/")[2],
+            query=dict(parse_qsl(url.query)),
+            headers={**put["headers"], "Content-Length": "7"},
+        )
+    finally:
+        for close in (other.collections.close, other.queue.close, other.ledger.close):
+            close()
     assert announced == (7, "0" * 64, "token:somebody")
 
 
