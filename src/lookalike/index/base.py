@@ -11,7 +11,8 @@ from lookalike.core.records import Json, Neighbours
 from lookalike.core.vectors import Keys, Vectors
 
 Batches: TypeAlias = Callable[[], Iterator[tuple[Keys, Vectors]]]
-"""All vectors from the beginning, in batches: keys of shape (B,), int64, and vectors of shape (B, D), float32."""
+"""Gives all vectors from the beginning in batches, the same each time: keys, shape (B,), int64, ascending, and rows,
+shape (B, D), float32, of length 1 or 0."""
 
 
 class Index(Protocol):

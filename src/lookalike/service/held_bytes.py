@@ -6,6 +6,7 @@ from collections import Counter
 from types import TracebackType
 from typing import Self
 
+from lookalike.core.errors import Overloaded
 from lookalike.service.asker import current_asker
 
 SMALL_BYTES = 64_000
@@ -40,6 +41,18 @@ class HeldBytes:
         """Whether all together hold too much, or this caller does."""
         of_one = self._sizes_bytes[caller] if caller else 0
         return self.size_bytes > self.most_bytes or of_one > self.most_of_one_bytes
+
+    def overloaded(self, what: str) -> Overloaded:
+        """The error for who brings more.
+
+        Args:
+            what: is held, for people.
+        """
+        return Overloaded(
+            f"{what} hold {self.most_bytes} bytes already, or yours {self.most_of_one_bytes}, which is the most that "
+            "may: try again once some are done",
+            retry_after_s=RETRY_AFTER_S,
+        )
 
 
 class Holding:

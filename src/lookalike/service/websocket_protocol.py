@@ -86,6 +86,9 @@ class Turns:
         one = next(iter(self._waiting))
         try:
             one.parse_for(MOMENT_S)
+        except Exception:
+            one.abort()
+            raise  # to the event loop, which logs it
         finally:
             del self._waiting[one]
             if self._waiting:
@@ -259,6 +262,11 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
         self.transport.close()
         if self._unread is not None:
             self._unread.wait()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._go_deaf()
+        self.transport.abort()
 
     def _go_deaf(self) -> None:
         self._is_deaf = True

@@ -272,6 +272,28 @@ def test_an_error_about_a_file_that_went_meanwhile_is_none_of_the_disk(
             raise failed
 
 
+def test_a_file_that_is_replaced_while_it_is_opened_is_opened_as_it_is_then(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected, failed = pool.connected, []
+
+    def fails_once(path: Path, **options: Any) -> Any:
+        if not failed:
+            failed.append(path)
+            folder.rename(folder.with_name("away"))  # so that its number is not given to the next file
+            with opened(folder) as other:
+                put(other, [2])
+            raise sqlite3.OperationalError("unable to open database file")
+        return connected(path, **options)
+
+    with SqliteCatalog.open(folder / FILE) as catalog:
+        catalog.let_go()
+        monkeypatch.setattr(pool, "connected", fails_once)
+        with pytest.raises(CollectionReplaced):
+            catalog.last_seq()
+    assert failed
+
+
 def test_one_that_must_be_there_is_not_made_where_it_goes_while_it_is_opened(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -228,6 +228,18 @@ def test_of_what_a_refused_websocket_sends_next_to_nothing_is_parsed(
     assert len(taken) * len(frame(0)) <= MOST_AFTER_CLOSE_BYTES + PIECE_BYTES
 
 
+def test_a_mistake_in_parsing_ends_that_connection_alone(whole: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: BoundedWebSocket, event: object) -> None:
+        raise RuntimeError("a mistake")
+
+    with opened(whole, STREAM, token("read")) as other, opened(whole, STREAM, token("read")) as connection:
+        with monkeypatch.context() as mistaken:
+            mistaken.setattr(BoundedWebSocket, "handle_text", fails)
+            assert is_ended(connection, frame(1, b"hello"))
+        other.sendall(frame(1, b"hello"))
+        assert b'"malformed"' in up_to(other, b'"malformed"')
+
+
 class Talker:
     """A connection with so many pieces to parse, each of which takes its moment."""
 

@@ -6,9 +6,8 @@ import tempfile
 from pathlib import Path
 from threading import Lock
 
-from lookalike.core.errors import Overloaded
 from lookalike.objects.durable import translating
-from lookalike.service.held_bytes import RETRY_AFTER_S, HeldBytes, Holding
+from lookalike.service.held_bytes import HeldBytes, Holding
 from lookalike.service.threads import Threads
 
 IN_MEMORY_BYTES = 1_000_000
@@ -52,11 +51,7 @@ class Spool:
             Overloaded: when more is held already than may be, of all or of this caller.
         """
         if not self._holding.add(size_bytes):
-            raise Overloaded(
-                f"forms and pictures that come in hold {self._held.most_bytes} bytes already, or yours "
-                f"{self._held.most_of_one_bytes}, which is the most that may: try again once some were taken in",
-                retry_after_s=RETRY_AFTER_S,
-            )
+            raise self._held.overloaded("forms and pictures that come in")
 
     async def write(self, data: bytes) -> None:
         """Take what is to be kept of a piece that was counted.

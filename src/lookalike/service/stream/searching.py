@@ -9,14 +9,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from lookalike.collection import Collection
-from lookalike.core.errors import Conflict, LookalikeError, Overloaded
+from lookalike.core.errors import Conflict, LookalikeError
 from lookalike.core.vectors import Vectors
 from lookalike.results import SearchResult
 from lookalike.service.access.principal import Principal
 from lookalike.service.api.filters import allowed
 from lookalike.service.api.hits import is_soon_told
 from lookalike.service.context import Service, with_collection
-from lookalike.service.held_bytes import RETRY_AFTER_S, Holding
+from lookalike.service.held_bytes import Holding
 from lookalike.service.search_batching import Way
 from lookalike.service.stream.admission import until_over
 from lookalike.service.stream.connection import Closing, Code, Connection, first_ended
@@ -113,7 +113,7 @@ class SearchStream:
         holding = Holding(self._service.streamed)
         if not holding.add(len(frame.payload)):
             holding.let_go()
-            overloaded = Overloaded("too much is searched for over streams; try again", retry_after_s=RETRY_AFTER_S)
+            overloaded = self._service.streamed.overloaded("pictures that are searched for over streams")
             await self._connection.send(problem_message(frame.seq, overloaded))
             return
         dropped = self._newest.put(_Query(frame, self._configured, holding))

@@ -19,10 +19,14 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+import lookalike
 from lookalike.service.access.access import Access
 from lookalike.service.access.principal import LOOPBACK, Principal, Scope
+from lookalike.service.held_bytes import HeldBytes
 from lookalike.service.stream import admission
 from lookalike.service.stream.connection import Bounds, Code, Connection
+from lookalike.service.stream.searching import MOST_STREAMED_BYTES
+from lookalike.service.websocket_protocol import MOST_UNFINISHED_BYTES
 from tests.collections import png
 from tests.unit.service.stream.stream_service import (
     HERE,
@@ -322,6 +326,13 @@ def test_more_than_may_be_held_is_refused_and_what_was_held_is_let_go(slow: Worl
             await asyncio.sleep(0.001)
 
     run(slow, body)
+
+
+def test_the_reference_tells_the_bounds_that_are_kept() -> None:
+    told = (Path(lookalike.__file__).parents[2] / "docs" / "reference" / "http.md").read_text("utf-8")
+    held = HeldBytes(MOST_STREAMED_BYTES)
+    for bound in (held.most_bytes, held.most_of_one_bytes, MOST_UNFINISHED_BYTES):
+        assert f"{bound // 1_000_000} MB" in told.partition("**Stream.**")[2].partition("**Events.**")[0]
 
 
 def test_answers_come_in_order_however_fast_queries_come(world: World) -> None:
