@@ -29,12 +29,16 @@ def as_array(value: Any) -> NDArray[np.generic]:
             values are masked.
     """
     if np.ma.isMaskedArray(value) and np.ma.is_masked(value):
-        raise BadInput("expected an array without masked values: fill them, or leave their rows out")
+        raise BadInput(
+            "expected an array without masked values, got one that has some: fill them, or leave their rows out"
+        )
     try:
         return np.asarray(value)
     except Exception as error:  # other libraries refuse in ways of their own
         why = (str(error).splitlines() or ["no reason given"])[0][:200]
-        raise BadInput(f"expected an array, but {type(value).__name__} gives none: {why}") from error
+        raise BadInput(
+            f"expected an array, but {type(value).__name__} gives none: {why}; convert it with numpy.asarray first"
+        ) from error
 
 
 def is_grey(array: NDArray[np.generic]) -> bool:

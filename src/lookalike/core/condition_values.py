@@ -6,12 +6,20 @@ import os
 import re
 from collections.abc import Iterable
 from datetime import date
-from enum import StrEnum
 from typing import Any, TypeAlias
 from unicodedata import normalize
 
 from lookalike.core.errors import BadFilter
-from lookalike.core.fields import BUILT_IN, METADATA_PREFIX, Kind, Scalar, is_comparable_number, searchable_text
+from lookalike.core.fields import (
+    BUILT_IN,
+    FORMER_NAMES,
+    METADATA_PREFIX,
+    Kind,
+    Scalar,
+    is_comparable_number,
+    searchable_text,
+)
+from lookalike.core.operators import Op, Operand
 
 Value: TypeAlias = "Scalar | tuple[Scalar, ...]"
 
@@ -20,27 +28,12 @@ LONGEST_TEXT = 4_096
 LONGEST_FIELD = 200
 
 
-class Op(StrEnum):
-    """How a field is compared; the words of the API."""
-
-    EQ = "eq"
-    NE = "ne"
-    IN = "in"
-    NOT_IN = "not_in"
-    LT = "lt"
-    LTE = "lte"
-    GT = "gt"
-    GTE = "gte"
-    LIKE = "like"
-    EXISTS = "exists"
-
-
-_ORDERING = {Op.LT, Op.LTE, Op.GT, Op.GTE}
-_NOT_ALLOWED = {
-    Kind.NUMBER: ({Op.LIKE}, "a number: compare it with eq, lt, lte, gt, gte"),
-    Kind.SIZE: ({Op.LIKE}, "a number of bytes: compare it with eq, lt, lte, gt, gte"),
-    Kind.DATE: ({Op.LIKE}, "a date: eq with a part of it, as in 2024-05, means within that month"),
-    Kind.FOLDER: (_ORDERING, "a folder: eq means in it or below"),
+_BY_WORD = {op.value: op for op in Op}
+_WHAT_KINDS_TAKE = {
+    Kind.NUMBER: "a number: compare it with eq, lt, lte, gt, gte",
+    Kind.SIZE: "a number of bytes: compare it with eq, lt, lte, gt, gte",
+    Kind.DATE: "a date: eq with a part of it, as in 2024-05, means within that month",
+    Kind.FOLDER: "a folder: eq means in it or below",
 }
 
 
@@ -49,58 +42,73 @@ def field_kind(field: str) -> Kind:
     return BUILT_IN.get(field, Kind.TERMS)
 
 
-def checked_field(field: object) -> str:
+def check_field(field: object) -> str:
     """The full name of a field: a built-in one as it is, a user's own with its prefix `metadata.`.
 
     Raises:
         BadFilter: when it is not a name.
     """
     if not isinstance(field, str) or not 0 < len(field.removeprefix(METADATA_PREFIX)) <= LONGEST_FIELD:
-        raise BadFilter(f"expected the name of a field, 1 to {LONGEST_FIELD} characters, got {shown(field)}")
+        raise BadFilter(
+            f"expected the name of a field, 1 to {LONGEST_FIELD} characters, got {shorten(field)}"
+            "; shorten the name, or ask for another field"
+        )
+    field = FORMER_NAMES.get(field, field)
     if field in BUILT_IN:
         return field
     return METADATA_PREFIX + searchable_text(field.removeprefix(METADATA_PREFIX))
 
 
-def checked_op(field: str, op: object) -> Op:
+def check_op(field: str, op: object) -> Op:
     """The operator that a word names.
 
     Raises:
         BadFilter: when there is no such operator, or the field does not take it.
     """
-    try:
-        known = Op(str(op))
-    except ValueError:
+    known = _BY_WORD.get(str(op))
+    if known is None:
         raise BadFilter(
-            f"{field}: unknown operator {shown(op)}; known are {', '.join(Op)}", **_operator(field, op)
-        ) from None
-    forbidden, explanation = _NOT_ALLOWED.get(field_kind(field), (set(), ""))
-    if known in forbidden:
+            f"{field}: unknown operator {shorten(op)}; known are {', '.join(Op)}"
+            "; use eq where you mean that both are the same",
+            **_operator(field, op),
+        )
+    kind = field_kind(field)
+    if kind in known.definition.not_of:
         raise BadFilter(
-            f"{field}: {known} cannot be asked of {explanation}",
-            **_operator(field, op, [one for one in Op if one not in forbidden]),
+            f"{field}: {known} cannot be asked of {_WHAT_KINDS_TAKE.get(kind, 'such a field')}"
+            "; use one of those that take such a field, such as exists",
+            **_operator(field, op, [one for one in Op if kind not in one.definition.not_of]),
         )
     return known
 
 
-def checked_value(field: str, op: Op, value: object) -> Value:
+def check_value(field: str, op: Op, value: object) -> Value:
     """Bring the value of a comparison into its one form; doing so twice changes nothing.
 
     Raises:
         BadFilter: when the field and the operator do not take such a value.
     """
-    if op is Op.EXISTS:
+    takes = op.definition.takes
+    if takes is Operand.TRUTH:
         if not isinstance(value, bool):
-            raise _wrong(f"{field}: exists takes true or false, got {shown(value)}", field, "truth")
+            raise _wrong(
+                f"{field}: {op} takes true or false, got {shorten(value)}"
+                "; say true for pictures that have the field, false for the others",
+                field,
+                "truth",
+            )
         return value
-    if op in (Op.IN, Op.NOT_IN):
+    if takes is Operand.LIST:
         if not isinstance(value, list | tuple) or len(value) > MOST_VALUES:
             raise _wrong(
-                f"{field}: {op} takes a list of at most {MOST_VALUES} values, got {shown(value)}", field, "list"
+                f"{field}: {op} takes a list of at most {MOST_VALUES} values, got {shorten(value)}"
+                "; split a longer list, and join the parts with or",
+                field,
+                "list",
             )
         return tuple(_scalar(field, op, item) for item in value)
-    if op is Op.LIKE:
-        return _pattern(field, value)
+    if takes is Operand.PATTERN:
+        return _pattern(field, op, value)
     return _scalar(field, op, value)
 
 
@@ -125,7 +133,7 @@ def in_every_form(values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
     return tuple(dict.fromkeys(forms))
 
 
-def shown(value: object) -> str:
+def shorten(value: object) -> str:
     """A value as messages show it, shortened."""
     if isinstance(value, list | tuple | dict):
         return f"{type(value).__name__} of {len(value)}"
@@ -135,32 +143,44 @@ def shown(value: object) -> str:
 
 def _scalar(field: str, op: Op, value: object) -> Scalar:
     if not isinstance(value, str | int | float):
-        hint = "; to ask for a missing field use exists" if value is None else ""
-        raise _wrong(f"{field}: {op} takes one text, number or truth value, got {shown(value)}{hint}", field, "scalar")
+        hint = "; use exists to ask for a missing field" if value is None else "; use in to ask for one of several"
+        came = f"{shorten(value)}{hint}"
+        raise _wrong(f"{field}: {op} takes one text, number or truth value, got {came}", field, "scalar")
     if isinstance(value, str):
-        value = _bounded_text(field, value)
+        value = _check_text(field, value)
     elif not isinstance(value, bool) and not is_comparable_number(value):
-        raise _wrong(f"{field}: expected a finite number within 64 bits", field, "number")
+        raise _wrong(f"{field}: expected a finite number within 64 bits; take it as a text, in quotes", field, "number")
     kind = field_kind(field)
     if kind is Kind.TERMS:
         return value
     if isinstance(value, bool):
-        raise _wrong(f"{field}: expected {_EXPECTED[kind]}, got {str(value).lower()}", field, kind.name.lower())
+        raise _wrong(
+            f"{field}: expected {_EXPECTED[kind]}, got {str(value).lower()}"
+            "; say exists to ask whether the field is there",
+            field,
+            kind.name.lower(),
+        )
     if kind in (Kind.NUMBER, Kind.SIZE):
         return _number(field, kind, value)
     return _BY_KIND_OF_TEXT[kind](field, str(value))
 
 
-def _bounded_text(field: str, text: str) -> str:
+def _check_text(field: str, text: str) -> str:
     if len(text) > LONGEST_TEXT:
-        raise _wrong(f"{field}: expected a text of at most {LONGEST_TEXT} characters, got {len(text)}", field, "text")
+        raise _wrong(
+            f"{field}: expected a text of at most {LONGEST_TEXT} characters, got {len(text)}"
+            "; shorten it, or use like with * for the rest",
+            field,
+            "text",
+        )
     return searchable_text(text)
 
 
-def _pattern(field: str, value: object) -> str:
+def _pattern(field: str, op: Op, value: object) -> str:
     if not isinstance(value, str):
         raise _wrong(
-            f"{field}: like takes a text with * or % (anything) and ? or _ (one character), got {shown(value)}",
+            f"{field}: {op} takes a text with * or % (anything) and ? or _ (one character), got {shorten(value)}"
+            "; use eq for a text as it stands",
             field,
             "pattern",
         )
@@ -169,7 +189,7 @@ def _pattern(field: str, value: object) -> str:
         raise _wrong(
             f"{field}: the pattern ends in a \\ that has nothing to take literally; write it twice", field, "pattern"
         )
-    return _WILDCARD.sub(lambda found: found[1] or {"*": "%", "?": "_"}[found[2]], _bounded_text(field, value))
+    return _WILDCARD.sub(lambda found: found[1] or {"*": "%", "?": "_"}[found[2]], _check_text(field, value))
 
 
 _WILDCARD = re.compile(r"(\\.)|([*?])", re.DOTALL)
@@ -191,19 +211,27 @@ def _number(field: str, kind: Kind, value: str | int | float) -> int | float:
     match = _QUANTITY.fullmatch(value.strip())
     unit = _UNITS.get(match[2].lower()) if match else None
     if not match or unit is None or (match[2] and kind is not Kind.SIZE):
-        raise _wrong(f"{field}: expected {_EXPECTED[kind]}, got {shown(value)}", field, kind.name.lower())
+        raise _wrong(
+            f"{field}: expected {_EXPECTED[kind]}, got {shorten(value)}; use exists to ask whether it is known at all",
+            field,
+            kind.name.lower(),
+        )
     number = (float(match[1]) if "." in match[1] else int(match[1])) * unit
     if not is_comparable_number(number):
-        raise _wrong(f"{field}: expected a number within 64 bits, got {shown(value)}", field, "number")
+        raise _wrong(
+            f"{field}: expected a number within 64 bits, got {shorten(value)}; use exists where any will do",
+            field,
+            "number",
+        )
     return number
 
 
-_OTHER_NAMES = {"jpg": "jpeg", "tif": "tiff", "heif": "heic"}
+OTHER_NAMES_OF_FORMATS = {"jpg": "jpeg", "tif": "tiff", "heif": "heic"}
 
 
 def _text(field: str, value: str) -> str:
     if field == "format":
-        return _OTHER_NAMES.get(value.lower(), value.lower())
+        return OTHER_NAMES_OF_FORMATS.get(value.lower(), value.lower())
     return value.lower() if field == "id" else value
 
 
@@ -217,7 +245,10 @@ def _date(field: str, value: str) -> str:
     ):
         return value.replace(" ", "T")
     raise _wrong(
-        f"{field}: expected {_EXPECTED[Kind.DATE]} (in the camera's own time), got {shown(value)}", field, "date"
+        f"{field}: expected {_EXPECTED[Kind.DATE]} (in the camera's own time), got {shorten(value)}"
+        "; shorten it to the day or the year if the rest is not known",
+        field,
+        "date",
     )
 
 
@@ -232,7 +263,10 @@ def _is_in_calendar(year: int, month: int, day: int, hour: int, minute: int, sec
 def _folder(field: str, value: str) -> str:
     if not value.startswith("/"):
         raise _wrong(
-            f"{field}: expected {_EXPECTED[Kind.FOLDER]}, such as /photos/2024, got {shown(value)}", field, "folder"
+            f"{field}: expected {_EXPECTED[Kind.FOLDER]}, such as /photos/2024, got {shorten(value)}"
+            "; begin the path with /",
+            field,
+            "folder",
         )
     return os.path.normpath("/" + value.lstrip("/"))
 

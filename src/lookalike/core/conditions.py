@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 from lookalike.core.condition_values import (
-    Op,
     Value,
-    checked_field,
-    checked_op,
-    checked_value,
+    check_field,
+    check_op,
+    check_value,
     field_kind,
     in_every_form,
 )
@@ -21,17 +18,12 @@ from lookalike.core.fields import (
     METADATA_PREFIX,
     Kind,
     Scalar,
-    Term,
     searchable_text,
     split_path,
-    term,
     terms,
 )
-from lookalike.core.like import like
+from lookalike.core.operators import Candidate, Op
 from lookalike.core.records import ImageRecord
-
-Candidate: TypeAlias = "str | int | float | Term"
-"""What a picture has to be compared with: a term of metadata, or the plain value of a built-in field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +36,7 @@ class Condition:
 
     - In metadata, numbers are compared with numbers: a value that is a number, or a text written like one, is compared
       only with terms that are; any other value only with terms that are not, by code points.
-    - `date` is compared as far as the value goes: `eq 2024-05` is any moment of that month, `gt 2024` begins with 2025.
+    - `taken_at` is compared as far as the value goes: `eq 2024-05` is all of that month, `gt 2024` begins with 2025.
     - `folder` is equal in the folder itself and anywhere below. `format` knows `jpg` as `jpeg`.
 
     Args:
@@ -60,11 +52,11 @@ class Condition:
     value: Value
 
     def __post_init__(self) -> None:
-        field = checked_field(self.field)
-        op = checked_op(field, self.op)
+        field = check_field(self.field)
+        op = check_op(field, self.op)
         object.__setattr__(self, "field", field)
         object.__setattr__(self, "op", op)
-        object.__setattr__(self, "value", checked_value(field, op, self.value))
+        object.__setattr__(self, "value", check_value(field, op, self.value))
 
     @property
     def kind(self) -> Kind:
@@ -85,20 +77,11 @@ class Condition:
     def values(self) -> tuple[Scalar, ...]:
         """The value, or all of a list, as a tuple; of names in their other Unicode forms, too, as systems keep them."""
         given = self.value if isinstance(self.value, tuple) else (self.value,)
-        return in_every_form(given) if self.is_about_files and self.op in _BY_NAME else given
+        return in_every_form(given) if self.is_about_files and self.op.definition.in_every_form else given
 
     def matches(self, image: ImageRecord, path: str | None) -> bool:
         """Whether a picture passes, seen as the file at `path` (None: a picture without a file)."""
-        candidates = self._candidates(image, path)
-        if self.op is Op.EXISTS:
-            return bool(candidates) == self.value
-        if self.op is Op.LIKE:
-            texts = [text for text in map(self._text, candidates) if text is not None]
-            return any(like(text, str(value)) for text in texts for value in self.values)
-        if self.op in ORDER:
-            return any(self._is_ordered(candidate) for candidate in candidates)
-        is_equal = any(self._equals(candidate, value) for candidate in candidates for value in self.values)
-        return is_equal == (self.op in (Op.EQ, Op.IN))
+        return self.op.definition.passes(self.kind, self._candidates(image, path), self.values)
 
     def _candidates(self, image: ImageRecord, path: str | None) -> list[Candidate]:
         if self.kind is Kind.TERMS:
@@ -114,46 +97,11 @@ class Condition:
             return None if path is None else _FROM_PATH[self.field](path)
         return _FROM_IMAGE[self.field](image)
 
-    def _equals(self, candidate: Any, value: Any) -> bool:
-        if self.kind is Kind.TERMS:
-            wanted = term(value)
-            return bool(candidate.text == wanted.text if wanted.number is None else candidate.number == wanted.number)
-        if self.kind is Kind.DATE:
-            return bool(candidate[: len(value)] == value)
-        if self.kind is Kind.FOLDER:
-            return bool(candidate.startswith(value.rstrip("/") + "/"))
-        return bool(candidate == value)
-
-    def _is_ordered(self, candidate: Any) -> bool:
-        compare, value = ORDER[self.op], self.value
-        if self.kind is Kind.DATE:
-            return compare(candidate[: len(str(value))], value)
-        if not isinstance(candidate, Term) or isinstance(value, tuple):
-            return compare(candidate, value)
-        wanted = term(value)
-        if wanted.number is not None:
-            return candidate.number is not None and compare(candidate.number, wanted.number)
-        return candidate.number is None and candidate.text is not None and compare(candidate.text, wanted.text)
-
-    def _text(self, candidate: Any) -> str | None:
-        if isinstance(candidate, Term):
-            return candidate.text
-        return (candidate[:-1] or "/") if self.kind is Kind.FOLDER else str(candidate)
-
-
-_BY_NAME = frozenset({Op.EQ, Op.NE, Op.IN, Op.NOT_IN, Op.LIKE})
-
-ORDER: dict[Op, Callable[[Any, Any], bool]] = {
-    Op.LT: operator.lt,
-    Op.LTE: operator.le,
-    Op.GT: operator.gt,
-    Op.GTE: operator.ge,
-}
 
 _FROM_IMAGE: dict[str, Callable[[ImageRecord], str | int | None]] = {
     "id": lambda image: image.id,
-    "date": lambda image: image.taken_at,
-    "size": lambda image: image.size_bytes,
+    "taken_at": lambda image: image.taken_at,
+    "size_bytes": lambda image: image.size_bytes,
     "width": lambda image: image.width,
     "height": lambda image: image.height,
     "format": lambda image: image.format,

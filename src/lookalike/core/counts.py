@@ -23,7 +23,10 @@ def as_count(value: SupportsIndex, *, name: str, least: int = 1) -> int:
     except TypeError:
         count = None
     if count is None or isinstance(value, bool):
-        raise BadQuery(f"expected {name} as a whole number, got {type(value).__name__}: {value!r:.80}")
+        raise BadQuery(
+            f"expected {name} as a whole number, got {type(value).__name__}: {value!r:.80}"
+            "; round it, or convert it with int()"
+        )
     if count < least:
-        raise BadQuery(f"expected {name} of at least {least}, got {count}")
+        raise BadQuery(f"expected {name} of at least {least}, got {count}; leave it out for the usual number")
     return count

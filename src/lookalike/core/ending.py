@@ -18,7 +18,7 @@ from lookalike.core.errors import DeadlineExceeded
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LATE = "it could not be done within the time that there was for it"
+LATE = "it could not be done within the time that there was for it; allow more time, or ask for less at once"
 """What is said of work whose time was over."""
 
 _LOOK_EVERY_S = 0.05
@@ -81,16 +81,16 @@ def check_wanted() -> None:
         raise DeadlineExceeded(LATE)
 
 
-def carried(call: Callable[P, T]) -> Callable[P, T]:
+def carry_ending(call: Callable[P, T]) -> Callable[P, T]:
     """The same call for another thread, where its work ends when that of this thread does, and is not begun after."""
     when = _ENDING.get()
 
-    def called(*given: P.args, **named: P.kwargs) -> T:
+    def call_ending(*given: P.args, **named: P.kwargs) -> T:
         with ending(when):
             check_wanted()
             return call(*given, **named)
 
-    return called
+    return call_ending
 
 
 class Lockable(Protocol):
@@ -112,7 +112,7 @@ def turn_of(lock: Lockable) -> Iterator[None]:
     Raises:
         DeadlineExceeded: when the lock was not free before the work's end.
     """
-    taken(lock)
+    take_lock(lock)
     try:
         with ending(None):
             yield
@@ -120,7 +120,7 @@ def turn_of(lock: Lockable) -> Iterator[None]:
         lock.release()
 
 
-def taken(lock: Lockable, *, within_s: float | None = None) -> bool:
+def take_lock(lock: Lockable, *, within_s: float | None = None) -> bool:
     """Take a lock. One that is free is taken even when the work should have ended.
 
     Args:

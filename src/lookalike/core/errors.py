@@ -3,6 +3,7 @@
     LookalikeError
     ├── BadInput                 what the caller gave cannot be used          exit 65
     │   ├── ImageRefused         a picture: broken, huge, not a picture
+    │   ├── DecoderDied          a picture whose decoder crashed or did not end
     │   ├── BadQuery             a search that cannot be understood
     │   │   ├── BadFilter        a `where` that cannot be understood
     │   │   │   └── UnknownField one that asks for a field which no picture has
@@ -20,6 +21,9 @@
     │   ├── FormatTooNew         written by a newer Lookalike                 exit 65
     │   └── CatalogDamaged                                                    exit 65
     ├── Locked                   another process is writing                   exit 75
+    │   ├── Overtaken            it has changed first what was to be changed
+    │   └── LeaseLost            it may do now what this one was doing
+    ├── CursorUnknown            a place in another history of changes (all is read anew)
     ├── SnapshotDamaged          an index snapshot that may not be used (it is rebuilt)
     ├── ModelUnavailable         the model cannot be made or read
     ├── StorageFailed            disk full, input/output error                exit 74
@@ -170,6 +174,12 @@ def _rebuild_upload_refused(reason: str, code: str, values: Values) -> UploadRef
     return UploadRefused(reason, code=code, values=values)
 
 
+class DecoderDied(BadInput):
+    """A picture whose decoder crashed, took too much or did not end. Notes have what it said last."""
+
+    code = "decoder_died"
+
+
 class WouldOverwrite(BadInput):
     """An output that would take the place of something that we did not make."""
 
@@ -182,6 +192,9 @@ class CollectionError(LookalikeError):
     code = "collection_error"
 
 
+_NO_LONGER_THERE = "the collection is not there any more; `GET /v1/collections` lists those that you may see"
+
+
 class NoCollection(CollectionError):
     """There is no collection at that place."""
 
@@ -190,7 +203,7 @@ class NoCollection(CollectionError):
     @property
     def public(self) -> str:
         """Without the place, unless it was asked for by a name."""
-        return str(self) if "name" in self.values else "the collection is not there any more"
+        return str(self) if "name" in self.values else _NO_LONGER_THERE
 
 
 class CollectionReplaced(CollectionError):
@@ -221,7 +234,11 @@ class FormatTooNew(CollectionError):
     @property
     def public(self) -> str:
         """Without the place."""
-        return "a newer Lookalike wrote the collection: the service has to be upgraded"
+        return (
+            "expected a collection of this version or an earlier one, got one that a newer Lookalike wrote: "
+            "whoever runs "
+            "the service has to upgrade it"
+        )
 
 
 class CatalogDamaged(CollectionError):
@@ -233,7 +250,11 @@ class CatalogDamaged(CollectionError):
     @property
     def public(self) -> str:
         """Without the place."""
-        return "the collection is damaged: whoever keeps the service has to look at it with `lookalike doctor`"
+        return (
+            "the collection cannot be read, for its catalog is damaged: whoever keeps the service has to look at "
+            "it with "
+            "`lookalike doctor`"
+        )
 
 
 class Locked(LookalikeError):
@@ -243,10 +264,32 @@ class Locked(LookalikeError):
     exit_code = 75
 
 
+class Overtaken(Locked):
+    """Another process has changed what a transaction had read, before that could commit: it has to begin again."""
+
+
+class LeaseLost(Locked):
+    """Another process has the lease by now, and what this one brings is refused: it has to stop."""
+
+
+class CursorUnknown(LookalikeError):
+    """A place in the change feed that is none of this catalog's history: who followed has to read all of it anew."""
+
+    code = "cursor_unknown"
+
+
 class SnapshotDamaged(LookalikeError):
     """A snapshot of an index that may not be used: a hash differs, a file is missing, another version."""
 
     code = "snapshot_damaged"
+
+    def __str__(self) -> str:
+        return f"{self.reason}; run `lookalike rebuild` to make the index anew"
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, without what to do: for those who make the index anew themselves, and say so."""
+        return str(self.args[0]) if self.args else ""
 
 
 class ModelUnavailable(LookalikeError):
@@ -355,6 +398,10 @@ class Interrupted(LookalikeError):
 
     code = "interrupted"
     exit_code = 130
+
+
+STOPPED = "stopped: it could not be done to its end; what was complete is kept: run the same again to go on from there"
+"""What an `Interrupted` says wherever what was complete was committed."""
 
 
 class MissingExtra(LookalikeError):

@@ -1,10 +1,10 @@
 """The fields that a filter can ask for, and the forms in which values are compared.
 
-Built-in fields describe the picture (`id`, `size`, `date` ...) or one of its files (`path`, `folder`, `name`); every
-other name is a user's own metadata field. Metadata is compared by its *terms*, so that every engine agrees: a scalar is
-one term, a list has one for each of its scalars, an object has one that equals nothing. A term has a text, and a number
-too where its value is a number or a text written like one (as in JSON: `3`, `-0.5`, `1e3`, but not `007`), because
-metadata that came from a CSV file is all text.
+Built-in fields describe the picture (`id`, `taken_at` ...) or one of its files (`path`, `folder`, `name`); every other
+name is a user's own metadata field. Metadata is compared by its *terms*, so that every engine agrees: a scalar is one
+term, a list has one for each of its scalars, an object has one that equals nothing. A term has a text, and a number too
+where its value is a number or a text written like one (as in JSON: `3`, `-0.5`, `1e3`, but not `007`), because metadata
+that came from a CSV file is all text.
 """
 
 from __future__ import annotations
@@ -38,14 +38,17 @@ BUILT_IN: dict[str, Kind] = {
     "path": Kind.TEXT,
     "folder": Kind.FOLDER,
     "name": Kind.TEXT,
-    "date": Kind.DATE,
-    "size": Kind.SIZE,
+    "taken_at": Kind.DATE,
+    "size_bytes": Kind.SIZE,
     "width": Kind.NUMBER,
     "height": Kind.NUMBER,
     "format": Kind.TEXT,
     "camera": Kind.TEXT,
 }
-"""Built-in fields. `name` is the file's name, `date` the moment it was taken, `size` that of the file in bytes."""
+"""Built-in fields, named as in a hit. `name` is the file's name, `taken_at` the moment when the picture was taken."""
+
+FORMER_NAMES = {"date": "taken_at", "size": "size_bytes"}
+"""What built-in fields were called in 0.1.0; still read, never written."""
 
 FILE_FIELDS = frozenset({"path", "folder", "name"})
 """Built-in fields that belong to a file, of which a picture may have several or none."""
@@ -74,7 +77,7 @@ def terms(value: Json) -> list[Term]:
 def term(value: Scalar) -> Term:
     """The term of a scalar."""
     if isinstance(value, str):
-        return Term(searchable_text(value), _written_number(value))
+        return Term(searchable_text(value), _parse_number(value))
     if isinstance(value, bool):
         return Term("true" if value else "false", None)
     return Term(json.dumps(value), value if is_comparable_number(value) else None)
@@ -92,7 +95,7 @@ _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _LONGEST_NUMBER = 40
 
 
-def _written_number(text: str) -> int | float | None:
+def _parse_number(text: str) -> int | float | None:
     if len(text) > _LONGEST_NUMBER or not (match := _JSON_NUMBER.fullmatch(text)):
         return None
     number = float(text) if match[2] or match[3] else int(text)

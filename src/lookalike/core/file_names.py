@@ -13,7 +13,7 @@ def is_hidden(letter: str) -> bool:
     return letter not in _JOINERS and unicodedata.category(letter) in _HIDDEN_CATEGORIES
 
 
-def kept_name(said: str) -> str:
+def clean_name(said: str) -> str:
     """The name of a file as a client said it, fit to be kept: without folders and letters that are hidden."""
     last = said.replace("\\", "/").rpartition("/")[2]
     return "".join(letter for letter in last if not is_hidden(letter)).strip()

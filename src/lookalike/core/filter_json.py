@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lookalike.core.condition_values import Op, shown
+from lookalike.core.condition_values import shorten
 from lookalike.core.conditions import Condition
 from lookalike.core.errors import BadFilter
+from lookalike.core.operators import Op
 
 Alternatives = tuple[tuple[Condition, ...], ...]
 
@@ -20,7 +21,7 @@ def alternatives_from_json(value: object) -> Alternatives:
     Raises:
         BadFilter: when the form is another; the message begins with the place, as in `or[1].label`.
     """
-    fields = _checked_object(value, place="the filter")
+    fields = _check_object(value, place="the filter")
     required = _conditions({field: asked for field, asked in fields.items() if field != _OR}, place="")
     if _OR not in fields:
         return (required,)
@@ -29,14 +30,20 @@ def alternatives_from_json(value: object) -> Alternatives:
 
 def _either(value: object) -> list[tuple[Condition, ...]]:
     if not isinstance(value, list | tuple) or not 0 < len(value) <= MOST_FIELDS:
-        raise BadFilter(f"or: expected a list of 1 to {MOST_FIELDS} objects, got {shown(value)}")
+        raise BadFilter(
+            f"or: expected a list of 1 to {MOST_FIELDS} objects, got {shorten(value)}"
+            "; split a longer list into several searches"
+        )
     return [_branch(item, place=f"or[{number}]") for number, item in enumerate(value)]
 
 
 def _branch(value: object, *, place: str) -> tuple[Condition, ...]:
-    fields = _checked_object(value, place=place)
+    fields = _check_object(value, place=place)
     if _OR in fields:
-        raise BadFilter(f"{place}: only one level of `or` is understood (a field named or is asked for as metadata.or)")
+        raise BadFilter(
+            f"{place}: only one level of `or` is understood (a field named or is asked for as metadata.or)"
+            "; write each alternative out in the list of the outer `or`"
+        )
     return _conditions(fields, place=place + ".")
 
 
@@ -62,17 +69,22 @@ def _operators(asked: object, *, place: str) -> Mapping[str, object]:
         return {Op.EQ: asked}
     if not isinstance(asked, Mapping) or not 0 < len(asked) <= len(Op):
         raise BadFilter(
-            f'{place}: expected an object such as {{"eq": ...}}, with some of {", ".join(Op)}, got {shown(asked)}'
+            f'{place}: expected an object such as {{"eq": ...}}, with some of {", ".join(Op)}, got {shorten(asked)}'
+            f'; write {{"eq": value}} where you mean that both are the same'
         )
     return asked
 
 
-def _checked_object(value: object, *, place: str) -> Mapping[str, object]:
+def _check_object(value: object, *, place: str) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise BadFilter(f'{place}: expected an object such as {{"label": {{"eq": "apple"}}}}, got {shown(value)}')
+        raise BadFilter(
+            f'{place}: expected an object such as {{"label": {{"eq": "apple"}}}}, got {shorten(value)}'
+            "; name the fields, and of each what to ask"
+        )
     if len(value) > MOST_FIELDS:
         raise BadFilter(
-            f"{place}: expected at most {MOST_FIELDS} fields, got {len(value)}",
+            f"{place}: expected at most {MOST_FIELDS} fields, got {len(value)}"
+            "; use in with a list, or several searches",
             code="filter_too_large",
             values={"limit": MOST_FIELDS},
         )

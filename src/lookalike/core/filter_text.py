@@ -14,10 +14,10 @@ from __future__ import annotations
 import os
 import re
 
-from lookalike.core.condition_values import Op
 from lookalike.core.conditions import Condition
 from lookalike.core.errors import BadFilter
 from lookalike.core.like import escape_like
+from lookalike.core.operators import Op, Operand
 
 Alternatives = tuple[tuple[Condition, ...], ...]
 
@@ -27,21 +27,17 @@ _SPACE = re.compile(r"\s*")
 _QUOTED = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"")
 _FIELD = re.compile(r"(?!(?:and|or|not)(?![\w.\-]))\w[\w.\-]*", re.IGNORECASE)
 _VALUE = re.compile(r"[^\s,()'\"]+")
-_COMPARISON = re.compile(r"!=|==|<=|>=|=|<|>|~|(?:like|not\s+in|in|not\s+exists|exists)\b", re.IGNORECASE)
 _JOINT = re.compile(r"(?:and|or)\b", re.IGNORECASE)
 
-_OPS = {
-    "=": Op.EQ,
-    "==": Op.EQ,
-    "!=": Op.NE,
-    "<": Op.LT,
-    "<=": Op.LTE,
-    ">": Op.GT,
-    ">=": Op.GTE,
-    "like": Op.LIKE,
-    "~": Op.LIKE,
-}
-_OPS |= {"in": Op.IN, "not in": Op.NOT_IN, "exists": Op.EXISTS, "not exists": Op.EXISTS}
+_OPS = {sign: op for op in Op for sign in op.definition.signs}
+_CONTAINS = "~"  # a pattern without its wildcards
+
+
+def _pattern_of(sign: str) -> str:
+    return re.escape(sign).replace(r"\ ", r"\s+") + r"\b" * sign[-1].isalpha()
+
+
+_COMPARISON = re.compile("|".join(_pattern_of(sign) for sign in sorted(_OPS, key=len, reverse=True)), re.IGNORECASE)
 
 
 def alternatives_from_text(text: str) -> Alternatives:
@@ -51,7 +47,10 @@ def alternatives_from_text(text: str) -> Alternatives:
         BadFilter: when it cannot be read; the message names the position, counted from 1.
     """
     if len(text) > LONGEST_FILTER:
-        raise BadFilter(f"expected a filter of at most {LONGEST_FILTER} characters, got {len(text)}")
+        raise BadFilter(
+            f"expected a filter of at most {LONGEST_FILTER} characters, got {len(text)}"
+            "; use in with a list, or several searches"
+        )
     return _Reader(text).filter()
 
 
@@ -65,7 +64,7 @@ class _Reader:
     def filter(self) -> Alternatives:
         alternatives: list[tuple[Condition, ...]] = [(self._condition(),)]
         while not self._is_at_end():
-            joint = self._take(_JOINT, expected="`and`, `or` or the end (a value with spaces needs quotes)").lower()
+            joint = self._take(_JOINT, expected="`and`, `or` or the end").lower()
             condition = self._condition()
             if joint == "or":
                 alternatives.append((condition,))
@@ -80,14 +79,15 @@ class _Reader:
         sign = " ".join(self._take(_COMPARISON, expected=f"an operator: {', '.join(_OPS)}").lower().split())
         value = self._operand(sign)
         try:
-            return Condition(field, _OPS[sign], _resolved(field, sign, value))
+            return Condition(field, _OPS[sign], _resolve(field, sign, value))
         except BadFilter as error:
             raise BadFilter(f"in the filter, at position {start + 1}: {error}") from None
 
     def _operand(self, sign: str) -> str | bool | tuple[str, ...]:
-        if sign in ("exists", "not exists"):
-            return sign == "exists"
-        return self._list() if sign in ("in", "not in") else self._value()
+        takes = _OPS[sign].definition.takes
+        if takes is Operand.TRUTH:
+            return not sign.startswith("not ")
+        return self._list() if takes is Operand.LIST else self._value()
 
     def _list(self) -> tuple[str, ...]:
         self._take(re.compile(r"\("), expected="( and a list of values, as in `label in (a, b)`")
@@ -113,7 +113,10 @@ class _Reader:
         if not match:
             rest = self.text[self.position : self.position + 20]
             got = f"got {rest!r}" if rest else "but the filter ends there"
-            raise BadFilter(f"in the filter, at position {self.position + 1}: expected {expected}, {got}")
+            raise BadFilter(
+                f"in the filter, at position {self.position + 1}: expected {expected}, {got}; "
+                "put a text with spaces or signs in quotes, and write it like label = 'red apple' and width > 800"
+            )
         self.position = match.end()
         return match[0]
 
@@ -126,10 +129,10 @@ class _Reader:
         self.position = match.end() if match else self.position
 
 
-def _resolved(field: str, sign: str, value: str | bool | tuple[str, ...]) -> str | bool | tuple[str, ...]:
+def _resolve(field: str, sign: str, value: str | bool | tuple[str, ...]) -> str | bool | tuple[str, ...]:
     if isinstance(value, tuple):
-        return tuple(str(_resolved(field, "=", item)) for item in value)
-    if sign == "~":
+        return tuple(str(_resolve(field, "=", item)) for item in value)
+    if sign == _CONTAINS:
         return f"%{escape_like(str(value))}%"
     if field in ("path", "folder") and sign in ("=", "!=") and isinstance(value, str):
         return os.path.abspath(os.path.expanduser(value))  # pathlib does not resolve `..`

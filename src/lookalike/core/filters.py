@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lookalike.core.condition_values import LONGEST_TEXT, Op
+from lookalike.core.arguments import checks_arguments
+from lookalike.core.condition_values import LONGEST_TEXT
 from lookalike.core.conditions import Condition
 from lookalike.core.ending import check_wanted
 from lookalike.core.errors import BadFilter
 from lookalike.core.filter_json import alternatives_from_json
 from lookalike.core.filter_text import alternatives_from_text
+from lookalike.core.operators import Operand
 from lookalike.core.records import ImageRecord
 
 MOST_CONDITIONS = 256
@@ -17,8 +19,6 @@ MOST_VALUES_IN_ALL = 10_000
 LONGEST_PATTERNS = LONGEST_TEXT
 """Characters of the patterns of all `like`s together: to look for them takes as many steps as they have characters,
 times those of all texts that are looked through."""
-
-_DATE_NOT_NEEDED = ("exists", "ne", "not_in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +42,26 @@ class Filter:
         conditions = [condition for alternative in self.alternatives for condition in alternative]
         if len(conditions) > MOST_CONDITIONS or len(self.alternatives) > MOST_CONDITIONS:
             raise BadFilter(
-                f"expected at most {MOST_CONDITIONS} conditions (an `or` beside others multiplies them)",
+                f"expected at most {MOST_CONDITIONS} conditions, got {max(len(conditions), len(self.alternatives))} "
+                "(an `or` beside others multiplies them); "
+                f"use in with a list in place of `or`",
                 code="filter_too_large",
                 values={"limit": MOST_CONDITIONS},
             )
-        if sum(len(condition.values) for condition in conditions) > MOST_VALUES_IN_ALL:
+        if (values := sum(len(condition.values) for condition in conditions)) > MOST_VALUES_IN_ALL:
             raise BadFilter(
-                f"expected at most {MOST_VALUES_IN_ALL} values in all lists together",
+                f"expected at most {MOST_VALUES_IN_ALL} values in all lists together, got {values}; split them "
+                "over several searches",
                 code="filter_too_large",
                 values={"limit": MOST_VALUES_IN_ALL},
             )
-        patterns = [str(value) for one in conditions if one.op is Op.LIKE for value in one.values]
+        with_patterns = [one for one in conditions if one.op.definition.takes is Operand.PATTERN]
+        patterns = [str(value) for one in with_patterns for value in one.values]
         if (length := sum(map(len, patterns))) > LONGEST_PATTERNS:
             raise BadFilter(
                 f"expected at most {LONGEST_PATTERNS} characters in the patterns of all `like`s together "
-                f"(an `or` beside others multiplies them), got {length}",
+                f"(an `or` beside others multiplies them), got {length}"
+                "; shorten them, or use fewer `or`s",
                 code="filter_too_large",
                 values={"limit": LONGEST_PATTERNS},
             )
@@ -79,8 +84,9 @@ class Filter:
         return cls(alternatives_from_json(value))
 
     @classmethod
+    @checks_arguments()
     def parse(cls, text: str) -> Filter:
-        """Read the form for people: `folder = ~/Pictures and date >= 2024-05 or label in (a, b)`; `and` binds first.
+        """Read the form for people: `folder = ~/Pictures and width > 9 or label in (a, b)`; `and` binds first.
 
         Operators are `= != < <= > >= like ~ in not in exists not exists`; `~` means that the text occurs somewhere;
         values with spaces or commas stand in quotes. For `path` and `folder`, `~/` and relative paths are resolved.
@@ -117,8 +123,8 @@ class Filter:
     @property
     def leaves_out_the_dateless(self) -> bool:
         """Whether a picture may fail for no other reason than that it has no date."""
-        return "date" not in self.withheld and any(
-            condition.field == "date" and condition.op not in _DATE_NOT_NEEDED
+        return "taken_at" not in self.withheld and any(
+            condition.field == "taken_at" and not condition.op.definition.finds_missing
             for alternative in self.alternatives
             for condition in alternative
         )

@@ -14,9 +14,14 @@ from typing import NamedTuple
 NAME = "lookalike"
 
 MODULES = {
+    "aio_pika": "rabbitmq",
+    "boto3": "s3",
+    "botocore": "s3",
     "cv2": "features",
+    "obstore": "s3",
     "pandas": "pandas",
     "pillow_heif": "heic",
+    "psycopg": "postgres",
     "pyarrow": "parquet",
     "redis": "redis",
     "sklearn": "compare",
@@ -59,7 +64,7 @@ def install_line(extra: str, *, public: bool = False) -> str:
     source = source_of_install()
     if source is None:
         return f"{_pip(public)} install {_requirements_of(extra)}"
-    requirement, place = _shortened(source.requirement) if public else (source.requirement, "")
+    requirement, place = _shorten(source.requirement) if public else (source.requirement, "")
     wanted = shlex.quote(f"{requirement}[{extra}]{source.suffix}")
     return f"{_pip(public)} install {source.options}{wanted}{place}"
 
@@ -118,7 +123,7 @@ def _is_checkout(folder: Path) -> bool:
     return (folder / "pyproject.toml").is_file()
 
 
-def _shortened(requirement: str) -> tuple[str, str]:
+def _shorten(requirement: str) -> tuple[str, str]:
     if requirement == NAME:
         return requirement, ""
     path = Path(requirement)

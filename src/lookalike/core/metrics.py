@@ -34,4 +34,6 @@ class Metric(StrEnum):
         try:
             return cls(text)
         except ValueError:
-            raise BadInput(f"expected a metric, one of {', '.join(cls)}, got {text!r}") from None
+            raise BadInput(
+                f"expected a metric, one of {', '.join(cls)}, got {text!r}; take cosine where only the direction counts"
+            ) from None

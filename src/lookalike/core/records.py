@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from enum import StrEnum
+from typing import Final, NamedTuple, NewType, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,18 +81,64 @@ class RefusedFile:
     reason: str
 
 
+Cursor = NewType("Cursor", str)
+"""A place in the change feed of one catalog's history. To be kept, given back and compared for equality; plain text."""
+
+START: Final = Cursor("")
+"""Before all changes, in every history."""
+
+
+def numbered_cursor(seq: int, history: str) -> Cursor:
+    """The cursor of a catalog that numbers its changes one after the other, as SQLite's does.
+
+    Args:
+        seq: the number of the last change before that place; 0 for none.
+        history: a word for who made that change.
+    """
+    return Cursor(f"{seq} {history}") if seq else START
+
+
+class ChangeKind(StrEnum):
+    """What has become of a picture."""
+
+    VECTOR = "vector"
+    """It was added, came back, or has another vector; the rest of it may be another one, too."""
+
+    METADATA = "metadata"
+    """Its vector is as it was; something else is not."""
+
+    REMOVED = "removed"
+    """It is no longer in the collection."""
+
+
+INDEXED: Final = frozenset({ChangeKind.VECTOR, ChangeKind.REMOVED})
+"""What an index follows: the other changes are none of its contents."""
+
+
 class Change(NamedTuple):
-    """One entry of the catalog's change feed: the last thing that happened to an image.
+    """One entry of the catalog's change feed.
 
     Attributes:
-        seq: the growing sequence number of the change.
-        key: the image's number in indexes.
-        removed: True where the image is no longer in the collection.
+        key: the picture's number in indexes.
+        kind: what has become of it.
     """
 
-    seq: int
     key: int
-    removed: bool
+    kind: ChangeKind
+
+
+class ChangePage(NamedTuple):
+    """Some of the changes after a cursor.
+
+    Attributes:
+        changes: in the order in which they became true, each picture once.
+        cursor: to go on from; it may have moved on although nothing is told.
+        complete: whether there was nothing after them.
+    """
+
+    changes: Sequence[Change]
+    cursor: Cursor
+    complete: bool
 
 
 class Neighbours(NamedTuple):
@@ -113,4 +161,19 @@ class Neighbours(NamedTuple):
     error: float = 0.0
 
 
-__all__ = ["Change", "FileRecord", "ImageRecord", "Json", "Keys", "Metadata", "Neighbours", "RefusedFile"]
+__all__ = [
+    "INDEXED",
+    "START",
+    "Change",
+    "ChangeKind",
+    "ChangePage",
+    "Cursor",
+    "FileRecord",
+    "ImageRecord",
+    "Json",
+    "Keys",
+    "Metadata",
+    "Neighbours",
+    "RefusedFile",
+    "numbered_cursor",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lookalike.core.wording import Coded, Words, said
+from lookalike.core.wording import Coded, Words, words_of
 
 
 class PlanCode(Coded):
@@ -58,10 +58,10 @@ class ViewFault(Coded):
 def exact_plan(allowed: int | None) -> Words:
     """That all were compared, or all of some that are allowed."""
     if allowed is None:
-        return said("exact", PlanCode.EXACT)
-    return said(f"exact over {allowed:,} allowed", PlanCode.EXACT_ALLOWED, count=allowed)
+        return words_of("exact", PlanCode.EXACT)
+    return words_of(f"exact over {allowed:,} allowed", PlanCode.EXACT_ALLOWED, count=allowed)
 
 
 def among_filtered(plan: Words) -> Words:
     """The same, where only pictures that pass a filter were looked at."""
-    return plan.and_then(said("among those that pass the filter", PlanCode.AMONG_FILTERED))
+    return plan.and_then(words_of("among those that pass the filter", PlanCode.AMONG_FILTERED))

@@ -19,5 +19,5 @@ def parse_bytes(text: str) -> int:
     parts = _SIZE.fullmatch(text.strip())
     size = int(float(parts[1]) * _FACTORS[parts[2].lower()]) if parts else 0
     if size < 1:
-        raise BadInput(f"expected a size such as 4G or 512M, got {text!r}")
+        raise BadInput(f"expected a size such as 4G or 512M, got {text!r}; leave it out for the usual one")
     return size

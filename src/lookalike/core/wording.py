@@ -62,7 +62,7 @@ class Words(str):
         return Words(f"{self}{separator}{more}", (*self.remarks, *remarks_of(more)))
 
 
-def said(text: str, code: Coded, **values: Json) -> Words:
+def words_of(text: str, code: Coded, **values: Json) -> Words:
     """A text that says one thing.
 
     Raises:

@@ -62,12 +62,15 @@ def resolve(host: str, *, port: int, timeout_s: float, allow_private: bool, advi
         FetchRefused: unknown, too slow, or any of its addresses is not public.
     """
     if advice is not None or allow_private:
-        return _resolved(host, port=port, timeout_s=timeout_s, allow_private=allow_private, advice=advice or "")
+        return _resolve(host, port=port, timeout_s=timeout_s, allow_private=allow_private, advice=advice or "")
     until = time.monotonic() + min(timeout_s, DISCREET_S)
     try:
-        return _resolved(host, port=port, timeout_s=min(timeout_s, DISCREET_S), allow_private=False)
+        return _resolve(host, port=port, timeout_s=min(timeout_s, DISCREET_S), allow_private=False)
     except FetchRefused:
-        refused = FetchRefused(f"the host {host} does not lead to a public address", values={"host": host})
+        refused = FetchRefused(
+            f"the host {host} does not lead to a public address; download it yourself, and send the bytes",
+            values={"host": host},
+        )
         if not _is_address(host):
             refused.told_at = until
         raise refused from None
@@ -81,10 +84,13 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _resolved(host: str, *, port: int, timeout_s: float, allow_private: bool, advice: str = "") -> str:
+def _resolve(host: str, *, port: int, timeout_s: float, allow_private: bool, advice: str = "") -> str:
     addresses = _look_up(host, port=port, timeout_s=timeout_s)
     if not allow_private and not all(map(is_public, addresses)):  # which one is told to nobody: it may be a stranger
-        raise FetchRefused(f"the host {host} leads to an address that is not public{advice}", values={"host": host})
+        raise FetchRefused(
+            f"the host {host} leads to an address that is not public; download it yourself, and give the file{advice}",
+            values={"host": host},
+        )
     return addresses[0]
 
 
@@ -117,5 +123,9 @@ def _look_up(host: str, *, port: int, timeout_s: float) -> list[str]:
         thread.join(min(left_s, _LOOK_EVERY_S))
     if not found:
         reason = "is not known" if failures else f"was not found within {timeout_s:.0f} s"
-        raise FetchRefused(f"the host {host} {reason}", code="url_unreachable", values={"host": host})
+        raise FetchRefused(
+            f"the host {host} {reason}; look at its spelling, or try again later",
+            code="url_unreachable",
+            values={"host": host},
+        )
     return found

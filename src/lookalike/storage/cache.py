@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+_VERSIONS_REMEMBERED = 64  # more than there are threads that ask with an older one
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -41,8 +43,9 @@ class BoundedCache(Generic[Key, Value]):
     """Values by key, the least recently used going first. Safe to use from many threads; a hit takes a microsecond.
 
     It holds values of one version only. The first key of a newer one empties it, so that a change costs nothing until
-    somebody asks, and a value of an older one, which took long to make, is not taken in. Where values never become
-    wrong, leave the version out.
+    somebody asks, and a value of an older one, which took long to make, is not taken in. A version is anything that can
+    be compared for equality and never comes again; older is what the cache has left. Where values never become wrong,
+    leave the version out.
 
     Args:
         most_bytes: that all values may take together; one that takes more is not kept, and 0 keeps none.
@@ -56,18 +59,18 @@ class BoundedCache(Generic[Key, Value]):
         self._keeps_last = keeps_last
         self._mutex = threading.Lock()
         self._values: OrderedDict[Key, tuple[Value, int]] = OrderedDict()  # least recently used first
-        self._version: tuple[int, ...] = ()
+        self._version: Hashable = ()
+        self._left: deque[Hashable] = deque(maxlen=_VERSIONS_REMEMBERED)
         self._size_bytes = 0
         self._hits = self._misses = self._evicted = self._outdated = 0
 
-    def get(self, key: Key, *, version: tuple[int, ...] = ()) -> Value | None:
+    def get(self, key: Key, *, version: Hashable = ()) -> Value | None:
         """The value that was put under that key; None where there is none, or it is of another version.
 
         It is the object itself, which nobody may change.
         """
         with self._mutex:
-            if version > self._version:
-                self._move_on(version)
+            self._move_on_to(version)
             found = self._values.get(key) if version == self._version else None
             if found is None:
                 self._misses += 1
@@ -76,19 +79,18 @@ class BoundedCache(Generic[Key, Value]):
             self._values.move_to_end(key)
             return found[0]
 
-    def put(self, key: Key, value: Value, *, size_bytes: int, version: tuple[int, ...] = ()) -> None:
+    def put(self, key: Key, value: Value, *, size_bytes: int, version: Hashable = ()) -> None:
         """Keep a value, in the place of an earlier one, unless it is of an older version or too large.
 
         Args:
             key: as it is asked for.
             value: nobody may change it from now on.
             size_bytes: what it takes in memory.
-            version: of what the value was made of: numbers that grow with every change, the most weighty first.
+            version: of what the value was made of.
         """
         with self._mutex:
-            if version > self._version:
-                self._move_on(version)
-            if version < self._version:
+            self._move_on_to(version)
+            if version != self._version:
                 return
             _, before = self._values.pop(key, (None, 0))
             self._size_bytes -= before
@@ -104,7 +106,9 @@ class BoundedCache(Generic[Key, Value]):
     def clear(self) -> None:
         """Forget all values, also which version was the newest: for what was put back in time."""
         with self._mutex:
-            self._move_on(())
+            self._empty()
+            self._left.clear()
+            self._version = ()
 
     def facts(self) -> CacheFacts:
         """What it holds at this moment, and how it has done so far."""
@@ -124,8 +128,15 @@ class BoundedCache(Generic[Key, Value]):
             return False
         return self._size_bytes > self._most_bytes or len(self._values) > self._most_entries
 
-    def _move_on(self, version: tuple[int, ...]) -> None:
+    def _move_on_to(self, version: Hashable) -> None:
+        """Unless it is this one or an older one."""
+        if version == self._version or version in self._left:
+            return
+        self._empty()
+        self._left.append(self._version)
+        self._version = version
+
+    def _empty(self) -> None:
         self._outdated += len(self._values)
         self._values = OrderedDict()
         self._size_bytes = 0
-        self._version = version

@@ -14,7 +14,7 @@ from pathlib import Path
 from lookalike.storage.private import FILE
 
 
-def locked_at_once(descriptor: int) -> bool | None:
+def try_to_lock(descriptor: int) -> bool | None:
     """Lock it, until it is closed; False where another process has, None where the file system does not lock."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -31,7 +31,7 @@ def is_at(path: Path, descriptor: int) -> bool:
         return False
 
 
-def claimed(path: Path) -> int | None:
+def claim(path: Path) -> int | None:
     """Open a file, which is made where it is missing, and claim it; closing the descriptor ends the claim.
 
     Returns:
@@ -42,7 +42,7 @@ def claimed(path: Path) -> int | None:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE)
         try:
-            is_locked = _locked_or_failed(descriptor)
+            is_locked = _lock_or_fail(descriptor)
             if is_locked and is_at(path, descriptor):
                 return descriptor
         except BaseException:
@@ -53,8 +53,8 @@ def claimed(path: Path) -> int | None:
             return None  # else it was renamed or deleted a moment ago
 
 
-def _locked_or_failed(descriptor: int) -> bool:
-    is_locked = locked_at_once(descriptor)
+def _lock_or_fail(descriptor: int) -> bool:
+    is_locked = try_to_lock(descriptor)
     if is_locked is None:
         raise OSError(errno.ENOLCK, "the file system does not lock")
     return is_locked

@@ -86,39 +86,57 @@ def fetch(
         deadline = min(deadline, when.deadline)
     reach = _Reach(allow_private, private_advice)
     for _ in range(redirects + 1):
-        target = _parsed(url)
-        with _translated(target, deadline=deadline, timeout_s=timeout_s):
+        target = _parse(url)
+        with _translating(target, deadline=deadline, timeout_s=timeout_s):
             answer = _ask(target, deadline=deadline, max_bytes=max_bytes, reach=reach)
         if answer.location is None:
             return answer.body
-        url = _joined(url, answer.location)
-    raise FetchRefused(f"{target.shown} redirects more than {redirects} times", code="url_broken")
+        url = _join(url, answer.location)
+    raise FetchRefused(
+        f"{target.shown} redirects more than {redirects} times; give the URL where it ends", code="url_broken"
+    )
 
 
-def _parsed(url: str) -> _Target:
+def _parse(url: str) -> _Target:
     if len(url) > _LONGEST_URL or not url.isprintable():
-        raise FetchRefused(f"expected a URL of at most {_LONGEST_URL} printable characters", code="url_malformed")
+        raise FetchRefused(
+            f"expected a URL of at most {_LONGEST_URL} printable characters, got {len(url)}; "
+            "download it yourself, and give the file",
+            code="url_malformed",
+        )
     try:
         parts = urlsplit(url)
         host, port = _ascii(parts.hostname or ""), parts.port
     except ValueError as error:
         raise FetchRefused(
-            "the URL cannot be understood: its host or its port is malformed", code="url_malformed"
+            "the URL cannot be understood: its host or its port is malformed"
+            "; copy it again from the browser, or put special characters in percent signs",
+            code="url_malformed",
         ) from error
     if parts.scheme not in _PORTS:
-        raise FetchRefused(f"expected a URL of http or https, got {parts.scheme or 'none'}")
+        raise FetchRefused(
+            f"expected a URL of http or https, got {parts.scheme or 'none'}; write it out with https:// in front"
+        )
     if not host or port == 0:
-        raise FetchRefused("the URL names no host or a port that does not exist", code="url_malformed")
+        raise FetchRefused(
+            "the URL names no host or a port that does not exist; write it as https://host/path", code="url_malformed"
+        )
     if parts.username is not None or parts.password is not None:
-        raise FetchRefused("a URL with a user name or a password is not fetched", code="url_malformed")
-    return _Target(parts.scheme, host, port or _PORTS[parts.scheme], _path(parts), _shown(parts, host))
+        raise FetchRefused(
+            "a URL with a user name or a password is not fetched; download it yourself, and give the file",
+            code="url_malformed",
+        )
+    return _Target(parts.scheme, host, port or _PORTS[parts.scheme], _path(parts), _hide_credentials(parts, host))
 
 
-def _joined(url: str, location: str) -> str:
+def _join(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
     except ValueError as error:
-        raise FetchRefused("a redirect leads to a URL that cannot be understood", code="url_broken") from error
+        raise FetchRefused(
+            "a redirect leads to a URL that cannot be understood; give the URL where it ends, as a browser shows it",
+            code="url_broken",
+        ) from error
 
 
 def _ascii(host: str) -> str:
@@ -130,21 +148,27 @@ def _path(parts: SplitResult) -> str:
     return f"{path}?{quote(parts.query, safe='/%:@!$&()*+,;=~?')}" if parts.query else path
 
 
-def _shown(parts: SplitResult, host: str) -> str:
-    return f"{parts.scheme}://{host}{quote(parts.path, safe='/%')}"[:200]
+def _hide_credentials(parts: SplitResult, host: str) -> str:
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{host}{port}{quote(parts.path, safe='/%')}"[:200]
 
 
 @contextmanager
-def _translated(target: _Target, *, deadline: float, timeout_s: float) -> Iterator[None]:
+def _translating(target: _Target, *, deadline: float, timeout_s: float) -> Iterator[None]:
     try:
         yield
     except (OSError, http.client.HTTPException, ValueError) as error:
         if time.monotonic() >= deadline or isinstance(error, TimeoutError):
             raise FetchRefused(
-                f"{target.shown} took longer than {timeout_s:g} s", code="url_timeout", values={"limit_s": timeout_s}
+                f"{target.shown} took longer than {timeout_s:g} s"
+                "; try again later, or download it yourself and give the file",
+                code="url_timeout",
+                values={"limit_s": timeout_s},
             ) from error
         raise FetchRefused(
-            f"{target.shown} cannot be fetched: {_reason(error)}", code="url_unreachable", values={"host": target.host}
+            f"{target.shown} cannot be fetched: {_reason(error)}; open it in a browser to see whether it is there",
+            code="url_unreachable",
+            values={"host": target.host},
         ) from error
 
 
@@ -160,12 +184,12 @@ def _ask(target: _Target, *, deadline: float, max_bytes: int, reach: _Reach) -> 
     address = resolve(
         target.host,
         port=target.port,
-        timeout_s=_left(deadline),
+        timeout_s=_time_left_s(deadline),
         allow_private=reach.private,
         advice=reach.advice,
     )
     with _connecting(address, target.port, deadline=deadline) as raw, _cut_off_at(deadline, raw):
-        stream = _secured(raw, target)
+        stream = _begin_tls(raw, target)
         with stream:
             connection = http.client.HTTPConnection(target.host, target.port)
             connection.sock = stream
@@ -184,11 +208,11 @@ def _connecting(address: str, port: int, *, deadline: float) -> Iterator[socket.
         connecting.register(raw, select.POLLOUT)
         while error in (errno.EINPROGRESS, errno.EWOULDBLOCK):
             check_wanted()
-            if connecting.poll(1000 * min(_LOOK_EVERY_S, _left(deadline))):
+            if connecting.poll(1000 * min(_LOOK_EVERY_S, _time_left_s(deadline))):
                 error = raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
             raise OSError(error, os.strerror(error))
-        raw.settimeout(_left(deadline))
+        raw.settimeout(_time_left_s(deadline))
         yield raw
 
 
@@ -197,14 +221,14 @@ def _host_header(target: _Target) -> str:
     return host if target.port == _PORTS[target.scheme] else f"{host}:{target.port}"
 
 
-def _secured(raw: socket.socket, target: _Target) -> socket.socket:
+def _begin_tls(raw: socket.socket, target: _Target) -> socket.socket:
     """TLS for https, with a certificate for the name although the connection goes to an address."""
     if target.scheme == "http":
         return raw
     return ssl.create_default_context().wrap_socket(raw, server_hostname=target.host)
 
 
-def _left(deadline: float) -> float:
+def _time_left_s(deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
@@ -247,13 +271,18 @@ def _answer(response: http.client.HTTPResponse, target: _Target, *, deadline: fl
         return _Answer(b"", location)
     if response.status != 200:
         raise FetchRefused(
-            f"{target.shown} answered with status {response.status}, expected 200",
+            f"{target.shown} answered with status {response.status}, expected 200"
+            "; open it in a browser to see what it wants",
             code="url_status",
             values={"status": response.status, "host": target.host},
         )
     encoding = response.getheader("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
-        raise FetchRefused(f"{target.shown} is compressed, although identity was asked for", code="url_broken")
+        raise FetchRefused(
+            f"expected {target.shown} to answer with identity, as was asked for, but it is compressed; "
+            f"download it yourself, and give the file",
+            code="url_broken",
+        )
     return _Answer(_body(response, target, deadline=deadline, max_bytes=max_bytes), None)
 
 
@@ -261,25 +290,33 @@ def _body(response: http.client.HTTPResponse, target: _Target, *, deadline: floa
     announced = response.length or 0
     if announced > max_bytes:
         raise FetchRefused(
-            f"{target.shown} announces {announced} bytes, at most {max_bytes} are fetched",
+            f"{target.shown} announces {announced} bytes, at most {max_bytes} are fetched"
+            "; scale the picture down, or give another URL of it",
             code="url_too_large",
             values={"limit_bytes": max_bytes},
         )
     parts: list[bytes] = []
     got = 0
     while part := response.read1(_CHUNK_BYTES):
-        _left(deadline)
+        _time_left_s(deadline)
         got += len(part)
         if got > max_bytes:
             raise FetchRefused(
-                f"{target.shown} sends more than {max_bytes} bytes",
+                f"{target.shown} sends more than {max_bytes} bytes; scale the picture down, or give another URL of it",
                 code="url_too_large",
                 values={"limit_bytes": max_bytes},
             )
         parts.append(part)
-    _left(deadline)
+    _time_left_s(deadline)
     if not got:
-        raise FetchRefused(f"{target.shown} answered with an empty body", code="url_broken")
+        raise FetchRefused(
+            f"expected a picture from {target.shown}, but it answered with an empty body; open it in a "
+            "browser to see what is there",
+            code="url_broken",
+        )
     if got < announced:
-        raise FetchRefused(f"{target.shown} broke off after {got} of {announced} bytes", code="url_broken")
+        raise FetchRefused(
+            f"expected {announced} bytes from {target.shown}, but it broke off after {got}; try again",
+            code="url_broken",
+        )
     return b"".join(parts)

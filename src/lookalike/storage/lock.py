@@ -24,7 +24,7 @@ from pathlib import Path
 from threading import Lock
 from weakref import WeakValueDictionary
 
-from lookalike.core.ending import check_wanted, ending, taken
+from lookalike.core.ending import check_wanted, ending, take_lock
 from lookalike.core.errors import Locked
 from lookalike.storage.claim import is_at
 from lookalike.storage.private import FILE
@@ -33,7 +33,7 @@ _POLL_S = 0.005
 _ROOM, _DOOR = 0, 1  # the bytes that are locked
 _NOBODY = 0  # no thread's number
 _SIGNATURE_BYTES = 160  # so that it is written in place: a full disk has room for it
-_IS_HELD = (errno.EACCES, errno.EAGAIN)
+_IS_TAKEN = (errno.EACCES, errno.EAGAIN)
 
 
 class FileLock:
@@ -52,7 +52,7 @@ class FileLock:
         self._other = ""  # the process for which the thread whose turn it is waits, in words
 
     @contextmanager
-    def held(self, *, wait_s: float | None) -> Iterator[None]:
+    def holding(self, *, wait_s: float | None) -> Iterator[None]:
         """Hold the lock during a block, whose work is for everybody and does not end early; re-entrant in one thread.
 
         Args:
@@ -83,15 +83,18 @@ class FileLock:
             finally:
                 self._door.release()
             stack.callback(self._room.release)
-            self._descriptor = self._acquired(deadline)
+            self._descriptor = self._acquire(deadline)
             self._thread = threading.get_ident()
             stack.pop_all()
 
     def _take(self, lock: Lock, *, deadline: float | None) -> None:
-        if not taken(lock, within_s=None if deadline is None else max(0.0, deadline - time.monotonic())):
+        if not take_lock(lock, within_s=None if deadline is None else max(0.0, deadline - time.monotonic())):
             if other := self._other:
-                raise self._locked(other)
-            raise Locked(f"{self.path.parent}: another thread of this process is writing; try again later")
+                raise self._locked_error(other)
+            raise Locked(
+                f"{self.path.parent}: only one may write at a time, and another thread of this process is "
+                "writing; try again later"
+            )
 
     def _leave(self) -> None:
         self._thread = _NOBODY
@@ -123,15 +126,15 @@ class FileLock:
             os.close(descriptor)
         return None
 
-    def _acquired(self, deadline: float | None) -> int:
+    def _acquire(self, deadline: float | None) -> int:
         try:
-            return self._opened_and_locked(deadline)
+            return self._open_and_lock(deadline)
         finally:
             self._other = ""
 
-    def _opened_and_locked(self, deadline: float | None) -> int:
+    def _open_and_lock(self, deadline: float | None) -> int:
         while True:
-            descriptor = self._opened()
+            descriptor = self._open()
             try:
                 self._wait(descriptor, _DOOR, deadline=deadline)
                 self._wait(descriptor, _ROOM, deadline=deadline)
@@ -144,7 +147,7 @@ class FileLock:
                 raise
             os.close(descriptor)
 
-    def _opened(self) -> int:
+    def _open(self) -> int:
         return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE)
 
     def _wait(self, descriptor: int, byte: int, *, deadline: float | None) -> None:
@@ -152,18 +155,21 @@ class FileLock:
             try:
                 fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
             except OSError as error:
-                if error.errno not in _IS_HELD:
+                if error.errno not in _IS_TAKEN:
                     raise OSError(errno.ENOLCK, f"the file system does not lock: {error.strerror}") from error
             else:
                 return
             check_wanted()
             self._other = _holder(descriptor)
             if deadline is not None and time.monotonic() >= deadline:
-                raise self._locked(self._other)
+                raise self._locked_error(self._other)
             time.sleep(_POLL_S)
 
-    def _locked(self, other: str) -> Locked:
-        return Locked(f"{self.path.parent}: another process is writing ({other}); try again later")
+    def _locked_error(self, other: str) -> Locked:
+        return Locked(
+            f"{self.path.parent}: only one may write at a time, and another process is writing ({other}); "
+            "try again later"
+        )
 
 
 def _sign(descriptor: int) -> None:

@@ -50,7 +50,7 @@ class OutputKind:
     unmarked: tuple[str, ...] = ()
 
 
-def nothing_precious(_path: Path) -> str | None:
+def is_ours_by_mark(_path: Path) -> str | None:
     """Where the mark alone decides."""
     return None
 
@@ -71,9 +71,7 @@ def either(*some: Precious) -> Precious:
     return lambda target: next((what for one in some if (what := one(target)) is not None), None)
 
 
-def check_output(
-    path: StrPath, *, kind: OutputKind, precious: Precious = nothing_precious, force: bool = False
-) -> Path:
+def check_output(path: StrPath, *, kind: OutputKind, precious: Precious = is_ours_by_mark, force: bool = False) -> Path:
     """Refuse an output that could not or must not be written, before anything is computed for it.
 
     Args:
@@ -90,35 +88,41 @@ def check_output(
     """
     spelled = os.path.expanduser(os.fspath(path))
     if os.path.splitext(spelled)[1].lower() not in kind.endings:
-        raise BadInput(f"expected {kind.what} to end in {_listed(kind.endings)}, got {os.path.basename(spelled)!r}")
+        endings = _list_endings(kind.endings)
+        raise BadInput(
+            f"expected {kind.what} to end in {endings}, got {os.path.basename(spelled)!r}"
+            "; rename it, for the ending says what is written"
+        )
     try:
         target = Path(os.path.realpath(spelled))
         status = target.stat()
     except FileNotFoundError:
         if not target.parent.is_dir():
-            raise StorageFailed(f"{path}: cannot be written: there is no folder {target.parent}") from None
+            raise StorageFailed(
+                f"{path}: cannot be written: there is no folder {target.parent}; make it first"
+            ) from None
         if os.path.islink(spelled) and not force:
             raise _stays(path, f"a link to {target}, where nothing is") from None
         return target
     except ValueError as error:
-        raise BadInput(f"expected the path of {kind.what}, got {path!r}: {error}") from error
+        raise BadInput(f"expected the path of {kind.what}, got {path!r}: {error}; correct the name") from error
     except OSError as error:
-        raise _failed(path, error) from error
+        raise _write_error(path, error) from error
     if stat.S_ISDIR(status.st_mode):
-        raise StorageFailed(f"{path}: cannot be written: it is a folder")
+        raise StorageFailed(f"{path}: cannot be written: it is a folder; name a file in it")
     if not stat.S_ISREG(status.st_mode):
-        raise StorageFailed(f"{path}: cannot be written: it is no regular file")
+        raise StorageFailed(f"{path}: cannot be written: it is no regular file; choose a path where nothing is")
     if force:
         return target
     link = f"a link to {target}" if os.path.islink(spelled) else None
-    if (what := precious(target) or _something_else(target, kind, status.st_size) or link) is not None:
+    if (what := precious(target) or _describe_other(target, kind, status.st_size) or link) is not None:
         raise _stays(path, what)
     return target
 
 
 @contextmanager
 def replacing(
-    path: StrPath, *, kind: OutputKind, precious: Precious = nothing_precious, force: bool = False
+    path: StrPath, *, kind: OutputKind, precious: Precious = is_ours_by_mark, force: bool = False
 ) -> Iterator[Path]:
     """A file beside `path` to write to; it takes its place when the block ends, and is deleted when that raises.
 
@@ -137,7 +141,7 @@ def replacing(
         _keep_mode(target, part)
         put_in_place(part, target)
     except OSError as error:
-        raise _failed(path, error) from error
+        raise _write_error(path, error) from error
     finally:
         with suppress(OSError):  # on a read-only disk, where it was never made
             part.unlink(missing_ok=True)
@@ -148,7 +152,7 @@ def write_output(
     content: bytes,
     *,
     kind: OutputKind,
-    precious: Precious = nothing_precious,
+    precious: Precious = is_ours_by_mark,
     force: bool = False,
 ) -> None:
     """Write a file at once. Arguments and errors are those of `replacing`."""
@@ -156,7 +160,7 @@ def write_output(
         part.write_bytes(content)
 
 
-def _something_else(target: Path, kind: OutputKind, size_bytes: int) -> str | None:
+def _describe_other(target: Path, kind: OutputKind, size_bytes: int) -> str | None:
     """What a file is that is not of that kind and made by us; None where it is, or is empty."""
     if not size_bytes:
         return None
@@ -173,7 +177,10 @@ def _something_else(target: Path, kind: OutputKind, size_bytes: int) -> str | No
 
 
 def _stays(path: StrPath, what: str) -> WouldOverwrite:
-    return WouldOverwrite(f"{path} is {what}, and stays: choose another name, or overwrite it with force (--force)")
+    return WouldOverwrite(
+        f"expected a name that is free, but {path} is {what}, and stays: "
+        "choose another name, or overwrite it with force (--force)"
+    )
 
 
 def _same(path: str, target: Path) -> bool:
@@ -189,8 +196,10 @@ def _keep_mode(target: Path, part: Path) -> None:
         part.chmod(stat.S_IMODE(target.stat().st_mode))
 
 
-def _failed(path: StrPath, error: OSError) -> StorageFailed:
-    return StorageFailed(f"{path}: cannot be written: {_why(error)}; nothing was overwritten")
+def _write_error(path: StrPath, error: OSError) -> StorageFailed:
+    return StorageFailed(
+        f"{path}: cannot be written: {_why(error)}; make room there, or choose another folder; nothing was overwritten"
+    )
 
 
 def _why(error: OSError) -> str:
@@ -202,5 +211,5 @@ def _why(error: OSError) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
-def _listed(endings: tuple[str, ...]) -> str:
+def _list_endings(endings: tuple[str, ...]) -> str:
     return " or ".join(endings) if len(endings) < 3 else f"{', '.join(endings[:-1])} or {endings[-1]}"

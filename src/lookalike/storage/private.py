@@ -28,14 +28,23 @@ def keep_private(*paths: Path) -> None:
                 path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
 
 
-def make_private(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, which `Path.mkdir` would leave open to others. Idempotent."""
+def make_private(folder: Path, *, within: Path | None = None) -> None:
+    """Make a folder, and those above it that are missing, which `Path.mkdir` would leave open to others. Idempotent.
+
+    Args:
+        folder: to be made.
+        within: a folder above it that is not made: what belongs to a collection that is removed meanwhile must not make
+            its folder anew.
+    Raises:
+        FileNotFoundError: when that one is missing.
+        OSError: when it cannot be made.
+    """
     try:
         folder.mkdir(exist_ok=True, mode=FOLDER)
     except FileNotFoundError:
-        if folder == folder.parent:
+        if folder.parent in (folder, within):
             raise
-        make_private(folder.parent)
+        make_private(folder.parent, within=within)
         folder.mkdir(exist_ok=True, mode=FOLDER)
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lookalike.core.errors import StorageFailed
-from lookalike.storage.claim import is_at, locked_at_once
+from lookalike.storage.claim import is_at, try_to_lock
 
 PREFIX = "lookalike-index-"
 """How their names begin."""
@@ -32,9 +32,11 @@ def given_or_temporary(folder: Path | None) -> Iterator[Path]:
         return
     try:
         _sweep()
-        made, descriptor = _made()
+        made, descriptor = _make()
     except OSError as error:
-        raise StorageFailed(f"no temporary folder can be made (TMPDIR says where): {error}") from error
+        raise StorageFailed(
+            f"no temporary folder can be made (TMPDIR says where): {error}; set it to a folder that can be written"
+        ) from error
     try:
         yield made
     finally:
@@ -42,13 +44,13 @@ def given_or_temporary(folder: Path | None) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _made() -> tuple[Path, int]:
+def _make() -> tuple[Path, int]:
     """A folder and the descriptor that holds its lock."""
     while True:
         made = Path(tempfile.mkdtemp(prefix=PREFIX))
         with suppress(FileNotFoundError):  # another process took it for one that was left, and deletes it
-            descriptor = _opened(made)
-            if locked_at_once(descriptor) is not False and is_at(made, descriptor):
+            descriptor = _open_lock(made)
+            if try_to_lock(descriptor) is not False and is_at(made, descriptor):
                 return made, descriptor
             os.close(descriptor)
 
@@ -56,13 +58,13 @@ def _made() -> tuple[Path, int]:
 def _sweep() -> None:
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):  # somebody else's, no folder, or gone by now
-            descriptor = _opened(left)
+            descriptor = _open_lock(left)
             try:
-                if os.fstat(descriptor).st_uid == os.getuid() and locked_at_once(descriptor):
+                if os.fstat(descriptor).st_uid == os.getuid() and try_to_lock(descriptor):
                     shutil.rmtree(left)
             finally:
                 os.close(descriptor)
 
 
-def _opened(folder: Path) -> int:
+def _open_lock(folder: Path) -> int:
     return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -37,7 +37,13 @@ class HalfWritten(NamedTuple):
 
 
 def write_whole(
-    target: Path, content: bytes, *, is_new: bool = False, keeps_owner: bool = False, is_our_folder: bool = True
+    target: Path,
+    content: bytes,
+    *,
+    is_new: bool = False,
+    keeps_owner: bool = False,
+    is_our_folder: bool = True,
+    within: Path | None = None,
 ) -> None:
     """Put a file in its place, for its owner alone, whatever is there; durable when this returns.
 
@@ -47,11 +53,12 @@ def write_whole(
         is_new: take nobody's place.
         keeps_owner: leave it to the owner of the file that is there, as far as this process may.
         is_our_folder: sweep away whatever lies half-written in there; else what is left of that file alone.
+        within: see `make_private`.
     Raises:
         FileExistsError: when it is to be new, and something is there.
         OSError: when the disk is full, fails, or cannot be written; all is as before then.
     """
-    make_private(target.parent)
+    make_private(target.parent, within=within)
     if is_our_folder:
         _sweep(target.parent)
     else:
@@ -70,7 +77,7 @@ def write_whole(
 
 def part_of(target: Path) -> Path:
     """A file beside one in which that is written, of a new name."""
-    return target.with_name(f"{_beginning(target)}{secrets.token_hex(4)}{ENDING}")
+    return target.with_name(f"{_prefix_of(target)}{secrets.token_hex(4)}{ENDING}")
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -107,7 +114,7 @@ def put_in_place(part: Path, target: Path, *, is_new: bool = False) -> None:
 
 def sweep_parts(target: Path, *, older_than_s: float = LEFT_AFTER_S) -> None:
     """Delete what killed processes have left of one file, as far as that is possible, and of what lay `beside` it."""
-    name = re.compile(rf"{re.escape(_beginning(target))}[0-9a-f]{{8}}(\.more)?{re.escape(ENDING)}")
+    name = re.compile(rf"{re.escape(_prefix_of(target))}[0-9a-f]{{8}}(\.more)?{re.escape(ENDING)}")
     _sweep(target.parent, is_swept=lambda left: name.fullmatch(left) is not None, older_than_s=older_than_s)
 
 
@@ -116,7 +123,7 @@ def beside(part: Path) -> Path:
     return part.with_suffix(f".more{ENDING}")
 
 
-def _beginning(target: Path) -> str:
+def _prefix_of(target: Path) -> str:
     return f".{target.name[:_KEPT_OF_A_NAME]}."
 
 

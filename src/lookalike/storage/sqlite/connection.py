@@ -51,7 +51,7 @@ class Connection(sqlite3.Connection):
         self._cursors.clear()
 
 
-def connected(path: Path, *, busy_wait_s: float, pragmas: Iterable[str], create: bool = False) -> Connection:
+def connect(path: Path, *, busy_wait_s: float, pragmas: Iterable[str], create: bool = False) -> Connection:
     """Open a file, for any thread, one at a time; transactions are begun and ended by statements.
 
     Args:
@@ -76,7 +76,7 @@ def connected(path: Path, *, busy_wait_s: float, pragmas: Iterable[str], create:
     return connection
 
 
-def connected_to_read(path: Path, *, is_immutable: bool = False) -> Connection:
+def connect_to_read(path: Path, *, is_immutable: bool = False) -> Connection:
     """Open a file that is only read, and does not change while it is open.
 
     Args:

@@ -30,7 +30,7 @@ def unchanging(*paths: Path) -> Iterator[list[sqlite3.Connection]]:
         sqlite3.Error: when one cannot be read, or is being written for longer than half a minute.
     """
     with ExitStack() as stack:
-        connections = [stack.enter_context(closing(_connected(path))) for path in paths]
+        connections = [stack.enter_context(closing(_connect(path))) for path in paths]
         for connection in connections:
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # only now it is being read
@@ -49,7 +49,7 @@ def copy_database(connection: sqlite3.Connection, target: Path) -> None:
         connection.backup(copy)
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     # mode=rw also for reading: a reader may have to undo the write that a dead process left half done
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=WAIT_S, isolation_level=None)
     try:

@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -38,6 +38,8 @@ class SqliteFile:
         busy_wait_s: how long to wait for other processes, in seconds.
         starts_anyway: where the disk does not let it be made now, it is made when it is first used and can be: every
             use before raises what this would have raised.
+        take_over: called before a file is made from nothing, with its path, outside of any transaction: may make it, in
+            one, of what an earlier version has kept elsewhere; None for nothing.
     Raises:
         FormatTooNew: when a newer version wrote it.
         StorageFailed: when the file is something else, broken, or cannot be made.
@@ -53,11 +55,13 @@ class SqliteFile:
         migrations: Sequence[Sequence[str]],
         busy_wait_s: float = 10.0,
         starts_anyway: bool = False,
+        take_over: Callable[[Path], None] | None = None,
     ) -> None:
         self.path = path
         self._what = what
         self._application_id = application_id
         self._migrations = migrations
+        self._take_over = take_over
         self._pool = Pool(path, what=what, error=StorageFailed, busy_wait_s=busy_wait_s, has_rows=True)
         self._making = Lock()
         self._is_made = False
@@ -113,6 +117,9 @@ class SqliteFile:
             found = self._format(connection)
         if found == len(self._migrations):
             return
+        if not found and self._take_over is not None:
+            with translating(self.path):
+                self._take_over(self.path)
         with self._writing() as connection:
             for statements in self._migrations[self._format(connection) :]:  # another process may have done some
                 for statement in statements:
@@ -155,4 +162,7 @@ def _make(path: Path) -> None:
         keep_private(*database_files(path))
     except OSError as error:
         kind = ReadOnly if error.errno in _IS_READ_ONLY else StorageFailed
-        raise kind(f"{path}: the file cannot be made ({error.strerror})") from error
+        raise kind(
+            f"{path}: the file cannot be made ({error.strerror})"
+            "; repair the permissions of its folder, or choose another"
+        ) from error

@@ -96,7 +96,12 @@ def _code(error: sqlite3.Error) -> int:
 
 
 def _why(when: Ending) -> str:
-    return LATE if when.is_over else f"it took longer than {LONGEST_VIEW_S:g} s to look up: ask for less at a time"
+    return (
+        LATE
+        if when.is_over
+        else f"expected to look it up within {LONGEST_VIEW_S:g} s, but it took longer: "
+        "narrow the filter, or ask for less at a time"
+    )
 
 
 def _wait_for_others(connection: sqlite3.Connection, seconds: float) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from lookalike.core.ending import turn_of
 from lookalike.core.errors import LookalikeError
-from lookalike.storage.sqlite.connection import Connection, connected
+from lookalike.storage.sqlite.connection import Connection, connect
 from lookalike.storage.sqlite.interrupting import interruptible
 
 _MOST_IDLE = 8
@@ -20,7 +20,8 @@ _PRAGMAS = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
 # No write-ahead log: up to SQLite 3.51.2 a rare race of two processes can corrupt it. TRUNCATE with FULL is durable:
 # SQLite syncs the database, empties the journal and syncs that too before it returns.
 # (DELETE would need EXTRA, which syncs the folder.)
-_WRITER_PRAGMAS = ("PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL")
+_DURABLE = ("journal_mode = TRUNCATE", "synchronous = FULL")
+_WRITER_PRAGMAS = tuple(f"PRAGMA {pragma}" for pragma in _DURABLE)
 
 
 class Guard(Protocol):
@@ -104,7 +105,7 @@ class Pool:
             sqlite3.Error: when the file cannot be opened or read.
             DeadlineExceeded: when it took longer than the work may last.
         """
-        connection = self._taken()
+        connection = self._take()
         try:
             with self._telling_what_is_gone(connection), interruptible(connection, busy_wait_s=self.busy_wait_s):
                 connection.execute("BEGIN")
@@ -130,7 +131,7 @@ class Pool:
                 if self._guard is not None:
                     self._guard.begun(connection)
                 yield connection
-                committed = self._guard.committing(connection) if self._guard is not None else _nothing
+                committed = self._guard.committing(connection) if self._guard is not None else _do_nothing
                 connection.execute("COMMIT")
             except BaseException:
                 self._undo(connection)
@@ -154,12 +155,12 @@ class Pool:
         if writer is not None:
             writer.close()
 
-    def _taken(self) -> Connection:
+    def _take(self) -> Connection:
         with self._mutex:
             self._check_open()
             if self._idle:
                 return self._idle.pop()
-        return self._opened("PRAGMA query_only = ON")
+        return self._open("PRAGMA query_only = ON")
 
     def _give_back(self, connection: Connection) -> None:
         try:
@@ -197,7 +198,7 @@ class Pool:
             raise self._error("a transaction was begun inside another one of the same thread; end that first")
         self._is_writing = True
         try:
-            connection = self._taken_writer()
+            connection = self._take_writer()
             try:
                 yield connection
             finally:
@@ -205,11 +206,11 @@ class Pool:
         finally:
             self._is_writing = False
 
-    def _taken_writer(self) -> Connection:
+    def _take_writer(self) -> Connection:
         with self._mutex:
             self._check_open()
             writer, self._writer = self._writer, None
-        return writer or self._opened(*self._writer_pragmas)
+        return writer or self._open(*self._writer_pragmas)
 
     def _give_writer_back(self, connection: Connection) -> None:
         with self._mutex:
@@ -218,12 +219,12 @@ class Pool:
                 return
         connection.close()
 
-    def _opened(self, *pragmas: str) -> Connection:
+    def _open(self, *pragmas: str) -> Connection:
         while True:
             file = self._guard.file() if self._guard is not None else Connection.file
             with ExitStack() as stack:
                 try:
-                    connection = connected(self.path, busy_wait_s=self.busy_wait_s, pragmas=(*self._pragmas, *pragmas))
+                    connection = connect(self.path, busy_wait_s=self.busy_wait_s, pragmas=(*self._pragmas, *pragmas))
                 except sqlite3.Error:
                     if self._guard is not None and self._guard.file() != file:
                         continue
@@ -241,5 +242,16 @@ class Pool:
             raise self._error(f"{self.path}: the {self._what} is closed")
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
+
+
+def make_durable(connection: Connection, name: str) -> None:
+    """Have what is committed to a file durable, as in a pool, where a connection has attached several.
+
+    Args:
+        connection: outside of any transaction.
+        name: by which SQL calls the file; `main` is the one that was opened.
+    """
+    for pragma in _DURABLE:
+        connection.execute(f"PRAGMA {name}.{pragma}")

@@ -1,0 +1,1 @@
+"""What engines keep in PostgreSQL with: connections, migrations, and being told of changes."""
