@@ -31,14 +31,15 @@ def from_array(array: ArrayLike) -> Pixels:
     if given.ndim == 2 and not is_grey(given):
         raise BadInput(
             f"expected a picture, got {given.dtype} of shape {given.shape}, which could as well be vectors: a grey "
-            "picture of two axes has uint8, uint16 or bool, and one of other types a third axis: array[:, :, None]"
+            "picture of two axes has uint8, uint16 or bool; give one of other types a third axis: array[:, :, None]"
         )
     channels = given[:, :, None] if given.ndim == 2 else given
     if channels.ndim != 3 or channels.shape[2] not in (1, 3, 4):
-        hint = "; channels come last" if given.ndim == 3 and given.shape[0] in (1, 3, 4) else ""
-        raise BadInput(f"expected a picture of shape {_SHAPES}, got {given.shape}{hint}")
+        channels_first = given.ndim == 3 and given.shape[0] in (1, 3, 4)
+        advice = "move the channels last: array.transpose(1, 2, 0)" if channels_first else "give one picture at a time"
+        raise BadInput(f"expected a picture of shape {_SHAPES}, got {given.shape}; {advice}")
     if not given.size:
-        raise BadInput(f"expected at least one pixel, got an array of shape {given.shape}")
+        raise BadInput(f"expected at least one pixel, got an array of shape {given.shape}; leave out what is empty")
     values = _eight_bits(channels)
     if values.shape[2] == 1:
         values = np.repeat(values, 3, axis=2)
@@ -55,11 +56,15 @@ def from_pil(image: Image.Image) -> Pixels:
     """
     silence_pillow()
     if not all(image.size):
-        raise BadInput(f"expected at least one pixel, got an image of {image.width} x {image.height}")
+        raise BadInput(
+            f"expected at least one pixel, got an image of {image.width} x {image.height}; leave out what is empty"
+        )
     try:
         return flatten(ImageOps.exif_transpose(image))
     except Exception as error:
-        raise BadInput(f"the image of mode {image.mode} cannot be read: {error}") from error
+        raise BadInput(
+            f"the image of mode {image.mode} cannot be read: {error}; convert it first: image.convert('RGB')"
+        ) from error
 
 
 def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
@@ -70,11 +75,16 @@ def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     if values.dtype == np.uint16:
         return np.take(SIXTEEN_TO_EIGHT, values.astype(np.uint16, copy=False))
     if values.dtype.kind not in "iuf":
-        raise BadInput(f"expected an array of numbers, got dtype {values.dtype}")
+        raise BadInput(
+            f"expected an array of numbers, got dtype {values.dtype}; convert it first: array.astype('uint8')"
+        )
     highest = 1 if values.dtype.kind == "f" else 255
     low, high = values.min(), values.max()
     if not (low >= 0 and high <= highest):  # also where a value is NaN
-        raise BadInput(f"expected values from 0 to {highest} in an array of {values.dtype}, got {low} to {high}")
+        raise BadInput(
+            f"expected values from 0 to {highest} in an array of {values.dtype}, got {low} to {high}"
+            "; scale them, for example (array / array.max()).astype('float32')"
+        )
     if highest == 255:
         return values.astype(np.uint8)
     return np.rint(values.astype(np.float32) * 255).astype(np.uint8)

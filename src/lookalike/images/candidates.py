@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from lookalike.images.files import first_bytes, looks_like_picture
-from lookalike.images.sniff import ImageFormat, known_format, known_other
+from lookalike.images.sniff import find_format, find_other
 
 _HEAD_BYTES = 256
 
@@ -60,7 +60,7 @@ _BY_CONTENT = {"JPEG XL": PassedOverAs.JPEG_XL, "JPEG 2000": PassedOverAs.JPEG_2
 _BY_CONTENT |= {"Photoshop": PassedOverAs.LAYERED, "GIMP": PassedOverAs.LAYERED, "PDF": PassedOverAs.OTHER}
 
 
-def passed_over_as(path: str, name: str) -> PassedOverAs | None:
+def reason_to_pass_over(path: str, name: str) -> PassedOverAs | None:
     """What a file is passed over as; None for one that is to be taken.
 
     Args:
@@ -78,12 +78,12 @@ def _by_content(path: str, ending: str) -> PassedOverAs | None:
         head = first_bytes(path, _HEAD_BYTES)
     except (OSError, ValueError):
         return PassedOverAs.UNREADABLE
-    known = known_format(head)
-    if known is ImageFormat.TIFF and ending and not ending.startswith("tif"):
+    known = find_format(head)
+    if known is not None and known.needs_its_ending and ending and not ending.startswith(known.extensions):
         return PassedOverAs.CAMERA_RAW  # most raw formats dress as TIFF, with a small preview as their first picture
     if known is not None:
         return None
-    other = known_other(head)
+    other = find_other(head)
     if other is None:
         return PassedOverAs.OTHER
     if other.endswith("raw") or other == "BigTIFF":

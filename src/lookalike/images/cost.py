@@ -7,7 +7,6 @@ from typing import NamedTuple
 from lookalike.images.guard import Inspected
 from lookalike.images.limits import ImageLimits
 from lookalike.images.refusals import RefusalCode, refusal, to_raise
-from lookalike.images.sniff import ImageFormat
 
 BAND_PIXELS = 1 << 18
 """Pixels that are converted at a time, or one row of the result: copies of a whole large picture would add up."""
@@ -15,7 +14,7 @@ BAND_PIXELS = 1 << 18
 _BAND_PIXEL_BYTES = 20  # copies of a band on its way to RGB on white
 _RESULT_PIXEL_BYTES = 3
 _MARGIN = 1.05  # rows at the edge, buffers of the decoders
-_JPEG_SCALES = (8, 4, 2)
+_SCALES = (8, 4, 2)
 
 
 class Plan(NamedTuple):
@@ -32,7 +31,7 @@ class Plan(NamedTuple):
     cost_bytes: int
 
 
-def planned(inspected: Inspected, *, min_side: int | None) -> Plan:
+def plan_decoding(inspected: Inspected, *, min_side: int | None) -> Plan:
     """Choose how to decode, and estimate what it takes.
 
     The estimate is meant to be no less than the truth and no more than about twice that: a test measures every format.
@@ -44,7 +43,7 @@ def planned(inspected: Inspected, *, min_side: int | None) -> Plan:
     header = inspected.header
     shorter = min(header.width, header.height)
     scale = shrink = 1
-    if min_side is not None and inspected.format is ImageFormat.JPEG:
+    if min_side is not None and inspected.format.decode_scaled is not None:
         scale = best_scale(shorter, min_side=min_side)
     elif min_side is not None:
         shrink = max(1, shorter // min_side)
@@ -56,11 +55,11 @@ def planned(inspected: Inspected, *, min_side: int | None) -> Plan:
 
 
 def best_scale(shorter: int, *, min_side: int) -> int:
-    """By how much a JPEG can be scaled while it is decoded and its shorter side does not fall below `min_side`.
+    """By how much a picture can be scaled while it is decoded and its shorter side does not fall below `min_side`.
 
     libjpeg-turbo has fast code for these alone: on a photo of 348 x 348 pixels, 6/8 takes longer than the whole.
     """
-    return next((scale for scale in _JPEG_SCALES if shorter >= scale * min_side), 1)
+    return next((scale for scale in _SCALES if shorter >= scale * min_side), 1)
 
 
 def check_cost(cost_bytes: int, *, size_bytes: int, limits: ImageLimits) -> None:
@@ -71,8 +70,8 @@ def check_cost(cost_bytes: int, *, size_bytes: int, limits: ImageLimits) -> None
     """
     needed = f"decoding would take {cost_bytes / 1e6:,.0f} MB of memory"
     if cost_bytes > limits.max_decode_bytes:
-        most = f"at most {limits.max_decode_bytes / 1e6:,.0f} MB: {to_raise('max_decode_bytes')}"
-        raise refusal(RefusalCode.TOO_COSTLY, f"{needed}; {most}")
+        most = f"at most {limits.max_decode_bytes / 1e6:,.0f} MB"
+        raise refusal(RefusalCode.TOO_COSTLY, f"{needed}; {most}", to_do=to_raise("max_decode_bytes"))
     if cost_bytes > max(limits.trusted_decode_bytes, limits.max_expansion * size_bytes):
         what = f"more than {limits.max_expansion:,} times the {size_bytes:,} bytes of the file, as a decompression bomb"
-        raise refusal(RefusalCode.TOO_COSTLY, f"{needed}, {what}: {to_raise('max_expansion')}")
+        raise refusal(RefusalCode.TOO_COSTLY, f"{needed}, {what}", to_do=to_raise("max_expansion"))

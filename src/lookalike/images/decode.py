@@ -6,22 +6,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lookalike.core.vectors import Pixels
-from lookalike.images.cost import check_cost, planned
+from lookalike.images.cost import check_cost, plan_decoding
 from lookalike.images.exif import ExifFacts
 from lookalike.images.facts import picture_facts
 from lookalike.images.guard import Inspected, inspect
-from lookalike.images.jpeg import decode_jpeg
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.images.orientation import upright, upright_size
-from lookalike.images.sniff import ImageFormat
+from lookalike.images.picture_format import PictureFormat, ScaledDecoder
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_IN_CONTAINER = frozenset({ImageFormat.AVIF, ImageFormat.HEIC})
 _one_large_at_a_time = threading.Lock()
 
 
@@ -33,7 +31,7 @@ class DecodedImage:
         pixels: shape (H, W, 3), uint8 RGB, C-contiguous, upright; smaller than the original where allowed.
         width: of the original in pixels, upright.
         height: likewise.
-        format: `jpeg`, `png`, `webp`, `gif`, `bmp`, `tiff`, `avif` or `heic`.
+        format: the name of one of `picture_formats()`, such as `jpeg`.
         taken_at: `YYYY-MM-DDTHH:MM:SS` in the camera's own time, or None.
         camera: maker and model, or None.
         lacks_its_end: whether the file was cut off right behind the picture: a JPEG without the marker that ends it.
@@ -46,6 +44,16 @@ class DecodedImage:
     taken_at: str | None
     camera: str | None
     lacks_its_end: bool = False
+
+
+class Decode(Protocol):
+    """What decodes as `decode` does, here or in a process of its own (`lookalike.images.apart`)."""
+
+    def __call__(
+        self, data: bytes, *, min_side: int | None = 224, limits: ImageLimits = DEFAULT_LIMITS
+    ) -> DecodedImage:
+        """See `decode`."""
+        ...
 
 
 def decode(data: bytes, *, min_side: int | None = 224, limits: ImageLimits = DEFAULT_LIMITS) -> DecodedImage:
@@ -65,12 +73,12 @@ def decode(data: bytes, *, min_side: int | None = 224, limits: ImageLimits = DEF
         ImageRefused: the only error, whatever the bytes are.
     """
     inspected = inspect(data, limits=limits)
-    plan = planned(inspected, min_side=min_side)
+    plan = plan_decoding(inspected, min_side=min_side)
     check_cost(plan.cost_bytes, size_bytes=len(data), limits=limits)
     with _room_for(plan.cost_bytes, limits=limits):
-        if inspected.format is ImageFormat.JPEG:
-            return _decode_jpeg(data, inspected, scale=plan.scale)
-        return _decode_other(data, inspected, min_side=min_side, limits=limits)
+        if (decoder := inspected.format.decode_scaled) is not None:
+            return _decode_scaled(data, inspected, decoder, scale=plan.scale)
+        return _decode_by_pillow(data, inspected, min_side=min_side, limits=limits)
 
 
 def inspect_for_decoding(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS) -> Inspected:
@@ -80,7 +88,7 @@ def inspect_for_decoding(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS) -
         ImageRefused: the only error.
     """
     inspected = inspect(data, limits=limits)
-    check_cost(planned(inspected, min_side=None).cost_bytes, size_bytes=len(data), limits=limits)
+    check_cost(plan_decoding(inspected, min_side=None).cost_bytes, size_bytes=len(data), limits=limits)
     return inspected
 
 
@@ -93,42 +101,42 @@ def _room_for(cost_bytes: int, *, limits: ImageLimits) -> Iterator[None]:
         yield
 
 
-def _decode_jpeg(data: bytes, inspected: Inspected, *, scale: int) -> DecodedImage:
+def _decode_scaled(data: bytes, inspected: Inspected, decoder: ScaledDecoder, *, scale: int) -> DecodedImage:
     header = inspected.header
-    decoded = decode_jpeg(data, header=header, scale=scale)
+    decoded = decoder(data, header=header, scale=scale)
     size, facts = (header.width, header.height), picture_facts(header)
     return replace(
-        _assembled(decoded.pixels, inspected.format, size=size, facts=facts), lacks_its_end=decoded.lacks_its_end
+        _assemble(decoded.pixels, inspected.format, size=size, facts=facts), lacks_its_end=decoded.lacks_its_end
     )
 
 
-def _decode_other(data: bytes, inspected: Inspected, *, min_side: int | None, limits: ImageLimits) -> DecodedImage:
-    from lookalike.images.pillow import decode_opened, open_image  # its many readers take long to import
+def _decode_by_pillow(data: bytes, inspected: Inspected, *, min_side: int | None, limits: ImageLimits) -> DecodedImage:
+    from lookalike.images.pillow import decode_opened, open_image  # a JPEG does without
 
-    image = open_image(data, image_format=inspected.format, limits=limits)
+    image = open_image(data, inspected, limits=limits)
     size = image.size
     facts = _facts(image, inspected)
-    pixels = decode_opened(image, image_format=inspected.format, min_side=min_side)
-    return _assembled(pixels, inspected.format, size=size, facts=facts)
+    pixels = decode_opened(image, format_name=inspected.format.name, min_side=min_side)
+    return _assemble(pixels, inspected.format, size=size, facts=facts)
 
 
 def _facts(image: Image.Image, inspected: Inspected) -> ExifFacts:
-    if inspected.format not in _IN_CONTAINER:
+    if not inspected.format.told_by_decoder:
         return picture_facts(inspected.header)
     from lookalike.images.pillow import container_orientation
 
     exif, xmp = (note if isinstance(note := image.info.get(name), bytes) else None for name in ("exif", "xmp"))
-    orientation = container_orientation(image, image_format=inspected.format)
+    orientation = container_orientation(image, inspected.format)
     return picture_facts(replace(inspected.header, exif=exif, xmp=xmp))._replace(orientation=orientation)
 
 
-def _assembled(pixels: Pixels, image_format: ImageFormat, *, size: tuple[int, int], facts: ExifFacts) -> DecodedImage:
+def _assemble(pixels: Pixels, image_format: PictureFormat, *, size: tuple[int, int], facts: ExifFacts) -> DecodedImage:
     width, height = upright_size(*size, orientation=facts.orientation)
     return DecodedImage(
         pixels=upright(pixels, orientation=facts.orientation),
         width=width,
         height=height,
-        format=image_format.value,
+        format=image_format.name,
         taken_at=facts.taken_at,
         camera=facts.camera,
     )

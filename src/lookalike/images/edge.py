@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from lookalike.core.errors import ImageRefused
 from lookalike.images.refusals import RefusalCode, refusal
-from lookalike.images.sniff import ImageFormat
 
 _SIGNS: tuple[tuple[RefusalCode, tuple[str, ...]], ...] = (
     (RefusalCode.TOO_MANY_PIXELS, ("decompression bomb", "exceeds limit")),
@@ -18,7 +17,7 @@ _SIGNS: tuple[tuple[RefusalCode, tuple[str, ...]], ...] = (
 
 
 @contextmanager
-def refusals(image_format: ImageFormat) -> Iterator[None]:
+def refusals(format_name: str) -> Iterator[None]:
     """Turn any error of a decoder into `ImageRefused`.
 
     Decoders raise almost everything on damaged files (OSError, SyntaxError, RuntimeError, struct.error,
@@ -29,9 +28,9 @@ def refusals(image_format: ImageFormat) -> Iterator[None]:
     except ImageRefused:
         raise
     except MemoryError as error:
-        raise refusal(RefusalCode.TOO_COSTLY, f"memory ran out while decoding the {image_format}") from error
+        raise refusal(RefusalCode.TOO_COSTLY, f"the {format_name} cannot be decoded: memory ran out") from error
     except Exception as error:
-        raise refusal(_code_of(error), f"the {image_format} cannot be decoded: {_line_of(error)}") from error
+        raise refusal(_code_of(error), f"the {format_name} cannot be decoded: {_line_of(error)}") from error
 
 
 def silence_pillow() -> None:

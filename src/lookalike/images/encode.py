@@ -21,10 +21,13 @@ def thumbnail_jpeg(pixels: Pixels, *, side: int = 256, quality: int = 80) -> byt
         BadInput: `side` or `quality` out of range.
     """
     if side < 1 or not 1 <= quality <= 95:
-        raise BadInput(f"expected a side of at least 1 and a quality of 1 to 95, got {side} and {quality}")
+        raise BadInput(
+            f"expected a side of at least 1 and a quality of 1 to 95, got {side} and {quality}"
+            "; leave quality out for the usual one"
+        )
     image = Image.fromarray(pixels)
     image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    return _saved(image, "JPEG", quality=quality)
+    return _save(image, "JPEG", quality=quality)
 
 
 def png_bytes(pixels: Pixels) -> bytes:
@@ -35,10 +38,10 @@ def png_bytes(pixels: Pixels) -> bytes:
     Args:
         pixels: shape (H, W, 3), uint8 RGB.
     """
-    return _saved(Image.fromarray(pixels), "PNG", compress_level=3)
+    return _save(Image.fromarray(pixels), "PNG", compress_level=3)
 
 
-def _saved(image: Image.Image, image_format: str, **options: int) -> bytes:
+def _save(image: Image.Image, image_format: str, **options: int) -> bytes:
     target = io.BytesIO()
     image.save(target, image_format, **options)
     return target.getvalue()

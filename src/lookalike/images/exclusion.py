@@ -53,7 +53,10 @@ class _Pattern:
         wanted = normalize("NFC", os.path.expanduser(text) if text.startswith("~") else text)
         wanted = re.sub(r"/(?:\./)+", "/", re.sub(r"/{2,}", "/", wanted)).removeprefix("./").rstrip("/")
         if not wanted:
-            raise BadInput(f"expected a pattern such as '*.gif' or 'thumbs/', got {text!r}")
+            raise BadInput(
+                f"expected a pattern such as '*.gif' or 'thumbs/', got {text!r}; leave the option away to "
+                "exclude nothing"
+            )
         self._over_all = wanted if "**" not in wanted else None
         self._name = re.compile(_regex(wanted)) if "/" not in wanted else None
         inner = wanted.removeprefix("/")

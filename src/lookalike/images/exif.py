@@ -57,7 +57,7 @@ def read_exif(exif: bytes | None) -> ExifFacts:
     order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(bytes(tiff[:4]))
     if order is None or len(tiff) < 8:
         return NO_EXIF
-    main = _directory(tiff, at=_unsigned(tiff[4:8], order), order=order)
+    main = _directory(tiff, at=_read_unsigned(tiff[4:8], order), order=order)
     details = _directory(tiff, at=_number(main.get(_EXIF_DIRECTORY), order), order=order)
     gps = _directory(tiff, at=_number(main.get(_GPS_DIRECTORY), order), order=order)
 
@@ -86,21 +86,21 @@ def _directory(tiff: bytes, *, at: int, order: str) -> dict[int, _Entry]:
     return entries
 
 
-def _unsigned(field: bytes, order: str) -> int:
+def _read_unsigned(field: bytes, order: str) -> int:
     return int.from_bytes(field, "little" if order == "<" else "big")
 
 
 def _number(entry: _Entry | None, order: str) -> int:
     if entry is None or entry.length != 1 or entry.kind not in (_SHORT, _LONG):
         return 0
-    return _unsigned(entry.value[: 2 if entry.kind == _SHORT else 4], order)
+    return _read_unsigned(entry.value[: 2 if entry.kind == _SHORT else 4], order)
 
 
 def _text(entry: _Entry | None, tiff: bytes, order: str) -> str:
     if entry is None or entry.kind not in _TEXTS:
         return ""
     length = min(entry.length, _LONGEST_TEXT)
-    at = _unsigned(entry.value, order)
+    at = _read_unsigned(entry.value, order)
     field = entry.value[:length] if entry.length <= 4 else tiff[at : at + length]
     letters = field.split(b"\x00", 1)[0].decode("utf-8", "replace")
     printable = (letter if letter.isprintable() and letter != "\ufffd" else " " for letter in letters)

@@ -22,7 +22,7 @@ def path_of(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise FetchRefused(f"the URL {url[:200]!r} cannot be understood") from error
+        raise FetchRefused(f"the URL {url[:200]!r} cannot be understood; give the path of the file instead") from error
     if parts.netloc.lower() not in ("", "localhost"):
         raise FetchRefused(
             f"expected the URL of a file on this machine, such as file:///home/me/cat.jpg, got the host "
@@ -30,5 +30,8 @@ def path_of(url: str) -> str:
         )
     path = unquote_to_bytes(parts.path)
     if not path.startswith(b"/") or b"\0" in path:
-        raise FetchRefused(f"expected an absolute path, such as file:///home/me/cat.jpg, got {url[:200]!r}")
+        raise FetchRefused(
+            f"expected an absolute path, such as file:///home/me/cat.jpg, got {url[:200]!r}"
+            "; write three slashes before the path, or give the path alone"
+        )
     return os.fsdecode(path)

@@ -11,30 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from lookalike.core.errors import ImageRefused
 from lookalike.images.guard import too_large
+from lookalike.images.known_formats import picture_extensions
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
 from lookalike.images.refusals import RefusalCode, refusal
-
-PICTURE_EXTENSIONS = frozenset(
-    {
-        "jpg",
-        "jpeg",
-        "jpe",
-        "jfif",
-        "png",
-        "apng",
-        "webp",
-        "gif",
-        "bmp",
-        "dib",
-        "tif",
-        "tiff",
-        "avif",
-        "heic",
-        "heif",
-        "hif",
-    }
-)
 
 # Without waiting for the other end of a pipe, without becoming a terminal's process, not for our children.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -60,7 +41,7 @@ class FileBytes:
 
 def looks_like_picture(name: str) -> bool:
     """Whether a name ends like a picture's: for choosing files in a folder. What a file is, its content tells."""
-    return os.path.splitext(name)[1][1:].lower() in PICTURE_EXTENSIONS
+    return os.path.splitext(name)[1][1:].lower() in picture_extensions()
 
 
 def content_id(data: bytes) -> str:
@@ -96,7 +77,7 @@ def read_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIM
         ImageRefused: `empty`, `too_large`, `not_a_file`, `vanished`, `unreadable`, or `changed` when the file
             was written to while it was read. The reason does not repeat the path.
     """
-    with _translated():
+    with _translating():
         descriptor = os.open(path, _OPEN_FLAGS)
         try:
             return _read_open(descriptor, limits=limits)
@@ -106,10 +87,10 @@ def read_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIM
 
 def open_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIMITS) -> OpenFile:
     """Open a regular file, to be read piece by piece. Takes and raises what `read_file` does, but for `changed`."""
-    with _translated():
+    with _translating():
         opened = OpenFile(os.open(path, _OPEN_FLAGS))
         try:
-            _checked(os.stat(opened.descriptor), limits=limits)
+            _check(os.stat(opened.descriptor), limits=limits)
         except BaseException:
             opened.close()
             raise
@@ -157,23 +138,23 @@ class OpenFile:
         self._closing()
 
 
-def _checked(facts: os.stat_result, *, limits: ImageLimits) -> os.stat_result:
+def _check(facts: os.stat_result, *, limits: ImageLimits) -> os.stat_result:
     if not stat.S_ISREG(facts.st_mode):
         raise refusal(RefusalCode.NOT_A_FILE, f"expected a file, got a {_kind(facts.st_mode)}")
     if facts.st_size > limits.max_bytes:
         raise too_large(facts.st_size, limits=limits)
     if facts.st_size == 0:
-        raise refusal(RefusalCode.EMPTY, "the file is empty")
+        raise refusal(RefusalCode.EMPTY, "expected a picture, but the file is empty")
     return facts
 
 
 def _read_open(descriptor: int, *, limits: ImageLimits) -> FileBytes:
-    before = _checked(os.fstat(descriptor), limits=limits)
+    before = _check(os.fstat(descriptor), limits=limits)
     data = _read_up_to(descriptor, size_bytes=before.st_size + 1)
     after = os.fstat(descriptor)
     told = {(before.st_size, before.st_mtime_ns), (after.st_size, after.st_mtime_ns), (len(data), before.st_mtime_ns)}
     if len(told) != 1:
-        raise refusal(RefusalCode.CHANGED, "the file was written to while it was read; it is taken next time")
+        raise refusal(RefusalCode.CHANGED, "expected a file that is finished, but it was written to while it was read")
     return FileBytes(data=data, size_bytes=before.st_size, mtime_ns=before.st_mtime_ns)
 
 
@@ -192,22 +173,25 @@ def _kind(mode: int) -> str:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translating() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise refusal(*_code_and_reason(error)) from error
+        raise _refusal(error) from error
     except ValueError as error:  # a name with a zero byte or with characters that no file system knows
-        raise refusal(RefusalCode.UNREADABLE, f"the name is not possible: {error}") from error
+        raise refusal(
+            RefusalCode.UNREADABLE, f"the file cannot be read under that name: {error}", to_do="rename it"
+        ) from error
     except MemoryError as error:
-        raise refusal(RefusalCode.TOO_LARGE, "the file does not fit into memory") from error
+        raise refusal(RefusalCode.TOO_LARGE, "the file cannot be read: it does not fit into memory") from error
 
 
-def _code_and_reason(error: OSError) -> tuple[RefusalCode, str]:
+def _refusal(error: OSError) -> ImageRefused:
     if error.errno in _GONE:
-        return RefusalCode.VANISHED, "the file is not there (any more)"
+        return refusal(RefusalCode.VANISHED, "the file is not there (any more)")
     if error.errno in _NOT_FILES:
-        return RefusalCode.NOT_A_FILE, "expected a file, got a socket, a device or a directory"
+        return refusal(RefusalCode.NOT_A_FILE, "expected a file, got a socket, a device or a directory")
     if error.errno == errno.ELOOP:
-        return RefusalCode.UNREADABLE, "the symbolic links lead in a circle"
-    return RefusalCode.UNREADABLE, f"the file cannot be read: {error.strerror or error}"
+        reason = "the file cannot be read: its symbolic links lead in a circle"
+        return refusal(RefusalCode.UNREADABLE, reason, to_do="remove one of the links")
+    return refusal(RefusalCode.UNREADABLE, f"the file cannot be read: {error.strerror or error}")

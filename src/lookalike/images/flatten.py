@@ -60,7 +60,7 @@ def _to_eight_bits(image: Image.Image) -> _ToEightBits:
     low, high = _range(image)
     if image.mode == "I" and low >= 0 and 255 < high <= 65_535:
         return lambda band: Image.fromarray(SIXTEEN_TO_EIGHT[np.asarray(band)])
-    return lambda band: Image.fromarray(_stretched(np.asarray(band), low=low, high=high))
+    return lambda band: Image.fromarray(_stretch(np.asarray(band), low=low, high=high))
 
 
 def _range(image: Image.Image) -> tuple[float, float]:
@@ -74,7 +74,7 @@ def _range(image: Image.Image) -> tuple[float, float]:
     return (low, high) if low <= high else (0.0, 0.0)
 
 
-def _stretched(values: NDArray[np.float32] | NDArray[np.int32], *, low: float, high: float) -> NDArray[np.uint8]:
+def _stretch(values: NDArray[np.float32] | NDArray[np.int32], *, low: float, high: float) -> NDArray[np.uint8]:
     """Values without a known range, spread from their smallest to their largest; NaN and infinities are black."""
     if low >= 0 and high <= 1:
         low, high = 0.0, 1.0

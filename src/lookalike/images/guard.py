@@ -3,48 +3,41 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from typing import NamedTuple
 
 from lookalike.core.errors import ImageRefused
-from lookalike.images.headers import avif, bmff, bmp, gif, jpeg, png, tiff, webp
 from lookalike.images.headers.base import Header, cut_short
 from lookalike.images.limits import ImageLimits
+from lookalike.images.picture_format import PictureFormat
 from lookalike.images.refusals import RefusalCode, refusal, to_raise
-from lookalike.images.sniff import ImageFormat, format_of
-
-_READERS: dict[ImageFormat, Callable[[bytes], Header]] = {
-    ImageFormat.JPEG: jpeg.read_header,
-    ImageFormat.PNG: png.read_header,
-    ImageFormat.WEBP: webp.read_header,
-    ImageFormat.GIF: gif.read_header,
-    ImageFormat.BMP: bmp.read_header,
-    ImageFormat.TIFF: tiff.read_header,
-    ImageFormat.AVIF: avif.read_header,
-    ImageFormat.HEIC: bmff.read_header,
-}
+from lookalike.images.sniff import format_of
 
 
 class Inspected(NamedTuple):
     """A picture that may be decoded: its format by content, and its header."""
 
-    format: ImageFormat
+    format: PictureFormat
     header: Header
 
 
-def inspect(data: bytes, *, limits: ImageLimits) -> Inspected:
+def inspect(data: bytes, *, limits: ImageLimits, size_bytes: int | None = None) -> Inspected:
     """Read a picture's header and check everything that does not depend on how it will be decoded.
 
+    Args:
+        data: the whole file, or its beginning.
+        limits: what a picture may cost.
+        size_bytes: of the whole file; None where `data` is that.
     Raises:
         ImageRefused: with any code that a header can earn.
     """
-    if len(data) > limits.max_bytes:
-        raise too_large(len(data), limits=limits)
+    whole_bytes = len(data) if size_bytes is None else size_bytes
+    if whole_bytes > limits.max_bytes:
+        raise too_large(whole_bytes, limits=limits)
     image_format = format_of(data)
     try:
-        header = _READERS[image_format](data)
+        header = image_format.read_header(data)
     except (struct.error, IndexError) as error:
-        raise cut_short(f"the {image_format} header") from error
+        raise cut_short(f"the {image_format.name} header") from error
     check_size(header.width, header.height, limits=limits)
     if header.passes > 1 and header.passes * header.width * header.height > limits.max_scanned_pixels:
         work = f"{header.passes} passes over {header.width} x {header.height} pixels"
@@ -56,7 +49,7 @@ def too_large(size_bytes: int, *, limits: ImageLimits) -> ImageRefused:
     """The refusal of a file of too many bytes."""
     most = f"expected at most {limits.max_bytes:,} bytes, got {size_bytes:,}"
     values = {"limit_bytes": limits.max_bytes, "got_bytes": size_bytes}
-    return refusal(RefusalCode.TOO_LARGE, f"{most}: {to_raise('max_bytes')}", **values)
+    return refusal(RefusalCode.TOO_LARGE, most, to_do=to_raise("max_bytes"), **values)
 
 
 def check_size(width: int, height: int, *, limits: ImageLimits) -> None:
@@ -66,10 +59,10 @@ def check_size(width: int, height: int, *, limits: ImageLimits) -> None:
         ImageRefused: `zero_size` or `too_many_pixels`.
     """
     if width <= 0 or height <= 0:
-        raise refusal(RefusalCode.ZERO_SIZE, f"a picture of {width} x {height} pixels holds nothing")
+        raise refusal(RefusalCode.ZERO_SIZE, f"expected a picture of at least 1 x 1 pixels, got {width} x {height}")
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
         claimed = f"the header claims {width} x {height} pixels"
         most = f"at most {limits.max_pixels:,} pixels and {limits.max_side:,} on a side"
         name = "max_side" if max(width, height) > limits.max_side else "max_pixels"
         values = {"width": width, "height": height, "limit": limits.max_pixels}
-        raise refusal(RefusalCode.TOO_MANY_PIXELS, f"{claimed}; {most}: {to_raise(name)}", **values)
+        raise refusal(RefusalCode.TOO_MANY_PIXELS, f"{claimed}; {most}", to_do=to_raise(name), **values)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
@@ -14,9 +13,9 @@ from lookalike.core.vectors import Pixels
 from lookalike.images.edge import refusals, silence_pillow
 from lookalike.images.flatten import flatten
 from lookalike.images.headers.base import Header
-from lookalike.images.headers.jpeg_end import with_its_end
+from lookalike.images.jpeg_end import with_its_end
+from lookalike.images.picture_format import DecodedPixels
 from lookalike.images.refusals import RefusalCode
-from lookalike.images.sniff import ImageFormat
 
 # Warnings about bytes that do no harm to the pixels; real cameras and editors leave them.
 _HARMLESS = ("extraneous bytes", "unknown jfif revision", "unknown adobe", "invalid sos parameters")
@@ -25,19 +24,7 @@ _UNUSUAL_SAMPLING = "subsampling level"
 _END = b"\xff\xd9"
 
 
-class DecodedJpeg(NamedTuple):
-    """A JPEG, not yet turned upright.
-
-    Attributes:
-        pixels: shape (ceil(H / scale), ceil(W / scale), 3), uint8, C-contiguous.
-        lacks_its_end: whether the marker that ends the file is not there, though all of the picture is.
-    """
-
-    pixels: Pixels
-    lacks_its_end: bool
-
-
-def decode_jpeg(data: bytes, *, header: Header, scale: int) -> DecodedJpeg:
+def decode_jpeg(data: bytes, *, header: Header, scale: int) -> DecodedPixels:
     """Decode a JPEG.
 
     Args:
@@ -49,12 +36,12 @@ def decode_jpeg(data: bytes, *, header: Header, scale: int) -> DecodedJpeg:
             its data are broken counts as damaged.
     """
     try:
-        return DecodedJpeg(_decoded(data, header=header, scale=scale), lacks_its_end=False)
+        return DecodedPixels(_decode(data, header=header, scale=scale), lacks_its_end=False)
     except ImageRefused as error:
         ended = with_end(data, header=header) if error.code == RefusalCode.TRUNCATED else None
         if ended is None:
             raise
-    return DecodedJpeg(_decoded(ended, header=header, scale=scale), lacks_its_end=True)
+    return DecodedPixels(_decode(ended, header=header, scale=scale), lacks_its_end=True)
 
 
 def with_end(data: bytes, *, header: Header) -> bytes | None:
@@ -71,7 +58,7 @@ def with_end(data: bytes, *, header: Header) -> bytes | None:
     return ended
 
 
-def _decoded(data: bytes, *, header: Header, scale: int) -> Pixels:
+def _decode(data: bytes, *, header: Header, scale: int) -> Pixels:
     if header.components == 4:
         return _with_pillow(data, header=header, scale=scale)
     try:
@@ -79,7 +66,7 @@ def _decoded(data: bytes, *, header: Header, scale: int) -> Pixels:
     except ValueError as error:
         if any(sign in str(error).lower() for sign in (*_HARMLESS, _UNUSUAL_SAMPLING)):
             return _with_pillow(data, header=header, scale=scale)
-        with refusals(ImageFormat.JPEG):
+        with refusals("jpeg"):
             raise
 
 
@@ -97,7 +84,7 @@ def _by_turbo(data: bytes, *, header: Header, scale: int) -> Pixels:
 def _with_pillow(data: bytes, *, header: Header, scale: int) -> Pixels:
     """The slower way: inks instead of light, unusual sampling factors, harmless rubbish between the parts of a file."""
     silence_pillow()
-    with refusals(ImageFormat.JPEG):
+    with refusals("jpeg"):
         image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
         image.draft(image.mode, (header.width // scale, header.height // scale))
         return flatten(image)

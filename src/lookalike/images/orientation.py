@@ -21,10 +21,10 @@ def upright(pixels: Pixels, *, orientation: int) -> Pixels:
     Returns:
         shape (H, W, 3), uint8, or (W, H, 3) for 5 to 8; C-contiguous; `pixels` itself where nothing is to be done.
     """
-    return turned_upright(pixels, orientation=orientation)
+    return turn_upright(pixels, orientation=orientation)
 
 
-def turned_upright(values: NDArray[Value], *, orientation: int) -> NDArray[Value]:
+def turn_upright(values: NDArray[Value], *, orientation: int) -> NDArray[Value]:
     """Turn values of any kind as `upright` turns pixels.
 
     Args:

@@ -50,7 +50,8 @@ def pixels_of_picture(picture: Picture, *, min_side: int | None, limits: ImageLi
     if is_array_like(picture):
         return from_array(as_array(picture))
     raise BadInput(
-        f"expected a picture as a path, bytes, a Pillow image or an array of pixels, got {type(picture).__name__}"
+        f"expected a picture as a path, bytes, a Pillow image or an array of pixels, got {type(picture).__name__}; "
+        "convert it, for example with numpy.asarray(picture)"
     )
 
 

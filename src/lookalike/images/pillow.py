@@ -1,55 +1,53 @@
-"""Decoding everything but JPEG, through Pillow's readers, one named format at a time."""
+"""Decoding through Pillow's readers, one named format at a time."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image
 
 from lookalike.core.errors import MissingExtra
 from lookalike.core.vectors import Pixels
 from lookalike.images.edge import refusals, silence_pillow
 from lookalike.images.exif import read_exif
 from lookalike.images.flatten import flatten
-from lookalike.images.guard import check_size
-from lookalike.images.headers import png, tiff
-from lookalike.images.libtiff import silence_libtiff
+from lookalike.images.guard import Inspected, check_size
 from lookalike.images.limits import ImageLimits
+from lookalike.images.picture_format import PictureFormat
 from lookalike.images.refusals import RefusalCode, refusal
-from lookalike.images.sniff import ImageFormat
 
 
-def open_image(data: bytes, *, image_format: ImageFormat, limits: ImageLimits, whole: bool = False) -> Image.Image:
+def open_image(data: bytes, inspected: Inspected, *, limits: ImageLimits, whole: bool = False) -> Image.Image:
     """Open a picture without decoding it; its size is checked again, as its decoder understands it.
 
     The readers are called by name. `Image.open` would try others, and keeps limits of its own that are global.
 
     Args:
         data: the whole file.
-        image_format: as its content tells.
+        inspected: its format and header.
         limits: what a picture may cost.
-        whole: with the further frames and the colour profile of a PNG, which decoding one picture does without.
+        whole: with the further frames and the colour profile, which decoding one picture does without.
     Raises:
-        ImageRefused: what the decoder does not like, sizes beyond the limits, a missing HEIC decoder.
+        ImageRefused: what the decoder does not like, sizes beyond the limits, a decoder that is an extra and missing.
     """
     silence_pillow()
-    with refusals(image_format):
-        image = _open_png(data, whole=whole) if image_format is ImageFormat.PNG else _OPENERS[image_format](data)
+    image_format, header = inspected
+    with refusals(image_format.name):
+        try:
+            image = image_format.open(data, header=header, whole=whole)
+        except ImportError as error:
+            if not image_format.extra:
+                raise
+            missing = MissingExtra(
+                image_format.library, extra=image_format.extra, purpose=f"reading {image_format.title}"
+            )
+            missing.__cause__ = error
+            raise refusal(
+                RefusalCode.NEEDS_EXTRA, str(missing), library=missing.library, extra=missing.extra
+            ) from missing  # which ways in look for: what they tell shows no path
         check_size(*image.size, limits=limits)
     return image
 
 
-def decode_opened(image: Image.Image, *, image_format: ImageFormat, min_side: int | None) -> Pixels:
+def decode_opened(image: Image.Image, *, format_name: str, min_side: int | None) -> Pixels:
     """Decode the first frame, not yet turned upright, shrunk by a whole factor where both sides allow it.
 
     Returns:
@@ -57,50 +55,14 @@ def decode_opened(image: Image.Image, *, image_format: ImageFormat, min_side: in
     Raises:
         ImageRefused: what the decoder does not like.
     """
-    with refusals(image_format):
+    with refusals(format_name):
         shrink = 1 if min_side is None else max(1, min(image.size) // min_side)
         return flatten(image, shrink=shrink)
 
 
-def container_orientation(image: Image.Image, *, image_format: ImageFormat) -> int:
-    """The turn that an AVIF or HEIC still needs: what its container asks for, not what its EXIF repeats.
-
-    Pillow reports the container's turn as EXIF and does not apply it; libheif has already applied it.
-    """
-    if image_format is ImageFormat.HEIC:
+def container_orientation(image: Image.Image, image_format: PictureFormat) -> int:
+    """The turn that a picture of which the decoder tells the EXIF still needs: 1 to 8."""
+    if image_format.comes_upright:
         return 1
     exif = image.info.get("exif")
     return read_exif(exif if isinstance(exif, bytes) else None).orientation
-
-
-def _open_png(data: bytes, *, whole: bool = False) -> Image.Image:
-    return PngImagePlugin.PngImageFile(
-        io.BytesIO(png.essentials(data, also=png.OF_THE_WHOLE if whole else frozenset()))
-    )
-
-
-def _open_tiff(data: bytes) -> Image.Image:
-    silence_libtiff()
-    return TiffImagePlugin.TiffImageFile(io.BytesIO(tiff.unturned(data)))
-
-
-def _open_heic(data: bytes) -> Image.Image:
-    try:
-        from pillow_heif import HeifImageFile
-    except ImportError:
-        missing = MissingExtra("pillow-heif", extra="heic", purpose="reading HEIC")
-        raise refusal(RefusalCode.NEEDS_EXTRA, str(missing), library=missing.library, extra=missing.extra) from missing
-    image: Image.Image = HeifImageFile(io.BytesIO(data))
-    return image
-
-
-_OPENERS: dict[ImageFormat, Callable[[bytes], Image.Image]] = {
-    ImageFormat.JPEG: lambda data: JpegImagePlugin.JpegImageFile(io.BytesIO(data)),
-    ImageFormat.PNG: _open_png,
-    ImageFormat.WEBP: lambda data: WebPImagePlugin.WebPImageFile(io.BytesIO(data)),
-    ImageFormat.GIF: lambda data: GifImagePlugin.GifImageFile(io.BytesIO(data)),
-    ImageFormat.BMP: lambda data: BmpImagePlugin.BmpImageFile(io.BytesIO(data)),
-    ImageFormat.TIFF: _open_tiff,
-    ImageFormat.AVIF: lambda data: AvifImagePlugin.AvifImageFile(io.BytesIO(data)),
-    ImageFormat.HEIC: _open_heic,
-}

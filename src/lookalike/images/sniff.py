@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
+from lookalike.images.known_formats import picture_formats
+from lookalike.images.picture_format import PictureFormat
 from lookalike.images.refusals import RefusalCode, refusal
 
-
-class ImageFormat(StrEnum):
-    """The formats that are decoded."""
-
-    JPEG = "jpeg"
-    PNG = "png"
-    WEBP = "webp"
-    GIF = "gif"
-    BMP = "bmp"
-    TIFF = "tiff"
-    AVIF = "avif"
-    HEIC = "heic"
-
-
-_AVIF_BRANDS = frozenset({b"avif", b"avis"})
-_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-_BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 _KNOWN_OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"\xff\x0a", "JPEG XL"),
     (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
@@ -44,7 +27,7 @@ _KNOWN_OTHERS: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def format_of(data: bytes) -> ImageFormat:
+def format_of(data: bytes) -> PictureFormat:
     """Tell the format of a file's content.
 
     Raises:
@@ -52,46 +35,23 @@ def format_of(data: bytes) -> ImageFormat:
             `not_an_image` for anything else.
     """
     if not data:
-        raise refusal(RefusalCode.EMPTY, "the file is empty")
-    known = known_format(data)
+        raise refusal(RefusalCode.EMPTY, "expected a picture, but the file is empty")
+    known = find_format(data)
     if known is not None:
         return known
-    other = known_other(data)
-    accepted = ", ".join(item.value for item in ImageFormat)
+    other = find_other(data)
+    accepted = ", ".join(picture_formats())
     if other is not None:
         raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"{other} is not decoded; accepted are {accepted}", format=other)
     raise refusal(RefusalCode.NOT_AN_IMAGE, f"the content is not a picture; accepted are {accepted}")
 
 
-def known_format(data: bytes) -> ImageFormat | None:
+def find_format(data: bytes) -> PictureFormat | None:
     """The format of what begins with these bytes, 256 or more where there are so many; None for no picture of ours."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return ImageFormat.JPEG
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return ImageFormat.PNG
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return ImageFormat.WEBP
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return ImageFormat.GIF
-    if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
-        return ImageFormat.BMP
-    if data.startswith((b"II*\x00", b"MM\x00*")):
-        return ImageFormat.TIFF
-    brands = _brands(data)
-    if brands & _AVIF_BRANDS:
-        return ImageFormat.AVIF
-    return ImageFormat.HEIC if brands & _HEIC_BRANDS else None
+    return next((one for one in picture_formats().values() if one.recognise(data)), None)
 
 
-def _brands(data: bytes) -> set[bytes]:
-    """Major and compatible brands of an ISO base media file; none for anything else."""
-    if data[4:8] != b"ftyp":
-        return set()
-    end = min(int.from_bytes(data[:4], "big"), 256)
-    return {data[8:12]} | {data[at : at + 4] for at in range(16, end, 4)}
-
-
-def known_other(data: bytes) -> str | None:
+def find_other(data: bytes) -> str | None:
     """What else it may be that begins with these bytes, in words; None for what is not known."""
     if data[4:8] == b"ftyp":
         return f"an ISO media file of brand {data[8:12].decode('ascii', 'replace')!r}"

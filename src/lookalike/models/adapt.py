@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, compose, version_converter
 
+from lookalike.core.arguments import checks_arguments
 from lookalike.core.errors import ModelUnavailable
 from lookalike.models.card import PREFIX, ModelCard
 from lookalike.models.graph import OPSET, Graph
@@ -22,6 +23,7 @@ _PREFIX = "brought/"
 """Before every name of the wrapped model, so that none meets ours."""
 
 
+@checks_arguments()
 def adapt(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
@@ -60,7 +62,7 @@ def adapt(
     precious = inputs_are_precious([source], what="the model to wrap")
     check_output(target, kind=MODEL, precious=precious, force=force)
     try:
-        model = _prepared(source)
+        model = _prepare(source)
         card = ModelCard(
             id="",
             name=name,
@@ -80,18 +82,22 @@ def adapt(
     except ModelUnavailable:
         raise
     except Exception as error:  # onnx raises nearly anything on files that are not what they say
-        raise ModelUnavailable(f"the model {source} cannot be wrapped: {type(error).__name__}: {error}") from error
+        raise ModelUnavailable(
+            f"the model {source} cannot be wrapped: {type(error).__name__}: {error}"
+            "; export it anew from the tool that made it, or choose another model"
+        ) from error
     write_output(target, content, kind=MODEL, precious=precious, force=force)
     return target
 
 
-def _prepared(source: Path) -> onnx.ModelProto:
+def _prepare(source: Path) -> onnx.ModelProto:
     """The model in an opset that has our operators, its names out of the way of ours."""
     model = read_whole(source.read_bytes(), where=str(source))
     if len(model.graph.input) != 1 or len(model.graph.output) != 1:
         raise ModelUnavailable(
             f"expected a model with one input and one output, got {len(model.graph.input)} and "
             f"{len(model.graph.output)}: {source}"
+            "; cut it down to its picture and its vector before it is exported"
         )
     if all(entry.version < OPSET for entry in model.opset_import if entry.domain == ""):
         if lost := [name for name, there in _not_converted(model).items() if there]:
@@ -123,5 +129,8 @@ def _write_preprocessing(
 def _dimension(model: onnx.ModelProto) -> int:
     extents = [extent.dim_value for extent in model.graph.output[0].type.tensor_type.shape.dim]
     if len(extents) < 2 or extents[1] < 1 or any(extent != 1 for extent in extents[2:]):
-        raise ModelUnavailable(f"expected an output of shape (N, D) or (N, D, 1, 1) with a fixed D, got {extents}")
+        raise ModelUnavailable(
+            f"expected an output of shape (N, D) or (N, D, 1, 1) with a fixed D, got {extents}"
+            "; export it without its last layers, up to the vector"
+        )
     return int(extents[1])

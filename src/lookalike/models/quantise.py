@@ -124,8 +124,8 @@ class Int8:
     def stem(self, graph: Graph, pixels: str, convolution: Convolution) -> str:
         """The same sums, four output columns at a time; see `lookalike.models.wide_stem`."""
         inputs = self._dequantise(graph, wide_stem.group_columns(graph, pixels, side=INPUT_SIDE), PIXELS, name="x")
-        weight, bias = self._quantised(convolution, input_scale=PIXELS.scale)
-        wide = QuantisedWeight(wide_stem.widened(weight.levels), np.tile(weight.scales, wide_stem.COLUMNS))
+        weight, bias = self._quantise_weight(convolution, input_scale=PIXELS.scale)
+        wide = QuantisedWeight(wide_stem.widen(weight.levels), np.tile(weight.scales, wide_stem.COLUMNS))
         parts = self._parts(graph, inputs, convolution.name, wide, np.tile(bias, wide_stem.COLUMNS))
         exact = wide_stem.conv_node(graph, parts, f"{convolution.name}_exact")
         grouped = self._quantise(graph, exact, RELU6, name=convolution.name)
@@ -135,7 +135,7 @@ class Int8:
     def convolve(self, graph: Graph, inputs: str, convolution: Convolution) -> str:
         """Conv between levels; ReLU6 is where the levels end."""
         name = convolution.name
-        weight, bias = self._quantised(convolution, input_scale=self._levels[inputs].scale)
+        weight, bias = self._quantise_weight(convolution, input_scale=self._levels[inputs].scale)
         exact = conv_node(graph, convolution, self._parts(graph, inputs, name, weight, bias), f"{name}_exact")
         return self._requantise(graph, exact, RELU6 if convolution.relu6 else self._levels_of(name), name=name)
 
@@ -144,7 +144,7 @@ class Int8:
         exact = graph.node("Add", [left, right], f"{name}_exact")
         return self._requantise(graph, exact, self._levels_of(name), name=name)
 
-    def _quantised(
+    def _quantise_weight(
         self, convolution: Convolution, *, input_scale: np.float32
     ) -> tuple[QuantisedWeight, NDArray[np.int32]]:
         weight = quantise_weight(convolution, input_scale=input_scale)

@@ -6,14 +6,12 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from lookalike.core.errors import Locked, ModelUnavailable
+from lookalike.models.own import OwnModel
 from lookalike.storage.lock import file_lock
 from lookalike.storage.private import keep_private, make_private
 from lookalike.storage.whole_file import sweep_parts, write_whole
-
-OwnModel = Literal["int8", "fp32", "fine"]
 
 MAKING_WAIT_S = 300.0
 """How long to wait for another process that makes a model; it takes a second, or some with `fine`."""
@@ -57,7 +55,9 @@ def load_model(path: Path) -> ModelFile:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelUnavailable(f"the model {path} cannot be read: {error.strerror or error}") from error
+        raise ModelUnavailable(
+            f"the model {path} cannot be read: {error.strerror or error}; correct the path, or repair its permissions"
+        ) from error
     return ModelFile(hashlib.sha256(content).hexdigest(), path, content)
 
 
@@ -77,14 +77,14 @@ def default_model(name: OwnModel = "int8", *, cache_dir: Path) -> ModelFile:
     """
     path = default_model_path(name, cache_dir=cache_dir)
     keep_private(path)
-    cached = _cached(path, name)
+    cached = _read_cached(path, name)
     if cached is not None:
         return cached
     try:
         make_private(cache_dir)
         keep_private(path.with_suffix(".lock"))
-        with file_lock(path.with_suffix(".lock")).held(wait_s=MAKING_WAIT_S):
-            return _cached(path, name) or _make_and_keep(path, name)
+        with file_lock(path.with_suffix(".lock")).holding(wait_s=MAKING_WAIT_S):
+            return _read_cached(path, name) or _make_and_keep(path, name)
     except (OSError, Locked):  # read-only, full, no folder, or another that hangs: a search still works, only slower
         return ModelFile(MODEL_IDS[name], None, _make(name))
 
@@ -94,7 +94,7 @@ def default_model_path(name: OwnModel = "int8", *, cache_dir: Path) -> Path:
     return cache_dir / f"efficientnet-lite0-{name}-{MODEL_IDS[name][:12]}.onnx"
 
 
-def _cached(path: Path, name: OwnModel) -> ModelFile | None:
+def _read_cached(path: Path, name: OwnModel) -> ModelFile | None:
     with suppress(ModelUnavailable):
         model = load_model(path)
         if model.id == MODEL_IDS[name]:

@@ -55,21 +55,31 @@ def read_state_dict(content: bytes) -> Weights:
     except ModelUnavailable:
         raise
     except Exception as error:  # a damaged pickle raises nearly anything
-        raise ModelUnavailable(f"the file of weights cannot be read: {type(error).__name__}: {error}") from error
+        raise ModelUnavailable(
+            f"the file of weights cannot be read: {type(error).__name__}: {error}; download it again"
+        ) from error
 
 
 def _read(file: io.BytesIO) -> Weights:
     if (_load(file), _load(file)) != (_MAGIC_NUMBER, _PROTOCOL):
-        raise ModelUnavailable("expected weights in torch's format before 1.6, got another format")
+        raise ModelUnavailable(
+            "expected weights in torch's format before 1.6, got another format"
+            "; save it anew with _use_new_zipfile_serialization=False"
+        )
     _load(file)  # byte order and sizes of the machine that wrote it
     tensors = _load(file)
     keys = _load(file)
     if not (isinstance(tensors, dict) and all(isinstance(tensor, _Tensor) for tensor in tensors.values())):
-        raise ModelUnavailable("expected a state dict of tensors in the file of weights")
+        raise ModelUnavailable(
+            f"expected a state dict of tensors in the file of weights, got {type(tensors).__name__}; save "
+            "model.state_dict() alone"
+        )
     storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
     arrays = {key: _storage_array(file, storages[key]) for key in keys}
     if file.read(1):
-        raise ModelUnavailable("the file of weights goes on after its last storage")
+        raise ModelUnavailable(
+            "expected the file of weights to end after its last storage, but it goes on; download it again"
+        )
     return {name: _view(arrays[tensor.storage.key], tensor, name) for name, tensor in tensors.items()}
 
 
@@ -80,14 +90,19 @@ def _load(file: io.BytesIO) -> Any:
 def _storage_array(file: io.BytesIO, storage: _Storage) -> NDArray[Any]:
     (length,) = struct.unpack("<q", file.read(8))
     if length != storage.length:
-        raise ModelUnavailable(f"expected a storage of {storage.length} numbers, got {length}")
+        raise ModelUnavailable(
+            f"expected a storage of {storage.length} numbers, got {length}; download the file of weights again"
+        )
     return np.frombuffer(file.read(length * np.dtype(storage.dtype).itemsize), dtype=storage.dtype, count=length)
 
 
 def _view(array: NDArray[Any], tensor: _Tensor, name: str) -> NDArray[Any]:
     steps = [(extent - 1) * stride for extent, stride in zip(tensor.shape, tensor.strides, strict=True)]
     if min(tensor.offset, *tensor.shape, *steps, 0) < 0 or tensor.offset + sum(steps) >= len(array):
-        raise ModelUnavailable(f"the tensor {name} reaches outside its storage in the file of weights")
+        raise ModelUnavailable(
+            f"expected every tensor within its storage in the file of weights, but {name} reaches "
+            "outside; download it again"
+        )
     strides_bytes = [stride * array.itemsize for stride in tensor.strides]
     view = np.lib.stride_tricks.as_strided(array[tensor.offset :], tensor.shape, strides_bytes, writeable=False)
     return np.array(view, order="C")
@@ -107,7 +122,10 @@ class _StateDictUnpickler(pickle.Unpickler):
             return _rebuild_tensor
         if module == "torch" and name in _STORAGE_DTYPES:
             return _STORAGE_DTYPES[name]
-        raise ModelUnavailable(f"the file of weights asks for {module}.{name}, which no weights need: it is not used")
+        raise ModelUnavailable(
+            f"expected only what weights need in the file of weights, but it asks for {module}.{name}: do "
+            "not use it, download it from where it is published"
+        )
 
     def persistent_load(self, pid: Any) -> _Storage:
         _, dtype, key, _, length, _ = pid

@@ -27,7 +27,9 @@ def read_whole(content: bytes, *, where: str) -> onnx.ModelProto:
     try:
         model = onnx.ModelProto.FromString(content)
     except Exception:  # protobuf's own errors, which differ with how it was built
-        raise ModelUnavailable(f"expected an ONNX model, but {where} is none") from None
+        raise ModelUnavailable(
+            f"expected an ONNX model, but {where} is none; export one, or correct the path"
+        ) from None
     for tensor in (one for one in _within(model) if isinstance(one, TensorProto)):
         if tensor.data_location != TensorProto.DEFAULT or tensor.external_data:
             raise ModelUnavailable(

@@ -21,7 +21,7 @@ _STRIDE = 2
 _PIXELS = COLUMNS * _STRIDE
 
 
-def widened(weight: NDArray[np.int8]) -> NDArray[np.int8]:
+def widen(weight: NDArray[np.int8]) -> NDArray[np.int8]:
     """The weight of the wide convolution.
 
     Args:

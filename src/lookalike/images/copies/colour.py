@@ -67,7 +67,7 @@ def what_differs_in_colour(
         theirs: three of shape (H, W), float32: of the copy.
         quality: that explains what differs in brightness.
     """
-    slack = min(_MOST_SLACK, _rounding_of_colour(quality))
+    slack = min(_MOST_SLACK, _colour_rounding(quality))
     for name, one, other in zip(("brightness", "colour", "colour"), ours, theirs, strict=True):
         before, after = tile_means(one, shift=0), tile_means(other, shift=0)
         if abs(float((after - before).mean())) > _MOST_MEAN[name]:
@@ -122,7 +122,7 @@ def _gain(before: NDArray[np.float32], after: NDArray[np.float32]) -> tuple[floa
     return gain, abs(gain - 1) * square**0.5
 
 
-def _rounding_of_colour(quality: int) -> float:
+def _colour_rounding(quality: int) -> float:
     """Half the step to which a JPEG of some quality rounds the colour of a block, in levels."""
     scale = 50 / quality if quality < 50 else 2 - quality / 50
     return _DC_STEP_AT_50 * scale / 16

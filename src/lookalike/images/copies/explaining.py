@@ -57,7 +57,7 @@ def explanation(before: Levels, after: Levels) -> Explanation:
     made: dict[int, list[Levels]] = {}
     while low < high:  # the finest quality that explains the usual tile
         middle = (low + high) // 2
-        made[middle] = _made_by(before, QUALITIES[middle])
+        made[middle] = _levels_changed_by(before, QUALITIES[middle])
         if np.percentile((tiles[0] / made[middle][0])[chosen], 90) <= _USUAL:
             high = middle
         else:
@@ -71,7 +71,7 @@ def explanation(before: Levels, after: Levels) -> Explanation:
 _SHIFTS = (0, TILE // 2)
 
 
-def _made_by(before: Levels, quality: int) -> list[Levels]:
+def _levels_changed_by(before: Levels, quality: int) -> list[Levels]:
     """What a quality changes in and around each tile, at least the floor."""
     grey = np.clip(np.rint(before), 0, 255).astype(np.uint8)[:, :, None]
     data = simplejpeg.encode_jpeg(np.ascontiguousarray(grey), quality=quality, colorspace="GRAY", fastdct=False)

@@ -25,7 +25,7 @@ class Fit(NamedTuple):
     moved: float
 
 
-def fitted(ours: Levels, theirs: Levels) -> Fit:
+def fit(ours: Levels, theirs: Levels) -> Fit:
     """Fit one small filter (5 x 5, of sum 1, the same everywhere) that makes ours most like theirs.
 
     Args:

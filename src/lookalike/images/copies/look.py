@@ -34,7 +34,7 @@ from PIL import Image
 from lookalike.core.vectors import Pixels
 from lookalike.images.copies.colour import channels, what_differs_in_colour
 from lookalike.images.copies.explaining import QUALITIES, explanation
-from lookalike.images.copies.fitting import fitted
+from lookalike.images.copies.fitting import fit
 from lookalike.images.copies.scaling import LEAST_PIXELS, Size, brought_to, can_be_copies
 
 _MOST_IN_LEAST, _MORE_IN_TEN_TIMES, _MOST_AT_ALL = 1.2, 1.1, 3.2
@@ -58,7 +58,7 @@ _READABLE, _FULL, _COARSEST_OF_SMALL = 150_000, 0.1, 18
 """In fewer pixels than the first, where more than the second of all tiles has structure, no coarser quality than the
 third explains: it leaves nothing of small letters."""
 
-_HELD_SIDE = 512
+_PIECE_SIDE = 512
 
 _GLANCE = 400
 """In pixels: large pictures are compared at this longer side first, which most that differ do not survive."""
@@ -91,7 +91,7 @@ def look(ours: Pixels, theirs: Pixels) -> Look:
     coarsest = QUALITIES[-1] if small.shape[0] * small.shape[1] >= _READABLE else _COARSEST_OF_SMALL
     for one, other, is_whole in _stages(small, large):
         rule = _Rule(is_resized=is_resized, is_whole=is_whole, most=most_unexplained(one))
-        differing = _compared(one, other, rule)
+        differing = _compare(one, other, rule)
         if differing.reason is None and differing.quality < coarsest and differing.structured > _FULL:
             return Look(False, UNEXPLAINED)
         if differing.reason is not None:
@@ -118,13 +118,13 @@ def holds_no_more(large: Pixels, small: Pixels, *, quality: int) -> bool:
         quality: of the larger one's compression, 1 to 100.
     """
     height, width = large.shape[:2]
-    high, wide = min(height, _HELD_SIDE), min(width, _HELD_SIDE)
+    high, wide = min(height, _PIECE_SIDE), min(width, _PIECE_SIDE)
     top, left = (height - high) // 2, (width - wide) // 2
     across, down = small.shape[1] / width, small.shape[0] / height
     box = left * across, top * down, (left + wide) * across, (top + high) * down
     enlarged = np.asarray(Image.fromarray(small).resize((wide, high), Image.Resampling.BICUBIC, box=box))
     there = channels(large[top : top + high, left : left + wide])[0]
-    explained = explanation(fitted(channels(enlarged)[0], there).levels, there)
+    explained = explanation(fit(channels(enlarged)[0], there).levels, there)
     return explained.worst < math.inf and explained.quality >= max(
         (one for one in QUALITIES if one <= quality), default=QUALITIES[-1]
     )
@@ -136,11 +136,11 @@ def _stages(small: Pixels, large: Pixels) -> Iterator[tuple[Pixels, Pixels, bool
     if max(height, width) > 2 * _GLANCE:
         share = _GLANCE / max(height, width)
         size = max(1, round(width * share)), max(1, round(height * share))
-        yield _reduced(small, size), _reduced(large, size), False
+        yield _reduce(small, size), _reduce(large, size), False
     yield small, large, True
 
 
-def _reduced(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+def _reduce(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX, reducing_gap=3.0))
 
 
@@ -175,7 +175,7 @@ class _Differing(NamedTuple):
     structured: float = 0.0
 
 
-def _compared(small: Pixels, large: Pixels, rule: _Rule) -> _Differing:
+def _compare(small: Pixels, large: Pixels, rule: _Rule) -> _Differing:
     """What sets two pictures apart, whichever of them was made of the other."""
     differing = _what_differs(small, brought_to(large, small), rule)
     is_near = differing.reason == UNEXPLAINED and differing.worst <= _NEARLY * rule.most
@@ -202,7 +202,7 @@ def _what_differs(small: Pixels, large: Pixels, rule: _Rule) -> _Differing:
     before, after = channels(large), channels(small)
     brightness = before[0]
     if rule.is_resized:
-        brightness, moved = fitted(brightness, after[0])
+        brightness, moved = fit(brightness, after[0])
         if moved > MOST_MOVED:
             return _Differing("shifted", 0.0, 0)
     explained = explanation(brightness, after[0])

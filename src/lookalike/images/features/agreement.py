@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.saying import ReasonCode
-from lookalike.core.wording import Words, said
+from lookalike.core.wording import Words, words_of
 from lookalike.images.features.chance import LEAST_EVIDENCE, NEEDED, log10_false_alarms, similarity_of
 from lookalike.images.features.homography import (
     FAULTS,
@@ -57,37 +57,37 @@ def agreement(query: Points, hit: Points) -> Agreement:
     pairs = pairs_of(query, hit)
     count = len(pairs.query)
     if count < LEAST_AGREEING:
-        return _refused(said(f"only {count} points look alike", ReasonCode.FEW_ALIKE, points=count), pairs)
+        return _refuse(words_of(f"only {count} points look alike", ReasonCode.FEW_ALIKE, points=count), pairs)
     here, there = query.positions[pairs.query], hit.positions[pairs.hit]
     homography = find_homography(here, there)
-    agreeing = None if homography is None else _agreeing(homography, query, hit, pairs)
+    agreeing = None if homography is None else _find_agreeing(homography, query, hit, pairs)
     if homography is None or agreeing is None or agreeing.sum() <= NEEDED:
         text = f"{count} points look alike, but agree on no view"
-        return _refused(said(text, ReasonCode.NO_VIEW, points=count), pairs)
+        return _refuse(words_of(text, ReasonCode.NO_VIEW, points=count), pairs)
     counts = {"agreeing": int(agreeing.sum()), "points": count}
     told = f"{counts['agreeing']} of {count} points agree on one view"
-    by_chance = said(f"{told}, as they can by chance", ReasonCode.BY_CHANCE, **counts)
+    by_chance = words_of(f"{told}, as they can by chance", ReasonCode.BY_CHANCE, **counts)
     if agreeing.sum() < LEAST_AGREEING:
-        return _refused(by_chance, pairs, agreeing)
+        return _refuse(by_chance, pairs, agreeing)
     wrong = fault(homography, here[agreeing], there[agreeing])
     if wrong is not None:
         text = f"{told}, but an impossible one: {FAULTS[wrong]}"
-        return _refused(said(text, ReasonCode.IMPOSSIBLE_VIEW, fault=wrong.value, **counts), pairs, agreeing)
+        return _refuse(words_of(text, ReasonCode.IMPOSSIBLE_VIEW, fault=wrong.value, **counts), pairs, agreeing)
     chance = _chance_of_one(homography, query, hit, pairs, agreeing=int(agreeing.sum()))
     evidence = -log10_false_alarms(count, int(agreeing.sum()), chance_of_one=chance)
     if evidence < LEAST_EVIDENCE:
-        return _refused(by_chance, pairs, agreeing)
+        return _refuse(by_chance, pairs, agreeing)
     similarity = similarity_of(evidence)
-    return Agreement(pairs, agreeing, homography, evidence, similarity, said(told, ReasonCode.AGREE, **counts))
+    return Agreement(pairs, agreeing, homography, evidence, similarity, words_of(told, ReasonCode.AGREE, **counts))
 
 
-def _refused(reason: Words, pairs: Pairs, agreeing: NDArray[np.bool_] | None = None) -> Agreement:
+def _refuse(reason: Words, pairs: Pairs, agreeing: NDArray[np.bool_] | None = None) -> Agreement:
     if agreeing is None:
         agreeing = np.zeros(len(pairs.query), np.bool_)
     return Agreement(pairs, agreeing, None, 0.0, 0.0, reason)
 
 
-def _agreeing(homography: Homography, query: Points, hit: Points, pairs: Pairs) -> NDArray[np.bool_]:
+def _find_agreeing(homography: Homography, query: Points, hit: Points, pairs: Pairs) -> NDArray[np.bool_]:
     """Pairs whose places, directions and sizes all fit the view."""
     here, there = query.positions[pairs.query], hit.positions[pairs.hit]
     near = errors_px(homography, here, there) <= MOST_ERROR_PX

@@ -99,7 +99,7 @@ def points_of(pixels: Pixels, *, side: int = SIDE) -> Points:
     cv2 = opencv()
     grey = _grey(pixels, side=side)
     height, width = grey.shape
-    to_own = scaling(pixels.shape[1] / width, pixels.shape[0] / height)
+    to_own = scaling_matrix(pixels.shape[1] / width, pixels.shape[0] / height)
     if min(width, height) < _LEAST_SIDE:
         return _points([], np.empty((0, 128), np.float32), width, height, to_own)
     keypoints, descriptors = cv2.SIFT_create(MOST_POINTS, enable_precise_upscale=True).detectAndCompute(grey, None)
@@ -140,6 +140,6 @@ def _root(descriptors: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.minimum(np.rint(rooted * _UNIT), 255).astype(np.uint8)
 
 
-def scaling(x: float, y: float) -> NDArray[np.float64]:
+def scaling_matrix(x: float, y: float) -> NDArray[np.float64]:
     """What enlarges positions, shape (3, 3), float64; the middle of a pixel is its half: (p + 0.5) * x - 0.5."""
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]], np.float64)

@@ -41,4 +41,4 @@ class Header:
 
 def cut_short(what: str) -> ImageRefused:
     """The refusal of a file that ends inside its own header."""
-    return refusal(RefusalCode.TRUNCATED, f"the file ends inside {what}")
+    return refusal(RefusalCode.TRUNCATED, f"expected a whole picture, but the file ends inside {what}")

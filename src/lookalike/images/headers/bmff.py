@@ -1,19 +1,36 @@
-"""The sizes that an AVIF or HEIC claims: the boxes of ISO/IEC 14496-12 and 23008-12."""
+"""What AVIF and HEIC have in common: the boxes of ISO/IEC 14496-12 and 23008-12."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from lookalike.images.headers.base import Header, cut_short
+from lookalike.images.picture_format import PADDING
 from lookalike.images.refusals import RefusalCode, refusal
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+AVIF_BRANDS = frozenset({b"avif", b"avis"})
+"""A file that bears one of these is an AVIF, whatever other brands it bears."""
 
 # Planes of the codec with up to 16 bits a sample, RGBA, the copy for Python, the image; of these the image is kept.
 _PIXEL_BYTES, _KEPT_BYTES = 16, 4
 _PLAIN_CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"iprp", b"ipco"})
 _META = b"meta"  # a container with four bytes of version and flags before its boxes
 _MUST_BE_WHOLE = frozenset({b"ftyp", b"mdat", b"moov", _META})
+_PICTURE_BOXES = frozenset({b"ftyp", b"meta", b"mdat", b"free", b"skip", b"moov", b"wide"})
 _DEEPEST = 8
 _MOST_BOXES = 20_000
+
+
+def brands(data: bytes) -> set[bytes]:
+    """Major and compatible brands of an ISO base media file; none for anything else."""
+    if data[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(data[:4], "big"), 256)
+    return {data[8:12]} | {data[at : at + 4] for at in range(16, end, 4)}
 
 
 def read_header(data: bytes) -> Header:
@@ -48,7 +65,7 @@ def boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """
     for number, box in enumerate(_boxes(data, start=0, end=len(data), depth=0)):
         if number > _MOST_BOXES:
-            raise refusal(RefusalCode.TOO_COSTLY, f"more than {_MOST_BOXES} boxes")
+            raise refusal(RefusalCode.TOO_COSTLY, f"expected at most {_MOST_BOXES} boxes in the file, got more")
         yield box
 
 
@@ -74,3 +91,24 @@ def _boxes(data: bytes, *, start: int, end: int, depth: int) -> Iterator[tuple[b
         if depth < _DEEPEST and (name in _PLAIN_CONTAINERS or name == _META):
             yield from _boxes(data, start=body + 4 * (name == _META), end=at + size, depth=depth + 1)
         at += size
+
+
+def bits(data: bytes, _image: Image.Image) -> int:
+    """Of each channel, as the first box `pixi` of a file says; 8 where there is none."""
+    at = data.find(b"pixi")
+    return max(8, *data[at + 9 : at + 9 + data[at + 8]]) if at >= 0 and at + 9 < len(data) else 8
+
+
+def further_boxes(data: bytes) -> bytes:
+    """The boxes of a file besides those that a picture needs (ISO/IEC 14496-12, 4.2)."""
+    at, further = 0, []
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        if length == 1:
+            length = int.from_bytes(data[at + 8 : at + 16], "big")
+        end = at + length if length >= 8 else len(data)
+        if data[at + 4 : at + 8] not in _PICTURE_BOXES:
+            further.append(data[at:end])
+        at = end
+    rest = b"".join(further)
+    return rest if rest.strip(PADDING) else b""

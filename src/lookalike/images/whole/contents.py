@@ -11,11 +11,9 @@ from PIL import Image
 from lookalike.core.errors import ImageRefused
 from lookalike.core.vectors import Pixels
 from lookalike.images.limits import ImageLimits
-from lookalike.images.sniff import ImageFormat
-from lookalike.images.whole.behind import behind_picture
 from lookalike.images.whole.colours import in_srgb, profile_key
 from lookalike.images.whole.quality import quality_of, real_share
-from lookalike.images.whole.reading import Frame, Opened, frames, opened
+from lookalike.images.whole.reading import Frame, Opened, frames, open_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +49,8 @@ def contents_of(data: bytes, *, limits: ImageLimits) -> Contents:
     Raises:
         ImageRefused: when it cannot be decoded.
     """
-    picture = opened(data, limits=limits)
-    image_format = picture.inspected.format
-    behind = behind_picture(data, image_format)
+    picture = open_whole(data, limits=limits)
+    behind = picture.inspected.format.behind(data)
     icc = picture.image.info.get("icc_profile")
     summed = hashlib.sha256(hashlib.sha256(behind).digest())
     summed.update(profile_key(icc, mode=picture.image.mode))
@@ -71,7 +68,7 @@ def contents_of(data: bytes, *, limits: ImageLimits) -> Contents:
         summed = hashlib.sha256(data)  # no proof that it is the same as any other
         durations = durations or [0]
     brightness = np.asarray(first.image.convert("L"), np.float32) if first is not None else None
-    quality = quality_of(data, picture.image, image_format, brightness)
+    quality = quality_of(data, picture.image, picture.inspected.format, brightness)
     if brightness is not None:
         real_pixels = round(brightness.size * real_share(brightness, quality=quality))
     return Contents(
@@ -86,7 +83,7 @@ def contents_of(data: bytes, *, limits: ImageLimits) -> Contents:
     )
 
 
-def seen(data: bytes, *, limits: ImageLimits) -> list[Pixels]:
+def render_frames(data: bytes, *, limits: ImageLimits) -> list[Pixels]:
     """What the eye sees of a picture: each frame upright in sRGB, on white; of transparent ones also on black.
 
     Each is of shape (H, W, 3), uint8 RGB.
@@ -94,7 +91,7 @@ def seen(data: bytes, *, limits: ImageLimits) -> list[Pixels]:
     Raises:
         ImageRefused: when it cannot be decoded.
     """
-    picture = opened(data, limits=limits)
+    picture = open_whole(data, limits=limits)
     icc = picture.image.info.get("icc_profile")
     return [side for frame in frames(data, picture, limits=limits) for side in _sides(frame, icc)]
 
@@ -113,6 +110,6 @@ def _sides(frame: Frame, icc: bytes | None) -> list[Pixels]:
 
 def _loop(picture: Opened) -> int | None:
     """How often an animation is shown, 0 for without end; None for a single picture."""
-    if getattr(picture.image, "n_frames", 1) == 1 or picture.inspected.format is ImageFormat.TIFF:
+    if getattr(picture.image, "n_frames", 1) == 1 or picture.inspected.format.frames_are_pages:
         return None
     return int(picture.image.info.get("loop", 1))

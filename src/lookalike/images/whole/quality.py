@@ -6,12 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lookalike.images.sniff import ImageFormat
+from lookalike.images.picture_format import PictureFormat
 
-_SUM_OF_STANDARD_TABLE = 3688
-"""The sum of the table of brightness in ITU-T T.81, annex K."""
-
-_USUAL_OF_LOSSY = {ImageFormat.WEBP: 78, ImageFormat.AVIF: 80, ImageFormat.HEIC: 85}
 _BLOCKY, _QUALITY_OF_BLOCKY = 1.2, 60
 _FULL_PALETTE, _SPECKLED, _QUALITY_OF_FEW_COLOURS = 250, 0.12, 60
 """Where so many colours are used, and more than this share of neighbours differ, a palette was made of a photo:
@@ -23,7 +19,7 @@ _MOST_SIDE = 512
 
 
 def quality_of(
-    data: bytes, image: Image.Image, image_format: ImageFormat, brightness: NDArray[np.float32] | None
+    data: bytes, image: Image.Image, image_format: PictureFormat, brightness: NDArray[np.float32] | None
 ) -> int:
     """From 1 to 100: of a JPEG by its tables; of what loses nothing 100, less where something was lost before.
 
@@ -35,11 +31,8 @@ def quality_of(
         image_format: of the file.
         brightness: shape (H, W), float32, in levels of 255; None where it is not known.
     """
-    if image_format is ImageFormat.JPEG:
-        tables = getattr(image, "quantization", None)
-        return _quality_of_table(tables[0]) if tables else 75
-    if image_format in _USUAL_OF_LOSSY and not (image_format is ImageFormat.WEBP and b"VP8L" in data[:64]):
-        return _USUAL_OF_LOSSY[image_format]
+    if (left := image_format.quality(data, image)) is not None:
+        return left
     if _has_few_colours_for_many(image):
         return _QUALITY_OF_FEW_COLOURS
     return 100 if brightness is None or not _shows_grid(brightness) else _QUALITY_OF_BLOCKY
@@ -50,12 +43,6 @@ def _has_few_colours_for_many(image: Image.Image) -> bool:
         return False
     places = np.asarray(image)
     return float((places[:, 1:] != places[:, :-1]).mean()) > _SPECKLED
-
-
-def _quality_of_table(table: list[int]) -> int:
-    scale = 100 * sum(table) / _SUM_OF_STANDARD_TABLE
-    quality = (200 - scale) / 2 if scale <= 100 else 5000 / scale
-    return min(100, max(1, round(quality)))
 
 
 def _shows_grid(brightness: NDArray[np.float32]) -> bool:

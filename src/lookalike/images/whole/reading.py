@@ -14,12 +14,10 @@ from lookalike.images.decode import inspect_for_decoding
 from lookalike.images.edge import refusals
 from lookalike.images.exif import read_exif
 from lookalike.images.guard import Inspected
-from lookalike.images.jpeg import with_end
 from lookalike.images.limits import ImageLimits
-from lookalike.images.orientation import turned_upright, upright
+from lookalike.images.orientation import turn_upright, upright
 from lookalike.images.pillow import container_orientation, open_image
 from lookalike.images.refusals import RefusalCode, refusal
-from lookalike.images.sniff import ImageFormat
 
 MOST_PIXELS = 1_500_000_000
 """Of all frames together; a picture with more is not proved to be the same as another."""
@@ -61,24 +59,24 @@ class Opened(NamedTuple):
     orientation: int
 
 
-def opened(data: bytes, *, limits: ImageLimits) -> Opened:
+def open_whole(data: bytes, *, limits: ImageLimits) -> Opened:
     """Open a picture with all of its frames, after the same checks as for decoding one.
 
     Raises:
         ImageRefused: the only error.
     """
     inspected = inspect_for_decoding(data, limits=limits)
-    if inspected.format is ImageFormat.JPEG:
-        data = with_end(data, header=inspected.header) or data
-    with refusals(inspected.format):
-        image = open_image(data, image_format=inspected.format, limits=limits, whole=True)
-        if inspected.format in (ImageFormat.AVIF, ImageFormat.HEIC):
-            orientation = container_orientation(image, image_format=inspected.format)
+    with refusals(inspected.format.name):
+        image = open_image(data, inspected, limits=limits, whole=True)
+        if inspected.format.told_by_decoder:
+            orientation = container_orientation(image, inspected.format)
         else:
             orientation = read_exif(inspected.header.exif).orientation
         if getattr(image, "n_frames", 1) * image.width * image.height > MOST_PIXELS:
-            raise refusal(RefusalCode.TOO_COSTLY, f"its frames have more than {MOST_PIXELS} pixels in all")
-        return Opened(inspected, image, _bits(data, image, inspected.format), orientation)
+            raise refusal(
+                RefusalCode.TOO_COSTLY, f"expected at most {MOST_PIXELS} pixels in all frames together, got more"
+            )
+        return Opened(inspected, image, inspected.format.bits(data, image), orientation)
 
 
 def frames(data: bytes, picture: Opened, *, limits: ImageLimits) -> Iterator[Frame]:
@@ -87,9 +85,8 @@ def frames(data: bytes, picture: Opened, *, limits: ImageLimits) -> Iterator[Fra
     Raises:
         ImageRefused: the only error; where bits would be lost, `unsupported_format`.
     """
-    image_format = picture.inspected.format
     fine = _with_low_bytes(data, picture, limits=limits)
-    with refusals(image_format):
+    with refusals(picture.inspected.format.name):
         for n, image in enumerate(ImageSequence.Iterator(picture.image)):
             image.load()
             duration_ms = round(float(image.info.get("duration") or 0))
@@ -103,7 +100,7 @@ def frames(data: bytes, picture: Opened, *, limits: ImageLimits) -> Iterator[Fra
                 mode += str(picture.bits)
             seen = _for_the_eye(image)
             turned = Image.fromarray(upright(np.asarray(seen), orientation=picture.orientation), seen.mode)
-            yield Frame(mode, turned_upright(values, orientation=picture.orientation), turned, duration_ms)
+            yield Frame(mode, turn_upright(values, orientation=picture.orientation), turned, duration_ms)
 
 
 def _values(image: Image.Image) -> tuple[str, NDArray[np.generic]]:
@@ -130,15 +127,6 @@ def _for_the_eye(image: Image.Image) -> Image.Image:
     return Image.fromarray(flatten(image))
 
 
-def _bits(data: bytes, image: Image.Image, image_format: ImageFormat) -> int:
-    if image_format is ImageFormat.PNG:
-        return max(8, data[24])
-    if image_format is ImageFormat.TIFF:
-        return max(8, *(int(bits) for bits in np.atleast_1d(getattr(image, "tag_v2", {}).get(258, 8))))
-    at = data.find(b"pixi") if image_format in (ImageFormat.AVIF, ImageFormat.HEIC) else -1
-    return max(8, *data[at + 9 : at + 9 + data[at + 8]]) if at >= 0 and at + 9 < len(data) else 8
-
-
 def _with_low_bytes(data: bytes, picture: Opened, *, limits: ImageLimits) -> Image.Image | None:
     """The same picture, opened so that the lower of each channel's two bytes comes out; None where there is no way.
 
@@ -146,7 +134,7 @@ def _with_low_bytes(data: bytes, picture: Opened, *, limits: ImageLimits) -> Ima
     """
     if picture.bits != 16 or picture.image.mode not in ("RGB", "RGBA") or getattr(picture.image, "n_frames", 1) > 1:
         return None
-    image = open_image(data, image_format=picture.inspected.format, limits=limits, whole=True)
+    image = open_image(data, picture.inspected, limits=limits, whole=True)
     tiles = []
     for tile in getattr(image, "tile", ()):
         told = [tile.args] if isinstance(tile.args, str) else list(tile.args)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lookalike.images.headers.jpeg import END_OF_IMAGE, FRAMES, MARKER, PROGRESSIVE_FRAMES, START_OF_SCAN
+from lookalike.images.jpeg_markers import END_OF_IMAGE, FRAMES, MARKER, PROGRESSIVE_FRAMES, START_OF_SCAN
 
 _END = bytes((0xFF, END_OF_IMAGE))
 

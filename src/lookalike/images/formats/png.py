@@ -1,16 +1,22 @@
-"""The chunks of a PNG (W3C PNG, third edition): its header, and the few chunks that a picture needs."""
+"""PNG (W3C PNG, third edition): its header, and the few chunks that a picture needs."""
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lookalike.images.headers.base import Header, cut_short
+from lookalike.images.picture_format import PictureFormat, rest_of
 from lookalike.images.refusals import RefusalCode, refusal
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _SIGNATURE_BYTES = 8
 _NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_OF_THE_WHOLE = frozenset({b"acTL", b"fcTL", b"fdAT", b"iCCP"})  # further frames and the colour profile
 _TEXTS = frozenset({b"tEXt", b"iTXt"})
 _LONGEST_EXIF, _LONGEST_TEXT = 65_536, 262_144
 # What Pillow keeps of a pixel: a byte of grey or of a palette, two of deep grey, four of anything else.
@@ -24,7 +30,7 @@ class _Chunk(NamedTuple):
     end: int
 
 
-def read_header(data: bytes) -> Header:
+def _read_header(data: bytes) -> Header:
     """Read the header, see that every chunk is there, and look for EXIF.
 
     Raises:
@@ -54,11 +60,7 @@ def read_header(data: bytes) -> Header:
     )
 
 
-OF_THE_WHOLE = frozenset({b"acTL", b"fcTL", b"fdAT", b"iCCP"})
-"""Further frames and the colour profile."""
-
-
-def essentials(data: bytes, *, also: frozenset[bytes] = frozenset()) -> bytes:
+def _essentials(data: bytes, *, also: frozenset[bytes] = frozenset()) -> bytes:
     """Copy only the chunks that the first picture needs, after checking their sums.
 
     What stays behind can only do harm: compressed text that grows, damaged dates and profiles, further frames.
@@ -74,7 +76,10 @@ def essentials(data: bytes, *, also: frozenset[bytes] = frozenset()) -> bytes:
         if name not in _NEEDED and name not in also:
             continue
         if zlib.crc32(data[body - 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-            raise refusal(RefusalCode.DAMAGED, f"the checksum of the PNG chunk {name.decode('ascii')} is wrong")
+            raise refusal(
+                RefusalCode.DAMAGED,
+                f"the PNG chunk {name.decode('ascii')} does not have the checksum that it announces",
+            )
         kept.append(data[start:end])
     return b"".join(kept)
 
@@ -98,3 +103,32 @@ def _kept_bytes(*, bits: int, colour_type: int) -> int:
     if colour_type not in _ONE_BYTE_TYPES:
         return 4
     return 2 if colour_type == 0 and bits == 16 else 1
+
+
+def _open(data: bytes, *, header: Header, whole: bool) -> Image.Image:
+    from PIL.PngImagePlugin import PngImageFile
+
+    return PngImageFile(io.BytesIO(_essentials(data, also=_OF_THE_WHOLE if whole else frozenset())))
+
+
+def _end(data: bytes) -> int:
+    at = _SIGNATURE_BYTES
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] == b"IEND":
+            return end
+        at = end
+    return len(data)
+
+
+FORMAT = PictureFormat(
+    name="png",
+    title="PNG",
+    media_type="image/png",
+    extensions=("png", "apng"),
+    recognise=lambda data: data.startswith(b"\x89PNG\r\n\x1a\n"),
+    read_header=_read_header,
+    open=_open,
+    bits=lambda data, image: max(8, data[24]),
+    behind=lambda data: rest_of(data, end=_end(data)),
+)

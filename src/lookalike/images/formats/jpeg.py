@@ -1,25 +1,30 @@
-"""The header of a JPEG: its markers up to the first scan, and how many scans follow (ITU-T T.81, annex B)."""
+"""JPEG (ITU-T T.81): its markers up to the first scan, and how many scans follow."""
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from lookalike.images.headers.base import Header, cut_short
+from lookalike.images.jpeg_markers import END_OF_IMAGE, FRAMES, MARKER, PROGRESSIVE_FRAMES, START_OF_SCAN
+from lookalike.images.picture_format import DecodedPixels, PictureFormat, rest_of
 from lookalike.images.refusals import RefusalCode, refusal
 
-START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
+if TYPE_CHECKING:
+    from PIL import Image
+
 _EXIF, _XMP, _PHOTOSHOP = b"Exif\x00\x00", b"http://ns.adobe.com/xap/1.0/\x00", b"Photoshop 3.0\x00"
 _NOTES = {0xE1: (_EXIF, _XMP), 0xED: (_PHOTOSHOP,)}
-FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
-PROGRESSIVE_FRAMES = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _COMMON_LUMA = frozenset({(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 4)})
+_SUM_OF_STANDARD_TABLE = 3688  # of the table of brightness in annex K
+_USUAL_QUALITY = 75
 _WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
-# What ends coded data: a marker that is neither a stuffed byte, nor one that only restarts the decoder, nor padding.
-MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+_ANY_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
 
-def read_header(data: bytes) -> Header:
+def _read_header(data: bytes) -> Header:
     """Walk the markers up to the first scan.
 
     Raises:
@@ -73,7 +78,7 @@ def _scans(data: bytes, *, at: int) -> int:
 
 def _components(frame: bytes) -> int:
     if len(frame) < 6 or len(frame) < 6 + 3 * frame[5]:
-        raise refusal(RefusalCode.DAMAGED, "the frame header of the JPEG is too short")
+        raise refusal(RefusalCode.DAMAGED, "expected a whole frame header in the JPEG, but it is too short")
     return frame[5]
 
 
@@ -121,10 +126,60 @@ def _check_factors(factors: list[tuple[int, int]]) -> None:
     for each in zip(*factors, strict=True):
         if not all(1 <= factor <= 4 for factor in each):
             raise refusal(
-                RefusalCode.DAMAGED, f"the JPEG has sampling factors of {min(each)} to {max(each)}, not 1 to 4"
+                RefusalCode.DAMAGED, f"the JPEG has sampling factors of {min(each)} to {max(each)}, expected are 1 to 4"
             )
         if any(max(each) % factor for factor in each):
             had = ", ".join(f"{across}x{down}" for across, down in factors)
             raise refusal(
                 RefusalCode.UNSUPPORTED_FORMAT, f"the JPEG is sampled in fractions ({had}): no decoder reads it"
             )
+
+
+def _decode(data: bytes, *, header: Header, scale: int) -> DecodedPixels:
+    from lookalike.images.jpeg import decode_jpeg
+
+    return decode_jpeg(data, header=header, scale=scale)
+
+
+def _open(data: bytes, *, header: Header, whole: bool) -> Image.Image:
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    from lookalike.images.jpeg import with_end
+
+    return JpegImageFile(io.BytesIO((with_end(data, header=header) if whole else None) or data))
+
+
+def _end(data: bytes) -> int:
+    """Behind the first end-of-image marker that stands neither in a segment (a thumbnail) nor in coded data."""
+    at = 2
+    while (found := _ANY_MARKER.search(data, at)) is not None:
+        at, marker = found.end(), data[found.end() - 1]
+        if marker == END_OF_IMAGE:
+            return at
+        if marker != 0x01:
+            at += int.from_bytes(data[at : at + 2], "big")
+    return len(data)
+
+
+def _quality(data: bytes, image: Image.Image) -> int:
+    tables = getattr(image, "quantization", None)
+    if not tables:
+        return _USUAL_QUALITY
+    scale: float = 100 * sum(tables[0]) / _SUM_OF_STANDARD_TABLE
+    quality = (200 - scale) / 2 if scale <= 100 else 5000 / scale
+    return min(100, max(1, round(quality)))
+
+
+FORMAT = PictureFormat(
+    name="jpeg",
+    title="JPEG",
+    media_type="image/jpeg",
+    extensions=("jpg", "jpeg", "jpe", "jfif"),
+    recognise=lambda data: data.startswith(b"\xff\xd8\xff"),
+    read_header=_read_header,
+    is_told_early=lambda header: header.fixed_bytes == 0,  # else its scans are counted, to its end
+    open=_open,
+    decode_scaled=_decode,
+    quality=_quality,
+    behind=lambda data: rest_of(data, end=_end(data)),
+)

@@ -1,16 +1,24 @@
-"""The header of a Windows or OS/2 bitmap."""
+"""BMP: a bitmap of Windows or OS/2."""
 
 from __future__ import annotations
 
+import io
+from typing import TYPE_CHECKING
+
 from lookalike.images.headers.base import Header, cut_short
+from lookalike.images.picture_format import PictureFormat, rest_of
 from lookalike.images.refusals import RefusalCode, refusal
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+_HEADER_BYTES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 _UNCOMPRESSED, _BITFIELDS, _RLE8, _RLE4 = 0, 3, 1, 2
 _PALETTE_BITS = 8
 _DEPTHS = frozenset({1, 4, 8, 16, 24, 32})
 
 
-def read_header(data: bytes) -> Header:
+def _read_header(data: bytes) -> Header:
     """Read the size, and see that the pixels of an uncompressed bitmap are all there.
 
     Raises:
@@ -41,3 +49,25 @@ def _sizes(data: bytes, *, old: bool) -> tuple[int, int]:
         return int.from_bytes(data[18:20], "little"), int.from_bytes(data[20:22], "little")
     height = int.from_bytes(data[22:26], "little", signed=True)  # negative: stored from the top
     return int.from_bytes(data[18:22], "little"), abs(height)
+
+
+def _recognise(data: bytes) -> bool:
+    return data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _HEADER_BYTES
+
+
+def _open(data: bytes, *, header: Header, whole: bool) -> Image.Image:
+    from PIL.BmpImagePlugin import BmpImageFile
+
+    return BmpImageFile(io.BytesIO(data))
+
+
+FORMAT = PictureFormat(
+    name="bmp",
+    title="BMP",
+    media_type="image/bmp",
+    extensions=("bmp", "dib"),
+    recognise=_recognise,
+    read_header=_read_header,
+    open=_open,
+    behind=lambda data: rest_of(data, end=int.from_bytes(data[2:6], "little") or len(data)),
+)

@@ -1,22 +1,29 @@
-"""The header of an AVIF: its boxes, and the coded pictures themselves, which need not agree with them."""
+"""AVIF: pictures coded by AV1, in an ISO media file."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from lookalike.images.headers import bmff
 from lookalike.images.headers.av1 import sequence_size
 from lookalike.images.headers.base import Header
+from lookalike.images.picture_format import PictureFormat
 from lookalike.images.refusals import RefusalCode, refusal
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+_USUAL_QUALITY = 80
 _MOST_ITEMS, _MOST_EXTENTS = 4_096, 64
 _LONGEST_LEAD = 4_096  # bytes of a coded picture in which its sequence header must come
 
 
-def read_header(data: bytes) -> Header:
-    """Find the largest size that any box or any coded picture claims.
+def _read_header(data: bytes) -> Header:
+    """Find the largest size that any box or any coded picture claims, for they need not agree.
 
     libavif scales a coded picture to the size in the boxes, after it has decoded it in full.
 
@@ -88,3 +95,24 @@ class _Numbers:
     def take(self, count: int) -> int:
         self._at += count
         return int.from_bytes(self._data[self._at - count : self._at], "big")
+
+
+def _open(data: bytes, *, header: Header, whole: bool) -> Image.Image:
+    from PIL.AvifImagePlugin import AvifImageFile
+
+    return AvifImageFile(io.BytesIO(data))
+
+
+FORMAT = PictureFormat(
+    name="avif",
+    title="AVIF",
+    media_type="image/avif",
+    extensions=("avif",),
+    recognise=lambda data: bool(bmff.brands(data) & bmff.AVIF_BRANDS),
+    read_header=_read_header,
+    open=_open,
+    told_by_decoder=True,  # Pillow reports the turn that the container asks for as EXIF, and does not apply it
+    bits=bmff.bits,
+    quality=lambda data, image: _USUAL_QUALITY,
+    behind=bmff.further_boxes,
+)

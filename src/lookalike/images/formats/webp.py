@@ -1,21 +1,28 @@
-"""The header of a WebP (RFC 9649): the canvas, and the sizes that the frames claim for themselves."""
+"""WebP (RFC 9649)."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from lookalike.images.headers.base import Header, cut_short
+from lookalike.images.picture_format import PictureFormat, rest_of
 from lookalike.images.refusals import RefusalCode, refusal
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # libwebp's animation decoder, which Pillow uses for every WebP, keeps two canvases of four bytes a pixel, and a
 # third for lossless data; one copy goes to Python and one becomes the image, which is kept.
 _PIXEL_BYTES, _KEPT_BYTES = 18, 4
 _PICTURES = (b"VP8 ", b"VP8L")
 _ANIMATION_HEADER_BYTES = 16
+_USUAL_QUALITY = 78
 
 
-def read_header(data: bytes) -> Header:
-    """Read the canvas and the first frame.
+def _read_header(data: bytes) -> Header:
+    """Read the canvas, and the sizes that the frames claim for themselves.
 
     Raises:
         ImageRefused: `truncated` when the file is shorter than it says, `damaged` without a picture.
@@ -75,3 +82,22 @@ def _picture_size(name: bytes, body: bytes) -> list[tuple[int, int]]:
         return [(int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF)]
     bits = int.from_bytes(body[1:5], "little")
     return [((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)]
+
+
+def _open(data: bytes, *, header: Header, whole: bool) -> Image.Image:
+    from PIL.WebPImagePlugin import WebPImageFile
+
+    return WebPImageFile(io.BytesIO(data))
+
+
+FORMAT = PictureFormat(
+    name="webp",
+    title="WebP",
+    media_type="image/webp",
+    extensions=("webp",),
+    recognise=lambda data: data.startswith(b"RIFF") and data[8:12] == b"WEBP",
+    read_header=_read_header,
+    open=_open,
+    quality=lambda data, image: None if b"VP8L" in data[:64] else _USUAL_QUALITY,
+    behind=lambda data: rest_of(data, end=8 + (int.from_bytes(data[4:8], "little") + 1) // 2 * 2),
+)

@@ -1,12 +1,19 @@
-"""The first directory of a TIFF (TIFF 6.0, section 2), checked before a decoder believes it."""
+"""TIFF (TIFF 6.0): its first directory is checked before a decoder believes it."""
 
 from __future__ import annotations
 
+import io
 import struct
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from lookalike.images.headers.base import Header, cut_short
+from lookalike.images.picture_format import PictureFormat
 from lookalike.images.refusals import RefusalCode, refusal
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _WIDTH, _HEIGHT, _BITS, _SAMPLES, _ORIENTATION = 256, 257, 258, 277, 274
 _TILE_WIDTH, _TILE_HEIGHT, _ROWS_PER_STRIP = 322, 323, 278
@@ -26,8 +33,8 @@ class _Tag(NamedTuple):
     field: bytes
 
 
-def read_header(data: bytes) -> Header:
-    """Read the first directory.
+def _read_header(data: bytes) -> Header:
+    """Read the first directory (section 2).
 
     Raises:
         ImageRefused: `truncated` when the directory or what it points to lies beyond the end, `damaged`
@@ -53,7 +60,7 @@ def read_header(data: bytes) -> Header:
     )
 
 
-def unturned(data: bytes) -> bytes:
+def _drop_orientation(data: bytes) -> bytes:
     """The same file with its orientation set to 1, so that no decoder turns what we shall turn."""
     tag = _first_directory(data).get(_ORIENTATION)
     if tag is None:
@@ -95,9 +102,14 @@ def _check_tables(tags: dict[int, _Tag], data: bytes) -> None:
         if size > 4:
             total += size
             if struct.unpack(f"{_order(data)}I", tag.field)[0] + size > len(data):
-                raise refusal(RefusalCode.TRUNCATED, f"TIFF tag {number} points beyond the end of the file")
+                raise refusal(
+                    RefusalCode.TRUNCATED,
+                    f"expected a whole picture, but TIFF tag {number} points beyond the end of the file",
+                )
     if total > len(data):
-        raise refusal(RefusalCode.DAMAGED, f"the tags of the TIFF hold {total} bytes, the whole file {len(data)}")
+        raise refusal(
+            RefusalCode.DAMAGED, f"the tags of the TIFF hold {total} bytes, more than the {len(data)} of the whole file"
+        )
 
 
 def _numbers(tag: _Tag | None, data: bytes) -> tuple[int, ...]:
@@ -143,3 +155,31 @@ def _pixel_bits(tags: dict[int, _Tag], data: bytes) -> int:
         expected = f"at most {_MOST_SAMPLES} samples of {_MOST_BITS} bits a pixel"
         raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"expected {expected}, got a TIFF of {samples} of {bits}")
     return bits * samples
+
+
+def _open(data: bytes, *, header: Header, whole: bool) -> Image.Image:
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    from lookalike.images.libtiff import silence_libtiff
+
+    silence_libtiff()
+    return TiffImageFile(io.BytesIO(_drop_orientation(data)))
+
+
+def _bits(data: bytes, image: Image.Image) -> int:
+    return max(8, *(int(bits) for bits in np.atleast_1d(getattr(image, "tag_v2", {}).get(_BITS, 8))))
+
+
+FORMAT = PictureFormat(
+    name="tiff",
+    title="TIFF",
+    media_type="image/tiff",
+    extensions=("tif", "tiff"),
+    recognise=lambda data: data.startswith((b"II*\x00", b"MM\x00*")),
+    read_header=_read_header,
+    open=_open,
+    browsers_read=False,
+    needs_its_ending=True,
+    frames_are_pages=True,
+    bits=_bits,
+)
