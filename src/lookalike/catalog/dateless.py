@@ -16,7 +16,7 @@ def without_date(catalog: Catalog) -> int:
     return len(catalog.select(_DATELESS))
 
 
-def left_out_for_having_no_date(where: Filter, catalog: Catalog) -> int | None:
+def count_left_out_for_no_date(where: Filter, catalog: Catalog) -> int | None:
     """How many a filter leaves out for no other reason; None where it asks for no date."""
     if not where.leaves_out_the_dateless:
         return None

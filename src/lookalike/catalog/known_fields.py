@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from lookalike.catalog.base import MOST_FIELDS, Catalog
-from lookalike.core.condition_values import Op
 from lookalike.core.errors import UnknownField
-from lookalike.core.fields import BUILT_IN, METADATA_PREFIX, Kind
+from lookalike.core.fields import BUILT_IN, FORMER_NAMES, METADATA_PREFIX, Kind
 from lookalike.core.filters import Filter
+from lookalike.core.operators import Op
 
 _MOST_LISTED = 40
 # What fields are called elsewhere: in replies, and in other programs.
 _OTHER_NAMES = {
-    "taken_at": "date", "taken": "date", "datetime": "date", "time": "date", "year": "date", "size_bytes": "size",
-    "bytes": "size", "file": "name", "filename": "name", "file_name": "name", "dir": "folder", "directory": "folder",
+    "taken": "taken_at", "datetime": "taken_at", "time": "taken_at", "year": "taken_at", "bytes": "size_bytes",
+     "file": "name", "filename": "name", "file_name": "name", "dir": "folder", "directory": "folder",
     "ext": "format", "extension": "format", "type": "format", "w": "width", "h": "height", "model": "camera",
     "filepath": "path",
 }  # fmt: skip
@@ -23,11 +23,13 @@ def askable_fields(catalog: Catalog) -> list[str]:
 
     A metadata field that is named as a built-in one has its prefix, as in `metadata.name`.
     """
-    return [*BUILT_IN, *(_asked_as(name) for name in catalog.metadata_fields())]
+    return [*BUILT_IN, *(_name_in_filters(name) for name in catalog.metadata_fields())]
 
 
-def _asked_as(name: str) -> str:
-    return METADATA_PREFIX + name if name in BUILT_IN or name.startswith(METADATA_PREFIX) else name
+def _name_in_filters(name: str) -> str:
+    return (
+        METADATA_PREFIX + name if name in BUILT_IN or name in FORMER_NAMES or name.startswith(METADATA_PREFIX) else name
+    )
 
 
 def check_fields(where: Filter, catalog: Catalog) -> None:
@@ -64,17 +66,17 @@ def _unknown(name: str, askable: list[str], where: Filter) -> UnknownField:
     built_in = [one for one in BUILT_IN if one not in where.withheld]
     of_metadata = askable[len(BUILT_IN) :]
     listed = [*built_in, *of_metadata[:_MOST_LISTED]]
-    return UnknownField(_told(name, of_metadata, built_in), values={"field": name[:80], "known": listed})
+    return UnknownField(_list_fields(name, of_metadata, built_in), values={"field": name[:80], "known": listed})
 
 
-def _told(name: str, of_metadata: list[str], built_in: list[str]) -> str:
+def _list_fields(name: str, of_metadata: list[str], built_in: list[str]) -> str:
     from difflib import get_close_matches  # only a mistake needs it
 
     lowered = {one.lower(): one for one in (*built_in, *of_metadata)}
     close = get_close_matches(name.lower(), lowered, n=1, cutoff=0.7)
     other = _OTHER_NAMES.get(name.lower())
     meant = other if other in built_in else lowered[close[0]] if close else None
-    question = f" Did you mean {meant}?" if meant is not None else ""
+    question = f" Did you mean {meant}?" if meant is not None else " Ask for one of those that there are."
     listed = ", ".join(of_metadata[:_MOST_LISTED]) + ", ..." * (len(of_metadata) > _MOST_LISTED)
     fields = f"the fields are {', '.join(built_in)}; of metadata: {listed or 'none'}"
     return f"no picture has a field {name[:80]!r}.{question} Of pictures and files {fields}"

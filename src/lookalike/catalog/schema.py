@@ -1,7 +1,8 @@
 """The tables of a catalog, as the newest migration leaves them.
 
     images   one row per picture ever taken in; a removed one stays as a tombstone, so that the change feed is complete;
-             `provisional` where the vector is a client's that was not compared yet
+             `provisional` where the vector is a client's that was not compared yet; `seq` is the number of its last
+             change, `vector_seq` that of the last one which concerned its vector
     vectors  its raw vector: D little-endian float16
     files    where it lies; `path` is the file system's bytes, `folder` (with its closing slash) and `name` their text
     terms    its metadata taken apart for filters (see `lookalike.core.fields`); the original is in `images.metadata`
@@ -12,9 +13,15 @@
              last commit; `lineage <seq>`: one for who made the changes from there on; `count images`, `count files`,
              `count refused`, `count forgotten`: how many there are; devices: the device of each folder by its path, a
              JSON object; out of sight: by folder, some of the files that are missing below it, likewise;
+             `deleting <picture>`: until when (seconds since 1970) somebody deletes its kept bytes;
              `claim <picture> <upload>`: the vector that an upload claims of a provisional picture, base64
     further_models  other models of which vectors are kept, by the user's names, and how many
     model_vectors   these vectors: D little-endian float16, D that model's dimension
+    projections  numbered versions of what was learnt of a model's vectors: `model` is 0 for the collection's own, else
+             the number of a further one; `mean` and `components` are little-endian float32, (D,) and (D, d); `sha256`
+             is of both
+    leases   who may do what only one may do, until when (seconds since 1970); kept when it has ended, so that the fence
+             grows on
 
 Triggers keep the counts right in the same transaction, whoever writes: counting a million rows takes 70 ms.
 
@@ -28,6 +35,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -55,7 +63,9 @@ images = Table(
     Column("seq", BigInteger, nullable=False),
     Column("removed", Boolean, nullable=False),
     Column("provisional", Boolean, nullable=False, server_default="0"),
+    Column("vector_seq", BigInteger, nullable=False, server_default="0"),
     Index("images_by_seq", "seq", unique=True),
+    Index("images_by_vector_seq", "vector_seq", unique=True),
     sqlite_autoincrement=True,  # a key is never given twice
 )
 
@@ -140,4 +150,28 @@ model_vectors = Table(
     Column("model", Integer, ForeignKey("further_models.number"), nullable=False),
     Column("vector", LargeBinary, nullable=False),
     Index("model_vectors_by_key", "model", "key", unique=True),
+)
+
+projections = Table(
+    "projections",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("model", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("mean", LargeBinary, nullable=False),
+    Column("components", LargeBinary, nullable=False),
+    Column("learnt_from", BigInteger, nullable=False),
+    Column("learnt_at", Float, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Index("projections_by_version", "model", "version", unique=True),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -11,9 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from lookalike.catalog.base import MAIN, FurtherModel
-from lookalike.core.errors import BadInput, BadVectors, DimensionMismatch, WrongModel
+from lookalike.core.errors import BadInput, BadVectors, Conflict, DimensionMismatch, WrongModel
 from lookalike.core.fields import searchable_text
 from lookalike.core.records import ImageRecord, Metadata
+from lookalike.core.stored_projection import StoredProjection
 from lookalike.core.vectors import HalfVectors
 
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -27,7 +28,9 @@ def storable_image(image: ImageRecord) -> ImageRecord:
         BadInput: when the id is not a SHA-256.
     """
     if not _SHA256.fullmatch(image.id):
-        raise BadInput(f"expected an id of 64 lower-case hexadecimal digits, got {image.id[:80]!r}")
+        raise BadInput(
+            f"expected an id of 64 lower-case hexadecimal digits, got {image.id[:80]!r}; run `sha256sum` on its file"
+        )
     texts = (image.format, image.taken_at, image.camera)
     stored = tuple(None if text is None else searchable_text(text) for text in texts)
     if stored == texts:  # as almost always: a copy of each record is a tenth of what storing it takes
@@ -35,7 +38,7 @@ def storable_image(image: ImageRecord) -> ImageRecord:
     return replace(image, format=stored[0] or "", taken_at=stored[1], camera=stored[2])
 
 
-def laid_over(metadata: Metadata, fields: Metadata) -> Metadata:
+def lay_over(metadata: Metadata, fields: Metadata) -> Metadata:
     """New metadata: `fields` over `metadata`; a field that is None is deleted.
 
     Raises:
@@ -57,9 +60,10 @@ def metadata_json(metadata: Metadata) -> str:
     except (TypeError, ValueError, RecursionError) as error:
         raise BadInput(
             f"metadata must be JSON (text, finite numbers, true, false, null, lists, objects): {error}"
+            "; convert what is none to a text"
         ) from None
     if any(not isinstance(name, str) for name in metadata):
-        raise BadInput("metadata must be JSON: the names of fields are text")
+        raise BadInput("metadata must be JSON: the names of fields are text, but one is not; convert it with str()")
     return text
 
 
@@ -79,13 +83,55 @@ def storable_vectors(vectors: HalfVectors, *, count: int, dimension: int) -> Hal
         BadVectors: when a value is not finite.
     """
     if dimension == 0:
-        raise WrongModel("the catalog is bound to no model yet: call `claim_model` before adding pictures")
+        raise WrongModel(
+            "the catalog has to be bound to a model before pictures come, but it is bound to none yet; "
+            "`claim_model` binds it"
+        )
     if np.shape(vectors) != (count, dimension):
-        raise DimensionMismatch(f"expected vectors of shape ({count}, {dimension}), got {np.shape(vectors)}")
+        raise DimensionMismatch(
+            f"expected vectors of shape ({count}, {dimension}), got {np.shape(vectors)}"
+            "; embed the pictures with the model of the catalog"
+        )
     halves = np.ascontiguousarray(vectors, dtype="<f2")
     if not np.isfinite(halves).all():
-        raise BadVectors("expected finite vectors, but there is NaN, an infinity or a value too large for float16")
+        raise BadVectors(
+            "expected finite vectors, but there is NaN, an infinity or a value too large for float16"
+            "; leave it out, or scale the vectors"
+        )
     return halves
+
+
+def storable_projection(new: StoredProjection, *, dimension: int) -> StoredProjection:
+    """A projection as it is stored: arrays of its own, little-endian and C-contiguous.
+
+    Raises:
+        WrongModel: when `dimension` is 0, that is, no model is bound.
+        DimensionMismatch: when it is not of vectors `dimension` wide.
+        BadVectors: when a value is not finite.
+    """
+    if dimension == 0:
+        raise WrongModel(
+            "expected a catalog that is bound to a model, got one without: bind it with `claim_model` first"
+        )
+    mean, components = (np.array(array, dtype="<f4", order="C") for array in (new.mean, new.components))
+    if mean.shape != (dimension,) or components.ndim != 2 or len(components) != dimension:
+        raise DimensionMismatch(
+            f"expected a projection of shapes ({dimension},) and ({dimension}, d), got {mean.shape} and "
+            f"{components.shape}: use one that was learnt from the model's own vectors"
+        )
+    if not np.isfinite(mean).all() or not np.isfinite(components).all():
+        raise BadVectors(
+            "expected a projection of finite numbers, got NaN or an infinity: use one learnt from finite vectors"
+        )
+    return replace(new, mean=mean, components=components)
+
+
+def projection_conflict(after: int, newest: int) -> Conflict:
+    """What is raised where another one has put a version meanwhile."""
+    return Conflict(
+        f"expected version {after} of the projection to be the newest, found {newest}: use that one instead",
+        values={"expected": after, "newest": newest},
+    )
 
 
 def last_of_each(images: Sequence[ImageRecord]) -> dict[str, tuple[int, ImageRecord]]:
@@ -108,7 +154,7 @@ def path_bytes(path: str) -> bytes:
     try:
         return os.fsencode(path)
     except UnicodeEncodeError:
-        raise BadInput(f"expected a path as os.fsdecode gives it, got {path!r}") from None
+        raise BadInput(f"expected a path as os.fsdecode gives it, got {path!r}; decode it with os.fsdecode") from None
 
 
 def check_further_model(
@@ -129,23 +175,38 @@ def check_further_model(
         raise BadInput(
             "expected a name for a model of at most 64 letters, digits, '.', '-' and '_' that begins with a letter "
             f"and is not {MAIN!r} (the collection's own), got {name[:80]!r}"
+            "; shorten it, and replace other signs by -"
         )
     if not model_id or dimension < 1:
-        raise BadInput(f"expected the id of a model and its dimension, got {model_id!r} and {dimension}")
+        raise BadInput(
+            f"expected the id of a model and its dimension, got {model_id!r} and {dimension}"
+            "; take both from the model's card"
+        )
     if model_id == own_model_id:
-        raise BadInput(f"{name}: that is the collection's own model: call it {MAIN!r}")
+        raise BadInput(
+            f"expected another model than the collection's own, got that one as {name!r}: leave it out, for it is "
+            "there "
+            f"as {MAIN!r}"
+        )
     for one in there:
         if one.name == name and (one.model_id, one.dimension) != (model_id, dimension):
             raise WrongModel(
-                f"{name!r} is model {one.model_id[:12]} ({one.dimension} wide) in this collection, not "
-                f"{model_id[:12]} ({dimension} wide): drop it first, or choose another name"
+                f"expected model {one.model_id[:12]} ({one.dimension} wide), which is {name!r} in this collection, got "
+                f"{model_id[:12]} ({dimension} wide): drop {name!r} first, or choose another name"
             )
         if one.name != name and one.model_id == model_id:
-            raise BadInput(f"{name}: that model is in the collection already, under the name {one.name!r}")
+            raise BadInput(
+                f"expected a model that is not in the collection yet, got {name!r}, which is there as "
+                f"{one.name!r}: use "
+                f"it by that name, or drop {one.name!r} first"
+            )
     return all(one.name != name for one in there)
 
 
 def no_such_model(name: str, there: Sequence[FurtherModel]) -> BadInput:
     """What is said of a name that belongs to no further model."""
     known = ", ".join(one.name for one in there) or "none"
-    return BadInput(f"expected the name of a further model of the collection ({known}), got {name[:80]!r}")
+    return BadInput(
+        f"expected the name of a further model of the collection ({known}), got {name[:80]!r}"
+        "; add it first with `lookalike model add NAME FILE`"
+    )

@@ -26,7 +26,7 @@ def nobody_writing(path: Path, *, wait_s: float) -> Iterator[None]:
         ReadOnly, StorageFailed: when it cannot be locked.
     """
     with ExitStack() as stack:
-        stack.enter_context(writer_lock(path).held(wait_s=wait_s))
+        stack.enter_context(writer_lock(path).holding(wait_s=wait_s))
         connections = Connections(path, read_only=False, busy_wait_s=wait_s)
         stack.callback(connections.close)
         with suppress(CatalogDamaged):  # to which nobody writes

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import errno
-import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lookalike.catalog.base import CatalogFacts, FurtherModel, KeptPicture, StoredVectors
-from lookalike.catalog.paths import first_matching_paths
-from lookalike.catalog.sqlite import forgotten, further, reading
-from lookalike.catalog.sqlite.checking import damage
+from lookalike.catalog.base import CHANGES_AT_ONCE
+from lookalike.catalog.sqlite import feed, reading
 from lookalike.catalog.sqlite.connections import MOST_CHANGED_BYTES, Connections
 from lookalike.catalog.sqlite.continuity import stamp_of
 from lookalike.catalog.sqlite.filters import selection
 from lookalike.catalog.sqlite.format import FORMAT, check_current, check_not_newer, format_of, load_alembic, migrate
 from lookalike.catalog.sqlite.lock import writer_lock
-from lookalike.catalog.sqlite.writing import SqliteTransaction
-from lookalike.catalog.storable import path_bytes
+from lookalike.catalog.sqlite.reads import SqliteReads, size_of
 from lookalike.core.errors import (
     BadInput,
     CatalogDamaged,
@@ -31,21 +28,23 @@ from lookalike.core.errors import (
     WrongModel,
 )
 from lookalike.core.filters import Filter
-from lookalike.core.records import Change, FileRecord, ImageRecord, RefusedFile
+from lookalike.core.records import ChangeKind, ChangePage, Cursor
 from lookalike.core.retention import KEEP_REMOVED_DAYS
 from lookalike.core.vectors import Keys
 from lookalike.storage.cache import BoundedCache
 from lookalike.storage.private import database_files, keep_private, make_private
+from lookalike.storage.sqlite.connection import Connection
+
+if TYPE_CHECKING:
+    from lookalike.catalog.sqlite.writing import SqliteTransaction
 
 LOCK_WAIT_S = 5.0
 BUSY_WAIT_S = 30.0
 
-_FILES_AT_ONCE = 20_000
 _SELECTIONS_BYTES = 64_000_000  # what filters have selected: one who asks with a filter mostly asks with it again
-_HEXADECIMAL = re.compile("[0-9a-f]*")
 
 
-class SqliteCatalog:
+class SqliteCatalog(SqliteReads):
     """See `lookalike.catalog.base.Catalog`; make one with `open`. A context manager that closes it."""
 
     def __init__(
@@ -145,7 +144,7 @@ class SqliteCatalog:
     def identity(self) -> str:
         """A random word for the collection, whatever it holds; see `Catalog`."""
         if not self._identity:  # once there, it stays
-            with self._connections.reading() as connection:
+            with self._view() as connection:
                 self._identity = reading.setting(connection, "identity", "")
         return self._identity
 
@@ -157,211 +156,80 @@ class SqliteCatalog:
 
     @property
     def model_id(self) -> str:
-        """The model whose vectors are held; '' until `claim_model`."""
-        return self._bound_model()[0]
+        """The model whose vectors are kept; '' until `claim_model`."""
+        return self._read_model()[0]
 
     @property
     def dimension(self) -> int:
         """D of that model; 0 until `claim_model`."""
-        return self._bound_model()[1]
+        return self._read_model()[1]
 
     def claim_model(self, model_id: str, dimension: int) -> None:
         """Bind an empty catalog to a model; on a bound one, check."""
         if not model_id or dimension < 1:
-            raise BadInput(f"expected the id of a model and its dimension, got {model_id!r} and {dimension}")
+            raise BadInput(
+                f"expected the id of a model and its dimension, got {model_id!r} and {dimension}"
+                "; take both from the model's card"
+            )
         if not self.model_id:
             with self.transaction() as transaction:
-                if not self.model_id:  # nobody else has bound it in the meantime
+                if not transaction.model_id:  # nobody else has bound it in the meantime
                     transaction.put_setting("model_id", model_id)
                     transaction.put_setting("dimension", str(dimension))
-        if self._bound_model() != (model_id, dimension):
+        if self._read_model() != (model_id, dimension):
             raise WrongModel(
-                f"{self.path}: holds vectors of model {self.model_id[:12]} ({self.dimension} wide), "
-                f"not of {model_id[:12]} ({dimension} wide): use that model, or another collection"
+                f"{self.path}: expected model {self.model_id[:12]} ({self.dimension} wide), whose vectors the "
+                "collection "
+                f"holds, got {model_id[:12]} ({dimension} wide): open it with that model, or make another collection"
             )
 
     @contextmanager
     def transaction(self, *, wait: bool = True) -> Iterator[SqliteTransaction]:
         """Begin changes: committed durably when the block ends, undone when it raises."""
-        with self._locked(wait_s=self._lock_wait_s if wait else 0.0), self._connections.writing() as connection:
+        from lookalike.catalog.sqlite.writing import SqliteTransaction  # which most searches do not need
+
+        with self._hold_lock(wait_s=self._lock_wait_s if wait else 0.0), self._connections.writing() as connection:
             transaction = SqliteTransaction(
                 connection,
-                dimension=reading.number_setting(connection, "dimension"),
+                path=self.path,
                 keep_days=self._keep_days,
                 now_s=int(self._clock()),
             )
             yield transaction
             transaction.finish(writer=self._writer)
 
-    def facts(self) -> CatalogFacts:
-        """How much is there; the counts are kept, not counted."""
-        with self._connections.reading() as connection:
-            images, files, refused, kept, last_seq = reading.counts(connection)
-        return CatalogFacts(images, files, refused, kept, last_seq, self._size_bytes(), engine="sqlite")
+    def version(self) -> str:
+        """A word that is another one after every commit that changed anything; see `Catalog`."""
+        with self._view() as connection:
+            return reading.version(connection)
 
-    def last_seq(self) -> int:
-        """Sequence number of the newest change, 0 in a new catalog."""
-        with self._connections.reading() as connection:
-            return reading.number_setting(connection, "last_seq")
+    def changes(
+        self, since: Cursor, *, kinds: Collection[ChangeKind] | None = None, limit: int = CHANGES_AT_ONCE
+    ) -> ChangePage:
+        """What has changed after a place in the feed; see `Catalog`."""
+        with self._view() as connection:
+            return feed.changes(connection, since, kinds, limit)
 
-    def version(self) -> int:
-        """A number that grows with every commit that changes anything; see `Catalog`."""
-        with self._connections.reading() as connection:
-            return reading.number_setting(connection, "version")
+    def cursor(self) -> Cursor:
+        """The place after the newest change; see `Catalog`."""
+        with self._view() as connection:
+            return feed.newest(connection)
 
-    def images(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
-        """Look pictures up by id; ids that are not there are left out."""
-        with self._connections.reading() as connection:
-            return reading.images(connection, ids)
-
-    def ids(self, keys: Sequence[int]) -> dict[int, str]:
-        """Look the ids of keys up; keys that are not there (any more) are left out."""
-        with self._connections.reading() as connection:
-            return reading.ids_of(connection, map(int, keys))
-
-    def keys(self, ids: Sequence[str]) -> dict[str, int]:
-        """Look the keys of ids up; ids that are not there are left out."""
-        with self._connections.reading() as connection:
-            return reading.keys_of(connection, ids)
-
-    def find_ids(self, prefix: str, *, limit: int = 2) -> list[str]:
-        """Ids that begin with `prefix` (lower-case hexadecimal), sorted, at most `limit`."""
-        if not _HEXADECIMAL.fullmatch(prefix):
-            return []
-        with self._connections.reading() as connection:
-            return reading.ids_with_prefix(connection, prefix, limit)
-
-    def find_forgotten(self, prefix: str, *, limit: int = 2) -> list[str]:
-        """Ids of which metadata is kept; see `Catalog`."""
-        if not _HEXADECIMAL.fullmatch(prefix):
-            return []
-        with self._connections.reading() as connection:
-            return forgotten.find_ids(connection, prefix, limit)
-
-    def metadata_fields(self) -> list[str]:
-        """The names of the metadata fields that pictures have; see `Catalog`."""
-        with self._connections.reading() as connection:
-            return reading.metadata_fields(connection)
-
-    def files_of(self, ids: Sequence[str]) -> dict[str, list[FileRecord]]:
-        """The files of pictures, sorted by path, perhaps none; unknown ids are left out."""
-        with self._connections.reading() as connection:
-            return reading.files_of(connection, ids)
-
-    def pictures(self, keys: Sequence[int]) -> dict[int, KeptPicture]:
-        """Look pictures up by key, with their files; keys that are not there (any more) are left out."""
-        with self._connections.reading() as connection:
-            return reading.pictures(connection, map(int, keys))
-
-    def files(self) -> Iterator[FileRecord]:
-        """All files, in no order."""
-        last = 0
-        while True:
-            with self._connections.reading() as connection:
-                files, last = reading.files_after(connection, last, _FILES_AT_ONCE)
-            if not files:
-                return
-            yield from files
-
-    def file(self, path: str) -> FileRecord | None:
-        """The file at that path, if it is known."""
-        with self._connections.reading() as connection:
-            return reading.file_at(connection, path_bytes(path))
-
-    def files_at(self, paths: Sequence[str]) -> dict[str, FileRecord]:
-        """The files at these paths, by path; those that are not known are left out."""
-        stored = [path_bytes(path) for path in paths]
-        with self._connections.reading() as connection:
-            found = (reading.file_at(connection, path) for path in stored)
-            return {file.path: file for file in found if file is not None}
-
-    def refused_at(self, paths: Sequence[str]) -> dict[str, RefusedFile]:
-        """The remembered refusals of these paths, by path; other paths are left out."""
-        stored = [path_bytes(path) for path in paths]
-        with self._connections.reading() as connection:
-            found = (reading.refused_at(connection, path) for path in stored)
-            return {one.path: one for one in found if one is not None}
-
-    def refused(self) -> Iterator[RefusedFile]:
-        """All remembered refusals, in no order."""
-        with self._connections.reading() as connection:
-            refused = reading.refused(connection)
-        return iter(refused)
-
-    def devices(self) -> dict[str, str]:
-        """On which devices folders lie; see `Catalog`."""
-        with self._connections.reading() as connection:
-            return reading.devices(connection)
-
-    def out_of_sight(self) -> dict[str, list[str]]:
-        """Below which folders files are out of sight; see `Catalog`."""
-        with self._connections.reading() as connection:
-            return reading.out_of_sight(connection)
-
-    def known_ids(self) -> set[str]:
-        """The ids of all pictures."""
-        with self._connections.reading() as connection:
-            return reading.known_ids(connection)
-
-    def vectors(self, keys: Sequence[int] | Keys) -> StoredVectors:
-        """Raw vectors by key; see `Catalog`."""
-        with self._connections.reading() as connection:
-            return reading.vectors_of(connection, map(int, keys), self.dimension)
-
-    def all_vectors(self, *, batch: int = 4096) -> Iterator[StoredVectors]:
-        """All raw vectors, in ascending order of key, in batches of at most `batch`."""
-        last = 0
-        while True:
-            with self._connections.reading() as connection:
-                stored = reading.vectors_after(connection, last, batch, self.dimension)
-            if not len(stored.keys):
-                return
-            yield stored
-            last = int(stored.keys[-1])
-
-    def all_images(self, *, batch: int = 4096) -> Iterator[list[tuple[int, ImageRecord]]]:
-        """All pictures with their keys, in ascending order of key, in batches."""
-        last = 0
-        while True:
-            with self._connections.reading() as connection:
-                images = reading.images_after(connection, last, batch)
-            if not images:
-                return
-            yield images
-            last = images[-1][0]
-
-    def changes(self, since: int) -> list[Change]:
-        """What has changed after sequence number `since`, oldest first, each image once (its last change)."""
-        with self._connections.reading() as connection:
-            return reading.changes(connection, since)
-
-    def lineage(self, seq: int) -> str:
-        """A random word for the history up to sequence number `seq`; see `Catalog`."""
-        with self._connections.reading() as connection:
-            return reading.lineage(connection, seq)
+    def follows(self, cursor: Cursor) -> bool:
+        """Whether a place is of this catalog's history; see `Catalog`."""
+        with self._view() as connection:
+            return feed.follows(connection, cursor)
 
     def select(self, where: Filter) -> Keys:
         """Keys that pass a filter, shape (M,), int64, ascending, read-only; what was asked before costs nothing."""
         statement = selection(where)
-        with self._connections.reading() as connection:
+        with self._view() as connection:
             version = (reading.number_setting(connection, "version"),)
             keys = self._selections.get(statement.name, version=version)
             if keys is None:
-                keys = reading.selected(connection, statement)
+                keys = reading.select(connection, statement)
         self._selections.put(statement.name, keys, size_bytes=keys.nbytes, version=version)
         return keys
-
-    def matching_paths(self, where: Filter, ids: Sequence[str]) -> dict[str, str]:
-        """For pictures that pass a filter, the first path (sorted) that does; those without a file are left out."""
-        with self._connections.reading() as connection:
-            images = reading.images(connection, ids)
-            files = reading.files_of(connection, ids)
-        return first_matching_paths(where, images, files)
-
-    def further_models(self) -> list[FurtherModel]:
-        """The further models, sorted by name."""
-        with self._connections.reading() as connection:
-            return further.models(connection)
 
     def add_further_model(self, name: str, model_id: str, dimension: int) -> None:
         """Say that vectors of a further model are to be kept under that name; see `Catalog`."""
@@ -373,62 +241,46 @@ class SqliteCatalog:
         with self.transaction() as transaction:
             transaction.drop_further_model(name)
 
-    def model_vectors(self, name: str, keys: Sequence[int] | Keys) -> StoredVectors:
-        """Vectors of a further model by key; see `Catalog`."""
-        with self._connections.reading() as connection:
-            return further.vectors_of(connection, name, keys)
-
-    def all_model_vectors(self, name: str, *, batch: int = 4096) -> Iterator[StoredVectors]:
-        """All vectors of a further model, in ascending order of key, in batches of at most `batch`."""
-        last = 0
-        while True:
-            with self._connections.reading() as connection:
-                stored = further.vectors_after(connection, name, last, batch)
-            if not len(stored.keys):
-                return
-            yield stored
-            last = int(stored.keys[-1])
-
-    def keys_without_vector(self, name: str, limit: int, *, after: int = 0) -> Keys:
-        """Keys of pictures that lack a vector of a further model, shape (M,), int64, ascending."""
-        with self._connections.reading() as connection:
-            return further.keys_without(connection, name, after, limit)
-
     def check(self) -> list[str]:
         """Look for damage; see `Catalog`."""
+        from lookalike.catalog.sqlite.checking import damage
+
         try:
-            with self._connections.reading() as connection:
+            with self._view() as connection:
                 return damage(connection)
         except CatalogDamaged as error:
             return [str(error)]
 
-    def _locked(self, *, wait_s: float) -> AbstractContextManager[None]:
+    def _hold_lock(self, *, wait_s: float) -> AbstractContextManager[None]:
         if self._connections.read_only:
-            raise ReadOnly(f"{self.path}: the collection was opened for reading only")
+            raise ReadOnly(
+                f"{self.path}: the collection was opened for reading only; open it without read_only to change it"
+            )
         self._connections.check_there()
-        return self._lock.held(wait_s=wait_s)
+        return self._lock.holding(wait_s=wait_s)
 
-    def _bound_model(self) -> tuple[str, int]:
+    def _read_model(self) -> tuple[str, int]:
         if not self._model[0]:  # once bound, it stays
-            with self._connections.reading() as connection:
+            with self._view() as connection:
                 model_id = reading.setting(connection, "model_id", "")
                 self._model = model_id, reading.number_setting(connection, "dimension")
         return self._model
 
+    def _view(self) -> AbstractContextManager[Connection]:
+        return self._connections.reading()
+
     def _size_bytes(self) -> int:
-        try:
-            return self.path.stat().st_size
-        except FileNotFoundError:
-            return 0
-        except OSError as error:
-            raise StorageFailed(f"{self.path}: cannot be looked at ({error.strerror})") from error
+        return size_of(self.path)
 
     def _make_folder(self) -> None:
         try:
             make_private(self.path.parent)
         except OSError as error:
             kind = ReadOnly if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else StorageFailed
-            raise kind(f"{self.path.parent}: the folder cannot be made ({error.strerror})") from error
+            raise kind(
+                f"{self.path.parent}: the folder cannot be made ({error.strerror})"
+                "; repair the permissions of the folder above, or choose another"
+            ) from error
 
     def _check_format(self, *, read_only: bool, create: bool) -> None:
         found = self._format()
@@ -458,14 +310,14 @@ class SqliteCatalog:
         else:
             stamp_of(self.path)
         load_alembic()
-        with self._telling_what_is_gone(create=create), self._locked(wait_s=self._lock_wait_s):
+        with self._telling_what_is_gone(create=create), self._hold_lock(wait_s=self._lock_wait_s):
             if not create:
                 stamp_of(self.path)  # who removes it holds the lock as well
             if self._format() < FORMAT:  # no other process has done it in the meantime
                 migrate(self.path)
 
     def _format(self) -> int:
-        if self._size_bytes() == 0:
+        if size_of(self.path) == 0:
             return 0
-        with self._connections.reading() as connection:
+        with self._view() as connection:
             return format_of(connection, self.path)

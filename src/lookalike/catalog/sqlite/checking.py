@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 
+from lookalike.catalog.sqlite.projections import damaged_versions
+
 MOST_LINES = 20
 
 
-def _miscounted(table: str, counts: str) -> str:
+def _find_miscounted(table: str, counts: str) -> str:
     kept = f"(SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'count {table}')"
     return f"SELECT abs(count(*) - coalesce({kept}, -1)) FROM {table} WHERE {counts}"
 
@@ -42,6 +44,10 @@ _SHOULD_BE_NONE = (
         "changes with a number beyond the last one given",
     ),
     (
+        "SELECT count(*) FROM images WHERE vector_seq > seq OR vector_seq < 1 OR (removed AND vector_seq != seq)",
+        "vectors with the number of another change than one of theirs",
+    ),
+    (
         "SELECT count(*) FROM model_vectors v JOIN images i ON i.key = v.key WHERE i.removed",
         "vectors of further models of pictures that were removed",
     ),
@@ -50,10 +56,10 @@ _SHOULD_BE_NONE = (
         " WHERE typeof(v.vector) != 'blob' OR length(v.vector) != 2 * m.dimension",
         "vectors of further models of another width than the model's",
     ),
-    (_miscounted("images", "NOT removed"), "pictures more or fewer than were counted"),
-    (_miscounted("files", "1"), "files more or fewer than were counted"),
-    (_miscounted("refused", "1"), "refused files more or fewer than were counted"),
-    (_miscounted("forgotten", "1"), "removed pictures of which metadata is kept, more or fewer than were counted"),
+    (_find_miscounted("images", "NOT removed"), "pictures more or fewer than were counted"),
+    (_find_miscounted("files", "1"), "files more or fewer than were counted"),
+    (_find_miscounted("refused", "1"), "refused files more or fewer than were counted"),
+    (_find_miscounted("forgotten", "1"), "removed pictures of which metadata is kept, more or fewer than were counted"),
     (
         "SELECT coalesce(sum(abs(m.count - (SELECT count(*) FROM model_vectors v WHERE v.model = m.number))), 0)"
         " FROM further_models m",
@@ -72,6 +78,8 @@ def damage(connection: sqlite3.Connection) -> list[str]:
     for statement, what in _SHOULD_BE_NONE:
         (count,) = connection.execute(statement).fetchone()
         found += [f"{count} {what}"] if count else []
+    if count := damaged_versions(connection):
+        found.append(f"{count} projections are not as they were written")
     return found
 
 

@@ -90,7 +90,9 @@ class Connections:
         The caller holds the writer lock. Raises as `reading`, before anything is changed.
         """
         if self.read_only:
-            raise ReadOnly(f"{self.path}: the collection was opened for reading only")
+            raise ReadOnly(
+                f"{self.path}: the collection was opened for reading only; open it without read_only to change it"
+            )
         with translating(self.path), self._pool.writing() as connection:
             yield connection
 
@@ -122,7 +124,7 @@ class _Guard:
         if continuity is None:
             return lambda: None
         history = history_of(connection)
-        return lambda: continuity.committed(history)
+        return lambda: continuity.note_commit(history)
 
     def failed(self, connection: Connection) -> None:
         if self.continuity is not None:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from lookalike.catalog.sqlite.reading import lineage, number_setting, setting
 from lookalike.core.ending import turn_of
 from lookalike.core.errors import CollectionReplaced, NoCollection, StorageFailed
-from lookalike.storage.sqlite.connection import connected_to_read
+from lookalike.storage.sqlite.connection import connect_to_read
 
 
 class FileStamp(NamedTuple):
@@ -67,9 +67,14 @@ def stamp_of(path: Path) -> FileStamp:
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise NoCollection(f"{path.parent}: the collection is not there any more: it was removed or moved") from None
+        raise NoCollection(
+            f"{path.parent}: the collection is not there any more: it was removed or moved"
+            "; open the one that is there now"
+        ) from None
     except OSError as error:
-        raise StorageFailed(f"{path}: cannot be looked at ({error.strerror})") from error
+        raise StorageFailed(
+            f"{path}: cannot be looked at ({error.strerror}); repair its permissions or its disk"
+        ) from error
     return FileStamp((found.st_dev, found.st_ino), (found.st_mtime_ns, found.st_size))
 
 
@@ -127,17 +132,17 @@ class Continuity:
             found = stamp_of(self._path)  # nobody writes while this connection reads
             if self._is_broken or not self._goes_on(connection, history, found):
                 self._is_broken = True
-                raise _replaced(self._path)
+                raise _replaced_error(self._path)
             self._file, self._history, self._seen = file, history, found
 
     def check_file(self, file: tuple[int, int]) -> FileStamp:
         """Look whether the name stands for that file still. Raises as `check`."""
         found = stamp_of(self._path)
         if found.file != file or file != (self._file or file):
-            raise _replaced(self._path)
+            raise _replaced_error(self._path)
         return found
 
-    def committed(self, history: History) -> None:
+    def note_commit(self, history: History) -> None:
         """What this process has committed is the history that goes on."""
         with self._mutex:
             self._seen = None
@@ -168,11 +173,13 @@ class Continuity:
         Within a transaction, during which nobody writes to the file; so it is read without a lock of its own, which is
         not to be had while another process waits for the end of this transaction to commit.
         """
-        with closing(connected_to_read(self._path, is_immutable=True)) as fresh:
+        with closing(connect_to_read(self._path, is_immutable=True)) as fresh:
             return bool(now.commit) and history_of(fresh) == now
 
 
-def _replaced(path: Path) -> CollectionReplaced:
+def _replaced_error(path: Path) -> CollectionReplaced:
     return CollectionReplaced(
-        f"{path.parent}: another collection, or another state of this one, was put in its place: open it again"
+        f"{path.parent}: the collection that was opened is no longer there; another one, or another state of it, "
+        "was put "
+        "in its place: open it again"
     )

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
-from lookalike.catalog.sqlite import checking
+from lookalike.catalog.numbered_feed import place_of, unknown
+from lookalike.catalog.sqlite import checking, feed
 from lookalike.catalog.sqlite.errors import decoding, translating
 from lookalike.catalog.sqlite.format import FORMAT, check_not_newer, format_of
 from lookalike.catalog.sqlite.lock import writer_lock
-from lookalike.catalog.sqlite.reading import number_setting
 from lookalike.core.errors import CatalogDamaged, ReadOnly
-from lookalike.storage.sqlite.connection import connected_to_read
+from lookalike.core.records import Cursor
+from lookalike.storage.sqlite.connection import connect_to_read
 from lookalike.storage.sqlite.copying import WAIT_S, copy_database, unchanging
 
 
@@ -31,15 +32,15 @@ class CatalogFile:
         """Whether it is there."""
         return self.path.is_file()
 
-    def last_seq(self) -> int:
-        """The number of the last change.
+    def cursor(self) -> Cursor:
+        """The place after the last change.
 
         Raises:
             CatalogDamaged, FormatTooNew, Locked, StorageFailed: when it cannot be read.
         """
         with translating(self.path), decoding(), unchanging(self.path) as (connection,):
             check_not_newer(format_of(connection, self.path), self.path)
-            return number_setting(connection, "last_seq")
+            return feed.newest(connection)
 
     @contextmanager
     def copied(self, target: Path) -> Iterator[CatalogCopy]:
@@ -58,7 +59,7 @@ class CatalogFile:
         """Have who writes wait before a transaction begins: a commit that waited for us would shut readers out."""
         with ExitStack() as stack:
             with suppress(ReadOnly):  # then nobody writes, or not from here
-                stack.enter_context(writer_lock(self.path).held(wait_s=WAIT_S))
+                stack.enter_context(writer_lock(self.path).holding(wait_s=WAIT_S))
             yield
 
 
@@ -72,14 +73,18 @@ class CatalogCopy:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def ids_changed_after(self, seq: int) -> list[str]:
-        """The pictures that are there and were put in or changed after a change of the catalog.
+    def ids_changed_after(self, cursor: Cursor) -> list[str]:
+        """The pictures that are there and were put in or changed after a place in the feed of the catalog.
 
         Raises:
             CatalogDamaged: when it cannot be read.
+            CursorUnknown: when it is no place in the feed of such a catalog.
         """
-        with self._reading() as connection:
-            rows = connection.execute("SELECT id FROM images WHERE seq > ? AND NOT removed", (seq,))
+        place = place_of(cursor)
+        if place is None:
+            raise unknown(cursor)
+        with self._reading() as connection:  # of any format, so by the number alone
+            rows = connection.execute("SELECT id FROM images WHERE seq > ? AND NOT removed", (place.seq,))
             return [str(image_id) for (image_id,) in rows]
 
     def without(self, image_ids: Iterator[str]) -> list[str]:
@@ -113,5 +118,5 @@ class CatalogCopy:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with translating(self.path), decoding(), closing(connected_to_read(self.path)) as connection:
+        with translating(self.path), decoding(), closing(connect_to_read(self.path)) as connection:
             yield connection

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from lookalike.catalog.sqlite.errors import decoding
 from lookalike.catalog.sqlite.reading import AMONG, metadata_of
-from lookalike.catalog.storable import laid_over, metadata_json
+from lookalike.catalog.storable import lay_over, metadata_json
 from lookalike.core.records import Metadata
 
 _PUT = """
@@ -30,7 +30,7 @@ def leaving_no_trace(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("PRAGMA secure_delete = FAST")
 
 
-def kept(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Metadata]:
+def read_kept(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Metadata]:
     """The metadata that is kept of these ids."""
     with decoding():
         rows = connection.execute(f"SELECT id, metadata FROM forgotten WHERE id {AMONG}", (json.dumps(list(ids)),))
@@ -40,9 +40,9 @@ def kept(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Metada
 def keep(connection: sqlite3.Connection, metadata: Mapping[str, Metadata], *, now_s: int) -> None:
     """Keep metadata of pictures that are being removed, laid over what is kept of them already."""
     given = {image_id: fields for image_id, fields in metadata.items() if fields}
-    before = kept(connection, given)
+    before = read_kept(connection, given)
     rows = [
-        (image_id, metadata_json(laid_over(before.get(image_id, {}), fields)), now_s)
+        (image_id, metadata_json(lay_over(before.get(image_id, {}), fields)), now_s)
         for image_id, fields in given.items()
     ]
     with decoding(), leaving_no_trace(connection):

@@ -8,9 +8,9 @@ from pathlib import Path
 from lookalike.catalog.sqlite.errors import decoding, translating
 from lookalike.core.errors import CatalogDamaged, CollectionError, FormatTooNew
 from lookalike.core.installing import upgrade_advice
-from lookalike.storage.sqlite.connection import connected
+from lookalike.storage.sqlite.connection import connect
 
-FORMAT = 4
+FORMAT = 6
 """The number of the newest migration."""
 
 PAGE_SIZE_BYTES = 8192  # three vectors of 1280 float16 fill a page; 4096 would hold one and waste a third
@@ -81,7 +81,7 @@ def migrate(path: Path) -> None:
     from alembic import command
     from alembic.config import Config
 
-    engine = sqlalchemy.create_engine("sqlite://", creator=lambda: _connected(path), poolclass=sqlalchemy.NullPool)
+    engine = sqlalchemy.create_engine("sqlite://", creator=lambda: _connect(path), poolclass=sqlalchemy.NullPool)
     sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
@@ -94,6 +94,6 @@ def migrate(path: Path) -> None:
             raise error.orig or error from error
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     pragmas = (f"PRAGMA page_size = {PAGE_SIZE_BYTES}", "PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL")
-    return connected(path, busy_wait_s=_BUSY_WAIT_S, pragmas=pragmas, create=True)
+    return connect(path, busy_wait_s=_BUSY_WAIT_S, pragmas=pragmas, create=True)

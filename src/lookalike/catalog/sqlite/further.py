@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from lookalike.catalog.base import FurtherModel, StoredVectors
 from lookalike.catalog.sqlite.errors import decoding
-from lookalike.catalog.sqlite.reading import AMONG, keys_as_array, setting, stored_vectors
+from lookalike.catalog.sqlite.reading import AMONG, keys_as_array, setting, stack_vectors
 from lookalike.catalog.storable import check_further_model, no_such_model, storable_vectors
 from lookalike.core.vectors import HalfVectors, Keys
 from lookalike.storage.sqlite.errors import DamagedRow
@@ -37,25 +37,25 @@ def vectors_of(connection: sqlite3.Connection, name: str, keys: Sequence[int] | 
         name: of the further model.
         keys: shape (M,), int64, or as many numbers.
     """
-    model, dimension = _known(connection, name)
+    model, dimension = find_model(connection, name)
     rows = connection.execute(
         f"SELECT key, vector FROM model_vectors WHERE model = ? AND key {AMONG} ORDER BY key", (model, _json(keys))
     )
-    return stored_vectors(rows.fetchall(), dimension)
+    return stack_vectors(rows.fetchall(), dimension)
 
 
 def vectors_after(connection: sqlite3.Connection, name: str, key: int, limit: int) -> StoredVectors:
     """Vectors in the order of their keys, from behind `key` on."""
-    model, dimension = _known(connection, name)
+    model, dimension = find_model(connection, name)
     rows = connection.execute(
         "SELECT key, vector FROM model_vectors WHERE model = ? AND key > ? ORDER BY key LIMIT ?", (model, key, limit)
     )
-    return stored_vectors(rows.fetchall(), dimension, after=key)
+    return stack_vectors(rows.fetchall(), dimension, after=key)
 
 
 def keys_without(connection: sqlite3.Connection, name: str, after: int, limit: int) -> Keys:
     """Keys of pictures that lack a vector, shape (M,), int64, ascending, at most `limit`, after `after`."""
-    model, _ = _known(connection, name)
+    model, _ = find_model(connection, name)
     rows = connection.execute(
         "SELECT i.key FROM images i WHERE NOT i.removed AND i.key > ?"
         " AND NOT EXISTS (SELECT 1 FROM model_vectors v WHERE v.model = ? AND v.key = i.key)"
@@ -79,8 +79,9 @@ def add(connection: sqlite3.Connection, name: str, model_id: str, dimension: int
 def drop(connection: sqlite3.Connection, name: str) -> None:
     """Forget a model and its vectors."""
     with decoding():
-        model, _ = _known(connection, name)
+        model, _ = find_model(connection, name)
         connection.execute("DELETE FROM model_vectors WHERE model = ?", (model,))
+        connection.execute("DELETE FROM projections WHERE model = ?", (model,))
         connection.execute("DELETE FROM further_models WHERE number = ?", (model,))
 
 
@@ -94,7 +95,7 @@ def put_vectors(connection: sqlite3.Connection, name: str, keys: Sequence[int] |
         vectors: shape (N, D), float16.
     """
     with decoding():
-        model, dimension = _known(connection, name)
+        model, dimension = find_model(connection, name)
         halves = storable_vectors(vectors, count=len(keys), dimension=dimension)
         rows = ((model, half.tobytes(), int(key)) for key, half in zip(keys, halves, strict=True))
         connection.executemany(_PUT, rows)
@@ -111,7 +112,7 @@ def remove_vectors(connection: sqlite3.Connection, keys: Sequence[int]) -> None:
     )
 
 
-def _known(connection: sqlite3.Connection, name: str) -> tuple[int, int]:
+def find_model(connection: sqlite3.Connection, name: str) -> tuple[int, int]:
     """Number and dimension of a model.
 
     Raises:

@@ -21,7 +21,7 @@ class WriterLock:
         self._lock = lock
 
     @contextmanager
-    def held(self, *, wait_s: float) -> Iterator[None]:
+    def holding(self, *, wait_s: float) -> Iterator[None]:
         """Hold the lock during a block, whose work is for everybody and does not end early; re-entrant in one thread.
 
         Raises:
@@ -34,21 +34,28 @@ class WriterLock:
         """
         with ExitStack() as stack:
             try:
-                stack.enter_context(self._lock.held(wait_s=wait_s))
+                stack.enter_context(self._lock.holding(wait_s=wait_s))
             except OSError as error:
-                raise self._translated(error) from error
+                raise self._translate(error) from error
             yield
 
     def holder(self) -> str | None:
         """Who is writing at this moment, in words; None where nobody is."""
         return self._lock.holder()
 
-    def _translated(self, error: OSError) -> LookalikeError:
+    def _translate(self, error: OSError) -> LookalikeError:
         path = self._lock.path
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return NoCollection(f"{path.parent}: the collection is not there any more: it was removed or moved")
+            return NoCollection(
+                f"{path.parent}: the collection is not there any more, it was removed or moved: open it where it "
+                "is now, "
+                "or index the pictures again"
+            )
         kind = ReadOnly if error.errno in _IS_READ_ONLY else StorageFailed
-        return kind(f"{path}: the lock file cannot be written or locked ({error.strerror})")
+        return kind(
+            f"{path}: the lock file cannot be written or locked ({error.strerror})"
+            "; repair its permissions, or move the collection to a disk that locks"
+        )
 
 
 def writer_lock(catalog: Path) -> WriterLock:

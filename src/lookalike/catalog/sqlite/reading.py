@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from lookalike.catalog.base import MOST_FIELDS, KeptPicture, StoredVectors
 from lookalike.catalog.sqlite.filters import Sql
-from lookalike.core.records import Change, FileRecord, ImageRecord, Metadata, RefusedFile
+from lookalike.core.records import FileRecord, ImageRecord, Metadata, RefusedFile
 from lookalike.core.vectors import Keys
 from lookalike.storage.sqlite.errors import DamagedRow
 
@@ -28,6 +28,14 @@ _FIELDS = """
     ) SELECT name FROM names LIMIT ?"""
 _FILE = "f.path, i.id, f.size_bytes, f.mtime_ns"
 _REFUSED = "path, size_bytes, mtime_ns, code, reason"
+_PATHS_AT_ONCE = 256
+_AMONG_PATHS = f"IN ({', '.join('?' * _PATHS_AT_ONCE)})"  # paths are bytes, which JSON cannot hold
+_AT_OR_BETWEEN = "path = ? OR path > ? AND path < ?"
+_COUNT_FILES = f"""
+    SELECT (SELECT count(*) FROM files WHERE {_AT_OR_BETWEEN})
+         + (SELECT count(*) FROM refused WHERE {_AT_OR_BETWEEN})"""
+EVERY_PATH = "", b"\xff" * 8
+"""Between what all paths lie, for they are absolute; to SQLite all bytes are behind all texts."""
 
 
 def setting(connection: sqlite3.Connection, name: str, default: str) -> str:
@@ -38,7 +46,7 @@ def setting(connection: sqlite3.Connection, name: str, default: str) -> str:
 
 def number_setting(connection: sqlite3.Connection, name: str) -> int:
     """A setting that is a whole number, 0 while not set."""
-    return _number(name, setting(connection, name, "0"))
+    return number_of_setting(name, setting(connection, name, "0"))
 
 
 def devices(connection: sqlite3.Connection) -> dict[str, str]:
@@ -73,19 +81,24 @@ def lineage(connection: sqlite3.Connection, seq: int) -> str:
     return str(row[0]) if row else ""
 
 
-def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int, int]:
-    """How many images, files, refused files, forgotten pictures, and the last sequence number."""
+def version(connection: sqlite3.Connection) -> str:
+    """How many commits there were, and the word of the last one."""
+    rows = connection.execute("SELECT value FROM settings WHERE name IN ('version', 'commit') ORDER BY name DESC")
+    return " ".join(str(value) for (value,) in rows)
+
+
+def counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
+    """How many images, files, refused files and forgotten pictures."""
     counted = tuple(f"count {table}" for table in ("images", "files", "refused", "forgotten"))
-    rows = connection.execute("SELECT name, value FROM settings WHERE name IN (?, ?, ?, ?, 'last_seq')", counted)
-    found = {"last_seq": 0, **{name: _number(name, value) for name, value in rows}}
+    rows = connection.execute("SELECT name, value FROM settings WHERE name IN (?, ?, ?, ?)", counted)
+    found = {name: number_of_setting(name, value) for name, value in rows}
     try:
-        images, files, refused, forgotten = (found[name] for name in counted)
-        return images, files, refused, forgotten, found["last_seq"]
+        return found[counted[0]], found[counted[1]], found[counted[2]], found[counted[3]]
     except KeyError as error:
         raise DamagedRow(f"the setting {error} is not there") from error
 
 
-def selected(connection: sqlite3.Connection, statement: Sql) -> Keys:
+def select(connection: sqlite3.Connection, statement: Sql) -> Keys:
     """The keys that a filter selects: shape (M,), int64, ascending, read-only.
 
     They come as one text: a million small Python objects take twice the time of the selecting itself.
@@ -95,6 +108,12 @@ def selected(connection: sqlite3.Connection, statement: Sql) -> Keys:
     keys.sort()
     keys.flags.writeable = False
     return keys
+
+
+def count(connection: sqlite3.Connection, statement: Sql) -> int:
+    """What a counting statement counts."""
+    (count,) = connection.execute(statement.text, statement.values).fetchone()
+    return int(count)
 
 
 def images(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, ImageRecord]:
@@ -123,6 +142,11 @@ def keys_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, int
     return dict(connection.execute(f"SELECT id, key FROM images WHERE NOT removed AND id {AMONG}", (_json(ids),)))
 
 
+def seqs_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, int]:
+    """The numbers of the last changes by id."""
+    return dict(connection.execute(f"SELECT id, seq FROM images WHERE NOT removed AND id {AMONG}", (_json(ids),)))
+
+
 def metadata_fields(connection: sqlite3.Connection) -> list[str]:
     """The names of all terms, each found by one step in the index from the one before."""
     return [name for (name,) in connection.execute(_FIELDS, (MOST_FIELDS,)) if name is not None]
@@ -135,11 +159,6 @@ def ids_with_prefix(connection: sqlite3.Connection, prefix: str, limit: int) -> 
         (prefix, prefix + "g", limit),
     )
     return [row[0] for row in rows]
-
-
-def known_ids(connection: sqlite3.Connection) -> set[str]:
-    """All ids."""
-    return {row[0] for row in connection.execute("SELECT id FROM images WHERE NOT removed")}
 
 
 def files_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, list[FileRecord]]:
@@ -162,10 +181,10 @@ def pictures(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[int, K
     for key, path, size_bytes, mtime_ns in lying:
         files[key].append((_path(path), size_bytes, mtime_ns))
     rows = connection.execute(f"SELECT {_IMAGE}, i.key FROM images i WHERE NOT i.removed AND i.key {AMONG}", (wanted,))
-    return {row[-1]: _kept(_image(row[:-1]), files.get(row[-1], [])) for row in rows}
+    return {row[-1]: _kept_picture(_image(row[:-1]), files.get(row[-1], [])) for row in rows}
 
 
-def _kept(image: ImageRecord, files: list[tuple[str, int, int]]) -> KeptPicture:
+def _kept_picture(image: ImageRecord, files: list[tuple[str, int, int]]) -> KeptPicture:
     return KeptPicture(image, [FileRecord(path, image.id, size, mtime) for path, size, mtime in sorted(files)])
 
 
@@ -188,33 +207,62 @@ def file_at(connection: sqlite3.Connection, path: bytes) -> FileRecord | None:
     return _file(row) if row else None
 
 
-def refused(connection: sqlite3.Connection) -> list[RefusedFile]:
-    """All refusals."""
-    return [_refused(row) for row in connection.execute(f"SELECT {_REFUSED} FROM refused")]
+def files_at(connection: sqlite3.Connection, paths: Sequence[bytes]) -> list[FileRecord]:
+    """The files at paths, in no order."""
+    statement = f"SELECT {_FILE} FROM files f JOIN images i ON i.key = f.key WHERE f.path {_AMONG_PATHS}"
+    return [_file(row) for some in _paths_at_once(paths) for row in connection.execute(statement, some)]
 
 
-def refused_at(connection: sqlite3.Connection, path: bytes) -> RefusedFile | None:
-    """The refusal of a path."""
-    row = connection.execute(f"SELECT {_REFUSED} FROM refused WHERE path = ?", (path,)).fetchone()
-    return _refused(row) if row else None
+def files_between(connection: sqlite3.Connection, after: bytes, end: bytes, limit: int) -> list[FileRecord]:
+    """Files whose paths lie behind `after` and before `end`, in the order of their bytes."""
+    rows = connection.execute(
+        f"SELECT {_FILE} FROM files f JOIN images i ON i.key = f.key WHERE f.path > ? AND f.path < ?"
+        " ORDER BY f.path LIMIT ?",
+        (after, end, limit),
+    ).fetchall()
+    _check_paths_ascend(after, rows)
+    return [_file(row) for row in rows]
+
+
+def count_files(connection: sqlite3.Connection, at: bytes, below: tuple[bytes, bytes]) -> int:
+    """How many paths are remembered: this one, and those in that range."""
+    (count,) = connection.execute(_COUNT_FILES, (at, *below) * 2).fetchone()
+    return int(count)
+
+
+def range_below(folder: str) -> tuple[bytes, bytes]:
+    """Between which bytes the paths of all files below a folder lie: behind the first, before the second."""
+    first = os.fsencode(os.path.join(folder, ""))
+    return first, first[:-1] + bytes([first[-1] + 1])
+
+
+def read_refused_between(
+    connection: sqlite3.Connection, after: bytes | str, end: bytes, limit: int
+) -> list[RefusedFile]:
+    """Refusals of paths behind `after` and before `end`, in the order of their bytes."""
+    rows = connection.execute(
+        f"SELECT {_REFUSED} FROM refused WHERE path > ? AND path < ? ORDER BY path LIMIT ?", (after, end, limit)
+    ).fetchall()
+    _check_paths_ascend(after, rows)
+    return [_refused_file(row) for row in rows]
+
+
+def read_refused_at(connection: sqlite3.Connection, paths: Sequence[bytes]) -> list[RefusedFile]:
+    """The refusals of paths, in no order."""
+    statement = f"SELECT {_REFUSED} FROM refused WHERE path {_AMONG_PATHS}"
+    return [_refused_file(row) for some in _paths_at_once(paths) for row in connection.execute(statement, some)]
 
 
 def vectors_of(connection: sqlite3.Connection, keys: Iterable[int], dimension: int) -> StoredVectors:
     """Vectors by key."""
     rows = connection.execute(f"SELECT key, vector FROM vectors WHERE key {AMONG} ORDER BY key", (_json(keys),))
-    return stored_vectors(rows.fetchall(), dimension)
+    return stack_vectors(rows.fetchall(), dimension)
 
 
 def vectors_after(connection: sqlite3.Connection, key: int, limit: int, dimension: int) -> StoredVectors:
     """Vectors in the order of their keys, from behind `key` on."""
     rows = connection.execute("SELECT key, vector FROM vectors WHERE key > ? ORDER BY key LIMIT ?", (key, limit))
-    return stored_vectors(rows.fetchall(), dimension, after=key)
-
-
-def changes(connection: sqlite3.Connection, since: int) -> list[Change]:
-    """The last change of each image, after a sequence number."""
-    rows = connection.execute("SELECT seq, key, removed FROM images WHERE seq > ? ORDER BY seq", (since,))
-    return [Change(seq, key, bool(removed)) for seq, key, removed in rows]
+    return stack_vectors(rows.fetchall(), dimension, after=key)
 
 
 def keys_as_array(rows: Iterable[Sequence[Any]]) -> Keys:
@@ -225,7 +273,7 @@ def keys_as_array(rows: Iterable[Sequence[Any]]) -> Keys:
     return np.array(keys, dtype=np.int64)
 
 
-def stored_vectors(rows: list[tuple[int, bytes]], dimension: int, *, after: int | None = None) -> StoredVectors:
+def stack_vectors(rows: list[tuple[int, bytes]], dimension: int, *, after: int | None = None) -> StoredVectors:
     """Keys and vectors as arrays; where `after` is given, the keys must ascend from behind it."""
     if any(not isinstance(vector, bytes) or len(vector) != 2 * dimension for _, vector in rows):
         raise DamagedRow(f"a vector should be {2 * dimension} bytes long, but is not")
@@ -265,7 +313,7 @@ def _file(row: Sequence[Any]) -> FileRecord:
     return FileRecord(_path(row[0]), row[1], row[2], row[3])
 
 
-def _refused(row: Sequence[Any]) -> RefusedFile:
+def _refused_file(row: Sequence[Any]) -> RefusedFile:
     return RefusedFile(_path(row[0]), *row[1:])
 
 
@@ -275,13 +323,31 @@ def _path(stored: object) -> str:
     return os.fsdecode(stored)
 
 
+def _paths_at_once(paths: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Paths for `_AMONG_PATHS`: the last ones filled up with the last, so that there is one statement to prepare."""
+    for start in range(0, len(paths), _PATHS_AT_ONCE):
+        some = list(paths[start : start + _PATHS_AT_ONCE])
+        yield some + [some[-1]] * (_PATHS_AT_ONCE - len(some))
+
+
+def _check_paths_ascend(after: bytes | str, rows: Sequence[Sequence[Any]]) -> None:
+    paths = [*([after] if isinstance(after, bytes) else []), *(row[0] for row in rows)]
+    if not all(isinstance(path, bytes) for path in paths) or any(one >= other for one, other in pairwise(paths)):
+        raise DamagedRow("the paths of a table are not in order")
+
+
 def _check_ascending(numbers: list[int]) -> None:
     """So that going through a damaged table comes to an end."""
     if not all(isinstance(one, int) for one in numbers) or any(one >= other for one, other in pairwise(numbers)):
         raise DamagedRow("the rows of a table are not in order")
 
 
-def _number(name: str, value: object) -> int:
+def number_of_setting(name: str, value: object) -> int:
+    """The whole number that a setting should be.
+
+    Raises:
+        DamagedRow: when it is none.
+    """
     text = str(value)
     if not (text.isascii() and text.isdigit()):
         raise DamagedRow(f"the setting {name} should be a number, but is {text[:40]!r}")

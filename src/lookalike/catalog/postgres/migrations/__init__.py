@@ -1,0 +1,1 @@
+"""The tables of one catalog: append-only; `lookalike.storage.postgres.migrations` runs them."""
