@@ -10,7 +10,10 @@ from lookalike.models.card import ModelCard
 
 
 class Embedder(Protocol):
-    """Safe to call from many threads at once; each call computes on the calling thread."""
+    """Safe to call from many threads at once; each call computes, or waits, on the calling thread.
+
+    It raises rather than give vectors that are not those of `card`: wrong ones would never be found again in a catalog.
+    """
 
     @property
     def card(self) -> ModelCard:
@@ -26,5 +29,11 @@ class Embedder(Protocol):
             shape (N, D), float32, C-contiguous, rows of length 1, a new array.
         Raises:
             BadInput: when an array is not (H, W, 3) uint8 with H, W >= 1.
+            ServiceDown, Overloaded, DeadlineExceeded, ModelUnavailable, WrongModel: of a model that is served
+                elsewhere, see `lookalike.embedding.remote`.
         """
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds; nobody embeds with it any more. Idempotent."""
         ...

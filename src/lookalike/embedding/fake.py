@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lookalike.core.vectors import Pixels, Vectors, normalise
-from lookalike.embedding.pixels import checked_pixels
+from lookalike.embedding.pixels import check_pixels
 from lookalike.models.card import ModelCard
 
 _CELLS = 4
@@ -44,9 +44,12 @@ class FakeEmbedder:
 
     def embed(self, images: Sequence[Pixels]) -> Vectors:
         """Compute the vectors of pictures; see `Embedder.embed`."""
-        features = [_features(checked_pixels(image, position=n)) for n, image in enumerate(images)]
+        features = [_features(check_pixels(image, position=n)) for n, image in enumerate(images)]
         rows = [normalise(feature[None] @ self._projection)[0] for feature in features]
         return np.array(rows, np.float32).reshape(len(rows), self._card.dimension)
+
+    def close(self) -> None:
+        """Nothing."""
 
 
 def _features(image: Pixels) -> Vectors:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.core.ending import carried
+from lookalike.core.ending import carry_ending
 from lookalike.core.errors import ImageRefused
 from lookalike.core.records import FileRecord, ImageRecord
+from lookalike.core.vectors import Pixels, Vectors, narrow
 from lookalike.embedding.base import Embedder
-from lookalike.images.decode import DecodedImage, decode
+from lookalike.embedding.picture_embedder import PictureEmbedder
+from lookalike.images.decode import Decode, DecodedImage, decode
 from lookalike.images.files import content_id, read_file
 from lookalike.images.limits import ImageLimits
 from lookalike.images.walk import FoundFile
@@ -26,6 +28,7 @@ AT_ONCE = 4
 """Files that a thread takes together: their vectors are computed in one go, which is 7 % faster than one by one."""
 
 _CHUNKS_AHEAD = 4
+_MOST_BYTES_AT_ONCE = 16_000_000  # of files that are read before it is looked up which of them are known
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -72,14 +75,62 @@ class Refused:
     error: ImageRefused
 
 
-def embed_bytes(data: bytes, image_id: str, embedder: Embedder, *, limits: ImageLimits) -> Embedded:
+EmbedOne: TypeAlias = Callable[[Embedder, Pixels], Vectors]
+"""Gives the vector of one picture, shape (D,), by an embedder."""
+
+
+class EmbedBytes(Protocol):
+    """What embeds as `embed_bytes` does."""
+
+    def __call__(self, data: bytes, image_id: str, embedder: Embedder, *, limits: ImageLimits) -> Embedded:
+        """See `embed_bytes`."""
+        ...
+
+
+def embed_one(embedder: Embedder, pixels: Pixels) -> Vectors:
+    """The vector of one picture by itself.
+
+    Args:
+        embedder: computes it.
+        pixels: shape (H, W, 3), uint8.
+    Returns:
+        shape (D,), float32, of length 1.
+    """
+    vectors = embedder.embed([pixels])
+    return np.asarray(vectors[0], np.float32)
+
+
+def embed_bytes(
+    data: bytes,
+    image_id: str,
+    embedder: Embedder,
+    *,
+    limits: ImageLimits,
+    decode: Decode = decode,
+    embed: EmbedOne = embed_one,
+) -> Embedded:
     """Decode a file's bytes and compute its vector.
 
+    Args:
+        data: the whole file.
+        image_id: the SHA-256 of it.
+        embedder: computes the vector.
+        limits: what a picture may cost.
+        decode: decodes it.
+        embed: has the embedder compute, perhaps together with pictures of other threads.
     Raises:
         ImageRefused: when the picture is not taken in.
+        DecoderDied: when it was decoded in another process, which did not survive that.
     """
-    image = decode(data, min_side=embedder.card.input_side, limits=limits)
-    return Embedded(_record(image, image_id, len(data)), embedder.embed([image.pixels])[0].astype(np.float16))
+    image = PictureEmbedder(embedder, limits=limits, decode=decode).decode(data)
+    return Embedded(_record(image, image_id, len(data)), narrow(embed(embedder, image.pixels)[None, :])[0])
+
+
+Outcome: TypeAlias = Embedded | ImageRefused | None
+"""What became of a picture; None where it is in the catalog."""
+
+Known: TypeAlias = Callable[[Sequence[str]], Container[str]]
+"""Which of some ids are in the catalog."""
 
 
 class FileEmbedder:
@@ -87,42 +138,60 @@ class FileEmbedder:
 
     Args:
         embedder: computes the vectors.
-        known: ids of pictures whose vectors are in the catalog; grows through `committed`.
+        known: says which ids are of pictures whose vectors are in the catalog; asked for a few at a time, on the
+            threads that embed.
         limits: what a picture may cost.
     """
 
-    def __init__(self, embedder: Embedder, known: set[str], *, limits: ImageLimits) -> None:
-        self._embedder = embedder
+    def __init__(self, embedder: Embedder, known: Known, *, limits: ImageLimits) -> None:
+        self._pictures = PictureEmbedder(embedder, limits=limits)
         self._known = known
         self._limits = limits
         self._mutex = threading.Lock()
-        self._under_way: dict[str, Future[Embedded | ImageRefused]] = {}
+        self._under_way: dict[str, Future[Outcome]] = {}  # by id, until it is committed
 
     def take(self, files: Sequence[FoundFile]) -> list[Taken | Refused]:
         """Read files and see what they hold, in order. Safe to call from many threads."""
         mine: list[_Mine] = []
         try:
-            seen = [self._seen(found, mine) for found in files]
+            seen = self._read(files, mine)
             self._embed(mine)
         except BaseException as error:
             _fail(mine, error)
             raise
         return [one if isinstance(one, Refused) else _result(one) for one in seen]
 
-    def committed(self, image_ids: Iterable[str]) -> None:
+    def note_committed(self, image_ids: Iterable[str]) -> None:
         """Say that these pictures are in the catalog, so that nothing of them need be kept here."""
         with self._mutex:
             for image_id in image_ids:
-                self._known.add(image_id)
                 self._under_way.pop(image_id, None)
 
-    def removed(self, image_ids: Iterable[str]) -> None:
+    def note_removed(self, image_ids: Iterable[str]) -> None:
         """Say that these pictures are not in the catalog any more: files that hold them are computed again."""
         with self._mutex:
-            self._known.difference_update(image_ids)
+            for image_id in image_ids:
+                future = self._under_way.get(image_id)
+                if future is not None and future.done() and not future.exception() and future.result() is None:
+                    del self._under_way[image_id]
 
-    def _seen(self, found: FoundFile, mine: list[_Mine]) -> _Seen | Refused:
-        """Read a file. A picture that nobody has computed or is computing is decoded, and put on the list."""
+    def _read(self, files: Sequence[FoundFile], mine: list[_Mine]) -> list[_Seen | Refused]:
+        """Read files. Pictures that are not in the catalog, and that nobody else is computing, are decoded; `mine`."""
+        seen: list[_Seen | Refused] = []
+        decoded = 0
+        unknown_bytes = 0
+        for found in files:
+            before = len(mine)
+            seen.append(self._see(found, mine))
+            unknown_bytes += sum(len(one.data) for one in mine[before:])
+            if unknown_bytes > _MOST_BYTES_AT_ONCE:
+                self._decode(mine[decoded:])
+                decoded, unknown_bytes = len(mine), 0
+        self._decode(mine[decoded:])
+        return seen
+
+    def _see(self, found: FoundFile, mine: list[_Mine]) -> _Seen | Refused:
+        """Read a file. A picture that nobody has computed or is computing is put on the list."""
         try:
             content = read_file(found.path, limits=self._limits)
         except ImageRefused as error:
@@ -130,24 +199,30 @@ class FileEmbedder:
         image_id = content_id(content.data)
         file = FileRecord(found.path, image_id, content.size_bytes, content.mtime_ns)
         with self._mutex:
-            if image_id in self._known:
-                return _Seen(found, file, None)
             future = self._under_way.get(image_id)
             if future is not None:
                 return _Seen(found, file, future)
             self._under_way[image_id] = future = Future()
-        claimed = _Mine(file, future)
-        mine.append(claimed)
-        try:
-            claimed.image = decode(content.data, min_side=self._embedder.card.input_side, limits=self._limits)
-        except ImageRefused as error:
-            future.set_result(_bare(error))
+        mine.append(_Mine(file, future, content.data))
         return _Seen(found, file, future)
+
+    def _decode(self, claimed: Sequence[_Mine]) -> None:
+        """Decode what is not in the catalog. Looked up once claimed: what is committed since is known then."""
+        known = self._known([one.file.image_id for one in claimed]) if claimed else ()
+        for one in claimed:
+            data, one.data = one.data, b""
+            if one.file.image_id in known:
+                one.future.set_result(None)
+                continue
+            try:
+                one.image = self._pictures.decode(data)
+            except ImageRefused as error:
+                one.future.set_result(_bare(error))
 
     def _embed(self, mine: Sequence[_Mine]) -> None:
         """Compute the vectors of what was decoded, and give them to all that wait."""
         images = [(one, one.image) for one in mine if one.image is not None]
-        vectors = self._embedder.embed([image.pixels for _, image in images]).astype(np.float16)
+        vectors = self._pictures.embed_to_keep([image.pixels for _, image in images])
         for (one, image), vector in zip(images, vectors, strict=True):
             record = _record(image, one.file.image_id, one.file.size_bytes)
             one.future.set_result(Embedded(record, vector, image.lacks_its_end))
@@ -155,24 +230,25 @@ class FileEmbedder:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """A file that was read; `future` is None where its picture is in the catalog."""
+    """A file that was read."""
 
     found: FoundFile
     file: FileRecord
-    future: Future[Embedded | ImageRefused] | None
+    future: Future[Outcome]
 
 
 @dataclass(slots=True, eq=False)
 class _Mine:
-    """A picture that this thread computes; without an image where it was refused."""
+    """A picture that this thread computes; without an image where it was refused, or is known."""
 
     file: FileRecord
-    future: Future[Embedded | ImageRefused]
+    future: Future[Outcome]
+    data: bytes
     image: DecodedImage | None = None
 
 
 def _result(one: _Seen) -> Taken | Refused:
-    outcome = one.future.result() if one.future is not None else None
+    outcome = one.future.result()
     return Refused(one.found, outcome) if isinstance(outcome, ImageRefused) else Taken(one.file, outcome)
 
 
@@ -199,7 +275,7 @@ def _record(image: DecodedImage, image_id: str, size_bytes: int) -> ImageRecord:
     )
 
 
-def taken(
+def take_in_order(
     files: Iterable[Item], take: Callable[[Sequence[Item]], list[Result]], *, threads: int
 ) -> Generator[Result, None, None]:
     """Take files (or other things) in on several threads, in order, a few at a time, with a bounded number under way.
@@ -208,7 +284,7 @@ def taken(
     """
     waiting = iter(files)
     chunks = iter(lambda: list(islice(waiting, AT_ONCE)), [])
-    take = carried(take)
+    take = carry_ending(take)
     with ThreadPoolExecutor(threads, thread_name_prefix="lookalike-embed") as pool:
         try:
             under_way = deque(pool.submit(take, chunk) for chunk in islice(chunks, threads * _CHUNKS_AHEAD))

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from lookalike.core.errors import ModelUnavailable
 from lookalike.core.vectors import Pixels, Vectors
 from lookalike.embedding.base import Embedder
 from lookalike.models.card import ModelCard
@@ -22,6 +23,7 @@ class LazyEmbedder:
         self._make = make
         self._making = threading.Lock()
         self._made: Embedder | None = None
+        self._is_closed = False
 
     @property
     def card(self) -> ModelCard:
@@ -32,16 +34,30 @@ class LazyEmbedder:
         """Compute the vectors of pictures; see `Embedder.embed`."""
         return self._embedder().embed(images)
 
+    def close(self) -> None:
+        """Let go of it; it is not made any more. One that is being made at this moment is let go of when it is made."""
+        self._is_closed = True
+        if self._making.acquire(blocking=False):
+            try:
+                if self._made is not None:
+                    self._made.close()
+            finally:
+                self._making.release()
+
     def prepare(self) -> None:
         """Begin to make it on a thread of its own; what that raises, the first call that needs it raises."""
-        threading.Thread(target=self._prepared, name="lookalike-model").start()
+        threading.Thread(target=self._prepare, name="lookalike-model").start()
 
-    def _prepared(self) -> None:
+    def _prepare(self) -> None:
         with suppress(Exception):
             self._embedder()
 
     def _embedder(self) -> Embedder:
         with self._making:
-            if self._made is None:
+            if self._made is None and not self._is_closed:
                 self._made = self._make()
+                if self._is_closed:
+                    self._made.close()
+            if self._made is None or self._is_closed:
+                raise ModelUnavailable("expected an open collection, got one that was closed: open it again")
             return self._made

@@ -80,8 +80,8 @@ def nearest(
         BadInput: when `threads` is less than 1, or `memory_bytes` is less than this takes; names the least.
     """
     if threads is not None and threads < 1:
-        raise BadInput(f"expected at least 1 thread, got {threads}")
-    base, wanted = checked(base, queries, k=k)
+        raise BadInput(f"expected at least 1 thread, got {threads}; leave it out for one a processor")
+    base, wanted = check_rows(base, queries, k=k)
     threads = threads or processors()
     piece_rows = _piece_rows(*wanted.shape, threads=threads, memory_bytes=memory_bytes)
     best = Best.nothing(len(wanted), k, metric, dtype)
@@ -96,7 +96,9 @@ def nearest(
     return Nearest(best.labels, best.values, proven=1 - widened / max(1, len(wanted)), widened=widened)
 
 
-def checked(base: NDArray[np.generic], queries: NDArray[np.generic], *, k: int) -> tuple[NDArray[np.generic], Vectors]:
+def check_rows(
+    base: NDArray[np.generic], queries: NDArray[np.generic], *, k: int
+) -> tuple[NDArray[np.generic], Vectors]:
     """Refuse what cannot be compared; gives the base as an array, and the queries as float32.
 
     Args:
@@ -110,12 +112,17 @@ def checked(base: NDArray[np.generic], queries: NDArray[np.generic], *, k: int) 
         BadVectors: when there is something else than real numbers; DimensionMismatch: when the widths differ.
     """
     if k < 1:
-        raise BadQuery(f"expected k of at least 1, got {k}")
+        raise BadQuery(f"expected k of at least 1, got {k}; leave it out for the usual 10")
     base = np.asanyarray(base)
     if base.dtype.kind not in "fiub":
-        raise BadVectors(f"expected a base of real numbers, got an array of dtype {base.dtype}")
+        raise BadVectors(
+            f"expected a base of real numbers, got an array of dtype {base.dtype}"
+            "; convert it first: array.astype('float32')"
+        )
     if base.ndim != 2:
-        raise DimensionMismatch(f"expected a base of shape (N, D), got {base.shape}")
+        raise DimensionMismatch(
+            f"expected a base of shape (N, D), got {base.shape}; flatten each row first: array.reshape(len(array), -1)"
+        )
     try:
         return base, as_vectors(queries, dimension=base.shape[1])
     except BadVectors as error:
@@ -128,7 +135,10 @@ def _piece_rows(Q: int, D: int, *, threads: int, memory_bytes: int | None) -> in
     least = fixed + _LEAST_ROWS * per_row
     budget = max(DEFAULT_MEMORY_BYTES, least) if memory_bytes is None else memory_bytes
     if budget < least:
-        raise BadInput(f"expected a memory budget of at least {least} bytes for {Q} queries of {D}, got {budget}")
+        raise BadInput(
+            f"expected a memory budget of at least {least} bytes for {Q} queries of {D}, got {budget}"
+            "; raise it, or search for fewer at a time"
+        )
     return min((budget - fixed) // per_row, _MOST_ROWS)
 
 
@@ -154,6 +164,7 @@ def _as_float32(rows: NDArray[np.generic], start: int) -> Vectors:
             row = start + n + int(np.argmin(finite))
             raise BadVectors(
                 f"base: expected finite numbers, but row {row} holds NaN, an infinity or a value too large for float32"
+                "; leave that row out, or scale the vectors"
             )
     return piece
 

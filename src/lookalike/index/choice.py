@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-AUTO, EXACT, FAISS = "auto", "exact", "faiss"
+AUTO, EXACT, FAISS, GPU = "auto", "exact", "faiss", "gpu"
+
+ONE_BY_ONE = frozenset({EXACT, GPU})
+"""Engines that compare every vector, and grow from nothing: there is nothing to build. They are had where their owner
+names them; of them, `auto` takes `exact` alone: a card's memory is not ours to take unasked."""
 
 EXACT_UP_TO = 100_000
 """So many vectors are compared one by one in about a millisecond."""
@@ -15,11 +19,13 @@ def engine_for(N: int, wanted: str) -> str:
 
     Args:
         N: how many vectors there are.
-        wanted: `auto`, `exact`, or a factory string of FAISS.
+        wanted: `auto`, `exact`, `gpu`, or a factory string of FAISS.
     Returns:
-        `exact` or `faiss`.
+        one of `ONE_BY_ONE`, or `faiss`.
     """
-    if wanted == EXACT or not N:
+    if wanted in ONE_BY_ONE:
+        return wanted
+    if not N:
         return EXACT
     if wanted == AUTO:
         return EXACT if N <= EXACT_UP_TO else FAISS
@@ -28,6 +34,6 @@ def engine_for(N: int, wanted: str) -> str:
 
 def has_outgrown(engine: str, N: int, wanted: str) -> bool:
     """Whether an index of that engine should be made anew by another; with some play, so that it is not done often."""
-    if engine == EXACT:
-        return engine_for(N, wanted) != EXACT
+    if engine in ONE_BY_ONE or wanted in ONE_BY_ONE:
+        return engine_for(N, wanted) != engine
     return engine_for(N * _SHRUNK, wanted) == EXACT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +14,8 @@ from lookalike.core.errors import BadInput, DimensionMismatch, SnapshotDamaged
 from lookalike.core.metrics import Metric
 from lookalike.core.records import Json, Neighbours
 from lookalike.core.saying import exact_plan
-from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, normalise
-from lookalike.index.base import check_wanted
+from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, to_unit
+from lookalike.index.base import SaveTo, Selection, check_wanted, keys_among
 from lookalike.index.shortlist.allowed import Allowed
 from lookalike.index.shortlist.best import Best
 from lookalike.index.shortlist.codes import Codes
@@ -44,7 +45,7 @@ class _State(NamedTuple):
 
 
 class ExactIndex:
-    """See `lookalike.index.base.Index`. The in-memory engine, and the oracle of the others.
+    """See `lookalike.index.base.LocalIndex`. The in-memory engine, and the oracle of the others.
 
     A search takes N * len(self) * D multiplications. From the 16th query on, they are of 8-bit codes, which are made
     then; the few rows that the codes leave are compared in float64, so that the answer is the same. A vector takes 4 D
@@ -58,6 +59,7 @@ class ExactIndex:
     """
 
     engine = "exact"
+    takes_filters = False
     recall = 1.0
     worn = ""
 
@@ -93,27 +95,31 @@ class ExactIndex:
         return len(self._state.keys)
 
     def upsert(self, keys: Keys, vectors: Vectors) -> None:
-        """Add vectors, or replace those of known keys; see `Index`. A search sees all of a call, or nothing of it."""
+        """Add or replace vectors; see `LocalIndex`. A search sees all of a call, or nothing of it."""
         keys = as_keys(keys)
-        rows = normalise(as_vectors(vectors, dimension=self._dimension))
+        rows = to_unit(as_vectors(vectors, dimension=self._dimension))
         if len(keys) != len(rows):
-            raise DimensionMismatch(f"expected one vector for each of {len(keys)} keys, got {len(rows)}")
+            raise DimensionMismatch(
+                f"expected one vector for each of {len(keys)} keys, got {len(rows)}; repeat it with as many of both"
+            )
         if (keys < 0).any():
-            raise BadInput(f"expected keys from 0 on, got {int(keys.min())}")
+            raise BadInput(
+                f"expected keys from 0 on, got {int(keys.min())}; number the rows: numpy.arange(len(vectors))"
+            )
         last = {key: n for n, key in enumerate(keys.tolist())}
         with self._changing:
             state = self._state
             known = [key for key in last if key in self._slots]
             if known:
-                state = self._replaced(state, [self._slots[key] for key in known], rows[[last[key] for key in known]])
+                state = self._replace(state, [self._slots[key] for key in known], rows[[last[key] for key in known]])
             new = [key for key in last if key not in self._slots]
             if new:
-                state = self._appended(state, np.array(new, np.int64), rows[[last[key] for key in new]])
+                state = self._append(state, np.array(new, np.int64), rows[[last[key] for key in new]])
             self._slots.update(zip(new, range(len(self._state.keys), len(state.keys)), strict=True))
             self._state = state
 
     def remove(self, keys: Keys) -> None:
-        """Remove vectors; see `Index`."""
+        """Remove vectors; see `LocalIndex`."""
         with self._changing:
             gone = [self._slots[key] for key in set(as_keys(keys).tolist()) if key in self._slots]
             if not gone:
@@ -121,15 +127,14 @@ class ExactIndex:
             keep = np.ones(len(self._state.keys), bool)
             keep[gone] = False
             keys, rows, codes, version = self._state
-            codes = None if codes is None else codes.taken(keep[: len(codes)])
+            codes = None if codes is None else codes.take(keep[: len(codes)])
             self._state = self._buffers = _State(keys[keep], rows[keep], codes, version + 1)
             self._slots = {key: slot for slot, key in enumerate(self._state.keys.tolist())}
 
-    def search(
-        self, queries: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
-    ) -> Neighbours:
+    def search(self, queries: Vectors, k: int, *, among: Selection = None, recall: float | None = None) -> Neighbours:
         """Find the k nearest of each query; see `Index`."""
         check_wanted(k, recall)
+        allowed = keys_among(among)
         wanted = as_vectors(queries, dimension=self._dimension)
         state = self._with_codes(self._state, len(wanted))
         chosen = None if allowed is None else Allowed.of(state.keys, as_keys(allowed))
@@ -140,8 +145,8 @@ class ExactIndex:
         scan_all(fields, wanted, best, block=block, threads=self._threads)
         return Neighbours(best.labels, best.values, exact=True, scanned=eligible, plan=plan)
 
-    def held(self) -> tuple[Keys, Vectors]:
-        """What is held: keys, shape (N,), int64, in no order, and rows, shape (N, D), float32, of length 1 or 0.
+    def stored_vectors(self) -> tuple[Keys, Vectors]:
+        """What is stored: keys, shape (N,), int64, in no order, and rows, shape (N, D), float32, of length 1 or 0.
 
         Views: for reading.
         """
@@ -149,10 +154,12 @@ class ExactIndex:
 
     def save(self, folder: Path) -> list[str]:
         """Write `keys.npy`, shape (N,) int64, and `vectors.npy`, shape (N, D) float32, rows of length 1 or 0."""
+        return self.freeze()(folder)
+
+    def freeze(self) -> SaveTo:
+        """As it is at this moment; see `LocalIndex`. At once: rows are only appended behind those that are there."""
         keys, rows, *_ = self._state
-        np.save(folder / "keys.npy", keys)
-        np.save(folder / "vectors.npy", rows)
-        return ["keys.npy", "vectors.npy"]
+        return partial(_save, keys, rows)
 
     @classmethod
     def from_arrays(cls, keys: NDArray[np.generic], rows: NDArray[np.generic]) -> ExactIndex:
@@ -171,14 +178,14 @@ class ExactIndex:
         index._slots = {key: slot for slot, key in enumerate(keys.tolist())}
         return index
 
-    def _replaced(self, state: _State, slots: list[int], rows: Vectors) -> _State:
+    def _replace(self, state: _State, slots: list[int], rows: Vectors) -> _State:
         changed = state.rows.copy()  # for searches that run may be reading the old ones
         changed[slots] = rows
-        codes = None if state.codes is None else state.codes.replaced(np.array(slots), rows)
+        codes = None if state.codes is None else state.codes.replace(np.array(slots), rows)
         self._buffers = _State(state.keys, changed, codes, state.version + 1)
         return self._buffers
 
-    def _appended(self, state: _State, keys: Keys, rows: Vectors) -> _State:
+    def _append(self, state: _State, keys: Keys, rows: Vectors) -> _State:
         start, end = len(state.keys), len(state.keys) + len(keys)
         if end > len(self._buffers.keys):
             room = max(end, 2 * start, 1024)
@@ -200,7 +207,7 @@ class ExactIndex:
         try:
             with self._changing:
                 state = self._state
-            codes = _extended(state.codes, state.rows)
+            codes = _extend(state.codes, state.rows)
             with self._changing:
                 if self._state.version == state.version:
                     self._state = self._state._replace(codes=codes)
@@ -209,7 +216,13 @@ class ExactIndex:
             self._coding.release()
 
 
-def _extended(codes: Codes | None, rows: Vectors) -> Codes:
+def _save(keys: Keys, rows: Vectors, folder: Path) -> list[str]:
+    np.save(folder / "keys.npy", keys)
+    np.save(folder / "vectors.npy", rows)
+    return ["keys.npy", "vectors.npy"]
+
+
+def _extend(codes: Codes | None, rows: Vectors) -> Codes:
     """Codes of all rows. Those that are there stay, until there are twice as many rows around another centre."""
     coded = 0 if codes is None else len(codes)
     if codes is None or len(rows) > codes.capacity:
@@ -230,7 +243,7 @@ def _field(state: _State, codes: Codes | None, start: int, end: int, allowed: Al
     part = None if allowed is None else allowed.part(start, end)
     places = None if part is None else part.places
     if places is not None:
-        keys, codes = keys[places], None if codes is None else codes.taken(places)
+        keys, codes = keys[places], None if codes is None else codes.take(places)
     mask = None if part is None else part.mask
     centre = np.zeros(rows.shape[1], np.float32)
     return Field(Metric.COSINE, rows, rows, keys, centre, codes, eligible=mask, places=places)

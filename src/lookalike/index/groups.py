@@ -17,17 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.errors import BadInput, DimensionMismatch, SnapshotDamaged
-from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, normalise
+from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, to_unit
 from lookalike.index.hyperplanes import Codes, Pairs, SideTables, sides
+from lookalike.index.near_identical import THRESHOLD
 
 VectorsOf = Callable[[Keys], tuple[Keys, Vectors]]
 """Gives the vectors of keys, as they were given to `upsert`: those keys that are still there, in any order, and shape
 (N, D), float32."""
-
-THRESHOLD = 0.995
-"""Of 6,865 photos, 8 of the 11 pairs that are so near are the same photo, but of the 33 between 0.99 and that only 7.
-Saved again as JPEG of quality 75 all photos stay so near to themselves, a tenth brighter 83 %, at half the size 11 %.
-"""
 
 _LEAST_THRESHOLD = 0.98
 _ROWS_AT_ONCE = 32_768
@@ -52,7 +48,9 @@ class Groups:
 
     def __init__(self, dimension: int, *, vectors_of: VectorsOf, threshold: float = THRESHOLD) -> None:
         if not _LEAST_THRESHOLD <= threshold <= 1:
-            raise BadInput(f"expected a threshold from {_LEAST_THRESHOLD} to 1, got {threshold}")
+            raise BadInput(
+                f"expected a threshold from {_LEAST_THRESHOLD} to 1, got {threshold}; leave it out for the usual one"
+            )
         self._vectors_of = vectors_of
         self._threshold = threshold
         self._changing = threading.Lock()
@@ -83,17 +81,19 @@ class Groups:
         """
         keys, rows = as_keys(keys), as_vectors(vectors, dimension=self.dimension)
         if len(keys) != len(rows):
-            raise DimensionMismatch(f"expected one vector for each of {len(keys)} keys, got {len(rows)}")
+            raise DimensionMismatch(
+                f"expected one vector for each of {len(keys)} keys, got {len(rows)}; repeat it with as many of both"
+            )
         if (keys < 0).any():
-            raise BadInput(f"expected keys from 0 on, got {int(keys.min())}")
+            raise BadInput(
+                f"expected keys from 0 on, got {int(keys.min())}; number the rows: numpy.arange(len(vectors))"
+            )
         ascending, from_the_end = np.unique(keys[::-1], return_index=True)
         last = len(keys) - 1 - from_the_end
         with self._changing:
             self._take_out(ascending)
             for start in range(0, len(ascending), _ROWS_AT_ONCE):
-                self._add(
-                    ascending[start : start + _ROWS_AT_ONCE], normalise(rows[last[start : start + _ROWS_AT_ONCE]])
-                )
+                self._add(ascending[start : start + _ROWS_AT_ONCE], to_unit(rows[last[start : start + _ROWS_AT_ONCE]]))
 
     def remove(self, keys: Keys) -> None:
         """Remove pictures; unknown keys are passed over. Where a first leaves, the next takes its place.
@@ -208,7 +208,7 @@ class Groups:
 
     def _succeed(self, orphans: list[list[int]]) -> None:
         """Group pictures around the next of their group, and those that are too far from it anew."""
-        keys, rows = self._stored(np.array([key for rest in orphans for key in rest], np.int64))
+        keys, rows = self._read(np.array([key for rest in orphans for key in rest], np.int64))
         is_next, is_far = np.zeros(len(keys), bool), np.zeros(len(keys), bool)
         joining: list[tuple[int, int]] = []
         for rest in orphans:
@@ -222,13 +222,13 @@ class Groups:
             self._join(joining)
             self._add(keys[is_far], rows[is_far])
 
-    def _stored(self, keys: Keys) -> tuple[Keys, Vectors]:
+    def _read(self, keys: Keys) -> tuple[Keys, Vectors]:
         """Keys that are still there, ascending, and their vectors of length 1."""
         if not len(keys):
             return keys, np.empty((0, self.dimension), np.float32)
         there, rows = self._vectors_of(keys)
         order = np.argsort(there)
-        return as_keys(there)[order], normalise(as_vectors(rows, dimension=self.dimension)[order])
+        return as_keys(there)[order], to_unit(as_vectors(rows, dimension=self.dimension)[order])
 
     def _shrink(self) -> None:
         """Make the tables anew once most of what they hold is dropped."""
@@ -252,7 +252,7 @@ class Groups:
         codes = self._sides.codes(units)
         to_firsts = self._tables.near(codes)
         slots = np.unique(to_firsts.second)
-        first_keys, first_rows = self._stored(self._firsts[slots])
+        first_keys, first_rows = self._read(self._firsts[slots])
         all_keys, all_rows = np.concatenate([keys, first_keys]), np.concatenate([units, first_rows])
         order = np.argsort(self._firsts[slots])
         known = np.isin(self._firsts[slots][order], first_keys)
@@ -262,13 +262,13 @@ class Groups:
         among = self._sides.among(codes)
         first = np.concatenate([to_firsts.first[seconds >= 0], among.first])
         second = np.concatenate([seconds[seconds >= 0], among.second])
-        stars = _stars(self._verified(Pairs(first, second), all_rows), all_keys, all_rows, self._threshold)
+        stars = _stars(self._verify(Pairs(first, second), all_rows), all_keys, all_rows, self._threshold)
         alone = np.ones(len(keys), bool)
         alone[list(stars)] = False
         self._lead(keys[alone], codes[alone])
         self._join((int(keys[row]), int(all_keys[centre])) for row, centre in stars.items())
 
-    def _verified(self, pairs: Pairs, rows: Vectors) -> Pairs:
+    def _verify(self, pairs: Pairs, rows: Vectors) -> Pairs:
         """Those that are near-identical indeed."""
         near = np.empty(len(pairs.first), bool)
         for start in range(0, len(near), _PAIRS_AT_ONCE):

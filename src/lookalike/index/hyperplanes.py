@@ -121,7 +121,7 @@ def sides(dimension: int, *, threshold: float) -> Sides:
 
 
 class SideTables:
-    """Codes in sorted tables: 65 bytes a code. Adding moves all that is held. For one thread at a time.
+    """Codes in sorted tables: 65 bytes a code. Adding moves all that is stored. For one thread at a time.
 
     Slots are the numbers in which codes came in; a dropped one is not used again.
     """
@@ -159,9 +159,9 @@ class SideTables:
         for table in range(TABLES):
             beginnings = _beginnings(codes, table * self._how.first_bits)
             order = np.argsort(beginnings, kind="stable")
-            held = self._beginnings[table]
-            places = np.searchsorted(held, beginnings[order], side="right")
-            self._beginnings[table] = np.insert(held, places, beginnings[order])
+            stored = self._beginnings[table]
+            places = np.searchsorted(stored, beginnings[order], side="right")
+            self._beginnings[table] = np.insert(stored, places, beginnings[order])
             self._slots[table] = np.insert(self._slots[table], places, slots[order])
 
     def drop(self, slots: Rows) -> None:
@@ -186,13 +186,13 @@ class SideTables:
 
     def _beside(self, codes: Codes) -> Iterator[tuple[Rows, Rows]]:
         """Rows and slots that begin alike in a table and stand near each other there."""
-        for table, (held, slots) in enumerate(zip(self._beginnings, self._slots, strict=True)):
+        for table, (stored, slots) in enumerate(zip(self._beginnings, self._slots, strict=True)):
             beginnings = _beginnings(codes, table * self._how.first_bits)
-            places = np.searchsorted(held, beginnings)
+            places = np.searchsorted(stored, beginnings)
             for step in range(-_WINDOW, _WINDOW):
-                rows = np.flatnonzero((places + step >= 0) & (places + step < len(held)))
+                rows = np.flatnonzero((places + step >= 0) & (places + step < len(stored)))
                 there = places[rows] + step
-                alike = (held[there] ^ beginnings[rows]) >> (32 - self._how.first_bits) == 0
+                alike = (stored[there] ^ beginnings[rows]) >> (32 - self._how.first_bits) == 0
                 rows, found = rows[alike], slots[there[alike]].astype(np.intp)
                 yield rows[self._alive[found]], found[self._alive[found]]
 

@@ -6,10 +6,15 @@ import json
 from dataclasses import asdict, dataclass
 
 from lookalike.core.errors import SnapshotDamaged
-from lookalike.core.records import Json
+from lookalike.core.records import Cursor, Json, numbered_cursor
 
-VERSION = 2
+VERSION = 3
 """Of the snapshot format."""
+
+NODES_FILE = "nodes.npz"
+"""Beside the files of an index of nodes, see `lookalike.index.nodes`: who finds it knows that the index is one."""
+
+_NUMBERED = 2  # where the changes are told by a number and a word for the history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +25,7 @@ class Manifest:
         version: of the snapshot format.
         engine: of the index.
         model_id: whose vectors it holds.
-        seq: it has applied all changes of the catalog up to this number.
-        lineage: what the catalog called its history up to there; see `Catalog.lineage`.
+        cursor: it has applied all changes of the catalog up to this place in its feed.
         count: how many vectors it holds.
         dimension: of the vectors in the index (after the projection).
         learnt_from: how many vectors the projection was learnt from; 0 where there is none.
@@ -31,6 +35,7 @@ class Manifest:
         parameters: how the engine was made and which operating points it has, for people to read; the engine reads its
             own file.
         files: SHA-256 of each file, by name.
+        projection_version: the number of the projection in the catalog; 0 where there is none, and in what 0.1.0 wrote.
         nearness: how near its pictures are to their nearest, see `lookalike.view.nearness`; None where that is
             not known.
     """
@@ -38,8 +43,7 @@ class Manifest:
     version: int
     engine: str
     model_id: str
-    seq: int
-    lineage: str
+    cursor: Cursor
     count: int
     dimension: int
     learnt_from: int
@@ -49,6 +53,7 @@ class Manifest:
     parameters: dict[str, Json]
     files: dict[str, str]
     nearness: dict[str, float] | None = None
+    projection_version: int = 0
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
@@ -64,6 +69,9 @@ def read_manifest(content: bytes) -> Manifest:
         ValueError, TypeError, KeyError: when it is no manifest.
     """
     fields = json.loads(content)
+    if fields["version"] == _NUMBERED:
+        cursor = numbered_cursor(fields.pop("seq"), fields.pop("lineage"))
+        fields = {**fields, "cursor": cursor, "version": VERSION}
     if fields["version"] != VERSION:
         raise SnapshotDamaged(f"expected snapshot version {VERSION}, got version {fields['version']}")
     return Manifest(**fields)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from lookalike.core.vectors import Keys, Vectors
-from lookalike.index.base import Batches, Index
+from lookalike.index.base import Batches, LocalIndex
 from lookalike.index.node_table import Hashes, hashes_of
 from lookalike.index.nodes import NodeIndex
 
 
-def build_nodes(batches: Batches, make: Callable[[Batches, int], Index]) -> NodeIndex:
+def build_nodes(batches: Batches, make: Callable[[Batches, int], LocalIndex]) -> NodeIndex:
     """Build an index of the different vectors, and put nodes over it.
 
     What changes while it is built may be missing in the index, or there as it was: who calls upserts it afterwards.
@@ -21,7 +21,7 @@ def build_nodes(batches: Batches, make: Callable[[Batches, int], Index]) -> Node
         batches: keys, each once, and vectors. Read once before `make`, at 24 bytes a vector; hashed each time.
         make: builds an index of batches, and is told how many vectors these hold.
     """
-    keys, hashes = _hashed(batches)
+    keys, hashes = _hash(batches)
     order = np.lexsort((keys, hashes))
     keys, hashes = keys[order], hashes[order]
     starts = np.flatnonzero(np.r_[np.ones(min(1, len(keys)), bool), hashes[1:] != hashes[:-1]])
@@ -53,7 +53,7 @@ def build_nodes(batches: Batches, make: Callable[[Batches, int], Index]) -> Node
     )
 
 
-def _hashed(batches: Batches) -> tuple[Keys, Hashes]:
+def _hash(batches: Batches) -> tuple[Keys, Hashes]:
     parts = [(keys, hashes_of(vectors)) for keys, vectors in batches()]
     return (
         np.concatenate([np.empty(0, np.int64), *(keys for keys, _ in parts)]),

@@ -24,7 +24,7 @@ class Grouped(NamedTuple):
     nodes: Keys
     strange: Keys
 
-    def translated(self, wanted: Keys) -> tuple[Keys, Keys]:
+    def translate(self, wanted: Keys) -> tuple[Keys, Keys]:
         """What to allow in an index of nodes, where only these pictures are allowed.
 
         Fast where the wanted ones are ascending, however many they are: most stand for themselves, and those that no
@@ -105,7 +105,7 @@ class NodeMembers:
             elif self._node_of.get(node) == node:
                 del self._node_of[node]
 
-    def grouped(self) -> Grouped:
+    def group(self) -> Grouped:
         """All of it in arrays."""
         keys = np.fromiter(self._node_of.keys(), np.int64, len(self._node_of))
         nodes = np.fromiter(self._node_of.values(), np.int64, len(self._node_of))
@@ -113,7 +113,7 @@ class NodeMembers:
         at_home = keys[keys == nodes]
         return Grouped(keys[order], nodes[order], np.setdiff1d(nodes, at_home))
 
-    def expanded(self, nodes: list[int], near: Vectors, k: int, eligible: Keys | None) -> tuple[Keys, Vectors]:
+    def expand(self, nodes: list[int], near: Vectors, k: int, eligible: Keys | None) -> tuple[Keys, Vectors]:
         """The k nearest pictures of nodes that stand best first, ties to the smaller key.
 
         Args:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.core.vectors import Keys, Vectors, normalise
+from lookalike.core.vectors import Keys, Vectors, to_unit
 
 Hashes: TypeAlias = NDArray[np.bytes_]
 """shape (N,), dtype S16: 128 bits of BLAKE2b. Zero bytes at the end are cut off and stand for themselves."""
@@ -32,9 +32,35 @@ def hashes_of(vectors: Vectors) -> Hashes:
     """
     digests = []
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
-        units = normalise(vectors[start : start + _ROWS_AT_ONCE]) + np.float32(0)  # -0.0 becomes 0.0
+        units = to_unit(vectors[start : start + _ROWS_AT_ONCE]) + np.float32(0)  # -0.0 becomes 0.0
         digests += [hashlib.blake2b(row, digest_size=_HASH.itemsize).digest() for row in units]
     return np.frombuffer(b"".join(digests), _HASH)
+
+
+class FrozenTable(NamedTuple):
+    """A table as it was at one moment; the arrays are never written to, but for `alive`, which is a copy.
+
+    Attributes:
+        nodes: shape (N,), int64, ascending.
+        hashes: shape (N,), bytes (S16), ascending.
+        places: shape (N,), int32: of the node of each hash in `nodes`.
+        alive: shape (N,), bool: which nodes are there still.
+        late: nodes that came since, and their hashes.
+    """
+
+    nodes: Keys
+    hashes: Hashes
+    places: NDArray[np.int32]
+    alive: NDArray[np.bool_]
+    late: dict[int, bytes]
+
+    def pairs(self) -> tuple[Keys, Hashes]:
+        """All nodes, shape (N,), int64, and their hashes, shape (N,), bytes (S16): new arrays in no order."""
+        late_nodes = np.fromiter(self.late.keys(), np.int64, len(self.late))
+        late_hashes = np.array(list(self.late.values()), _HASH)
+        alive = self.alive[self.places]
+        nodes, hashes = self.nodes[self.places[alive]], self.hashes[alive]
+        return np.concatenate([nodes, late_nodes]), np.concatenate([hashes, late_hashes])
 
 
 class NodeTable:
@@ -73,7 +99,7 @@ class NodeTable:
         Returns:
             shape (N,), bool, a new array.
         """
-        is_there = self._known(nodes) >= 0
+        is_there = self._find(nodes) >= 0
         if self._late_hashes:
             is_there |= np.fromiter((node in self._late_hashes for node in nodes.tolist()), bool, len(nodes))
         return is_there
@@ -100,7 +126,7 @@ class NodeTable:
         Args:
             nodes: shape (N,), int64.
         """
-        places = self._known(nodes)
+        places = self._find(nodes)
         self._alive[places[places >= 0]] = False
         if self._late_hashes:
             for node in nodes.tolist():
@@ -110,11 +136,11 @@ class NodeTable:
 
     def pairs(self) -> tuple[Keys, Hashes]:
         """All nodes, shape (N,), int64, and their hashes, shape (N,), bytes (S16): new arrays in no order."""
-        late_nodes = np.fromiter(self._late_hashes.keys(), np.int64, len(self._late_hashes))
-        late_hashes = np.array(list(self._late_hashes.values()), _HASH)
-        alive = self._alive[self._places]
-        nodes, hashes = self._nodes[self._places[alive]], self._hashes[alive]
-        return np.concatenate([nodes, late_nodes]), np.concatenate([hashes, late_hashes])
+        return self.freeze().pairs()
+
+    def freeze(self) -> FrozenTable:
+        """The table as it is at this moment. Takes a copy of a byte a node, and of what came lately."""
+        return FrozenTable(self._nodes, self._hashes, self._places, self._alive.copy(), self._late_hashes.copy())
 
     def _keep(self, nodes: Keys, hashes: Hashes) -> None:
         order = np.argsort(nodes)
@@ -126,7 +152,7 @@ class NodeTable:
         self._late_hashes: dict[int, bytes] = {}
         self._late_nodes: dict[bytes, int] = {}
 
-    def _known(self, nodes: Keys) -> NDArray[np.intp]:
+    def _find(self, nodes: Keys) -> NDArray[np.intp]:
         """Where nodes stand in `_nodes`; -1 where they do not."""
         if not len(self._nodes):
             return np.full(len(nodes), -1, np.intp)

@@ -10,6 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from zipfile import BadZipFile
@@ -20,12 +21,10 @@ from numpy.typing import NDArray
 from lookalike.core.errors import BadInput, DimensionMismatch, SnapshotDamaged
 from lookalike.core.records import Json, Neighbours
 from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors
-from lookalike.index.base import Index, check_wanted
+from lookalike.index.base import LocalIndex, SaveTo, Selection, check_wanted, keys_among
+from lookalike.index.manifest import NODES_FILE
 from lookalike.index.node_members import Grouped, NodeMembers
-from lookalike.index.node_table import Hashes, NodeTable, hashes_of
-
-FILE = "nodes.npz"
-"""What `NodeIndex.save` writes beside the files of the inner index."""
+from lookalike.index.node_table import FrozenTable, Hashes, NodeTable, hashes_of
 
 _ATTEMPTS = 3
 _WIDENING = 8
@@ -33,7 +32,7 @@ _FIRST_OWN_NUMBER = 2**62  # for nodes whose picture left them and came back wit
 
 
 class NodeIndex:
-    """See `lookalike.index.base.Index`. As exact and as fast as the inner index is on the different vectors alone.
+    """See `lookalike.index.base.LocalIndex`. As exact and as fast as the inner index is on the different vectors alone.
 
     A picture that is alone is a node of its own key, and takes 29 bytes here. One that shares its vector takes about
     200. A search never waits while pictures that are alone change; for a change of shared vectors it does.
@@ -44,12 +43,15 @@ class NodeIndex:
         BadInput: when it is not empty.
     """
 
-    def __init__(self, inner: Index) -> None:
+    def __init__(self, inner: LocalIndex) -> None:
         if len(inner):
-            raise BadInput(f"expected an empty index to make nodes in, got one of {len(inner)} vectors")
+            raise BadInput(
+                f"expected an empty index to make nodes in, got one of {len(inner)} vectors"
+                "; make the nodes before anything is added"
+            )
         self._start(inner)
 
-    def _start(self, inner: Index) -> None:
+    def _start(self, inner: LocalIndex) -> None:
         self._inner = inner
         self._changing = threading.RLock()
         self._regroupings = 0  # odd while one is under way
@@ -59,7 +61,7 @@ class NodeIndex:
         self._count = 0
 
     @property
-    def inner(self) -> Index:
+    def inner(self) -> LocalIndex:
         """The index of nodes."""
         return self._inner
 
@@ -67,6 +69,8 @@ class NodeIndex:
     def engine(self) -> str:
         """That of the inner index."""
         return self._inner.engine
+
+    takes_filters = False
 
     @property
     def recall(self) -> float:
@@ -92,11 +96,11 @@ class NodeIndex:
         return self._count
 
     def upsert(self, keys: Keys, vectors: Vectors) -> None:
-        """Add vectors, or replace those of known keys; see `Index`.
+        """Add vectors, or replace those of known keys; see `LocalIndex`.
 
         A search meanwhile sees those that stay alone before those that share a vector.
         """
-        keys, rows = _checked(keys, vectors, dimension=self.dimension)
+        keys, rows = _check(keys, vectors, dimension=self.dimension)
         hashes = hashes_of(rows)
         with self._changing:
             nodes = self._nodes_of(keys)
@@ -112,7 +116,7 @@ class NodeIndex:
                 self._count += int((nodes[rest] < 0).sum())
 
     def remove(self, keys: Keys) -> None:
-        """Remove vectors; see `Index`."""
+        """Remove vectors; see `LocalIndex`."""
         keys = np.unique(as_keys(keys)).astype(np.int64)
         with self._changing:
             nodes = self._nodes_of(keys)
@@ -126,31 +130,31 @@ class NodeIndex:
                 self._regroup(keys[shared], nodes[shared], hashes_of(nowhere), nowhere)
             self._count -= len(keys)
 
-    def search(
-        self, queries: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
-    ) -> Neighbours:
+    def search(self, queries: Vectors, k: int, *, among: Selection = None, recall: float | None = None) -> Neighbours:
         """Find the k nearest of each query; see `Index`."""
         check_wanted(k, recall)
+        allowed = keys_among(among)
         for _ in range(_ATTEMPTS):
             seen = self._regroupings
             if seen % 2 == 0:
-                found = self._searched(queries, k, allowed, recall)
+                found = self._search_nodes(queries, k, allowed, recall)
                 if self._regroupings == seen:
                     return found
         with self._changing:
-            return self._searched(queries, k, allowed, recall)
+            return self._search_nodes(queries, k, allowed, recall)
 
     def save(self, folder: Path) -> list[str]:
         """Write the inner index's files, and `nodes.npz`: nodes and their hashes, grouped pictures and their nodes."""
+        return self.freeze()(folder)
+
+    def freeze(self) -> SaveTo:
+        """As it is at this moment; see `LocalIndex`. Copies a byte a node, and what shares a node."""
         with self._changing:
-            names = self._inner.save(folder)
-            nodes, hashes = self._table.pairs()
-            grouped = self._members.grouped()
-            np.savez(folder / FILE, nodes=nodes, hashes=hashes, keys=grouped.keys, nodes_of_keys=grouped.nodes)
-        return [*names, FILE]
+            save_inner, table, grouped = self._inner.freeze(), self._table.freeze(), self._members.group()
+        return partial(_save, save_inner, table, grouped)
 
     @classmethod
-    def load(cls, inner: Index, source: Path | BinaryIO) -> NodeIndex:
+    def load(cls, inner: LocalIndex, source: Path | BinaryIO) -> NodeIndex:
         """An index as it was saved.
 
         Args:
@@ -169,10 +173,10 @@ class NodeIndex:
                     nodes_of_keys=arrays["nodes_of_keys"].astype(np.int64),
                 )
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise SnapshotDamaged(f"{FILE} cannot be read: {error}") from error
+            raise SnapshotDamaged(f"{NODES_FILE} cannot be read: {error}") from error
 
     @classmethod
-    def over(cls, inner: Index, *, nodes: Keys, hashes: Hashes, keys: Keys, nodes_of_keys: Keys) -> NodeIndex:
+    def over(cls, inner: LocalIndex, *, nodes: Keys, hashes: Hashes, keys: Keys, nodes_of_keys: Keys) -> NodeIndex:
         """An index over one that holds its nodes already; see `build_nodes`.
 
         Args:
@@ -199,7 +203,7 @@ class NodeIndex:
         return index
 
     def _nodes_of(self, keys: Keys) -> Keys:
-        """The node of each key; -1 where it is not held."""
+        """The node of each key; -1 where it is not there."""
         nodes = np.where(self._table.has(keys), keys, -1)
         self._members.correct(keys, nodes)
         return nodes
@@ -222,8 +226,8 @@ class NodeIndex:
             hashes: shape (M,), or (0,) where they are only taken out.
             rows: shape (M, D) or (0, D), float32.
         """
-        after = self._left(keys, nodes)
-        new = self._joined(keys, hashes, after)
+        after = self._leave(keys, nodes)
+        new = self._join(keys, hashes, after)
         dead = np.array([node for node, members in after.items() if not len(members)], np.int64)
         with self._regrouping():
             if len(dead):
@@ -235,7 +239,7 @@ class NodeIndex:
                 self._table.put(numbers, hashes[places])
             self._members.change(keys, after)
 
-    def _left(self, keys: Keys, nodes: Keys) -> dict[int, Keys]:
+    def _leave(self, keys: Keys, nodes: Keys) -> dict[int, Keys]:
         """The members of the nodes that some pictures leave, without these."""
         leaving: dict[int, list[int]] = defaultdict(list)
         for key, node in zip(keys.tolist(), nodes.tolist(), strict=True):
@@ -243,7 +247,7 @@ class NodeIndex:
                 leaving[node].append(key)
         return {node: np.setdiff1d(self._members.of(node), gone) for node, gone in leaving.items()}
 
-    def _joined(self, keys: Keys, hashes: Hashes, after: dict[int, Keys]) -> dict[int, int]:
+    def _join(self, keys: Keys, hashes: Hashes, after: dict[int, Keys]) -> dict[int, int]:
         """Put pictures into the nodes of their hashes, or new ones; gives the place of a vector for each new node."""
         sharing: dict[bytes, list[int]] = defaultdict(list)
         for place, found in enumerate(hashes.tolist()):
@@ -276,24 +280,24 @@ class NodeIndex:
             self._grouped_now = None
             self._regroupings += 1
 
-    def _grouped(self) -> Grouped:
+    def _group(self) -> Grouped:
         grouped = self._grouped_now
         if grouped is None:
             with self._changing:
-                grouped = self._grouped_now = self._members.grouped()
+                grouped = self._grouped_now = self._members.group()
         return grouped
 
-    def _searched(self, queries: Vectors, k: int, allowed: Keys | None, recall: float | None) -> Neighbours:
+    def _search_nodes(self, queries: Vectors, k: int, allowed: Keys | None, recall: float | None) -> Neighbours:
         if not len(self._members):
-            return self._inner.search(queries, k, allowed=allowed, recall=recall)
+            return self._inner.search(queries, k, among=allowed, recall=recall)
         eligible = None
         if allowed is not None:
-            allowed, eligible = self._grouped().translated(as_keys(allowed))
+            allowed, eligible = self._group().translate(as_keys(allowed))
         found = self._nearest(queries, k, allowed, recall)
         keys = np.full((len(found.keys), k), -1, np.int64)
         similarities = np.full(keys.shape, -np.inf, np.float32)
         for n, (nodes, near) in enumerate(zip(found.keys.tolist(), found.similarities, strict=True)):
-            answered, their = self._members.expanded(nodes, near, k, eligible)
+            answered, their = self._members.expand(nodes, near, k, eligible)
             keys[n, : len(answered)], similarities[n, : len(answered)] = answered, their
         return found._replace(keys=keys, similarities=similarities)
 
@@ -303,20 +307,29 @@ class NodeIndex:
             return self._inner.search(queries, k, recall=recall)
         wanted = k + 1
         while True:
-            found = self._inner.search(queries, wanted, allowed=allowed, recall=recall)
+            found = self._inner.search(queries, wanted, among=allowed, recall=recall)
             last = found.similarities[:, -1]
             if not found.exact or not (np.isfinite(last) & (last == found.similarities[:, k - 1])).any():
                 return found
             wanted *= _WIDENING
 
 
-def _checked(keys: Keys, vectors: Vectors, *, dimension: int) -> tuple[Keys, Vectors]:
+def _save(save_inner: SaveTo, table: FrozenTable, grouped: Grouped, folder: Path) -> list[str]:
+    names = save_inner(folder)
+    nodes, hashes = table.pairs()
+    np.savez(folder / NODES_FILE, nodes=nodes, hashes=hashes, keys=grouped.keys, nodes_of_keys=grouped.nodes)
+    return [*names, NODES_FILE]
+
+
+def _check(keys: Keys, vectors: Vectors, *, dimension: int) -> tuple[Keys, Vectors]:
     """Keys and vectors, of each key the last."""
     keys, rows = as_keys(keys), as_vectors(vectors, dimension=dimension)
     if len(keys) != len(rows):
-        raise DimensionMismatch(f"expected one vector for each of {len(keys)} keys, got {len(rows)}")
+        raise DimensionMismatch(
+            f"expected one vector for each of {len(keys)} keys, got {len(rows)}; repeat it with as many of both"
+        )
     if (keys < 0).any():
-        raise BadInput(f"expected keys from 0 on, got {int(keys.min())}")
+        raise BadInput(f"expected keys from 0 on, got {int(keys.min())}; number the rows: numpy.arange(len(vectors))")
     _, from_the_end = np.unique(keys[::-1], return_index=True)
     if len(from_the_end) == len(keys):
         return keys, rows

@@ -1,7 +1,7 @@
 """Snapshots: an index on disk, immutable, hashed before it is believed, replaced by an atomic rename.
 
     snapshots/
-      LOCK                     held by who writes
+      LOCK                     taken by who writes
       CURRENT                  one line: "<folder> <SHA-256 of its manifest.json>"
       000000012345-1a2b3c4d/
         manifest.json          what `Manifest` holds
@@ -24,13 +24,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lookalike.core.errors import SnapshotDamaged, StorageFailed
-from lookalike.index.base import Engines, Index
+from lookalike.core.records import Cursor, Json
+from lookalike.index.base import Engines, LocalIndex, SaveTo
 from lookalike.index.manifest import VERSION, Manifest, manifest_bytes, read_manifest
 from lookalike.index.projection import Projection
 from lookalike.storage.lock import file_lock
@@ -50,35 +51,61 @@ class Snapshot:
     """A snapshot that was read and found whole."""
 
     manifest: Manifest
-    index: Index
+    index: LocalIndex
     projection: Projection | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FrozenIndex:
+    """An index as it was at one moment.
+
+    Attributes:
+        engine, recall, parameters, count, dimension: what it was.
+        save: writes it, once; see `LocalIndex.freeze`.
+    """
+
+    engine: str
+    recall: float
+    parameters: dict[str, Json]
+    count: int
+    dimension: int
+    save: SaveTo
+
+
+def freeze(index: LocalIndex) -> FrozenIndex:
+    """An index as it is at this moment. Nobody may change it until this returns; see `LocalIndex.freeze`."""
+    return FrozenIndex(
+        engine=index.engine,
+        recall=index.recall,
+        parameters=index.parameters,
+        count=len(index),
+        dimension=index.dimension,
+        save=index.freeze(),
+    )
 
 
 def write_snapshot(
     folder: Path,
-    index: Index,
+    index: FrozenIndex,
     projection: Projection | None,
     *,
     model_id: str,
-    seq: int,
-    lineage: str,
+    cursor: Cursor,
     projected: str,
+    projection_version: int = 0,
     wanted: str = "auto",
     nearness: dict[str, float] | None = None,
-    taken: Callable[[], None] = lambda: None,
 ) -> Manifest:
     """Write a snapshot and make it the current one; older ones are deleted afterwards.
 
     Durable when it returns. Safe against being killed at any moment: the current snapshot is whole, old or new. Who
     writes meanwhile in another thread or process is waited for.
 
-    `taken` is called as soon as the index may change again: what takes longest, hashing and syncing, is still to come.
-
     Raises:
         StorageFailed: when the disk is full or fails; the current snapshot stays (or, where only the last sync failed,
             is the new one).
     """
-    name = f"{seq:012d}-{secrets.token_hex(4)}"
+    name = f"{index.count:012d}-{secrets.token_hex(4)}"
     with _storing(folder), alone(folder):
         with _removed_on_failure(folder / name):
             files = _write_files(folder / name, index, projection)
@@ -86,20 +113,18 @@ def write_snapshot(
                 version=VERSION,
                 engine=index.engine,
                 model_id=model_id,
-                seq=seq,
-                lineage=lineage,
-                count=len(index),
+                cursor=cursor,
+                count=index.count,
                 dimension=index.dimension,
                 learnt_from=projection.learnt_from if projection else 0,
                 projected=projected,
+                projection_version=projection_version,
                 recall=index.recall,
                 wanted=wanted,
                 parameters=index.parameters,
-                files={},
+                files={file: _hash_and_sync(folder / name / file) for file in files},
                 nearness=nearness,
             )
-            taken()
-            manifest = replace(manifest, files={file: _hash_and_sync(folder / name / file) for file in files})
             (folder / name / _MANIFEST).write_bytes(manifest_bytes(manifest))
             pointer = _write_pointer(folder, name)
             pointer.replace(folder / _CURRENT)  # from here on the new one is the current one
@@ -114,7 +139,7 @@ def read_snapshot(folder: Path, engines: Engines, *, check: Callable[[Manifest],
     Args:
         folder: where snapshots lie.
         engines: that read the index.
-        check: raises SnapshotDamaged where the manifest does not fit (`model_id`, `seq`, `wanted`), which spares the
+        check: raises SnapshotDamaged where the manifest does not fit (`model_id`, `cursor`, `wanted`), which spares the
             reading of what is large; None leaves that to the caller.
     Raises:
         SnapshotDamaged: when there is none, or anything about it is not as it was written.
@@ -147,7 +172,10 @@ def _storing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageFailed(f"the index could not be saved in {folder}: {error.strerror or error}") from error
+        raise StorageFailed(
+            f"the index could not be saved in {folder}: {error.strerror or error}"
+            "; make room there, or repair its permissions"
+        ) from error
 
 
 @contextmanager
@@ -160,9 +188,9 @@ def alone(folder: Path) -> Iterator[None]:
     """
     with ExitStack() as stack:
         with _storing(folder):
-            make_private(folder)
+            make_private(folder, within=folder.parent)
             keep_private(folder / _LOCK)
-            stack.enter_context(file_lock(folder / _LOCK).held(wait_s=None))
+            stack.enter_context(file_lock(folder / _LOCK).holding(wait_s=None))
         yield
 
 
@@ -175,7 +203,7 @@ def _removed_on_failure(place: Path) -> Iterator[None]:
         raise
 
 
-def _write_files(place: Path, index: Index, projection: Projection | None) -> list[str]:
+def _write_files(place: Path, index: FrozenIndex, projection: Projection | None) -> list[str]:
     """Write all but the manifest; their names."""
     place.mkdir(mode=FOLDER)
     files = index.save(place)
@@ -199,7 +227,7 @@ def _read(
 ) -> Snapshot:
     with _translating(folder):
         place = folder / name
-        manifest = read_manifest(_checked(place / _MANIFEST, manifest_hash))
+        manifest = read_manifest(_check(place / _MANIFEST, manifest_hash))
         if check is not None:
             check(manifest)
         check_hashes(place, manifest.files)
@@ -263,7 +291,7 @@ def _sweep(folder: Path, *, keep: str) -> None:
                 shutil.rmtree(entry, ignore_errors=True)
 
 
-def _checked(path: Path, digest: str) -> bytes:
+def _check(path: Path, digest: str) -> bytes:
     content = path.read_bytes()
     _check_hash(path, digest, hashlib.sha256(content).hexdigest())
     return content

@@ -42,13 +42,13 @@ def open_vectors(
         StorageFailed: when it cannot be read.
     """
     if not isinstance(source, str | os.PathLike):
-        return _checked(_as_array(source, name), name)
+        return _check(_as_array(source, name), name)
     path = _path(source)
     start = _first_bytes(path)
     if start.startswith(_PARQUET):
-        return _checked(read_parquet(path, column=column, memory_bytes=memory_bytes), str(path))
+        return _check(read_parquet(path, column=column, memory_bytes=memory_bytes), str(path))
     if start.startswith(_NPY):
-        return _checked(_mapped(path), str(path))
+        return _check(_map_file(path), str(path))
     raise BadInput(f"{path}: expected a .npy or Parquet file, got {_guess(start)}")
 
 
@@ -68,29 +68,37 @@ def _first_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(8)
     except FileNotFoundError as error:
-        raise BadInput(f"{path}: there is no such file: expected a .npy or Parquet file of vectors") from error
+        raise BadInput(
+            f"{path}: there is no such file: expected a .npy or Parquet file of vectors; correct the path"
+        ) from error
     except IsADirectoryError as error:
-        raise BadInput(f"{path}: expected a .npy or Parquet file of vectors, got a folder") from error
+        raise BadInput(
+            f"{path}: expected a .npy or Parquet file of vectors, got a folder; look inside for the file"
+        ) from error
     except ValueError as error:
-        raise BadInput(f"{os.fspath(path)!r}: no file can have that name") from error
+        raise BadInput(f"{os.fspath(path)!r}: no file can have that name; correct it") from error
     except OSError as error:
-        raise StorageFailed(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise StorageFailed(
+            f"{path}: cannot be read: {error.strerror or error}; repair its permissions or its disk"
+        ) from error
 
 
 def _guess(start: bytes) -> str:
     if not start:
-        return "an empty file"
+        return "an empty file; write it again with numpy.save"
     if start.startswith(_ZIP):
-        return "an archive: of a .npz, save the array that is meant with numpy.save"
-    return "something else: save vectors with numpy.save"
+        return "an archive; load the .npz, and save the array that is meant with numpy.save"
+    return "something else; save vectors with numpy.save"
 
 
-def _mapped(path: Path) -> NDArray[np.generic]:
+def _map_file(path: Path) -> NDArray[np.generic]:
     try:
         with warnings.catch_warnings(action="ignore"):  # of a header that Python 2 wrote
             mapped: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
-        raise StorageFailed(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise StorageFailed(
+            f"{path}: cannot be read: {error.strerror or error}; repair its permissions or its disk"
+        ) from error
     except Exception as error:  # a damaged header is parsed as Python, which fails in half a dozen ways
         raise BadInput(f"{path}: {_why(str(error))}") from error
     return mapped
@@ -103,8 +111,9 @@ def _why(error: str) -> str:
             "save them with numpy.save(path, array.astype('float32'))"
         )
     if "mmap length" in error or "EOF" in error:
-        return "the file is cut short: it is smaller than its header says; copy or write it again"
-    return f"not a .npy file that can be read: {(error.splitlines() or ['damaged'])[0][:200]}"
+        return "expected a whole file, but it is smaller than its header says; copy or write it again"
+    why = (error.splitlines() or ["damaged"])[0][:200]
+    return f"the .npy file cannot be read: {why}; write it again with numpy.save"
 
 
 def _as_array(source: ArrayLike, name: str) -> NDArray[np.generic]:
@@ -116,17 +125,23 @@ def _as_array(source: ArrayLike, name: str) -> NDArray[np.generic]:
         raise DimensionMismatch(f"{name}: expected vectors of shape (N, D), got what is no array: {error}") from error
 
 
-def _checked(array: NDArray[np.generic], name: str) -> NDArray[np.generic]:
+def _check(array: NDArray[np.generic], name: str) -> NDArray[np.generic]:
     if array.dtype.names is not None:
         raise BadVectors(
             f"{name}: expected numbers, got records with the fields {', '.join(array.dtype.names)}: "
             "save one array of shape (N, D)"
         )
     if array.dtype.kind not in "fiub":
-        raise BadVectors(f"{name}: expected real numbers, got an array of dtype {array.dtype}")
+        raise BadVectors(
+            f"{name}: expected real numbers, got an array of dtype {array.dtype}"
+            "; convert it first: array.astype('float32')"
+        )
     if array.ndim != 2:
-        advice = "; reshape(1, -1) makes one vector of it" if array.ndim == 1 else ""
+        one = array.ndim == 1
+        advice = "; use reshape(1, -1) to make one vector of it" if one else "; use reshape(len(array), -1)"
         raise DimensionMismatch(f"{name}: expected vectors of shape (N, D), got {array.shape}{advice}")
     if array.shape[1] == 0:
-        raise DimensionMismatch(f"{name}: expected vectors of at least one number, got shape {array.shape}")
+        raise DimensionMismatch(
+            f"{name}: expected vectors of at least one number, got shape {array.shape}; check what has written it"
+        )
     return array

@@ -49,14 +49,20 @@ def check_peer(peer: str, metric: Metric) -> None:
         MissingExtra: when it is not installed.
     """
     if peer not in PEERS:
-        raise BadInput(f"expected something to compare with, one of {', '.join(PEERS)}, got {peer!r}")
+        raise BadInput(
+            f"expected something to compare with, one of {', '.join(PEERS)}, got {peer!r}"
+            "; leave it out to compare with nothing"
+        )
     if metric not in _METRICS:
-        raise BadInput(f"expected a metric that scikit-learn knows, {' or '.join(_METRICS)}, got {metric}")
+        raise BadInput(
+            f"expected a metric that scikit-learn knows, {' or '.join(_METRICS)}, got {metric}"
+            "; leave the comparison out for this metric"
+        )
     with needing("scikit-learn", extra="compare", purpose="comparing with it"):
         import sklearn.neighbors  # noqa: F401  # to see whether it is there
 
 
-def compared_with_sklearn(
+def compare_with_sklearn(
     base: NDArray[np.generic],
     queries: NDArray[np.generic],
     values: NDArray[np.floating],
@@ -86,7 +92,10 @@ def compared_with_sklearn(
     rows, wanted = (np.array(one, dtype=values.dtype, order="C") for one in (base, queries))
     k = int(np.isfinite(values).sum(axis=1).max(initial=0))
     if k == 0:
-        raise BadInput("expected at least one query with a neighbour to compare, got none")
+        raise BadInput(
+            "expected at least one query with a neighbour to compare, got none"
+            "; add queries, or lower what leaves rows out"
+        )
     started = time.perf_counter()
     search = NearestNeighbors(n_neighbors=k, algorithm="brute", metric=_METRICS[metric]).fit(rows)
     theirs, _ = search.kneighbors(None if exclude_self else wanted)

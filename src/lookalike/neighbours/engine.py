@@ -28,7 +28,7 @@ _ROWS_AT_ONCE = 4096
 _LEAST = float(np.finfo(np.float32).tiny)
 
 
-def chosen(device: str, *, multiplications: float) -> str:
+def choose_device(device: str, *, multiplications: float) -> str:
     """`cpu` or `cuda`; for `auto`, the card where there is one that torch sees and the search is worth its start.
 
     Importing torch takes seconds, so that is left for when there can be a card.
@@ -38,14 +38,16 @@ def chosen(device: str, *, multiplications: float) -> str:
         MissingExtra: when a card was asked for and torch is not installed.
     """
     if device not in DEVICES:
-        raise BadInput(f"expected a device, one of {', '.join(DEVICES)}, got {device!r}")
+        raise BadInput(
+            f"expected a device, one of {', '.join(DEVICES)}, got {device!r}; leave it out, and what is there is used"
+        )
     if device == "auto":
         worth = multiplications >= _WORTH_A_CARD and find_spec("torch") is not None and _may_have_a_card()
         return "cuda" if worth and _sees_a_card() else "cpu"
     if device == "cuda":
-        from lookalike.index.gpu.library import chosen_device
+        from lookalike.index.gpu.library import choose_device
 
-        chosen_device("cuda")
+        choose_device("cuda")
     return device
 
 
@@ -59,7 +61,7 @@ def _sees_a_card() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def searched(
+def search_rows(
     base: NDArray[np.generic],
     queries: NDArray[np.generic],
     k: int,
@@ -102,7 +104,7 @@ def searched(
             continue
         part = way.in_float32(_finite(some, start), step, dtype=np.float64 if wide else np.float32)
         parts.append(way.in_float64(some, start, step) if way.has_lost(part, some) else part)
-    return _joined(parts)
+    return _join(parts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,11 +181,12 @@ def _finite(queries: NDArray[np.generic], start: int) -> Vectors:
         row = start + int(np.flatnonzero(~finite)[0])
         raise BadVectors(
             f"queries: expected finite numbers, but row {row} holds NaN, an infinity or a value too large for float32"
+            "; leave that row out, or scale the vectors"
         )
     return some
 
 
-def _joined(parts: list[Nearest]) -> Nearest:
+def _join(parts: list[Nearest]) -> Nearest:
     if len(parts) == 1:
         return parts[0]
     count = sum(len(part.rows) for part in parts)

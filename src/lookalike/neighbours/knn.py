@@ -11,20 +11,20 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.core.arguments import checks_arguments
 from lookalike.core.counts import as_count
 from lookalike.core.errors import BadInput, BadVectors, DimensionMismatch
 from lookalike.core.metrics import Metric
-from lookalike.core.options import tells_options
 from lookalike.core.sizes import parse_bytes
 from lookalike.neighbours.arrays import VectorSource, is_same, open_vectors
-from lookalike.neighbours.compare import check_peer, compared_with_sklearn
-from lookalike.neighbours.engine import chosen, searched
+from lookalike.neighbours.compare import check_peer, compare_with_sklearn
+from lookalike.neighbours.engine import choose_device, search_rows
 from lookalike.neighbours.result import KnnResult
 
 _BYTES_OF_AN_ANSWER = 16  # an index and a value
 
 
-@tells_options
+@checks_arguments(but=("k",))
 def knn(
     base: VectorSource,
     queries: VectorSource,
@@ -79,7 +79,7 @@ def knn(
         )
     if compare is not None:
         check_peer(compare, wanted_metric)
-    rows, wanted = _opened(base, queries, column=column, memory_bytes=memory_bytes)
+    rows, wanted = _open(base, queries, column=column, memory_bytes=memory_bytes)
     notes: list[str] = []
     if len(wanted) * k > sys.maxsize // _BYTES_OF_AN_ANSWER:  # which is more than an array can be asked to hold
         raise _too_many(len(wanted), k)
@@ -97,7 +97,7 @@ def knn(
         return result
     return replace(
         result,
-        comparison=compared_with_sklearn(
+        comparison=compare_with_sklearn(
             rows, wanted, result.values, metric=wanted_metric, seconds=result.seconds, exclude_self=exclude_self
         ),
     )
@@ -107,18 +107,18 @@ def _too_many(queries: int, k: int) -> BadInput:
     return BadInput(f"{queries:,} answers of {k:,} neighbours do not fit in the memory: ask for fewer at a time")
 
 
-def _opened(
+def _open(
     base: VectorSource, queries: VectorSource, *, column: str | None, memory_bytes: int | None
 ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
     rows = open_vectors(base, name="base", column=column, memory_bytes=memory_bytes)
     same = is_same(base, queries)
     wanted = rows if same else open_vectors(queries, name="queries", column=column, memory_bytes=memory_bytes)
     if len(rows) == 0:
-        raise BadInput(f"expected a base of at least one row, got shape {rows.shape}")
+        raise BadInput(f"expected a base of at least one row, got shape {rows.shape}; check what has written it")
     if rows.shape[1] != wanted.shape[1]:
         raise DimensionMismatch(
-            f"expected queries as wide as the base, {rows.shape[1]} numbers, got {wanted.shape[1]}: "
-            "both must come from the same model"
+            f"expected queries as wide as the base, {rows.shape[1]} numbers, got {wanted.shape[1]}; embed "
+            "both with the same model"
         )
     return rows, wanted
 
@@ -139,10 +139,10 @@ def _neighbours(
     eligible = len(base) - exclude_self
     if k > eligible:
         notes.append(f"k is {k:,}, but there are {eligible:,} rows to choose from: the rest is padded")
-    on = chosen(device, multiplications=float(len(base)) * len(queries) * base.shape[1])
+    on = choose_device(device, multiplications=float(len(base)) * len(queries) * base.shape[1])
     started = time.perf_counter()
     try:
-        found = searched(
+        found = search_rows(
             base, queries, min(k + exclude_self, len(base)), metric=metric, device=on, threads=threads,
             memory_bytes=memory_bytes, progress=progress, tell=notes.append,
         )  # fmt: skip
@@ -151,7 +151,7 @@ def _neighbours(
     rows, values = found.rows, found.values
     if exclude_self:
         rows, values = _without_self(rows, values)
-    rows, values = _padded(rows, values, k, metric)
+    rows, values = _pad(rows, values, k, metric)
     seconds = time.perf_counter() - started
     return KnnResult(
         rows=rows, values=values, metric=metric, device=on, seconds=seconds, proven=found.proven, notes=tuple(notes)
@@ -168,7 +168,7 @@ def _without_self(
     return rows[~itself].reshape(shape), values[~itself].reshape(shape)
 
 
-def _padded(
+def _pad(
     rows: NDArray[np.int64], values: NDArray[np.floating], k: int, metric: Metric
 ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
     if rows.shape[1] == k:

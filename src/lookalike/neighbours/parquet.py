@@ -49,10 +49,14 @@ def read_parquet(path: Path, *, column: str | None = None, memory_bytes: int | N
             name = _column(path, file.schema_arrow, column, pa)
             return _read(path, file, name, memory_bytes, pa)
     except PermissionError as error:
-        raise StorageFailed(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise StorageFailed(
+            f"{path}: cannot be read: {error.strerror or error}; repair its permissions or its disk"
+        ) from error
     except (pa.ArrowException, OSError, ValueError) as error:
         why = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise BadInput(f"{path}: not a Parquet file that can be read, or a damaged one: {why}") from error
+        raise BadInput(
+            f"{path}: the Parquet file cannot be read: {why}; save it anew, for example with pandas"
+        ) from error
 
 
 def _column(path: Path, schema: Any, wanted: str | None, pa: Any) -> str:
@@ -93,6 +97,7 @@ def _read(path: Path, file: Any, column: str, memory_bytes: int | None, pa: Any)
             row = int(np.flatnonzero(lengths != D)[0])
             raise DimensionMismatch(
                 f"{path}: expected lists of {D} numbers as in row 0, but row {start + row} has {lengths[row]}"
+                "; leave that row out, or pad its list"
             )
         values = lists.flatten().to_numpy(zero_copy_only=False)
         vectors[start : start + len(lists)] = values.reshape(-1, D)
@@ -108,19 +113,26 @@ def _lengths(path: Path, lists: Any, start: int) -> np.ndarray[tuple[int], np.dt
 
     if lists.null_count:
         row = int(np.flatnonzero(lists.is_null().to_numpy(zero_copy_only=False))[0])
-        raise BadVectors(f"{path}: expected a vector in every row, but row {start + row} has none (null)")
+        raise BadVectors(
+            f"{path}: expected a vector in every row, but row {start + row} has none (null); leave that row out"
+        )
     lengths: np.ndarray[tuple[int], np.dtype[np.int64]] = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
     values = lists.flatten()
     if values.null_count:
         place = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
         row = int(np.searchsorted(np.cumsum(lengths), place, side="right"))
-        raise BadVectors(f"{path}: expected numbers, but row {start + row} holds a missing one (null)")
+        raise BadVectors(
+            f"{path}: expected numbers, but row {start + row} holds a missing one (null)"
+            "; fill it, or leave that row out"
+        )
     return lengths
 
 
 def _room_for(path: Path, N: int, D: int, dtype: np.dtype[Any], memory_bytes: int | None) -> NDArray[np.generic]:
     if D == 0:
-        raise DimensionMismatch(f"{path}: expected vectors of at least one number, but row 0 has none")
+        raise DimensionMismatch(
+            f"{path}: expected vectors of at least one number, but row 0 has none; check what has written it"
+        )
     needed = dtype.itemsize * N * D
     if memory_bytes is not None and needed > memory_bytes:
         raise BadInput(

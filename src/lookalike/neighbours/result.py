@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.core.arguments import checks_arguments
 from lookalike.core.errors import needing
 from lookalike.core.metrics import Metric
 from lookalike.images.walk import absolute
@@ -65,6 +66,7 @@ class KnnResult:
         """What the values are: `similarity` or `distance`."""
         return "similarity" if self.metric.higher_is_closer else "distance"
 
+    @checks_arguments()
     def columns(self, start: int = 0, end: int | None = None) -> dict[str, NDArray[np.generic]]:
         """As a table: `query`, `rank` (from 1), `row` and `similarity` or `distance`; no lines for padding.
 
@@ -93,6 +95,7 @@ class KnnResult:
             import pandas as pd
         return pd.DataFrame(self.columns())
 
+    @checks_arguments()
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
         """Write the table of `columns`; it appears when it is whole, and replaces an earlier one of that name.
 
@@ -109,15 +112,16 @@ class KnnResult:
         """
         target = Path(absolute(path))
         check_neighbours_file(target, searched=self.searched, force=force)
-        with replacing(target, kind=NEIGHBOURS, precious=_searched(self.searched), force=force) as part:
+        with replacing(target, kind=NEIGHBOURS, precious=_is_searched(self.searched), force=force) as part:
             (self._write_parquet if target.suffix.lower() == ".parquet" else self._write_csv)(part)
         return target
 
+    @checks_arguments()
     def to_parquet(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
         """As `save`, into Parquet whatever the path ends in."""
         parquet_library()
         kind = replace(NEIGHBOURS, endings=(Path(absolute(path)).suffix.lower(),))
-        with replacing(path, kind=kind, precious=_searched(self.searched), force=force) as part:
+        with replacing(path, kind=kind, precious=_is_searched(self.searched), force=force) as part:
             self._write_parquet(part)
         return Path(absolute(path))
 
@@ -153,9 +157,9 @@ def check_neighbours_file(path: str | os.PathLike[str], *, searched: Iterable[st
     Raises:
         BadInput, WouldOverwrite, MissingExtra, StorageFailed: as `KnnResult.save`.
     """
-    if check_output(path, kind=NEIGHBOURS, precious=_searched(searched), force=force).suffix.lower() == ".parquet":
+    if check_output(path, kind=NEIGHBOURS, precious=_is_searched(searched), force=force).suffix.lower() == ".parquet":
         parquet_library()
 
 
-def _searched(paths: Iterable[str]) -> Precious:
+def _is_searched(paths: Iterable[str]) -> Precious:
     return inputs_are_precious(paths, what="a file that is searched")

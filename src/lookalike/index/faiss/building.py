@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lookalike.core.errors import BadInput
-from lookalike.core.vectors import Keys, Vectors, normalise
+from lookalike.core.vectors import Keys, Vectors, normalise, to_unit
 from lookalike.index.base import Batches
 from lookalike.index.faiss.columns import Slots, quantise
 from lookalike.index.faiss.comparing import Table
@@ -21,7 +21,7 @@ from lookalike.index.faiss.index import FaissIndex
 from lookalike.index.faiss.library import faiss
 from lookalike.index.faiss.recipes import OperatingPoint, paired_order, recipe
 from lookalike.index.faiss.structure import Structure
-from lookalike.index.faiss.tuning import QUERIES, K, Proposed, operating_points
+from lookalike.index.faiss.tuning import QUERIES, K, Proposed, measure_operating_points
 from lookalike.index.faiss.workplace import Workplace
 from lookalike.storage.temporary_folder import given_or_temporary
 
@@ -76,7 +76,7 @@ def build_index(
         table = place.table()
         stored = Stored(parameters, table, _everything(len(table.keys)), structure)
         index = FaissIndex.over(stored)
-        index.set_points(_measured(stored, structure), recall=recall)
+        index.set_points(_measure(stored, structure), recall=recall)
     return index
 
 
@@ -119,9 +119,12 @@ def _code_bytes(factory: str, dimension: int) -> int:
 def _train(place: Workplace, batches: Batches, plan: _Plan) -> None:
     sample = _evenly(batches, plan.training)
     order = paired_order(sample) if plan.paired else None
-    stored = FaissIndex.trained(sample, factory=plan.factory, order=order, residual=plan.residual).stored
+    stored = FaissIndex.train(sample, factory=plan.factory, order=order, residual=plan.residual).stored
     if stored.structure is None:
-        raise BadInput(f"expected a factory string of an index that is built, got {plan.factory!r}")
+        raise BadInput(
+            f"expected a factory string of an index that is built, got {plan.factory!r}"
+            "; take exact for one that compares all"
+        )
     place.keep_training(stored.structure, parameters_json(stored.parameters))
 
 
@@ -129,7 +132,7 @@ def _evenly(batches: Batches, training: int) -> Vectors:
     """Vectors spread evenly over all batches."""
     total = sum(len(keys) for keys, _ in batches())
     if not total:
-        raise BadInput("expected vectors to index, got none")
+        raise BadInput("expected vectors to index, got none; index pictures first")
     wanted = _places_of_training(total, training)
     parts, start = [], 0
     for keys, vectors in batches():
@@ -149,10 +152,10 @@ def _fill(place: Workplace, batches: Batches) -> tuple[Structure, Parameters]:
     order = None if parameters.order is None else np.array(parameters.order)
     done, error = place.state.done, place.state.rows_error
     for keys, vectors in _pieces(batches, skip=done):
-        held = np.ascontiguousarray(normalise(vectors) if order is None else normalise(vectors)[:, order])
-        rows = quantise(held)
+        stored = np.ascontiguousarray(to_unit(vectors) if order is None else to_unit(vectors)[:, order])
+        rows = quantise(stored)
         place.append(keys, rows, first=done)
-        structure.add(held, first=done, piece=len(held))
+        structure.add(stored, first=done, piece=len(stored))
         done, error = done + len(keys), max(error, rows.error)
         if done - place.state.done >= _KEPT_EVERY:
             place.keep(structure, done=done, rows_error=error)
@@ -177,7 +180,7 @@ def _everything(end: int) -> Present:
     return Present(end, alive, end)
 
 
-def _measured(stored: Stored, structure: Structure) -> tuple[OperatingPoint, ...]:
+def _measure(stored: Stored, structure: Structure) -> tuple[OperatingPoint, ...]:
     """Operating points, by vectors of the index that it was not trained on, where there are such."""
     end = stored.present.end
     slots = np.random.default_rng(1).permutation(end)[: 4 * QUERIES]
@@ -189,7 +192,7 @@ def _measured(stored: Stored, structure: Structure) -> tuple[OperatingPoint, ...
         proposal = structure.propose(units, min(depth, end), gap=gap, allowed=stored.present.alive)
         return Proposed(proposal.slots, proposal.scanned)
 
-    return operating_points(
+    return measure_operating_points(
         truth=_true_nearest(stored.table, slots, units),
         propose=propose,
         centroid_similarities=structure.centroid_similarities(units),

@@ -74,9 +74,9 @@ class Table(NamedTuple):
             k: at least 1.
         """
         products = np.vecdot(self.rows.take(slots).astype(np.float64), query.numbers)
-        similarities = _rounded(products * self.scales.take(slots), query.scale)
+        similarities = _round(products * self.scales.take(slots), query.scale)
         chosen = _at_least_the_kth(similarities, k)
-        return _ordered(self.keys.take(slots[chosen]), similarities[chosen], k)
+        return _sort(self.keys.take(slots[chosen]), similarities[chosen], k)
 
     def scan(
         self, slots: Slots | None, alive: NDArray[np.bool_] | None, queries: list[Query], k: int
@@ -101,7 +101,7 @@ class Table(NamedTuple):
                     row[~alive] = -np.inf
                 chosen = _at_least_the_kth(row, k)
                 chosen = chosen[row[chosen] > -np.inf]
-                yield _ordered(self.keys.take(chosen if slots is None else slots[chosen]), row[chosen], k)
+                yield _sort(self.keys.take(chosen if slots is None else slots[chosen]), row[chosen], k)
 
     def _similarities(self, slots: Slots | None, end: int, queries: list[Query], count: int) -> NDArray[np.float32]:
         numbers = np.stack([query.numbers for query in queries], axis=1)
@@ -109,7 +109,7 @@ class Table(NamedTuple):
         for first, rows, scales in self._blocks(slots, end):
             products = _products(rows.astype(np.float64), numbers)
             for n, query in enumerate(queries):
-                similarities[n, first : first + len(rows)] = _rounded(products[:, n] * scales, query.scale)
+                similarities[n, first : first + len(rows)] = _round(products[:, n] * scales, query.scale)
         return similarities
 
     def _blocks(self, slots: Slots | None, end: int) -> Iterator[tuple[int, NDArray[np.int16], NDArray[np.float64]]]:
@@ -144,7 +144,7 @@ def _products(rows: NDArray[np.float64], numbers: NDArray[np.float64]) -> NDArra
     return rows @ numbers
 
 
-def _rounded(scaled: NDArray[np.float64], query_scale: float) -> NDArray[np.float32]:
+def _round(scaled: NDArray[np.float64], query_scale: float) -> NDArray[np.float32]:
     return (scaled * query_scale).astype(np.float32)
 
 
@@ -156,6 +156,6 @@ def _at_least_the_kth(similarities: NDArray[np.float32], k: int) -> NDArray[np.i
     return np.flatnonzero(similarities >= least)
 
 
-def _ordered(keys: Keys, similarities: NDArray[np.float32], k: int) -> Best:
+def _sort(keys: Keys, similarities: NDArray[np.float32], k: int) -> Best:
     order = np.lexsort((keys, -similarities))[:k]
     return Best(keys[order], similarities[order])

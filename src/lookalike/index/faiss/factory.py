@@ -13,11 +13,14 @@ from typing import Any, NamedTuple
 
 from lookalike.core.errors import BadInput
 from lookalike.core.vectors import Vectors
-from lookalike.index.faiss.library import faiss, translated
+from lookalike.index.faiss.library import faiss, translating
 
 _SHARDS = re.compile(r"Shards([0-9]{1,4}),")
 _NUMBERED = re.compile(r"^IDMap2?,")
 _REFINE = re.compile(r",(RFlat|Refine\(.*\))$")
+
+
+_TO_DO = "; correct it, or take `auto`: see https://github.com/facebookresearch/faiss/wiki/The-index-factory"
 
 
 class Description(NamedTuple):
@@ -36,12 +39,12 @@ def describe(factory: str) -> Description:
     match = _SHARDS.match(factory)
     shards = int(match[1]) if match else 1
     if shards < 1:
-        raise BadInput(f"expected at least one shard, got {factory!r}")
+        raise BadInput(f"expected at least one shard, got {factory!r}; leave the number away for one that fits")
     one = factory[match.end() :] if match else factory
     return Description(shards, _NUMBERED.sub("", _REFINE.sub("", one)))
 
 
-def trained(factory: str, sample: Vectors, *, residual: bool = False) -> Any:
+def train(factory: str, sample: Vectors, *, residual: bool = False) -> Any:
     """Make a structure and train it.
 
     Args:
@@ -55,8 +58,8 @@ def trained(factory: str, sample: Vectors, *, residual: bool = False) -> Any:
     """
     shards, one = describe(factory)
     expected = f"expected a factory string that FAISS understands, got {factory!r}"
-    with translated(BadInput, expected):
-        structure = _trained(one, sample, residual=residual)
+    with translating(BadInput, expected, to_do=_TO_DO):
+        structure = _train(one, sample, residual=residual)
         if shards == 1:
             return structure
         return together(
@@ -72,7 +75,7 @@ def together(parts: list[Any]) -> Any:
     return shards
 
 
-def _trained(one: str, sample: Vectors, *, residual: bool) -> Any:
+def _train(one: str, sample: Vectors, *, residual: bool) -> Any:
     structure = faiss().index_factory(sample.shape[1], one, faiss().METRIC_INNER_PRODUCT)
     _quieten(structure)
     lists = faiss().try_extract_index_ivf(structure)

@@ -40,10 +40,10 @@ class Parameters:
         factory: FAISS's description of the structure; empty while there is none.
         training: how many vectors it was trained on.
         residual: whether codes are of the difference to the centroid, also where FAISS by itself would not do so.
-        order: in which dimensions are held; None for that of the vectors.
+        order: in which dimensions are stored; None for that of the vectors.
         points: what was measured, from the cheapest to the dearest.
         recall: what a search wants that asks for none.
-        rows_error: how far a direction that is held lies from that of its vector, at most.
+        rows_error: how far a direction that is stored lies from that of its vector, at most.
         wear: what came since.
     """
 
@@ -151,9 +151,9 @@ def _present(arrays: dict[str, Any], alive: Any, D: int) -> Present:
         raise SnapshotDamaged(f"expected a bit for each of {end} slots, got {alive.dtype}{alive.shape}")
     keys = arrays["keys"][np.unpackbits(alive, count=end, bitorder="little").view(bool)]
     if (keys < 0).any() or not _different(keys):
-        raise SnapshotDamaged("expected different keys from 0 on")
+        raise SnapshotDamaged("its keys must be from 0 on and all different, but one is below 0 or there twice")
     if not np.isfinite(arrays["scales"]).all():
-        raise SnapshotDamaged("expected finite scales")
+        raise SnapshotDamaged("its scales must be finite, but one is not")
     return Present(end, alive, len(keys))
 
 

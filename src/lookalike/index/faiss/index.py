@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from lookalike.core.errors import BadInput, DimensionMismatch
 from lookalike.core.records import Json, Neighbours
-from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, normalise
-from lookalike.index.base import check_wanted
+from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, to_unit
+from lookalike.index.base import SaveTo, Selection, check_wanted, keys_among
 from lookalike.index.faiss import files
 from lookalike.index.faiss.columns import Column, Slots, quantise
 from lookalike.index.faiss.comparing import Table, error_of
 from lookalike.index.faiss.eligible import Filters, Present
-from lookalike.index.faiss.factory import trained
+from lookalike.index.faiss.factory import train
 from lookalike.index.faiss.files import Parameters, Stored
 from lookalike.index.faiss.key_table import KeyTable
-from lookalike.index.faiss.library import translated
+from lookalike.index.faiss.library import translating
 from lookalike.index.faiss.opening import structure_of
 from lookalike.index.faiss.recipes import OperatingPoint
 from lookalike.index.faiss.searching import CODES_PER_ROW, Searched, search
@@ -36,7 +36,7 @@ _UNMEASURED = OperatingPoint(recall=0.0, gap=0.2, rerank=200, scanned=0.0)
 
 
 class FaissIndex:
-    """See `lookalike.index.base.Index`. For millions of vectors.
+    """See `lookalike.index.base.LocalIndex`. For millions of vectors.
 
     Until it is trained, by `trained` or `build`, all vectors are compared. A vector takes D * 2 + 16 bytes beside its
     code in FAISS. Similarities are those of rows rounded to 16 bits: `Neighbours.error` bounds what that does.
@@ -47,6 +47,7 @@ class FaissIndex:
     """
 
     engine = "faiss"
+    takes_filters = False
 
     def __init__(self, dimension: int) -> None:
         table = Table(
@@ -55,7 +56,7 @@ class FaissIndex:
         self._begin(Stored(Parameters(dimension=dimension), table, Present(0, np.empty(0, np.uint8), 0), None))
 
     @classmethod
-    def trained(
+    def train(
         cls, sample: Vectors, *, factory: str, order: NDArray[np.int64] | None = None, residual: bool = False
     ) -> FaissIndex:
         """An empty index whose structure is trained.
@@ -63,16 +64,16 @@ class FaissIndex:
         Args:
             sample: shape (N, D), float32, vectors like those that it will hold, not necessarily unit length.
             factory: FAISS's description of the structure; see `factory`.
-            order: shape (D,), int64, in which dimensions are held; what is given and answered keeps its own.
+            order: shape (D,), int64, in which dimensions are stored; what is given and answered keeps its own.
             residual: code what is left when the centroid is taken away, where FAISS by itself would not.
         Raises:
             BadInput: when FAISS does not understand the string, or it does not fit the sample.
         """
-        units = normalise(as_vectors(sample))
+        units = to_unit(as_vectors(sample))
         index = cls(units.shape[1])
-        held = units if order is None else np.ascontiguousarray(units[:, order])
-        structure = structure_of(trained(factory, held, residual=residual))
-        distances = structure.distances(held[:: max(1, len(held) // _MEASURED_AT_TRAINING)])
+        stored = units if order is None else np.ascontiguousarray(units[:, order])
+        structure = structure_of(train(factory, stored, residual=residual))
+        distances = structure.distances(stored[:: max(1, len(stored) // _MEASURED_AT_TRAINING)])
         index._structure = structure
         index._parameters = replace(
             index._parameters,
@@ -107,7 +108,7 @@ class FaissIndex:
             points: measured operating points, in any order.
             recall: what a search wants that asks for none.
             training: how many vectors to train on; None for all.
-            order: shape (D,), int64, in which dimensions are held.
+            order: shape (D,), int64, in which dimensions are stored.
             residual: as for `trained`.
             seed: for the choice of the sample.
         Raises:
@@ -117,7 +118,7 @@ class FaissIndex:
         chosen = np.arange(len(vectors))
         if training is not None and training < len(vectors):
             chosen = np.sort(np.random.default_rng(seed).choice(len(vectors), training, replace=False))
-        index = cls.trained(np.asarray(vectors[chosen]), factory=factory, order=order, residual=residual)
+        index = cls.train(np.asarray(vectors[chosen]), factory=factory, order=order, residual=residual)
         index.reserve(len(vectors))
         places = np.argsort(keys, kind="stable")
         for start in range(0, len(vectors), _AT_ONCE):
@@ -218,7 +219,7 @@ class FaissIndex:
             column.reserve(count)
 
     def upsert(self, keys: Keys, vectors: Vectors) -> None:
-        """Add vectors, or replace those of known keys; see `Index`. A search sees all of a call, or nothing of it."""
+        """Add or replace vectors; see `LocalIndex`. A search sees all of a call, or nothing of it."""
         self._upsert(keys, vectors, filling=False)
 
     def fill(self, keys: Keys, vectors: Vectors) -> None:
@@ -231,25 +232,24 @@ class FaissIndex:
         self._upsert(keys, vectors, filling=True)
 
     def remove(self, keys: Keys) -> None:
-        """Remove vectors; see `Index`."""
+        """Remove vectors; see `LocalIndex`."""
         checked = as_keys(keys)
         with self._changing:
             dead = self._live_slots(checked)
             if len(dead):
                 self._present = self._present.with_new(0, dead)
 
-    def search(
-        self, queries: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
-    ) -> Neighbours:
+    def search(self, queries: Vectors, k: int, *, among: Selection = None, recall: float | None = None) -> Neighbours:
         """Find the k nearest of each query; see `Index`.
 
         The cheapest operating point with the recall is taken; where none has it, all are compared.
         """
         check_wanted(k, recall)
+        allowed = keys_among(among)
         point = self._parameters.point(recall) if recall != 1 else None
         if recall is None and point is None:
             point = _UNMEASURED
-        units = self._as_held(normalise(as_vectors(queries, dimension=self.dimension)))
+        units = self._as_stored(to_unit(as_vectors(queries, dimension=self.dimension)))
         present = self._present
         eligible = self._filters.eligible(allowed, self._keys, present)
         error = error_of(self._parameters.rows_error, self.dimension)
@@ -268,8 +268,8 @@ class FaissIndex:
             BadInput: when the index is not trained.
         """
         if self._structure is None:
-            raise BadInput("expected an index that is trained, got one that compares all vectors")
-        units = self._as_held(normalise(as_vectors(queries, dimension=self.dimension)))
+            raise BadInput("expected an index that is trained, got one that compares all vectors; open it with exact")
+        units = self._as_stored(to_unit(as_vectors(queries, dimension=self.dimension)))
         proposal = self._structure.propose(units, depth, gap=gap, allowed=self._present.alive)
         slots = proposal.slots
         keys = self._table.keys.take(np.maximum(slots, 0).ravel()).reshape(slots.shape)
@@ -283,13 +283,13 @@ class FaissIndex:
         Returns:
             shape (Q, lists), float32; (Q, 0) where there are no lists.
         """
-        units = self._as_held(normalise(as_vectors(queries, dimension=self.dimension)))
+        units = self._as_stored(to_unit(as_vectors(queries, dimension=self.dimension)))
         if self._structure is None:
             return np.empty((len(units), 0), np.float32)
         return self._structure.centroid_similarities(units)
 
     def live(self) -> Iterator[tuple[Keys, Vectors]]:
-        """What is held at this moment, in ascending order of key, in pieces.
+        """What is stored at this moment, in ascending order of key, in pieces.
 
         Returns:
             keys, shape (n,), int64, and vectors, shape (n, D), float32, of length 1 or 0.
@@ -301,15 +301,15 @@ class FaissIndex:
             some = slots[start : start + _AT_ONCE]
             yield self._table.keys.take(some), self._vectors(some)
 
-    def compacted(self, *, seed: int = 0) -> FaissIndex:
-        """A new index of what is held at this moment, trained anew; nobody has to wait for it."""
+    def compact(self, *, seed: int = 0) -> FaissIndex:
+        """A new index of what is stored at this moment, trained anew; nobody has to wait for it."""
         fresh = FaissIndex(self.dimension)
         parameters, present = self._parameters, self._present
         if parameters.factory:
             alive = np.flatnonzero(np.unpackbits(present.alive, count=present.end, bitorder="little"))
             chosen = np.random.default_rng(seed).choice(alive, min(len(alive), parameters.training), replace=False)
             order = None if parameters.order is None else np.array(parameters.order)
-            fresh = FaissIndex.trained(
+            fresh = FaissIndex.train(
                 self._vectors(np.sort(chosen)), factory=parameters.factory, order=order, residual=parameters.residual
             )
         fresh.reserve(present.count)
@@ -323,14 +323,25 @@ class FaissIndex:
         with self._changing:
             return files.save(Stored(self._parameters, self._table, self._present, self._structure), folder)
 
+    def freeze(self) -> SaveTo:
+        """As it is at this moment; see `LocalIndex`. Rows are only appended behind those that are there."""
+        with self._changing:
+            save_structure = self._structure.freeze() if self._structure else None
+            stored = Stored(self._parameters, self._table, self._present, None)
+        return lambda folder: files.save(stored, folder) + (save_structure(folder) if save_structure else [])
+
     def _upsert(self, keys: Keys, vectors: Vectors, *, filling: bool) -> None:
         keys = as_keys(keys)
-        units = normalise(as_vectors(vectors, dimension=self.dimension))
+        units = to_unit(as_vectors(vectors, dimension=self.dimension))
         if len(keys) != len(units):
-            raise DimensionMismatch(f"expected one vector for each of {len(keys)} keys, got {len(units)}")
+            raise DimensionMismatch(
+                f"expected one vector for each of {len(keys)} keys, got {len(units)}; repeat it with as many of both"
+            )
         if (keys < 0).any():
-            raise BadInput(f"expected keys from 0 on, got {int(keys.min())}")
-        keys, units = _last_of_each(keys, self._as_held(units))
+            raise BadInput(
+                f"expected keys from 0 on, got {int(keys.min())}; number the rows: numpy.arange(len(vectors))"
+            )
+        keys, units = _last_of_each(keys, self._as_stored(units))
         if len(keys):
             with self._changing:
                 self._put(keys, units, filling=filling)
@@ -350,7 +361,8 @@ class FaissIndex:
         """Put codes behind the last; until a search sees the slots, they are proposed to nobody."""
         first = self._present.end
         try:
-            with translated(BadInput, f"expected a structure that can be added to, got {self._parameters.factory!r}"):
+            expected = f"expected a structure that can be added to, got {self._parameters.factory!r}"
+            with translating(BadInput, expected, to_do="; choose another engine, or `auto`"):
                 structure.add(units, first=first, piece=len(units) if filling else _PIECE)
         except BaseException:
             if structure.count != first:  # it holds codes of what we do not hold: no more is it asked
@@ -364,17 +376,17 @@ class FaissIndex:
         slots = self._keys.slots(keys)
         return slots[self._present.holds(slots)]
 
-    def _as_held(self, units: Vectors) -> Vectors:
+    def _as_stored(self, units: Vectors) -> Vectors:
         order = self._parameters.order
         return units if order is None else np.ascontiguousarray(units[:, order])
 
     def _vectors(self, slots: Slots) -> Vectors:
         """As they were given but for length and rounding: shape (M, D), float32."""
-        held = (self._table.rows.take(slots) * self._table.scales.take(slots)[:, None]).astype(np.float32)
+        stored = (self._table.rows.take(slots) * self._table.scales.take(slots)[:, None]).astype(np.float32)
         if self._parameters.order is None:
-            return held
-        vectors = np.empty_like(held)
-        vectors[:, self._parameters.order] = held
+            return stored
+        vectors = np.empty_like(stored)
+        vectors[:, self._parameters.order] = stored
         return vectors
 
 

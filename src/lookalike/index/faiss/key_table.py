@@ -89,11 +89,11 @@ class KeyTable:
         wanted = keys if len(keys) < 2 or (np.diff(keys) > 0).all() else np.unique(keys)
         recent = self._recent  # read before the sorted list, for keys go from here to there
         later, ascending = self._later, self._ascending
-        found = [_found(wanted, *later)]
+        found = [_find(wanted, *later)]
         if ascending.gapless:
             found.append(wanted[(wanted >= ascending.first) & (wanted <= ascending.last)] - ascending.first)
         else:
-            found += [_found(wanted, part, first=first) for first, part in self._keys.parts(ascending.length)]
+            found += [_find(wanted, part, first=first) for first, part in self._keys.parts(ascending.length)]
         if recent:
             hits = [recent[key] for key in wanted.tolist() if key in recent]
             found.append(np.array(hits, np.int64))
@@ -111,7 +111,7 @@ class KeyTable:
         flags = np.zeros(end, bool)
         count, least, most = self._ascending
         if len(keys) < _MANY or count > end or most - least > _SPREAD * count:
-            return self._marked(flags, keys)
+            return self._mark(flags, keys)
         within = keys if least <= keys.min() and keys.max() <= most else keys[(keys >= least) & (keys <= most)]
         wanted = np.zeros(most - least + 1, bool)
         wanted[within - least if least else within] = True
@@ -120,9 +120,9 @@ class KeyTable:
         else:
             for first, part in self._keys.parts(count):
                 np.take(wanted, part - least, out=flags[first : first + len(part)])
-        return self._marked(flags, keys) if count < end else flags
+        return self._mark(flags, keys) if count < end else flags
 
-    def _marked(self, flags: NDArray[np.bool_], keys: Keys) -> NDArray[np.bool_]:
+    def _mark(self, flags: NDArray[np.bool_], keys: Keys) -> NDArray[np.bool_]:
         slots = self.slots(keys)
         flags[slots[slots < len(flags)]] = True
         return flags
@@ -134,7 +134,7 @@ def _newest(keys: Keys, slots: Slots) -> tuple[Keys, Slots]:
     return backwards, slots[::-1][places]
 
 
-def _found(wanted: Keys, keys: Keys, slots: Slots | None = None, *, first: int = 0) -> Slots:
+def _find(wanted: Keys, keys: Keys, slots: Slots | None = None, *, first: int = 0) -> Slots:
     """The slots of those wanted keys that are among sorted ones; without `slots` they are numbered from `first`."""
     if not len(keys):
         return np.empty(0, np.int64)

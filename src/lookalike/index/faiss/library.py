@@ -21,12 +21,12 @@ def faiss() -> Any:
 
 
 @contextmanager
-def translated(error_class: type[Exception], expected: str) -> Iterator[None]:
-    """Turn what FAISS complains of into an error of ours: `expected`, and its first line of reason."""
+def translating(error_class: type[Exception], expected: str, *, to_do: str = "") -> Iterator[None]:
+    """Turn what FAISS complains of into an error of ours: `expected`, its first line of reason, and what to do."""
     try:
         yield
     except (RuntimeError, AssertionError, TypeError, ValueError, OverflowError) as error:
-        raise error_class(f"{expected}: {_reason(error)}") from error
+        raise error_class(f"{expected}: {_reason(error)}{to_do}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lookalike.core.saying import PlanCode, among_filtered
 from lookalike.core.vectors import Vectors
-from lookalike.core.wording import Words, said
+from lookalike.core.wording import Words, words_of
 from lookalike.index.faiss.columns import Slots
 from lookalike.index.faiss.library import faiss
 from lookalike.index.faiss.structure import Proposal, Structure
@@ -42,7 +42,7 @@ class Centroids:
         quantizer = faiss().downcast_index(self.lists.quantizer)
         self._centroids: Vectors = quantizer.reconstruct_n(0, self.lists.nlist)
 
-    def transformed(self, vectors: Vectors) -> Vectors:
+    def transform(self, vectors: Vectors) -> Vectors:
         """Vectors as the lists hold them.
 
         Args:
@@ -77,7 +77,7 @@ class Centroids:
         Returns:
             shape (N, lists), float32, a new array.
         """
-        return self.similarities(self.transformed(np.ascontiguousarray(vectors)))
+        return self.similarities(self.transform(np.ascontiguousarray(vectors)))
 
     def distances(self, vectors: Vectors) -> NDArray[np.float64]:
         """How much less similar than 1 the nearest centroid is to each vector: shape (N,).
@@ -124,7 +124,7 @@ class Lists(Structure):
         """How candidates were found, in words."""
         looked_at = round(proposal.lists)
         text = f"inverted lists: {looked_at:,} of {self.lists:,}, {compared:,} compared again"
-        plan = said(text, PlanCode.LISTS, looked_at=looked_at, lists=self.lists, compared=int(compared))
+        plan = words_of(text, PlanCode.LISTS, looked_at=looked_at, lists=self.lists, compared=int(compared))
         return among_filtered(plan) if filtered else plan
 
     def distances(self, vectors: Vectors) -> NDArray[np.float64]:
@@ -169,7 +169,7 @@ class Lists(Structure):
         self._native.add_with_ids(vectors, slots)
 
     def _propose(self, queries: Vectors, count: int, gap: float, selector: Any) -> Proposal:
-        transformed = self._centroids.transformed(queries)
+        transformed = self._centroids.transform(queries)
         lists, similarities = self._centroids.probes(transformed, gap)
         parameters = faiss().SearchParametersIVF(nprobe=lists.shape[1], sel=selector)
         slots = np.empty((len(queries), count), np.int64)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lookalike.core.errors import SnapshotDamaged
 from lookalike.index.faiss.factory import together
-from lookalike.index.faiss.library import faiss, translated
+from lookalike.index.faiss.library import faiss, translating
 from lookalike.index.faiss.lists import Lists
 from lookalike.index.faiss.structure import Structure
 from lookalike.index.faiss.whole import Shards, Whole, shard_names
@@ -30,7 +30,7 @@ def open_structure(folder: Path, *, shards: int, dimension: int, count: int, mem
     Raises:
         SnapshotDamaged: when FAISS cannot read it, or it is not one of `count` vectors of that dimension.
     """
-    with translated(SnapshotDamaged, f"expected an index of FAISS in {folder}"):
+    with translating(SnapshotDamaged, f"expected an index of FAISS in {folder}"):
         flags = faiss().IO_FLAG_MMAP_IFC if memory_map and shards == 1 else 0  # shards cannot be copied as a whole
         parts = [faiss().read_index(str(folder / name), flags) for name in shard_names(shards)]
         for part in parts:

@@ -12,7 +12,7 @@ import numpy as np
 from lookalike.core.records import Neighbours
 from lookalike.core.saying import PlanCode, exact_plan
 from lookalike.core.vectors import Vectors
-from lookalike.core.wording import Words, said
+from lookalike.core.wording import Words, words_of
 from lookalike.index.faiss.columns import Slots
 from lookalike.index.faiss.comparing import Best, Query, Table, as_queries
 from lookalike.index.faiss.eligible import Bits, Eligible
@@ -74,14 +74,14 @@ def search(searched: Searched, units: Vectors, k: int, *, point: OperatingPoint 
     if structure is None or point is None or _all_is_cheaper(structure, eligible, k, point):
         best = list(_compare_all(searched, as_queries(units), k))
         plan = exact_plan(None if eligible.everything else eligible.count)
-        return _padded(best, k)._replace(exact=True, scanned=eligible.count, plan=plan, error=searched.error)
+        return _pad(best, k)._replace(exact=True, scanned=eligible.count, plan=plan, error=searched.error)
     told = _Told()
     best = []
     for start in range(0, len(units), _QUERIES_AT_ONCE):
         best += _compare_candidates(searched, structure, units[start : start + _QUERIES_AT_ONCE], k, point, told)
-    return _padded(best, k)._replace(
+    return _pad(best, k)._replace(
         scanned=round(told.scanned / max(1, len(units))),
-        plan=told.plan.and_then(said("widened", PlanCode.WIDENED)) if told.widened else told.plan,
+        plan=told.plan.and_then(words_of("widened", PlanCode.WIDENED)) if told.widened else told.plan,
         error=searched.error,
     )
 
@@ -115,7 +115,7 @@ def _compare_candidates(
 ) -> list[Best]:
     eligible = searched.eligible
     depth, gap = _depth(structure, eligible, k, point), point.gap / _share(eligible) ** _NARROWING
-    proposal = structure.propose(units, depth, gap=gap, allowed=_selected(eligible))
+    proposal = structure.propose(units, depth, gap=gap, allowed=_select(eligible))
     told.plan = told.plan or structure.plan(proposal, depth, filtered=not eligible.everything)
     told.scanned += proposal.scanned * len(units)
     best: list[Best] = []
@@ -123,7 +123,7 @@ def _compare_candidates(
         slots = _answerable(proposal.slots[n], structure, eligible)
         if len(slots) < min(k, eligible.count):
             told.widened = True
-            wider = _widened(searched, structure, units[n : n + 1], k, gap, depth, told)
+            wider = _widen(searched, structure, units[n : n + 1], k, gap, depth, told)
             if wider is None:
                 told.scanned += eligible.count
                 best += _compare_all(searched, [query], k)
@@ -133,13 +133,13 @@ def _compare_candidates(
     return best
 
 
-def _widened(
+def _widen(
     searched: Searched, structure: Structure, unit: Vectors, k: int, gap: float, depth: int, told: _Told
 ) -> Slots | None:
     """Enough candidates from more lists; None where even these are not enough, or there are no lists."""
     for _ in range(_WIDENINGS if structure.lists else 0):
         gap *= _WIDER
-        proposal = structure.propose(unit, depth, gap=gap, allowed=_selected(searched.eligible))
+        proposal = structure.propose(unit, depth, gap=gap, allowed=_select(searched.eligible))
         told.scanned += proposal.scanned
         slots = _answerable(proposal.slots[0], structure, searched.eligible)
         if len(slots) >= min(k, searched.eligible.count):
@@ -147,7 +147,7 @@ def _widened(
     return None
 
 
-def _selected(eligible: Eligible) -> Bits | None:
+def _select(eligible: Eligible) -> Bits | None:
     """None where every slot may be answered: then FAISS need not look each up."""
     return None if eligible.count == eligible.end else eligible.bits
 
@@ -158,7 +158,7 @@ def _answerable(proposed: Slots, structure: Structure, eligible: Eligible) -> Sl
     return proposed[eligible.holds(proposed)]
 
 
-def _padded(best: list[Best], k: int) -> Neighbours:
+def _pad(best: list[Best], k: int) -> Neighbours:
     keys = np.full((len(best), k), -1, np.int64)
     similarities = np.full((len(best), k), -np.inf, np.float32)
     for n, (its_keys, its_similarities) in enumerate(best):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lookalike.core.vectors import Vectors
 from lookalike.core.wording import Words
+from lookalike.index.base import SaveTo
 from lookalike.index.faiss.access import Access
 from lookalike.index.faiss.columns import Slots
 from lookalike.index.faiss.library import faiss
@@ -123,11 +124,18 @@ class Structure(ABC):
 
     def save(self, folder: Path) -> list[str]:
         """Write it, as nobody adds; the names of the files."""
-        faiss().write_index(self._native, str(folder / "index.faiss"))
-        return ["index.faiss"]
+        return _write(self._native, folder / "index.faiss")
+
+    def freeze(self) -> SaveTo:
+        """As it is at this moment, as nobody adds: copied in memory where it can change, for FAISS adds in place."""
+        native = self._native
+        if self._mapped:  # it is copied before it is first added to
+            return lambda folder: _write(native, folder / "index.faiss")
+        content = faiss().serialize_index(native)
+        return lambda folder: _write_bytes(content, folder / "index.faiss")
 
     def holds_each_once(self) -> bool:
-        """Whether each slot from 0 to `count` is held exactly once, as far as FAISS lets that be seen."""
+        """Whether each slot from 0 to `count` is there exactly once, as far as FAISS lets that be seen."""
         return True
 
     def _take(self, native: Any) -> None:
@@ -138,6 +146,17 @@ class Structure(ABC):
 
     @abstractmethod
     def _propose(self, queries: Vectors, count: int, gap: float, selector: Any) -> Proposal: ...
+
+
+def _write(native: Any, path: Path) -> list[str]:
+    faiss().write_index(native, str(path))
+    return [path.name]
+
+
+def _write_bytes(content: NDArray[np.uint8], path: Path) -> list[str]:
+    with path.open("wb") as file:
+        content.tofile(file)
+    return [path.name]
 
 
 @contextmanager

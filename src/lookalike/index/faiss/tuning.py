@@ -41,7 +41,7 @@ Propose = Callable[[float, int], Proposed]
 """Candidates of all queries, from a gap and a depth."""
 
 
-def operating_points(
+def measure_operating_points(
     *, truth: NDArray[np.int64], propose: Propose, centroid_similarities: Vectors, wanted: Sequence[float] = WANTED
 ) -> tuple[OperatingPoint, ...]:
     """Measure, and keep the cheapest way to each wanted recall.

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from lookalike.core.saying import PlanCode, among_filtered
 from lookalike.core.vectors import Vectors
-from lookalike.core.wording import Words, said
+from lookalike.core.wording import Words, words_of
+from lookalike.index.base import SaveTo
 from lookalike.index.faiss.columns import Slots
 from lookalike.index.faiss.library import faiss
 from lookalike.index.faiss.lists import Centroids
@@ -28,7 +29,7 @@ class Whole(Structure):
     def plan(self, proposal: Proposal, compared: int, *, filtered: bool) -> Words:  # noqa: ARG002
         """How candidates were found, in words."""
         name, code = ("graph", PlanCode.GRAPH) if self._graph else ("all codes", PlanCode.ALL_CODES)
-        plan = said(f"{name}: {compared:,} compared again", code, compared=int(compared))
+        plan = words_of(f"{name}: {compared:,} compared again", code, compared=int(compared))
         return among_filtered(plan) if filtered else plan
 
     def _propose(self, queries: Vectors, count: int, gap: float, selector: Any) -> Proposal:  # noqa: ARG002
@@ -58,11 +59,11 @@ class Shards(Structure):
         shards = int(self._native.count())
         if not self._centroids:
             text = f"{shards} shards: {compared:,} compared again"
-            return said(text, PlanCode.SHARDS, shards=shards, compared=compared)
+            return words_of(text, PlanCode.SHARDS, shards=shards, compared=compared)
         looked_at, lists = round(proposal.lists), self.lists
         text = f"{shards} shards, inverted lists: {looked_at:,} of {lists:,}, {compared:,} compared again"
         values = {"shards": shards, "looked_at": looked_at, "lists": lists, "compared": compared}
-        return said(text, PlanCode.SHARDED_LISTS, **values)
+        return words_of(text, PlanCode.SHARDED_LISTS, **values)
 
     def distances(self, vectors: Vectors) -> NDArray[np.float64]:
         """How much less similar than 1 the nearest centroid is to each vector: shape (N,); empty without centroids.
@@ -91,6 +92,25 @@ class Shards(Structure):
             faiss().write_index(self._native.at(shard), str(folder / name))
         return names
 
+    def freeze(self) -> SaveTo:
+        """As it is at this moment, as nobody adds; see `Structure.freeze`."""
+        native = self._native
+        contents = {
+            name: None if self._mapped else faiss().serialize_index(native.at(shard))
+            for shard, name in enumerate(shard_names(native.count()))
+        }
+
+        def save(folder: Path) -> list[str]:
+            for shard, (name, content) in enumerate(contents.items()):
+                if content is None:
+                    faiss().write_index(native.at(shard), str(folder / name))
+                else:
+                    with (folder / name).open("wb") as file:
+                        content.tofile(file)
+            return list(contents)
+
+        return save
+
     def _take(self, native: Any) -> None:
         super()._take(native)
         first = faiss().downcast_index(native.at(0))
@@ -105,7 +125,7 @@ class Shards(Structure):
         if not self._centroids:
             _, slots = self._native.search(queries, count)
             return Proposal(slots, 0, self.count)
-        probed = self._centroids.probes(self._centroids.transformed(queries), gap).lists.shape[1]
+        probed = self._centroids.probes(self._centroids.transform(queries), gap).lists.shape[1]
         parameters = faiss().SearchParametersIVF(nprobe=probed, sel=selector)
         _, slots = self._native.search(queries, count, params=parameters)
         return Proposal(slots, probed, self.count * probed / self.lists)

@@ -2,7 +2,7 @@
 
     state.json        what is being built, and how much of it is done
     codes-<n>/        the structure with the first n vectors in it, 0 after training; older ones are deleted
-    keys.bin rows.bin scales.bin    what is held of each vector, in order; what lies behind n is not believed
+    keys.bin rows.bin scales.bin    what is stored of each vector, in order; what lies behind n is not believed
 
 A file is named in `state.json` only once it is durable, and `state.json` is replaced as a whole.
 """
@@ -68,9 +68,12 @@ class Workplace:
             state = State(subject=subject, parameters={})
         self.state = state
         try:
-            make_private(folder)
+            make_private(folder, within=folder.parent.parent)
         except OSError as error:
-            raise StorageFailed(f"the index cannot be built in {folder}: {error.strerror or error}") from error
+            raise StorageFailed(
+                f"the index cannot be built in {folder}: {error.strerror or error}"
+                "; make room there, or repair its permissions"
+            ) from error
 
     def keep_training(self, structure: Structure, parameters: dict[str, Any]) -> None:
         """Note a trained structure."""
@@ -82,18 +85,18 @@ class Workplace:
         done = self.state.done
         return open_structure(self._codes(done), shards=shards, dimension=self._dimension, count=done, memory_map=False)
 
-    def append(self, keys: Keys, held: Quantised, *, first: int) -> None:
-        """Write what is held of the vectors from number `first` on.
+    def append(self, keys: Keys, stored: Quantised, *, first: int) -> None:
+        """Write what is stored of the vectors from number `first` on.
 
         Args:
             keys: shape (n,), int64.
-            held: n rows and what belongs to them.
+            stored: n rows and what belongs to them.
             first: the number of the first of them.
         """
         values: list[tuple[str, NDArray[Any]]] = [
             ("keys", keys.astype(np.int64)),
-            ("rows", held.rows),
-            ("scales", held.scales),
+            ("rows", stored.rows),
+            ("scales", stored.scales),
         ]
         for name, array in values:
             path = self._folder / f"{name}.bin"

@@ -54,8 +54,9 @@ def as_float64(rows: NDArray[np.generic], *, name: str, start: int = 0) -> NDArr
         row = start + int(np.argmin(good.all(axis=1)))
         raise BadVectors(
             f"{name}: expected finite numbers, but row {row} holds NaN, an infinity or a value too large for float64"
+            "; leave that row out, or scale the vectors"
         )
-    exact = _held_exactly(rows, wide)
+    exact = _is_exact(rows, wide)
     if not exact.all():
         row, column = np.argwhere(~exact)[0]
         raise BadVectors(
@@ -71,7 +72,7 @@ def _fits(part: NDArray[np.generic]) -> bool:
     return bool((part.astype(np.float32) == part).all())
 
 
-def _held_exactly(rows: NDArray[np.generic], wide: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _is_exact(rows: NDArray[np.generic], wide: NDArray[np.float64]) -> NDArray[np.bool_]:
     if rows.dtype.kind == "f" and rows.dtype.itemsize > 8:
         return np.asarray(wide.astype(rows.dtype) == rows)
     if rows.dtype.kind in "iu" and rows.dtype.itemsize == 8:

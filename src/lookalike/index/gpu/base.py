@@ -45,7 +45,10 @@ class Room:
         """
         least = max(_LEAST_WORK, 64 * _HALVED * D)
         if memory_bytes < least:
-            raise BadInput(f"expected a memory budget of at least {least} bytes, got {memory_bytes}")
+            raise BadInput(
+                f"expected a memory budget of at least {least} bytes, got {memory_bytes}"
+                "; raise it, or search for fewer at a time"
+            )
         halves_bytes, rows_bytes = N * (2 * D + 12), N * 4 * D
         wanted = max(least, min(_MOST_WORK, memory_bytes // 4))
         keeps_halves = memory_bytes - halves_bytes >= wanted
@@ -53,7 +56,7 @@ class Room:
         kept = keeps_halves * halves_bytes + keeps_rows * rows_bytes
         return cls(min(_MOST_WORK, memory_bytes - kept), keeps_halves, keeps_rows)
 
-    def halved(self) -> Room | None:
+    def halve(self) -> Room | None:
         """Half of the work, and fewer things kept; None where less is of no use."""
         if self.work_bytes // 2 < _LEAST_WORK:
             return None
@@ -104,7 +107,7 @@ class TorchBase:
         self.device = device
         self.room = room
         self.centre = None if metric is Metric.COSINE else _centre(source, device)
-        self._halves = self._kept() if room.keeps_halves else None
+        self._halves = self._get_halves() if room.keeps_halves else None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -131,7 +134,7 @@ class TorchBase:
             else:
                 yield start, halves(self.source.block(start, end), self.centre)
 
-    def _kept(self) -> Halves:
+    def _get_halves(self) -> Halves:
         N, D = self.shape
         kept = Halves(
             torch.empty((N, D), dtype=torch.float16, device=self.device),

@@ -69,7 +69,7 @@ def bound(queries: Halves, rows: Halves) -> float:
     return q + (1.0 + q) * x + (D + 16) * _SUMMED * (1 + q) * (1 + x) + _ROUNDED + _OUTPUT_LEAST
 
 
-def loosened(products: torch.Tensor) -> torch.Tensor:
+def loosen(products: torch.Tensor) -> torch.Tensor:
     """Products as they may have been before they were rounded to float16: float64."""
     wide: torch.Tensor = products.double()
     return wide + wide.abs() * (_OUTPUT * 1.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -9,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from lookalike.core.metrics import Metric
-from lookalike.core.records import Neighbours
+from lookalike.core.records import Json, Neighbours
 from lookalike.core.saying import PlanCode
-from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, normalise
-from lookalike.core.wording import said
-from lookalike.index.base import check_wanted
+from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, to_unit
+from lookalike.core.wording import words_of
+from lookalike.index.base import SaveTo, Selection, check_wanted, keys_among
 from lookalike.index.exact import ExactIndex
 from lookalike.index.gpu.base import Room, TorchBase
-from lookalike.index.gpu.library import chosen_device, free_bytes, torch
+from lookalike.index.gpu.library import choose_device, free_bytes, torch
 from lookalike.index.gpu.search import search
 from lookalike.index.gpu.source import DeviceSource
 
@@ -30,7 +31,7 @@ class _Sent(NamedTuple):
 
 
 class TorchIndex:
-    """See `lookalike.index.base.Index`. Exact, by `lookalike.index.gpu`.
+    """See `lookalike.index.base.LocalIndex`. Exact, by `lookalike.index.gpu`.
 
     The rows are kept in the host's memory too. After a change the first search sends them anew, which takes as long as
     they take to travel. Where the device's memory runs out, a search is done on the processor.
@@ -44,37 +45,49 @@ class TorchIndex:
     """
 
     engine = "gpu"
+    takes_filters = False
+    recall = 1.0
+    worn = ""
 
     def __init__(self, dimension: int, *, device: str | None = None, tell: Callable[[str], None] | None = None) -> None:
-        self._held = ExactIndex(dimension)
-        self._device = chosen_device(device)
+        self._exact = ExactIndex(dimension)
+        self._device = choose_device(device)
         self._tell = tell
         self._sent: _Sent | None = None
+        self._sending = threading.Lock()  # one at a time, for what is sent twice may not fit on the device
 
     @property
     def dimension(self) -> int:
         """D of the vectors."""
-        return self._held.dimension
+        return self._exact.dimension
+
+    @property
+    def parameters(self) -> dict[str, Json]:
+        """The device."""
+        return {"device": str(self._device)}
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._exact)
+
+    def stored_vectors(self) -> tuple[Keys, Vectors]:
+        """All keys, shape (N,), int64, and rows, shape (N, D), float32; see `HoldsVectors`."""
+        return self._exact.stored_vectors()
 
     def upsert(self, keys: Keys, vectors: Vectors) -> None:
-        """Add vectors, or replace those of known keys; see `Index`. A search sees all of a call, or nothing of it."""
-        self._held.upsert(keys, vectors)
+        """Add or replace vectors; see `LocalIndex`. A search sees all of a call, or nothing of it."""
+        self._exact.upsert(keys, vectors)
 
     def remove(self, keys: Keys) -> None:
-        """Remove vectors; see `Index`."""
-        self._held.remove(keys)
+        """Remove vectors; see `LocalIndex`."""
+        self._exact.remove(keys)
 
-    def search(
-        self, queries: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
-    ) -> Neighbours:
+    def search(self, queries: Vectors, k: int, *, among: Selection = None, recall: float | None = None) -> Neighbours:
         """Find the k nearest of each query; see `Index`."""
         check_wanted(k, recall)
-        units = normalise(as_vectors(queries, dimension=self.dimension))
+        allowed = keys_among(among)
+        units = to_unit(as_vectors(queries, dimension=self.dimension))
         try:
-            sent = self._sent_now()
+            sent = self._send_now()
             keys, base = sent.keys, sent.base
             if allowed is not None:
                 slots = np.flatnonzero(np.isin(keys, as_keys(allowed)))
@@ -86,31 +99,37 @@ class TorchIndex:
             torch.cuda.empty_cache()
             if self._tell is not None:
                 self._tell("the card's memory ran out: searched on the processor")
-            return self._held.search(queries, k, allowed=allowed)
+            return self._exact.search(queries, k, among=allowed)
         found_keys = np.where(rows >= 0, keys[rows] if len(keys) else -1, -1)
         device = str(self._device.type)
-        plan = said(f"exact on {device}", PlanCode.EXACT_ON_DEVICE, device=device)
+        plan = words_of(f"exact on {device}", PlanCode.EXACT_ON_DEVICE, device=device)
         return Neighbours(found_keys, values, exact=True, scanned=len(keys), plan=plan)
 
     def save(self, folder: Path) -> list[str]:
         """Write the files of an `ExactIndex`; see there."""
-        return self._held.save(folder)
+        return self._exact.save(folder)
+
+    def freeze(self) -> SaveTo:
+        """As it is at this moment; see `LocalIndex`."""
+        return self._exact.freeze()
 
     @classmethod
-    def over(cls, held: ExactIndex, *, device: str | None = None) -> TorchIndex:
+    def over(cls, exact: ExactIndex, *, device: str | None = None) -> TorchIndex:
         """An index of what another holds, which it takes over."""
-        index = cls(held.dimension, device=device)
-        index._held = held
+        index = cls(exact.dimension, device=device)
+        index._exact = exact
         return index
 
-    def _sent_now(self) -> _Sent:
-        state, sent = self._held.held(), self._sent
-        if sent is None or sent.of is not state:
-            self._sent = None  # so that both need not fit on the device
-            order = np.argsort(state[0], kind="stable")  # ties go to the smaller row, and so to the smaller key
-            rows = torch.from_numpy(state[1][order]).to(self._device)
-            sent = self._sent = _Sent(state, state[0][order], self._base(rows))
-        return sent
+    def _send_now(self) -> _Sent:
+        with self._sending:
+            keys, rows = state = self._exact.stored_vectors()
+            sent = self._sent
+            if sent is None or not (sent.of[0] is keys and sent.of[1] is rows):
+                self._sent = None  # so that both need not fit on the device
+                order = np.argsort(keys, kind="stable")  # ties go to the smaller row, and so to the smaller key
+                on_device = torch.from_numpy(rows[order]).to(self._device)
+                sent = self._sent = _Sent(state, keys[order], self._base(on_device))
+            return sent
 
     def _only(self, base: TorchBase, slots: np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> TorchBase:
         return self._base(base.source.take(torch.from_numpy(slots.astype(np.int64)).to(self._device)))

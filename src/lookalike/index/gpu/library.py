@@ -11,13 +11,13 @@ from lookalike.core.errors import BadInput, needing
 with needing("torch", extra="gpu", purpose="searching on a graphics card"):
     import torch
 
-__all__ = ["chosen_device", "free_bytes", "summed_in_full", "torch"]
+__all__ = ["choose_device", "free_bytes", "summing_in_full", "torch"]
 
 _SHARE_OF_FREE = 0.8
 _ON_THE_PROCESSOR_BYTES = 1 << 30
 
 
-def chosen_device(name: str | None) -> torch.device:
+def choose_device(name: str | None) -> torch.device:
     """The device of that name; None for the first graphics card that torch sees, else the processor.
 
     Raises:
@@ -28,9 +28,11 @@ def chosen_device(name: str | None) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise BadInput(f"expected a device such as cpu or cuda, got {name!r}") from error
+        raise BadInput(
+            f"expected a device such as cpu or cuda, got {name!r}; leave it out for what is there"
+        ) from error
     if device.type not in ("cpu", "cuda"):
-        raise BadInput(f"expected a device such as cpu or cuda, got {name!r}")
+        raise BadInput(f"expected a device such as cpu or cuda, got {name!r}; leave it out for what is there")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise BadInput(
             f"expected a card that torch sees, got {name!r}: it sees {torch.cuda.device_count()}; "
@@ -48,7 +50,7 @@ def free_bytes(device: torch.device) -> int:
 
 
 @contextmanager
-def summed_in_full(device: torch.device) -> Iterator[None]:
+def summing_in_full(device: torch.device) -> Iterator[None]:
     """Sums of half-precision products are float32 throughout, which the proofs rest on; torch's default is not that.
 
     The flag holds for the whole process, so it is turned back when the last of those who want it has ended.

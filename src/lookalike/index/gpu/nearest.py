@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.core.metrics import Metric
-from lookalike.index.brute_force import Nearest, checked, nearest
+from lookalike.index.brute_force import Nearest, check_rows, nearest
 from lookalike.index.gpu.base import Room, TorchBase
-from lookalike.index.gpu.library import chosen_device, free_bytes, torch
+from lookalike.index.gpu.library import choose_device, free_bytes, torch
 from lookalike.index.gpu.search import Progress, search
 from lookalike.index.gpu.source import HostSource
 
@@ -52,17 +52,17 @@ def nearest_on_torch(
         BadQuery: when k is less than 1.
         BadInput: when there is no such device, or `memory_bytes` is less than this takes; names the least.
     """
-    base, wanted = checked(base, queries, k=k)
-    on = chosen_device(device)
+    base, wanted = check_rows(base, queries, k=k)
+    on = choose_device(device)
     room = Room.within(free_bytes(on) if memory_bytes is None else memory_bytes, *base.shape)
     tell = tell or _told_nobody
     while True:
         try:
-            # not held by a name, so that nothing of it is left for the next attempt
+            # not given a name, so that nothing of it is left for the next attempt
             prepare = partial(TorchBase, HostSource(base, on), metric=metric, device=on, room=room)
             return search(prepare(), wanted, k, progress=progress, tell=tell)
         except torch.OutOfMemoryError:
-            smaller = room.halved()
+            smaller = room.halve()
         torch.cuda.empty_cache()
         if smaller is None:
             tell("the card's memory ran out: compared on the processor")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lookalike.core.metrics import Metric
-from lookalike.index.gpu.halves import loosened
+from lookalike.index.gpu.halves import loosen
 from lookalike.index.gpu.library import torch
 from lookalike.index.gpu.shortlist import LEAST
 
@@ -82,7 +82,7 @@ def proven(
     """
     kth, ranks, wide = worst.double(), last_ranks.double(), queries.double()
     if metric is Metric.COSINE:
-        return kth > loosened(ranks) + above + _FLOAT32
+        return kth > loosen(ranks) + above + _FLOAT32
     if metric is Metric.INNER_PRODUCT:
         most = (ranks + ranks.abs() * _RANKED + LEAST) * scale * torch.linalg.vector_norm(wide, dim=1)
         if centre is not None:

@@ -14,10 +14,10 @@ from lookalike.index.brute_force import Nearest
 from lookalike.index.gpu import rapids
 from lookalike.index.gpu.base import TorchBase
 from lookalike.index.gpu.halves import Halves, bound, halves
-from lookalike.index.gpu.library import summed_in_full, torch
+from lookalike.index.gpu.library import summing_in_full, torch
 from lookalike.index.gpu.rescore import Answer, best_of, exact_values, proven
 from lookalike.index.gpu.shortlist import Ranking, Shortlist
-from lookalike.index.gpu.source import sent
+from lookalike.index.gpu.source import send
 
 Progress = Callable[[int, int], None]
 Tell = Callable[[str], None]
@@ -53,11 +53,11 @@ def search(
     found = _Found.nothing(len(queries), k, base.metric)
     group = base.room.group_queries(D, k + SPARE)
     groups = range(0, len(queries) if N else 0, group)
-    with summed_in_full(base.device):
+    with summing_in_full(base.device):
         for n, start in enumerate(groups):
             step = _step(progress, n * N, len(groups) * N)
             some = queries[start : start + group]
-            there = some if isinstance(some, torch.Tensor) else sent(some, base.device)
+            there = some if isinstance(some, torch.Tensor) else send(some, base.device)
             _search_group(base, there, k, found, start=start, step=step, tell=tell)
     return Nearest(found.rows, found.values, proven=1 - found.widened / max(1, len(queries)), widened=found.widened)
 
@@ -121,7 +121,7 @@ def _by_shortlist(
     seen = halves(queries, base.centre_of_queries)
     ranking = Ranking(base.metric, seen)
     shortlist, above = _cuvs_shortlist(base, seen, length, tell) or _shortlist(base, ranking, length, step)
-    answer = _rescored(base, shortlist.rows, queries, k)
+    answer = _rescore(base, shortlist.rows, queries, k)
     sure = proven(
         answer.values[:, -1],
         shortlist.ranks[:, -1],
@@ -150,7 +150,7 @@ def _shortlist(
             shortlist.take(part.ranks(rows, scale=scale), start=start, most=length)
         if step is not None:
             step(start + len(rows.units))
-    return Shortlist.joined(shortlists), above
+    return Shortlist.join(shortlists), above
 
 
 def _cuvs_shortlist(base: TorchBase, queries: Halves, length: int, tell: Tell | None) -> tuple[Shortlist, float] | None:
@@ -168,7 +168,7 @@ def _cuvs_shortlist(base: TorchBase, queries: Halves, length: int, tell: Tell | 
         return None
 
 
-def _rescored(base: TorchBase, rows: torch.Tensor, queries: torch.Tensor, k: int) -> Answer:
+def _rescore(base: TorchBase, rows: torch.Tensor, queries: torch.Tensor, k: int) -> Answer:
     """The best of some rows of each query: shape (q, s), int64."""
     _, D = base.shape
     at_once = max(1, base.room.block_rows(D) // rows.shape[1])

@@ -44,7 +44,7 @@ class Shortlist:
         self.rows = torch.cat([self.rows, places + start], dim=1).gather(1, order)
 
     @classmethod
-    def joined(cls, parts: Sequence[Shortlist]) -> Shortlist:
+    def join(cls, parts: Sequence[Shortlist]) -> Shortlist:
         """Those of some queries after those of others, all of one length."""
         return cls(torch.cat([part.ranks for part in parts]), torch.cat([part.rows for part in parts]))
 

@@ -36,7 +36,7 @@ class Source(Protocol):
         ...
 
 
-def sent(rows: NDArray[np.generic], device: torch.device) -> torch.Tensor:
+def send(rows: NDArray[np.generic], device: torch.device) -> torch.Tensor:
     """A copy of some rows on a device, through pinned memory: shape (n, D), float32.
 
     Args:
@@ -72,19 +72,20 @@ class HostSource:
         Raises:
             BadVectors: when a value is not a finite number in float32; names the row.
         """
-        block = sent(self._rows[start:end], self._device)
+        block = send(self._rows[start:end], self._device)
         finite = torch.isfinite(block).all(dim=1)
         if not bool(finite.all()):
             row = start + int(torch.nonzero(~finite)[0])
             raise BadVectors(
                 f"base: expected finite numbers, but row {row} holds NaN, an infinity or a value too large for float32"
+                "; leave that row out, or scale the vectors"
             )
         return block
 
     def take(self, rows: torch.Tensor) -> torch.Tensor:
         """See `Source`. Costs a read of each row from where it lies."""
         wanted, places = torch.unique(rows, return_inverse=True)
-        return sent(self._rows[wanted.cpu().numpy()], self._device)[places]
+        return send(self._rows[wanted.cpu().numpy()], self._device)[places]
 
     def on_host(self) -> NDArray[np.generic]:
         """All rows; see `Source`: shape (N, D), of their dtype, no copy."""

@@ -36,7 +36,7 @@ class Allowed:
             allowed: shape (A,), int64, in any order; some may be unknown or occur twice.
         """
         if len(allowed) * _WORTH_LOOKING_UP < len(keys):
-            places = _looked_up(keys, np.unique(allowed))
+            places = _look_up(keys, np.unique(allowed))
             return cls(len(places), places, None)
         mask = np.isin(keys, allowed)
         count = int(np.count_nonzero(mask))
@@ -54,7 +54,7 @@ class Allowed:
         return self
 
 
-def _looked_up(keys: Keys, wanted: Keys) -> NDArray[np.intp]:
+def _look_up(keys: Keys, wanted: Keys) -> NDArray[np.intp]:
     """The places of some keys, which are sorted; the keys of the rows mostly are."""
     order = None if (keys[1:] > keys[:-1]).all() else np.argsort(keys)
     found = np.searchsorted(keys, wanted, sorter=order)

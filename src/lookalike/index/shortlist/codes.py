@@ -125,7 +125,7 @@ class Codes:
         """The first rows: a view, with the room behind them."""
         return replace(self, count=count)
 
-    def taken(self, places: NDArray[np.intp] | NDArray[np.bool_]) -> Codes:
+    def take(self, places: NDArray[np.intp] | NDArray[np.bool_]) -> Codes:
         """Some of the rows: a copy.
 
         Args:
@@ -134,7 +134,7 @@ class Codes:
         codes = self.codes[: self.count][places]
         return replace(self, codes=codes, weights=self.weights[: self.count][places], count=len(codes))
 
-    def replaced(self, places: NDArray[np.intp], rows: Vectors) -> Codes:
+    def replace(self, places: NDArray[np.intp], rows: Vectors) -> Codes:
         """A copy with other rows in some places; those that lie behind the end are passed over.
 
         Args:
@@ -150,7 +150,7 @@ class Codes:
             changed.codes[places[some]] = codes
         return changed
 
-    def asked(self, queries: Vectors, *, threads: int = 1) -> Asked:
+    def quantise_queries(self, queries: Vectors, *, threads: int = 1) -> Asked:
         """Quantise queries, which must satisfy what the rows do.
 
         Args:
@@ -192,7 +192,7 @@ class Asked:
         added = np.zeros(len(queries))
         if rows.metric is not Metric.L2:
             added = queries.astype(np.float64) @ rows.centre.astype(np.float64)
-        turned = _turned(centred, np.empty_like(centred))
+        turned = _turn(centred, np.empty_like(centred))
         steps = _steps(turned, largest_right())
         codes = np.rint(turned / steps[:, None])
         reach = lengths + length_of_centre
@@ -245,7 +245,7 @@ class _Quantiser:
         lengths = _lengths(one)
         added = -(lengths**2) / 2 if self._metric is Metric.L2 else (one @ self._centre).astype(np.float64)
         added += self._rounding * lengths * (lengths + self._length_of_centre)
-        turned, whole = _turned(one, other), one
+        turned, whole = _turn(one, other), one
         steps = _steps(turned, _LEVELS)
         np.rint(np.divide(turned, steps[:, None], out=whole), out=whole)
         whole += np.float32(ZERO)
@@ -258,7 +258,7 @@ class _Quantiser:
         return np.stack([np.ones(len(rows)), -added, -residuals, -kept], axis=1) / steps[:, None]
 
 
-def _turned(vectors: Vectors, out: Vectors) -> Vectors:
+def _turn(vectors: Vectors, out: Vectors) -> Vectors:
     """Sixteen coordinates at a time turned; what is left over stays.
 
     Args:

@@ -51,7 +51,7 @@ def products(left: NDArray[np.uint8], right: NDArray[np.int8]) -> NDArray[np.flo
     Returns:
         shape (N, Q), float32, whole numbers rounded, a new array.
     """
-    (answer,) = _shared("products", 1).run(["products"], {"left": left, "right": right})
+    (answer,) = _share_session("products", 1).run(["products"], {"left": left, "right": right})
     return np.asarray(answer)
 
 
@@ -66,7 +66,7 @@ class Right:
     def __init__(self, codes: NDArray[np.int8], *, threads: int) -> None:
         self.codes = codes
         if codes.shape[1] < _OWN_GRAPH_FROM:
-            self._session, self._given = _shared("over", threads), {"right": codes}
+            self._session, self._given = _share_session("over", threads), {"right": codes}
         else:
             self._session, self._given = _session("over", threads, right=codes), {}
 
@@ -88,7 +88,7 @@ class Right:
 
 
 @lru_cache(maxsize=8)
-def _shared(name: str, threads: int) -> InferenceSession:
+def _share_session(name: str, threads: int) -> InferenceSession:
     """For right sides that are given with each call."""
     return _session(name, threads, right=None)
 

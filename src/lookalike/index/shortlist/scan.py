@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lookalike.core.metrics import Metric
 from lookalike.core.processors import available_processors
-from lookalike.core.vectors import Keys, Vectors, normalise
+from lookalike.core.vectors import Keys, Vectors, to_unit
 from lookalike.index.shortlist.best import Best
 from lookalike.index.shortlist.bounds import Bounds
 from lookalike.index.shortlist.codes import Codes
@@ -66,7 +66,7 @@ class Field:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def taken(self) -> Vectors:
+    def take(self) -> Vectors:
         """The units that are compared, shape (n, D), float32: a copy where there are places."""
         return self.units if self.places is None else self.units[self.places]
 
@@ -121,8 +121,12 @@ def scan(field: Field, queries: Vectors, best: Best, *, threads: int) -> None:
         best: of these queries; changed.
         threads: how many to compute products of codes with.
     """
-    units = normalise(queries) if field.metric is Metric.COSINE else queries
-    bounds = _plain(field, field.taken(), units) if field.codes is None else field.codes.asked(units, threads=threads)
+    units = to_unit(queries) if field.metric is Metric.COSINE else queries
+    bounds = (
+        _plain(field, field.take(), units)
+        if field.codes is None
+        else field.codes.quantise_queries(units, threads=threads)
+    )
     sieve = Sieve(field.metric, field.units, units - field.centre if field.metric is Metric.L2 else units, field.centre)
     exact = ExactValues(field.vectors, queries, field.metric)
     _Scan(field, units, bounds, sieve, exact, best).run()
@@ -168,7 +172,7 @@ class _Scan:
                 self._compare(reaching.askers, reaching.places)
             else:
                 reaching = self._without_crowds(reaching, start, least)
-                waiting = waiting.and_those(self._sieved(reaching.askers, reaching.places))
+                waiting = waiting.and_those(self._sieve(reaching.askers, reaching.places))
                 least = np.maximum(least, waiting.kth_low(Q, k))
                 waiting = waiting.among(waiting.high >= least[waiting.askers])
             if len(waiting) > _MOST_PENDING:
@@ -188,7 +192,7 @@ class _Scan:
             order[~self.field.eligible[:end]] = -np.inf
         places, eligible = _largest(order, k)
         askers = np.repeat(np.arange(Q), k)
-        return self._sieved(askers, places.ravel()).among(eligible.ravel()).kth_low(Q, k)
+        return self._sieve(askers, places.ravel()).among(eligible.ravel()).kth_low(Q, k)
 
     def _without_crowds(self, reaching: _Reaching, start: int, least: NDArray[np.float64]) -> _Reaching:
         """The pairs, less those of a query that has very many: its rows are compared by nearly tight bounds."""
@@ -199,7 +203,7 @@ class _Scan:
         (those,) = np.nonzero(counts > _WIDER * shortlist)
         if not len(those):
             return reaching
-        plain, end = _plain(self.field, self.field.taken(), self.units[those]), start
+        plain, end = _plain(self.field, self.field.take(), self.units[those]), start
         while end < reaching.end:
             near = _reaching(plain, end, reaching.end, np.maximum(least, self._floors())[those], self.field.eligible)
             self._compare(those[near.askers], near.places)
@@ -207,8 +211,8 @@ class _Scan:
         rest = ~np.isin(reaching.askers, those)
         return _Reaching(reaching.askers[rest], reaching.places[rest], reaching.end)
 
-    def _sieved(self, askers: NDArray[np.intp], places: NDArray[np.intp]) -> Pairs:
-        return self.sieve.compared(askers, places, self._rows(places))
+    def _sieve(self, askers: NDArray[np.intp], places: NDArray[np.intp]) -> Pairs:
+        return self.sieve.compare(askers, places, self._rows(places))
 
     def _compare(self, askers: NDArray[np.intp], places: NDArray[np.intp]) -> None:
         if len(askers):

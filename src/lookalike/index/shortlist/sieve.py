@@ -76,7 +76,7 @@ class Sieve:
     queries: Vectors
     centre: NDArray[np.float32]
 
-    def compared(self, askers: NDArray[np.intp], places: NDArray[np.intp], rows: NDArray[np.intp]) -> Pairs:
+    def compare(self, askers: NDArray[np.intp], places: NDArray[np.intp], rows: NDArray[np.intp]) -> Pairs:
         """How near some pairs are.
 
         Args:

@@ -1,0 +1,5 @@
+"""An index in a PostgreSQL database with pgvector."""
+
+from lookalike.index.pgvector.index import PgvectorIndex
+
+__all__ = ["PgvectorIndex"]
