@@ -14,10 +14,19 @@ from lookalike.storage.syncing import sync
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, durably, for their owner alone. Idempotent."""
+def make_folder(folder: Path, *, within: Path) -> None:
+    """Make a folder and those above it, durably, for their owner alone. Idempotent.
+
+    Args:
+        folder: to be made.
+        within: a folder above it that is not made: that of a collection, which may be removed meanwhile.
+    Raises:
+        FileNotFoundError: when that one is missing.
+        OSError: when it cannot be made.
+    """
     if not folder.is_dir():
-        make_folder(folder.parent)
+        if folder.parent != within:
+            make_folder(folder.parent, within=within)
         folder.mkdir(exist_ok=True, mode=FOLDER)
         sync(folder.parent)
 
@@ -33,10 +42,12 @@ def translating(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _translated(error, path) from error
+        raise _translate(error, path) from error
 
 
-def _translated(error: OSError, path: Path) -> LookalikeError:
+def _translate(error: OSError, path: Path) -> LookalikeError:
     if error.errno in _READ_ONLY:
-        return ReadOnly(f"{path}: cannot be written or read ({error.strerror})")
-    return StorageFailed(f"{path}: the disk is full or fails ({error.strerror}); make room and try again")
+        return ReadOnly(f"{path}: expected to write or read it, got {error.strerror!r}; repair its permissions")
+    return StorageFailed(
+        f"{path}: expected room on a disk that works, got {error.strerror!r}: it is full or fails; make room, try again"
+    )

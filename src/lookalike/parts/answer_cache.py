@@ -21,18 +21,17 @@ class Question:
     """All that an answer depends on. Two are the same only where every byte is: nothing hangs on a hash.
 
     Attributes:
-        version: of what is searched: numbers that grow with every change, the most weighty first, such as a count of
-            rebuilds and the catalog's sequence number.
+        version: of what is searched: another one after every change, such as the catalog's and a count of rebuilds.
         vector: the bytes of the raw query vector, as `ndarray.tobytes` gives them.
         model: the model, or the mixture of models.
         where: the filter in its own text; empty for none.
         k: how many hits.
         recall: the wanted recall; None for what the index was made for.
         collapse: `none` or `group`.
-        others: what else changes an answer, such as a second opinion or a least confidence.
+        others: what else changes an answer, such as reranking or a least confidence.
     """
 
-    version: tuple[int, ...]
+    version: tuple[Hashable, ...]
     vector: bytes
     model: str
     where: str = ""
@@ -44,7 +43,7 @@ class Question:
     @property
     def size_bytes(self) -> int:
         """About what it takes in memory; the texts are counted as though nobody else held them."""
-        return _ENTRY_BYTES + len(self.vector) + len(self.model) + len(self.where) + held_bytes(self.others)
+        return _ENTRY_BYTES + len(self.vector) + len(self.model) + len(self.where) + bytes_in_memory(self.others)
 
 
 class AnswerCache(Generic[Answer]):
@@ -84,7 +83,7 @@ class AnswerCache(Generic[Answer]):
         return self._answers.facts()
 
 
-def held_bytes(value: object) -> int:
+def bytes_in_memory(value: object) -> int:
     """About what a value takes in memory with all that it holds, each object counted once.
 
     Looks into dataclasses, arrays, mappings, tuples, lists and sets. Takes about a microsecond an object.

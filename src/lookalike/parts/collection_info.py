@@ -8,9 +8,11 @@ from pathlib import Path
 from lookalike.catalog.base import FurtherModel
 from lookalike.catalog.dateless import without_date
 from lookalike.catalog.known_fields import askable_fields
+from lookalike.models.kept import kept_models
 from lookalike.parts.parts import Parts
 from lookalike.storage.cache import CacheFacts
 from lookalike.view.facts import IndexFacts
+from lookalike.view.keeper import SavingTrouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,10 @@ class CollectionInfo:
         index: the index.
         answers: the cache of answers.
         further_models: models of which vectors are kept beside the collection's own.
+        kept_models: sizes in bytes of the model files that are kept with it, by the ids of the models.
         fields: what a filter may ask for: built-in fields, then those of the metadata, 1,000 of them at most.
         rebuilt_because: why the index had to be made anew at opening; None where it had not.
+        not_saved: why the index cannot be saved, and since when; None while it can, or nothing is known of that.
     """
 
     path: Path | None
@@ -48,12 +52,14 @@ class CollectionInfo:
     index: IndexFacts
     answers: CacheFacts
     further_models: tuple[FurtherModel, ...]
+    kept_models: dict[str, int]
     fields: tuple[str, ...]
     rebuilt_because: str | None
+    not_saved: SavingTrouble | None
 
 
-def info_of(parts: Parts) -> CollectionInfo:
-    """Count what is there."""
+def info_of(parts: Parts, *, not_saved: SavingTrouble | None = None) -> CollectionInfo:
+    """Count what is there; what its keeper says of saving is given."""
     facts = parts.catalog.facts()
     return CollectionInfo(
         path=parts.folder,
@@ -69,6 +75,13 @@ def info_of(parts: Parts) -> CollectionInfo:
         index=parts.view.facts(),
         answers=parts.answers.facts(),
         further_models=tuple(parts.catalog.further_models()),
+        kept_models=_read_kept_models(parts),
         fields=tuple(askable_fields(parts.catalog)),
         rebuilt_because=parts.view.rebuilt_because,
+        not_saved=not_saved,
     )
+
+
+def _read_kept_models(parts: Parts) -> dict[str, int]:
+    folder = parts.models.folder
+    return {one.model_id: one.size_bytes for one in kept_models(folder)} if folder is not None else {}

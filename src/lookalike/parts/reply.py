@@ -26,8 +26,8 @@ class Hit:
         taken_at: `YYYY-MM-DDTHH:MM:SS` or None.
         camera: maker and model, or None.
         group: ids of the near-identical pictures that this hit stands for, where groups were asked for.
-        opinion: similarity by a second opinion, on its own scale; None where there was none.
-        reason: what the second opinion says; `""` where there was none.
+        rerank_similarity: similarity by reranking, on its own scale; None where there was none.
+        reason: what the reranker says; `""` where there was none.
         provisional: True while the picture's vector is what a client said, not compared with ours yet.
         confidence: share of random pairs of the collection's pictures that are less alike, 0 to below 1; None in a
             collection of few, and for a mixture of models.
@@ -46,7 +46,7 @@ class Hit:
     taken_at: str | None
     camera: str | None
     group: tuple[str, ...] = ()
-    opinion: float | None = None
+    rerank_similarity: float | None = None
     reason: str = ""
     provisional: bool = False
     confidence: float | None = None
@@ -59,10 +59,10 @@ class Reply:
     Attributes:
         hits: best first; exactly k, or all that pass the filter where they are fewer; with groups, k groups.
         plan: the way that was taken, in words.
-        exact: True where no closer picture can have been missed. A second opinion changes the order of what was found.
+        exact: True where no closer picture can have been missed. Reranking changes the order of what was found.
         scanned: pictures compared.
         total_matching: pictures that pass the filter.
-        timings_ms: by stage: `refresh`, `embed`, `cache`, `filter`, `search`, `opinion`, `fetch`, `total`; ms.
+        timings_ms: by stage: `refresh`, `embed`, `cache`, `filter`, `search`, `rerank`, `fetch`, `total`; ms.
         model: id of the model whose vectors were compared; of several, the mixture.
         index: what answered.
         cached: True where the same question had just been answered; timings are then those of looking it up.
@@ -101,11 +101,11 @@ def with_own_metadata(reply: Reply) -> Reply:
 
 def _with_own_metadata(hit: Hit) -> Hit:
     values = list(_values(hit))
-    values[_METADATA] = _copied(hit.metadata)
+    values[_METADATA] = _copy(hit.metadata)
     return Hit(*values)
 
 
-def _copied(value: Json) -> Json:
+def _copy(value: Json) -> Json:
     if isinstance(value, dict):
-        return {name: _copied(one) for name, one in value.items()}
-    return [_copied(one) for one in value] if isinstance(value, list) else value
+        return {name: _copy(one) for name, one in value.items()}
+    return [_copy(one) for one in value] if isinstance(value, list) else value

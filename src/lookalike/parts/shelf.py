@@ -11,7 +11,7 @@ from lookalike.catalog.base import MAIN, Catalog, FurtherModel
 from lookalike.core.ending import turn_of
 from lookalike.core.errors import BadQuery, ModelUnavailable, WrongModel
 from lookalike.embedding.base import Embedder
-from lookalike.models.kept import keep_model, kept_model
+from lookalike.models.kept import keep_model, model_path
 from lookalike.models.store import ModelFile, load_model
 
 OpenModel = Callable[[str], Embedder]
@@ -81,11 +81,14 @@ class ModelShelf:
             return self._main
         models = {model.name: model for model in self._catalog.further_models()}
         if name not in models:
-            raise BadQuery(f"expected a model of the collection ({', '.join([MAIN, *models])}), got {name[:80]!r}")
+            raise BadQuery(
+                f"expected a model of the collection ({', '.join([MAIN, *models])}), got {name[:80]!r}"
+                "; add it first with `lookalike model add NAME FILE`"
+            )
         with turn_of(self._opening):
             model_id = models[name].model_id
             if model_id not in self._opened:
-                self._opened[model_id] = self._reopened(models[name])
+                self._opened[model_id] = self._reopen(models[name])
             return self._opened[model_id]
 
     def file(self, name: str) -> ModelFile:
@@ -99,11 +102,16 @@ class ModelShelf:
         """
         model_id = self.embedder(name).card.id
         if self._read_model is None:
-            raise ModelUnavailable(f"the model {name!r} has no file")
-        path = kept_model(self._folder, model_id) if self._folder is not None else None
+            raise ModelUnavailable(
+                f"expected a model that lies in a file, but {name!r} has none; open the collection with the path of one"
+            )
+        path = model_path(self._folder, model_id) if self._folder is not None else None
         model = self._read_model(self._main_source if name == MAIN else self._own.get(model_id) or str(path))
         if model.id != model_id:
-            raise ModelUnavailable(f"the file of the model {name!r} was changed since it was opened")
+            raise ModelUnavailable(
+                f"expected the file of the model {name!r} as it was opened, but it was changed since; open "
+                "the collection again"
+            )
         return model
 
     def add(self, name: str, source: str) -> Embedder:
@@ -131,15 +139,25 @@ class ModelShelf:
         with turn_of(self._opening):
             return self._opened.setdefault(embedder.card.id, embedder)
 
+    def close(self) -> None:
+        """Close the collection's own model, and those that were opened. Idempotent."""
+        with turn_of(self._opening):
+            for embedder in [self._main, *self._opened.values()]:
+                embedder.close()
+            self._opened.clear()
+
     def _read(self, source: str, model_id: str) -> bytes:
         model = load_model(Path(os.path.expanduser(source)))
         if model.id != model_id:
-            raise ModelUnavailable(f"{source} was changed while the model was being opened: add it once more")
+            raise ModelUnavailable(
+                f"expected {source} to stay as it is, but it was changed while the model was being opened; "
+                "run the same again"
+            )
         return model.content
 
-    def _reopened(self, model: FurtherModel) -> Embedder:
+    def _reopen(self, model: FurtherModel) -> Embedder:
         own = self._own.get(model.model_id)
-        path = kept_model(self._folder, model.model_id) if self._folder is not None else None
+        path = model_path(self._folder, model.model_id) if self._folder is not None else None
         if own is None and (path is None or not path.is_file()):
             raise ModelUnavailable(
                 f"the file of the model {model.name!r} is not with the collection any more: "
@@ -147,5 +165,8 @@ class ModelShelf:
             )
         embedder = self._open_model(own or str(path))
         if embedder.card.id != model.model_id:
-            raise WrongModel(f"the file of the model {model.name!r} holds another model: add it again under its name")
+            raise WrongModel(
+                f"expected the file of the model {model.name!r}, but it holds another model: "
+                f"add it again with `lookalike model add {model.name} FILE`"
+            )
         return embedder

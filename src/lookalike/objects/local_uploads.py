@@ -17,19 +17,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from lookalike.objects.base import Leftover, LeftoverKind, id_of
-from lookalike.objects.direct.base import (
+from lookalike.objects.durable import make_folder, translating
+from lookalike.objects.receiving import Receiver, already_uploaded, upload_running
+from lookalike.objects.signing import SignedUrls, SignsUrls
+from lookalike.objects.uploads import (
     QUARANTINE_KEPT_S,
     SWEPT_AFTER_S,
-    PresignedPut,
     StagedFacts,
-    checked_upload_id,
+    check_upload_id,
     is_unwanted,
     not_uploaded,
 )
-from lookalike.objects.direct.receiving import Receiver, already_uploaded, upload_running
-from lookalike.objects.direct.signing import Announced, SignedUrls
-from lookalike.objects.durable import make_folder, translating
-from lookalike.storage.claim import claimed, is_at
+from lookalike.storage.claim import claim, is_at
 from lookalike.storage.private import FILE
 from lookalike.storage.syncing import sync
 from lookalike.storage.whole_file import part_of, put_in_place
@@ -37,11 +36,11 @@ from lookalike.storage.whole_file import part_of, put_in_place
 STAGED, QUARANTINE = "staged", "quarantine"
 
 
-class LocalUploads:
-    """See `lookalike.objects.direct.receiving.ReceivingUploads`. Cheap to make.
+class LocalUploads(SignsUrls):
+    """See `lookalike.objects.uploads.DirectUploads`, and `Receiving`. Cheap to make.
 
     Args:
-        folder: where the files lie; made when first needed.
+        folder: where the files lie; made when first needed, in one that is there.
         secret: gives what signs the URLs, at least 32 bytes; asked for whenever that is needed.
         url_prefix: what stands before the upload's id in URLs.
         clock: Unix time in seconds.
@@ -55,48 +54,32 @@ class LocalUploads:
         url_prefix: str = "/v1/storage",
         clock: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__(lambda: SignedUrls(secret(), url_prefix, clock))
         self.folder = folder
-        self._secret, self._url_prefix, self._clock = secret, url_prefix, clock
-
-    def presign(
-        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float, owner: str = ""
-    ) -> PresignedPut:
-        """Say how exactly these bytes can be brought; see `DirectUploads`."""
-        return self._urls.presign(
-            upload_id,
-            size_bytes=size_bytes,
-            content_type=content_type,
-            sha256=sha256,
-            expires_at=expires_at,
-            owner=owner,
-        )
-
-    def announced(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Announced:
-        """What may be brought; see `ReceivingUploads`."""
-        return self._urls.check(upload_id, query=query, headers=headers)
+        self._clock = clock
 
     def receive(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Receiver:
-        """Begin to take in what a client brings; see `ReceivingUploads`."""
-        announced = self._urls.check(upload_id, query=query, headers=headers)
-        target = self._staged(upload_id)
+        """Begin to take in what a client brings; see `Receiving`."""
+        announced = self.announced(upload_id, query=query, headers=headers)
+        target = self._staged_path(upload_id)
         with translating(target):
-            make_folder(target.parent)
-            make_folder(self.folder / "half-written")
+            make_folder(target.parent, within=self.folder.parent)
+            make_folder(self.folder / "half-written", within=self.folder.parent)
             part = self.folder / "half-written" / upload_id
-            sink = _FileSink(target, part, _claimed(part))
+            sink = _FileSink(target, part, _open_claimed(part))
         return Receiver(sink, announced, staged=lambda: self.staged(upload_id))
 
     def stage(self, upload_id: str, data: bytes) -> None:
         """Put bytes there; see `DirectUploads`."""
         before = self.staged(upload_id)
         if before is None:
-            self._write(self._staged(upload_id), data)
+            self._write(self._staged_path(upload_id), data)
         elif before.sha256 != id_of(data):
             raise already_uploaded()
 
     def staged(self, upload_id: str) -> StagedFacts | None:
         """What came; see `DirectUploads`."""
-        path = self._staged(upload_id)
+        path = self._staged_path(upload_id)
         with translating(path):
             try:
                 with path.open("rb") as file:
@@ -107,42 +90,38 @@ class LocalUploads:
 
     def read(self, upload_id: str) -> bytes:
         """The bytes that came; see `DirectUploads`."""
-        data = _read(self._staged(upload_id))
+        data = _read(self._staged_path(upload_id))
         if data is None:
             raise not_uploaded(upload_id)
         return data
 
     def discard(self, upload_id: str) -> None:
         """Let go of the bytes that came; see `DirectUploads`."""
-        path = self._staged(upload_id)
+        path = self._staged_path(upload_id)
         with translating(path):
             path.unlink(missing_ok=True)
 
     def quarantine(self, upload_id: str, data: bytes) -> None:
         """Keep these bytes apart; see `DirectUploads`."""
         if self.quarantined(upload_id) != data:
-            self._write(self._quarantined(upload_id), data)
+            self._write(self._quarantined_path(upload_id), data)
         self.discard(upload_id)
 
     def quarantined(self, upload_id: str) -> bytes | None:
         """What is kept apart; see `DirectUploads`."""
-        return _read(self._quarantined(upload_id))
+        return _read(self._quarantined_path(upload_id))
 
     def sweep(self, is_wanted: Callable[[str], bool | None], *, dry_run: bool = False) -> list[Leftover]:
         """Delete what came long ago and nobody waits for; see `DirectUploads`."""
         swept = []
-        for kind, path, size_bytes in self._unwanted(is_wanted):
+        for kind, path, size_bytes in self._find_unwanted(is_wanted):
             if not dry_run:
                 with translating(path):
                     path.unlink(missing_ok=True)
             swept.append(Leftover(kind, path.name, size_bytes))
         return swept
 
-    @property
-    def _urls(self) -> SignedUrls:
-        return SignedUrls(self._secret(), self._url_prefix, self._clock)
-
-    def _unwanted(self, is_wanted: Callable[[str], bool | None]) -> Iterator[tuple[LeftoverKind, Path, int]]:
+    def _find_unwanted(self, is_wanted: Callable[[str], bool | None]) -> Iterator[tuple[LeftoverKind, Path, int]]:
         for _, path, size_bytes in self._old("half-written", SWEPT_AFTER_S):
             yield LeftoverKind.HALF_WRITTEN, path, size_bytes
         for age_s, path, size_bytes in self._old(STAGED, SWEPT_AFTER_S):
@@ -170,20 +149,20 @@ class LocalUploads:
 
     def _sink(self, target: Path) -> _FileSink:
         with translating(target):
-            make_folder(target.parent)
-            make_folder(self.folder / "half-written")
+            make_folder(target.parent, within=self.folder.parent)
+            make_folder(self.folder / "half-written", within=self.folder.parent)
             part = self.folder / "half-written" / part_of(target).name
             return _FileSink(target, part, os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE))
 
-    def _staged(self, upload_id: str) -> Path:
-        return self.folder / STAGED / checked_upload_id(upload_id)
+    def _staged_path(self, upload_id: str) -> Path:
+        return self.folder / STAGED / check_upload_id(upload_id)
 
-    def _quarantined(self, upload_id: str) -> Path:
-        return self.folder / QUARANTINE / checked_upload_id(upload_id)
+    def _quarantined_path(self, upload_id: str) -> Path:
+        return self.folder / QUARANTINE / check_upload_id(upload_id)
 
 
 class _FileSink:
-    """A file that gets its name when it is whole. See `lookalike.objects.direct.receiving.Sink`."""
+    """A file that gets its name when it is whole. See `lookalike.objects.receiving.Sink`."""
 
     def __init__(self, target: Path, part: Path, descriptor: int) -> None:
         self._target = target
@@ -224,7 +203,7 @@ class _FileSink:
             self._file.close()
 
 
-def _claimed(part: Path) -> int:
+def _open_claimed(part: Path) -> int:
     """Open a file that nobody else has claimed, in whatever process; closing it ends the claim.
 
     What a process that died has written there is overwritten, and cut off at the end.
@@ -232,7 +211,7 @@ def _claimed(part: Path) -> int:
     Raises:
         Conflict: `upload_running`, while somebody else has.
     """
-    descriptor = claimed(part)
+    descriptor = claim(part)
     if descriptor is None:
         raise upload_running()
     return descriptor

@@ -1,18 +1,19 @@
-"""The promise of direct uploads: a client is told where to PUT bytes, and they wait there until they are looked at.
+"""The promise of direct uploads: a store that presigns, and in which what clients bring waits until it is looked at.
 
 An upload's id is 32 lower-case hexadecimal digits. What is handed to the client is bound to the length, the type and
-the SHA-256 that it announced; bytes that came are never replaced by others. The service hashes them again all the same,
-for not every storage checks.
+the SHA-256 that it announced; bytes that came are never replaced by others. Where the storage was not seen to check
+that (`Proving`), who completes an upload hashes them again.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from lookalike.core.errors import BadInput, UploadRefused
 from lookalike.objects.base import Leftover
+from lookalike.objects.presigning import Presigning
 
 SWEPT_AFTER_S = 86_400.0
 """How old bytes must be that nobody waits for any more, in seconds, before they are deleted."""
@@ -27,22 +28,6 @@ QUARANTINE_KEPT_S = 30 * 86_400.0
 _UPLOAD_ID = re.compile("[0-9a-f]{32}")
 
 
-class PresignedPut(NamedTuple):
-    """A request that a client may make without other credentials.
-
-    Attributes:
-        method: `PUT`.
-        url: with a signature.
-        headers: to be sent exactly so.
-        expires_at: Unix time in seconds.
-    """
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    expires_at: float
-
-
 class StagedFacts(NamedTuple):
     """What came.
 
@@ -55,26 +40,8 @@ class StagedFacts(NamedTuple):
     sha256: str
 
 
-class DirectUploads(Protocol):
+class DirectUploads(Presigning, Protocol):
     """Safe to use from many threads and processes. All calls raise `BadInput` for what is no upload's id."""
-
-    def presign(
-        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float, owner: str = ""
-    ) -> PresignedPut:
-        """Say how exactly these bytes can be brought.
-
-        Args:
-            upload_id: of the upload.
-            size_bytes: at least 1.
-            content_type: such as `image/jpeg`.
-            sha256: 64 lower-case hexadecimal digits.
-            expires_at: Unix time in seconds; afterwards nothing is taken any more.
-            owner: name of who asks; storage of our own counts what comes as theirs.
-        Raises:
-            BadInput: when one of them cannot be signed.
-            StorageFailed, ReadOnly: when there is no key to sign with, and none can be made.
-        """
-        ...
 
     def stage(self, upload_id: str, data: bytes) -> None:
         """Put bytes there on a client's behalf; durable when this returns.
@@ -127,14 +94,53 @@ class DirectUploads(Protocol):
         ...
 
 
-def checked_upload_id(upload_id: str) -> str:
+class ProvenBytes(Iterable[bytes], Protocol):
+    """Bytes that came, of which the store has checked that they are those that were announced.
+
+    Only their beginning has been read. Iterated, it gives all of them, in pieces, each time anew; an object store that
+    lies where they do keeps them without being sent them.
+    """
+
+    @property
+    def beginning(self) -> bytes:
+        """The first of them."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all of them."""
+        ...
+
+
+@runtime_checkable
+class Proving(Protocol):
+    """What a store may be able to do besides: answer for what came without its being read. It has it by this method."""
+
+    def proven(self, upload_id: str, *, sha256: str) -> ProvenBytes | None:
+        """What came, where the store has checked it against its hash.
+
+        Args:
+            upload_id: of the upload.
+            sha256: that was announced for it.
+        Returns:
+            None where the store does not check, or was not seen to: read it all then.
+        Raises:
+            UploadRefused: `not_uploaded`, when nothing is there (any more).
+        """
+        ...
+
+
+def check_upload_id(upload_id: str) -> str:
     """The id itself, so that nothing else ever becomes part of a path.
 
     Raises:
         BadInput: when it is no id.
     """
     if not _UPLOAD_ID.fullmatch(upload_id):
-        raise BadInput(f"expected an upload's id of 32 lower-case hexadecimal digits, got {upload_id[:80]!r}")
+        raise BadInput(
+            f"expected an upload's id of 32 lower-case hexadecimal digits, got {upload_id[:80]!r}; "
+            "take the one that was given out"
+        )
     return upload_id
 
 

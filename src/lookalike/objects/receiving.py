@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from lookalike.core.errors import Conflict, UploadRefused
-from lookalike.objects.direct.base import DirectUploads, StagedFacts
-from lookalike.objects.direct.signing import Announced
+from lookalike.objects.signing import Announced
+from lookalike.objects.uploads import StagedFacts
 
 
 class Sink(Protocol):
@@ -96,26 +96,35 @@ class Receiver:
         if self._size_bytes != self._announced.size_bytes:
             raise self._wrong_size(str(self._size_bytes))
         if self._hash.hexdigest() != self._announced.sha256:
-            got = f"expected bytes of SHA-256 {self._announced.sha256}, as announced, got {self._hash.hexdigest()}"
-            raise UploadRefused(got, code="hash_mismatch")
+            expected, got = self._announced.sha256, self._hash.hexdigest()
+            raise UploadRefused(
+                f"expected bytes of SHA-256 {expected}, as announced, got {got}; send them again", code="hash_mismatch"
+            )
 
     def _wrong_size(self, got: str) -> UploadRefused:
-        expected = f"expected {self._announced.size_bytes} bytes, as announced, got {got}"
+        expected = f"expected {self._announced.size_bytes} bytes, as announced, got {got}; send them again"
         return UploadRefused(expected, code="size_mismatch")
 
 
 def already_uploaded() -> Conflict:
     """The error for other bytes than those that came before."""
-    return Conflict("other bytes were uploaded before: ask for a new upload", code="already_uploaded")
+    return Conflict(
+        "expected the bytes that were uploaded before, got others: ask for a new upload", code="already_uploaded"
+    )
 
 
 def upload_running() -> Conflict:
     """The error for a second one that brings bytes while a first still does."""
-    return Conflict("the bytes of this upload are being received already", code="upload_running", retry_after_s=1.0)
+    return Conflict(
+        "expected one request for an upload at a time, got a second while its bytes come: try again in a moment",
+        code="upload_running",
+        retry_after_s=1.0,
+    )
 
 
-class ReceivingUploads(DirectUploads, Protocol):
-    """Uploads whose bytes come to the service itself."""
+@runtime_checkable
+class Receiving(Protocol):
+    """What a store can do besides whose presigned URLs lead to the service itself."""
 
     def announced(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Announced:
         """What may be brought to a URL that `presign` made, and by whom; does nothing yet. Arguments as of `receive`.

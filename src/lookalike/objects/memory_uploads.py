@@ -9,17 +9,16 @@ from threading import Lock
 from typing import NamedTuple
 
 from lookalike.objects.base import Leftover, LeftoverKind, id_of
-from lookalike.objects.direct.base import (
+from lookalike.objects.receiving import Receiver, already_uploaded, upload_running
+from lookalike.objects.signing import SignedUrls, SignsUrls
+from lookalike.objects.uploads import (
     QUARANTINE_KEPT_S,
     SWEPT_AFTER_S,
-    PresignedPut,
     StagedFacts,
-    checked_upload_id,
+    check_upload_id,
     is_unwanted,
     not_uploaded,
 )
-from lookalike.objects.direct.receiving import Receiver, already_uploaded, upload_running
-from lookalike.objects.direct.signing import SignedUrls
 
 
 class _Came(NamedTuple):
@@ -27,8 +26,8 @@ class _Came(NamedTuple):
     at: float
 
 
-class MemoryUploads:
-    """See `lookalike.objects.direct.base.DirectUploads`.
+class MemoryUploads(SignsUrls):
+    """See `lookalike.objects.uploads.DirectUploads`.
 
     Args:
         url_prefix: what stands before the upload's id in URLs.
@@ -36,29 +35,17 @@ class MemoryUploads:
     """
 
     def __init__(self, *, url_prefix: str = "/v1/storage", clock: Callable[[], float] = time.time) -> None:
-        self._urls = SignedUrls(secrets.token_bytes(32), url_prefix, clock)
+        urls = SignedUrls(secrets.token_bytes(32), url_prefix, clock)
+        super().__init__(lambda: urls)
         self._clock = clock
         self._staged: dict[str, _Came] = {}
         self._claiming = Lock()
         self._received: set[str] = set()
         self._quarantined: dict[str, _Came] = {}
 
-    def presign(
-        self, upload_id: str, *, size_bytes: int, content_type: str, sha256: str, expires_at: float, owner: str = ""
-    ) -> PresignedPut:
-        """Say how exactly these bytes can be brought; see `DirectUploads`."""
-        return self._urls.presign(
-            upload_id,
-            size_bytes=size_bytes,
-            content_type=content_type,
-            sha256=sha256,
-            expires_at=expires_at,
-            owner=owner,
-        )
-
     def receive(self, upload_id: str, *, query: Mapping[str, str], headers: Mapping[str, str]) -> Receiver:
-        """Begin to take in what a client brings; see `ReceivingUploads`."""
-        announced = self._urls.check(upload_id, query=query, headers=headers)
+        """Begin to take in what a client brings; see `Receiving`."""
+        announced = self.announced(upload_id, query=query, headers=headers)
         return Receiver(_MemorySink(self, upload_id), announced, staged=lambda: self.staged(upload_id))
 
     def claim(self, upload_id: str) -> bool:
@@ -81,33 +68,33 @@ class MemoryUploads:
     def stage(self, upload_id: str, data: bytes) -> None:
         """Put bytes there; see `DirectUploads`."""
         came = _Came(bytes(data), self._clock())
-        if self._staged.setdefault(checked_upload_id(upload_id), came).data != data:
+        if self._staged.setdefault(check_upload_id(upload_id), came).data != data:
             raise already_uploaded()
 
     def staged(self, upload_id: str) -> StagedFacts | None:
         """What came; see `DirectUploads`."""
-        came = self._staged.get(checked_upload_id(upload_id))
+        came = self._staged.get(check_upload_id(upload_id))
         return None if came is None else StagedFacts(len(came.data), id_of(came.data))
 
     def read(self, upload_id: str) -> bytes:
         """The bytes that came; see `DirectUploads`."""
-        came = self._staged.get(checked_upload_id(upload_id))
+        came = self._staged.get(check_upload_id(upload_id))
         if came is None:
             raise not_uploaded(upload_id)
         return came.data
 
     def discard(self, upload_id: str) -> None:
         """Let go of the bytes that came; see `DirectUploads`."""
-        self._staged.pop(checked_upload_id(upload_id), None)
+        self._staged.pop(check_upload_id(upload_id), None)
 
     def quarantine(self, upload_id: str, data: bytes) -> None:
         """Keep these bytes apart; see `DirectUploads`."""
-        self._quarantined[checked_upload_id(upload_id)] = _Came(bytes(data), self._clock())
+        self._quarantined[check_upload_id(upload_id)] = _Came(bytes(data), self._clock())
         self.discard(upload_id)
 
     def quarantined(self, upload_id: str) -> bytes | None:
         """What is kept apart; see `DirectUploads`."""
-        kept = self._quarantined.get(checked_upload_id(upload_id))
+        kept = self._quarantined.get(check_upload_id(upload_id))
         return None if kept is None else kept.data
 
     def sweep(self, is_wanted: Callable[[str], bool | None], *, dry_run: bool = False) -> list[Leftover]:
@@ -133,7 +120,7 @@ def _old(came: Mapping[str, _Came], kept_s: float, *, now: float) -> list[tuple[
 
 
 class _MemorySink:
-    """See `lookalike.objects.direct.receiving.Sink`."""
+    """See `lookalike.objects.receiving.Sink`."""
 
     def __init__(self, uploads: MemoryUploads, upload_id: str) -> None:
         self._uploads = uploads
