@@ -1,17 +1,22 @@
 """The promise of a ledger: what the service has to remember, shared by all of its processes.
 
-Nothing here is the truth about pictures (that is the catalog) or about work to be done (that is the queue).
+Jobs are kept with it, so that an upload and the job about it change in one transaction: neither is there without the
+other, whatever is killed. Pictures are not: a catalog is a database of its own, often another file, and nothing commits
+with both. What is done to a picture is therefore a job that may be done again, and the ledger says first what is to be
+done (`lookalike.worker.completing`), so that what a crash cuts off between the two is done by whoever looks next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection as Several
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from lookalike.core.records import Metadata
+from lookalike.jobs.base import JobChanges, Jobs
 
 
 class UploadState(StrEnum):
@@ -100,6 +105,18 @@ class Quota(NamedTuple):
     size_bytes: int
 
 
+class ReplyQuota(NamedTuple):
+    """How much is kept of the replies to one caller's idempotency keys.
+
+    Attributes:
+        replies: so many.
+        size_bytes: so many bytes of bodies and headers.
+    """
+
+    replies: int
+    size_bytes: int
+
+
 @dataclass(frozen=True, slots=True)
 class KeptReply:
     """A reply that is given again for the same idempotency key.
@@ -115,8 +132,8 @@ class KeptReply:
     body: bytes
 
 
-class Ledger(Protocol):
-    """Safe to use from many threads and processes. Every change is durable when its call returns."""
+class UploadChanges(Protocol):
+    """What is done to uploads. A call is durable when it returns, or, within a transaction, when that is committed."""
 
     def add_upload(self, upload: Upload, *, quota: Quota | None = None) -> None:
         """Remember a new upload.
@@ -151,6 +168,38 @@ class Ledger(Protocol):
         """
         ...
 
+
+class LedgerTransaction(UploadChanges, Protocol):
+    """What is done within it is committed together, durably, or not at all; what it reads includes what it has done."""
+
+    @property
+    def jobs(self) -> JobChanges:
+        """The jobs, within the same transaction."""
+        ...
+
+
+class Ledger(UploadChanges, Protocol):
+    """Safe to use from many threads and processes.
+
+    What is kept on a disk that fails, or elsewhere, can fail at any call, also one of its jobs: with `Locked`, when
+    others keep it for too long, `StorageFailed`, `ReadOnly` or `DeadlineExceeded`, of which nothing remains; and with
+    `ServiceDown`, when there is no answer, of which something may remain: the same again is to be done only where that
+    is doing it once, as all that the service and its workers do is.
+    """
+
+    @property
+    def jobs(self) -> Jobs:
+        """The jobs that are kept with it."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[LedgerTransaction]:
+        """Uploads and jobs change together: committed when the block ends, undone where it raises.
+
+        What is read in it is what it changes: where another changes that meanwhile, one of both waits, or raises Locked
+        and is begun anew. It does not call the ledger itself, and nothing that waits for anything else.
+        """
+        ...
+
     def uploads(self, collection: str, *, state: UploadState | None = None, limit: int = 200) -> list[Upload]:
         """The newest uploads of a collection first."""
         ...
@@ -176,15 +225,18 @@ class Ledger(Protocol):
         """
         ...
 
-    def begin(self, key: str, *, body_hash: str, holder: str, now: float, expires_at: float) -> KeptReply | None:
+    def begin(
+        self, key: str, *, caller: str, body_hash: str, holder: str, expires_at: float, now: float | None = None
+    ) -> KeptReply | None:
         """Begin what an idempotency key stands for.
 
         Args:
             key: of the caller and the route, too, so that two callers never meet.
+            caller: by whom its reply counts, see `ReplyQuota`.
             body_hash: SHA-256 of the request.
             holder: of the key from now on; different for any two that begin.
-            now: Unix time in seconds; a key that expired before it counts as new.
-            expires_at: until when the reply is kept.
+            expires_at: until when the reply is kept, Unix time in seconds; from then on the key counts as new.
+            now: Unix time in seconds; by the ledger's own clock if None, which is the same for all who share it.
         Returns:
             None: it is yours to do: `renew` must follow at least every 30 s, and `finish` or `abandon` in the end; else
             the reply that was given.
@@ -194,12 +246,20 @@ class Ledger(Protocol):
         """
         ...
 
-    def renew(self, key: str, *, holder: str, now: float) -> None:
-        """Say that what was begun goes on; does nothing where the key is another's by now."""
+    def renew(self, key: str, *, holder: str, now: float | None = None) -> None:
+        """Say that what was begun goes on; does nothing where the key is another's by now. `now` as of `begin`."""
         ...
 
-    def finish(self, key: str, reply: KeptReply, *, holder: str) -> None:
-        """Keep the reply of what this holder began; the first one stays, and nothing is kept of others."""
+    def finish(self, key: str, reply: KeptReply, *, holder: str, quota: ReplyQuota | None = None) -> None:
+        """Keep the reply of what this holder began; the first one stays, and nothing is kept of others.
+
+        Args:
+            key: as for `begin`.
+            reply: to be given again.
+            holder: who began.
+            quota: of the caller; None for none. Where the replies of one are more, those of what was begun longest ago
+                are forgotten first, with their keys: the same request counts as new then. What runs is not.
+        """
         ...
 
     def abandon(self, key: str, *, holder: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lookalike.core.errors import Conflict
-from lookalike.ledger.base import KeptReply
+from lookalike.ledger.base import KeptReply, ReplyQuota
 from lookalike.ledger.storable import LEASE_S
 
 
@@ -19,6 +20,7 @@ class Begun:
         begun_at: or renewed last; Unix time in seconds.
         expires_at: Unix time in seconds; from then on the key counts as new.
         reply: what was answered; None while it runs.
+        caller: by whom the reply counts.
     """
 
     body_hash: str
@@ -26,6 +28,7 @@ class Begun:
     begun_at: float
     expires_at: float
     reply: KeptReply | None = None
+    caller: str = ""
 
 
 def reply_again(begun: Begun | None, *, body_hash: str, now: float) -> KeptReply | None:
@@ -39,11 +42,35 @@ def reply_again(begun: Begun | None, *, body_hash: str, now: float) -> KeptReply
     if begun.reply is None and begun.begun_at <= now - LEASE_S:
         return None
     if begun.body_hash != body_hash:
-        raise Conflict("this idempotency key was used for another request", code="idempotency_mismatch")
+        raise Conflict(
+            "expected the same request for an idempotency key, but this idempotency key was used for "
+            "another request; take a new one",
+            code="idempotency_mismatch",
+        )
     if begun.reply is None:
         raise Conflict(
-            "the first request with this idempotency key is not finished",
+            "the first request with this idempotency key is not finished; wait for it, then repeat the request",
             code="idempotency_running",
             retry_after_s=begun.begun_at + LEASE_S - now,
         )
     return begun.reply
+
+
+def too_many(kept: Iterable[tuple[str, int]], quota: ReplyQuota) -> list[str]:
+    """The keys whose replies are to be forgotten, so that the rest is within a quota.
+
+    One that is larger than the quota by itself is forgotten alone, and pushes no other out.
+
+    Args:
+        kept: the keys of one caller whose replies are kept, with their sizes in bytes; first what was begun last.
+        quota: of that caller.
+    """
+    forgotten, replies, size_bytes = [], 0, 0
+    for key, size in kept:
+        if size > quota.size_bytes:
+            forgotten.append(key)
+            continue
+        replies, size_bytes = replies + 1, size_bytes + size
+        if replies > quota.replies or size_bytes > quota.size_bytes:
+            forgotten.append(key)
+    return forgotten

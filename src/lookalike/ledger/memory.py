@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Collection as Several
-from dataclasses import replace
-from threading import Lock
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from threading import RLock
 from typing import NamedTuple
 
-from lookalike.core.errors import Conflict, NotFound
-from lookalike.ledger.base import KeptReply, Quota, Upload, UploadState
-from lookalike.ledger.idempotency import Begun, reply_again
+from lookalike.jobs.base import JobChanges
+from lookalike.jobs.memory import MemoryJobs
+from lookalike.ledger.base import KeptReply, LedgerTransaction, Quota, ReplyQuota, Upload, UploadState
+from lookalike.ledger.idempotency import Begun, reply_again, too_many
 from lookalike.ledger.quota import check_quota
-from lookalike.ledger.storable import KEPT_ENDED_S, KEPT_QUARANTINED_S, upload_json, upload_of
+from lookalike.ledger.refusing import check_state, no_upload, upload_there
+from lookalike.ledger.storable import KEPT_ENDED_S, KEPT_QUARANTINED_S, reply_bytes, upload_json, upload_of
 
 
 class _Ticket(NamedTuple):
@@ -27,46 +30,62 @@ class _KeptUpload(NamedTuple):
     changed_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Transaction:
+    """See `lookalike.ledger.base.LedgerTransaction`; the ledger keeps everybody else out meanwhile."""
+
+    jobs: JobChanges
+    add_upload: Callable[..., None]
+    upload: Callable[[str], Upload]
+    advance_upload: Callable[..., Upload]
+
+
 class MemoryLedger:
     """See `lookalike.ledger.base.Ledger`; of one process, and forgotten with it.
 
     Args:
         clock: Unix time in seconds; says when an upload ended.
+        max_attempts, max_queued: as of `lookalike.jobs.memory.MemoryJobs`.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = time.time, max_attempts: int = 5, max_queued: int = 100_000
+    ) -> None:
         self._clock = clock
-        self._mutex = Lock()
+        self._mutex = RLock()
+        self._jobs = MemoryJobs(clock=clock, max_attempts=max_attempts, max_queued=max_queued, lock=self._mutex)
         self._uploads: dict[str, _KeptUpload] = {}  # oldest first
         self._begun: dict[str, Begun] = {}
         self._tickets: dict[str, _Ticket] = {}
 
-    def add_upload(self, upload: Upload, *, quota: Quota | None = None) -> None:
-        """Remember a new upload; see `Ledger`."""
-        upload = _copy(upload)
+    @property
+    def jobs(self) -> MemoryJobs:
+        """The jobs that are kept with it."""
+        return self._jobs
+
+    @contextmanager
+    def transaction(self) -> Iterator[LedgerTransaction]:
+        """Uploads and jobs change together; see `Ledger`. Whoever else asks waits until it has ended."""
         with self._mutex:
-            if quota is not None:
-                theirs = [kept.upload for kept in self._uploads.values() if kept.upload.owner == upload.owner]
-                held = [one.size_bytes for one in theirs if one.state.holds_bytes]
-                check_quota(upload, quota, uploads=len(held), size_bytes=sum(held))
-            if upload.id in self._uploads:
-                raise Conflict(f"there is an upload {upload.id!r} already")
-            self._uploads[upload.id] = _KeptUpload(upload, self._clock())
+            before = dict(self._uploads)
+            try:
+                with self._jobs.transaction():
+                    yield _Transaction(self._jobs, self._add, self._known_copy, self._advance)
+            except BaseException:
+                self._uploads = before
+                raise
+
+    def add_upload(self, upload: Upload, *, quota: Quota | None = None) -> None:
+        """Remember a new upload; see `UploadChanges`."""
+        self._add(upload, quota=quota)
 
     def upload(self, upload_id: str) -> Upload:
         """Look one up."""
-        with self._mutex:
-            return _copy(self._known(upload_id))
+        return self._known_copy(upload_id)
 
     def advance_upload(self, upload: Upload, *, only_from: Several[UploadState]) -> Upload:
-        """Put a changed record in the place of the old one, in one step, if that stands in one of the states given."""
-        upload = _copy(upload)
-        with self._mutex:
-            state = self._known(upload.id).state
-            if state not in only_from:
-                raise Conflict(f"the upload {upload.id!r} is {state} already", code="upload_state")
-            self._uploads[upload.id] = _KeptUpload(upload, self._clock())
-        return _copy(upload)
+        """Put a changed record in the place of the old one, in one step; see `UploadChanges`."""
+        return self._advance(upload, only_from=only_from)
 
     def uploads(self, collection: str, *, state: UploadState | None = None, limit: int = 200) -> list[Upload]:
         """The newest uploads of a collection first."""
@@ -97,42 +116,47 @@ class MemoryLedger:
     def end_uploads(self, collection: str, *, created_before: float, code: str, detail: str) -> int:
         """Say of the uploads of a collection that is gone that nothing comes of them; see `Ledger`."""
         with self._mutex:
-            held = [
+            unfinished = [
                 kept.upload
                 for kept in self._uploads.values()
                 if kept.upload.collection == collection
                 and kept.upload.state.holds_bytes
                 and kept.upload.created_at < created_before
             ]
-            for one in held:
+            for one in unfinished:
                 failed = replace(one, state=UploadState.FAILED, code=code, detail=detail)
                 self._uploads[one.id] = _KeptUpload(failed, self._clock())
-            return len(held)
+            return len(unfinished)
 
-    def begin(self, key: str, *, body_hash: str, holder: str, now: float, expires_at: float) -> KeptReply | None:
+    def begin(
+        self, key: str, *, caller: str, body_hash: str, holder: str, expires_at: float, now: float | None = None
+    ) -> KeptReply | None:
         """Begin what an idempotency key stands for, or give the reply that was given; see `Ledger`."""
         with self._mutex:
+            now = self._clock() if now is None else now
             reply = reply_again(self._begun.get(key), body_hash=body_hash, now=now)
             if reply is None:
-                self._begun[key] = Begun(body_hash, holder, now, expires_at)
+                self._begun[key] = Begun(body_hash, holder, now, expires_at, caller=caller)
             return reply
 
-    def renew(self, key: str, *, holder: str, now: float) -> None:
+    def renew(self, key: str, *, holder: str, now: float | None = None) -> None:
         """Say that what was begun goes on; see `Ledger`."""
         with self._mutex:
-            if self._is_held(key, holder):
-                self._begun[key] = replace(self._begun[key], begun_at=now)
+            if self._is_begun_by(key, holder):
+                self._begun[key] = replace(self._begun[key], begun_at=self._clock() if now is None else now)
 
-    def finish(self, key: str, reply: KeptReply, *, holder: str) -> None:
-        """Keep the reply of what was begun."""
+    def finish(self, key: str, reply: KeptReply, *, holder: str, quota: ReplyQuota | None = None) -> None:
+        """Keep the reply of what was begun; see `Ledger`."""
         with self._mutex:
-            if self._is_held(key, holder):
+            if self._is_begun_by(key, holder):
                 self._begun[key] = replace(self._begun[key], reply=replace(reply, headers=dict(reply.headers)))
+                for gone in [] if quota is None else too_many(self._replies_of(self._begun[key].caller), quota):
+                    del self._begun[gone]
 
     def abandon(self, key: str, *, holder: str) -> None:
         """Forget what was begun, so that it may be tried again. Idempotent."""
         with self._mutex:
-            if self._is_held(key, holder):
+            if self._is_begun_by(key, holder):
                 del self._begun[key]
 
     def put_ticket(self, digest: str, *, principal: str, expires_at: float) -> None:
@@ -160,14 +184,44 @@ class MemoryLedger:
     def close(self) -> None:
         """There is nothing to let go of."""
 
-    def _is_held(self, key: str, holder: str) -> bool:
+    def _replies_of(self, caller: str) -> list[tuple[str, int]]:
+        theirs = [
+            (begun.begun_at, key, reply_bytes(begun.reply))
+            for key, begun in self._begun.items()
+            if begun.caller == caller and begun.reply is not None
+        ]
+        return [(key, size_bytes) for _, key, size_bytes in sorted(theirs, reverse=True)]
+
+    def _add(self, upload: Upload, *, quota: Quota | None = None) -> None:
+        upload = _copy(upload)
+        with self._mutex:
+            if quota is not None:
+                theirs = [kept.upload for kept in self._uploads.values() if kept.upload.owner == upload.owner]
+                counted = [one.size_bytes for one in theirs if one.state.holds_bytes]
+                check_quota(upload, quota, uploads=len(counted), size_bytes=sum(counted))
+            if upload.id in self._uploads:
+                raise upload_there(upload.id)
+            self._uploads[upload.id] = _KeptUpload(upload, self._clock())
+
+    def _known_copy(self, upload_id: str) -> Upload:
+        with self._mutex:
+            return _copy(self._find(upload_id))
+
+    def _advance(self, upload: Upload, *, only_from: Several[UploadState]) -> Upload:
+        upload = _copy(upload)
+        with self._mutex:
+            check_state(upload.id, self._find(upload.id).state, only_from=only_from)
+            self._uploads[upload.id] = _KeptUpload(upload, self._clock())
+        return _copy(upload)
+
+    def _is_begun_by(self, key: str, holder: str) -> bool:
         begun = self._begun.get(key)
         return begun is not None and begun.reply is None and begun.holder == holder
 
-    def _known(self, upload_id: str) -> Upload:
+    def _find(self, upload_id: str) -> Upload:
         kept = self._uploads.get(upload_id)
         if kept is None:
-            raise NotFound(f"there is no upload {upload_id!r} (any more)")
+            raise no_upload(upload_id)
         return kept.upload
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lookalike.core.errors import BadInput
-from lookalike.ledger.base import Upload, UploadState
+from lookalike.ledger.base import KeptReply, Upload, UploadState
 
 KEPT_ENDED_S = 7 * 24 * 3600.0
 KEPT_QUARANTINED_S = 30 * 24 * 3600.0
@@ -26,7 +26,9 @@ def upload_json(upload: Upload) -> str:
     try:
         return json.dumps(asdict(upload), allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
-        raise BadInput(f"expected JSON as the metadata of an upload, got something else: {error}") from error
+        raise BadInput(
+            f"expected JSON as the metadata of an upload, got something else: {error}; convert what is none to a text"
+        ) from error
 
 
 def upload_of(text: str) -> Upload:
@@ -42,6 +44,11 @@ def upload_of(text: str) -> Upload:
 def headers_json(headers: Mapping[str, str]) -> str:
     """Headers of a reply as compact ASCII JSON."""
     return json.dumps(dict(headers), separators=(",", ":"))
+
+
+def reply_bytes(reply: KeptReply) -> int:
+    """How much of a quota a reply takes, in bytes."""
+    return len(reply.body) + len(headers_json(reply.headers))
 
 
 def storable_key(text: str) -> str:

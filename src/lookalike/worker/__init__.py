@@ -1,4 +1,4 @@
-"""The worker: takes jobs from the queue and does them."""
+"""The worker: claims jobs and does them."""
 
 from lookalike.worker.policy import Verdict, error_policy
 from lookalike.worker.worker import Handler, Worker

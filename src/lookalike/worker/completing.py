@@ -1,14 +1,17 @@
 """Completing an upload: its bytes are there, and the picture goes in.
 
-The steps, so that what was acknowledged is never lost and a repeated completion heals what a crash has cut off:
+The steps, so that what was acknowledged is never lost:
 
 1. Everything that can be refused is refused; nothing has changed then.
-2. The job is put in, keyed by the upload. It holds all that the completion said, so from here on the completion will be
-   carried through: by the client that repeats it, or by the worker (`lookalike.worker.uploads`). Of two completions at
-   the same time, that one counts whose job is there.
-3. With a vector, the picture is taken in as provisional, unless the worker has begun with the job: that says so in the
-   ledger before it looks at the catalog, and this looks into the ledger within the catalog's transaction.
-4. The ledger says that the upload is completed.
+2. In one transaction of the ledger the upload advances to `queued`, its job is put in, and the outbox tells of that. Of
+   two completions at the same time one does this. From here on the picture will be taken in, whatever is killed.
+3. With a vector, the picture is taken into the catalog as provisional, unless a worker has begun with the job: that
+   claims the job before it looks at the catalog, and this looks at the job within the catalog's transaction.
+4. The ledger says that the upload is provisional: that its picture was in the catalog, so that one that is missing
+   there later was removed.
+
+The catalog is another database, so 2, 3 and 4 can be cut off from each other. Who repeats the completion goes on with
+3; where nobody does, the worker takes in what is not there (`lookalike.worker.uploads`).
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -24,12 +28,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lookalike.collection import Collection
+from lookalike.collection.hosting import hosting
 from lookalike.core.errors import BadInput, Conflict, ImageRefused, NotFound, UploadRefused
-from lookalike.core.file_names import kept_name
+from lookalike.core.file_names import clean_name
 from lookalike.core.records import Json, Metadata
+from lookalike.jobs.base import Job, Jobs, JobState
 from lookalike.ledger.base import Ledger, Upload, UploadState
-from lookalike.objects.direct.base import DirectUploads
-from lookalike.queue.base import Job, JobState, Queue
+from lookalike.objects.uploads import DirectUploads, Proving
 from lookalike.uploads.direct_upload import CheckedUpload
 
 VERIFY_UPLOAD: Final = "verify_upload"
@@ -80,7 +85,6 @@ def complete(
     upload_id: str,
     *,
     ledger: Ledger,
-    queue: Queue,
     collection: Collection,
     uploads: DirectUploads,
     owner: str,
@@ -94,8 +98,7 @@ def complete(
 
     Args:
         upload_id: of the upload.
-        ledger: knows it.
-        queue: takes the job of verifying.
+        ledger: knows it, and takes the job of verifying.
         collection: the upload's own.
         uploads: of that collection.
         owner: name of who completes it.
@@ -107,40 +110,41 @@ def complete(
     Raises:
         NotFound: when there is none, or it is another's.
         Conflict: `upload_completed`, when it was completed with something else.
-        UploadRefused: `upload_expired`; `not_uploaded`; `hash_mismatch`, `size_mismatch`; `vector_not_unit`; `gave_up`,
-            when the worker has tried in vain.
+        UploadRefused: `upload_expired`; `not_uploaded`; `hash_mismatch`, `size_mismatch`; `vector_not_unit`.
         ImageRefused: when the bytes are no picture that can be used; the upload has failed then.
         WrongModel, DimensionMismatch, BadVectors, BadInput: when the vector or the metadata cannot be used.
-        Overloaded: when the queue is full.
+        Overloaded: when too many jobs wait.
         ReadOnly, Locked, StorageFailed: when something cannot be written; repeating it goes on.
     """
     said = _Completion(sha256, vector, model, dict(metadata))
     digest = _digest(said)
     upload = ledger.upload(upload_id)
     if upload.owner != owner:
-        raise NotFound(f"there is no upload {upload_id}")
+        raise NotFound(f"there is no upload {upload_id}; ask for a new one, and upload again")
     if upload.state is not UploadState.WAITING:
-        return _again(upload, said, digest)
+        done = _again(upload, said, digest)
+        if said.vector is not None and _is_unbegun(upload, ledger):
+            with suppress(UploadRefused):  # a worker has just done it, and let go of the bytes
+                checked = _check(upload, said, collection=collection, uploads=uploads)
+                _take_in(upload, checked, ledger=ledger, collection=collection)
+        return done
     if (time.time() if now is None else now) >= upload.expires_at:
-        raise _expired()
-    checked = _checked(upload, said, digest, ledger=ledger, collection=collection, uploads=uploads)
-    job = _put_job(upload, said, digest, queue, metadata=_with_name(said.metadata, upload, collection))
+        raise _expired_error()
+    try:
+        checked = _check(upload, said, collection=collection, uploads=uploads)
+    except ImageRefused as error:  # the bytes will never be others
+        failed = replace(upload, state=UploadState.FAILED, completion=digest, code=error.code, detail=error.public)
+        ledger.advance_upload(failed, only_from=(UploadState.WAITING, UploadState.FAILED))
+        uploads.discard(upload.id)
+        raise
+    upload = _put_job_in(upload, said, digest, ledger, metadata=_with_name(said.metadata, upload, collection))
+    done = _again(upload, said, digest)
     if said.vector is not None:
-        collection.add_provisional(
-            checked, metadata=_metadata_of(job), claim=upload_id, if_still=lambda: _waits(upload_id, ledger)
-        )
-    return _acknowledged(upload, said, digest, job, ledger)
+        _take_in(upload, checked, ledger=ledger, collection=collection)
+    return done
 
 
-def completed_by(job: Job, upload: Upload, *, state: UploadState) -> Upload:
-    """The upload's record once what its job says is so."""
-    digest, metadata = job.payload["completion"], _metadata_of(job)
-    if not isinstance(digest, str):
-        raise _not_ours(job)
-    return replace(upload, state=state, completion=digest, metadata=metadata, image_id=upload.sha256, job_id=job.id)
-
-
-def as_told(upload: Upload, queue: Queue) -> Upload:
+def as_told(upload: Upload, jobs: Jobs) -> Upload:
     """An upload as its owner is told of it: failed, with why and what to do, while its job is one that gave up.
 
     That is the job's to say, for it may be put in again; once that is no longer kept, nothing comes of it.
@@ -148,7 +152,7 @@ def as_told(upload: Upload, queue: Queue) -> Upload:
     if upload.state.ended or upload.job_id is None:
         return upload
     try:
-        job = queue.get(upload.job_id)
+        job = jobs.get(upload.job_id)
     except NotFound:
         detail = "it was given up, and nobody has put it in again: upload the picture again"
         return replace(upload, state=UploadState.FAILED, code=GAVE_UP, detail=detail)
@@ -162,18 +166,10 @@ def retry_advice(job: Job) -> str:
     return f"put it in again with POST /v1/jobs/{job.id}/retry or `lookalike jobs --retry {job.id}`"
 
 
-def _metadata_of(job: Job) -> Metadata:
-    """As the first of several completions had it."""
-    metadata = job.payload["metadata"]
-    if not isinstance(metadata, dict):
-        raise _not_ours(job)
-    return metadata
-
-
 def _with_name(metadata: Metadata, upload: Upload, collection: Collection) -> Metadata:
     """The name that a new picture was announced with stays with it, where nobody says or has said another."""
-    name = kept_name(upload.name)
-    is_known = upload.sha256 in collection or collection.keeps_metadata_of(upload.sha256)
+    name = clean_name(upload.name)
+    is_known = upload.sha256 in collection or collection.pictures.is_remembered(upload.sha256)
     return metadata if is_known or not name else {"name": name, **metadata}
 
 
@@ -181,77 +177,87 @@ def _digest(said: _Completion) -> str:
     try:
         return said.digest()
     except (TypeError, ValueError, RecursionError) as error:
-        raise BadInput(f"expected a vector of numbers and metadata that are JSON: {error}") from error
+        raise BadInput(
+            f"expected a vector of numbers and metadata that are JSON: {error}; repeat it with such JSON"
+        ) from error
 
 
 def _again(upload: Upload, said: _Completion, digest: str) -> Completed:
     if upload.state is UploadState.EXPIRED:
-        raise _expired()
+        raise _expired_error()
     if upload.completion != digest:
-        raise _completed_otherwise(upload)
+        raise _conflict(upload)
     if upload.job_id is None:  # refused at the door
         raise ImageRefused(upload.detail, code=upload.code)
     return Completed(said.state, upload.sha256, upload.job_id)
 
 
-def _checked(
-    upload: Upload, said: _Completion, digest: str, *, ledger: Ledger, collection: Collection, uploads: DirectUploads
-) -> CheckedUpload:
+def _check(upload: Upload, said: _Completion, *, collection: Collection, uploads: DirectUploads) -> CheckedUpload:
     if said.sha256 != upload.sha256:
-        announced = f"expected the SHA-256 {upload.sha256}, as announced, got {said.sha256[:80]!r}"
-        raise UploadRefused(announced, code="hash_mismatch")
-    data = uploads.read(upload.id)
-    try:
-        return collection.check_upload(
-            data, size_bytes=upload.size_bytes, sha256=upload.sha256, vector=said.vector, model=said.model
+        raise UploadRefused(
+            f"expected the SHA-256 {upload.sha256}, as announced, got {said.sha256[:80]!r}; complete it with that of "
+            "the bytes, or begin another upload",
+            code="hash_mismatch",
         )
-    except ImageRefused as error:  # the bytes will never be others
-        failed = replace(upload, state=UploadState.FAILED, completion=digest, code=error.code, detail=error.public)
-        ledger.advance_upload(failed, only_from=(UploadState.WAITING, UploadState.FAILED))
-        uploads.discard(upload.id)
-        raise
-
-
-def _put_job(upload: Upload, said: _Completion, digest: str, queue: Queue, *, metadata: Metadata) -> Job:
-    job = queue.enqueue(
-        VERIFY_UPLOAD,
-        collection=upload.collection,
-        payload={
-            "upload_id": upload.id,
-            "completion": digest,
-            "claimed": said.vector is not None,
-            "metadata": metadata,
-        },
-        owner=upload.owner,
-        key=upload.id,
-        delay_s=HEAD_START_S,
+    proven = uploads.proven(upload.id, sha256=upload.sha256) if isinstance(uploads, Proving) else None
+    return hosting(collection).check_upload(
+        uploads.read(upload.id) if proven is None else proven,
+        size_bytes=upload.size_bytes,
+        sha256=upload.sha256,
+        vector=said.vector,
+        model=said.model,
     )
-    if job.payload.get("completion") != digest:
-        raise _completed_otherwise(upload)
-    if job.state is JobState.FAILED:
-        raise UploadRefused(f"the upload was not taken in ({job.detail}): {retry_advice(job)}", code=GAVE_UP)
-    return job
 
 
-def _acknowledged(upload: Upload, said: _Completion, digest: str, job: Job, ledger: Ledger) -> Completed:
-    try:
-        ledger.advance_upload(completed_by(job, upload, state=said.state), only_from=(UploadState.WAITING,))
-    except Conflict:  # the worker was quicker, or the same was said twice at the same time
-        return _again(ledger.upload(upload.id), said, digest)
-    return Completed(said.state, upload.sha256, job.id)
+def _put_job_in(upload: Upload, said: _Completion, digest: str, ledger: Ledger, *, metadata: Metadata) -> Upload:
+    """The upload's record once it is queued: by us, or by whoever was quicker."""
+    with ledger.transaction() as transaction:
+        now = transaction.upload(upload.id)
+        if now.state is not UploadState.WAITING:
+            return now
+        job = transaction.jobs.enqueue(
+            VERIFY_UPLOAD,
+            collection=upload.collection,
+            payload={"upload_id": upload.id, "claimed": said.vector is not None},
+            owner=upload.owner,
+            delay_s=HEAD_START_S,
+        )
+        queued = replace(
+            now,
+            state=UploadState.QUEUED,
+            completion=digest,
+            metadata=metadata,
+            image_id=upload.sha256,
+            job_id=job.id,
+        )
+        return transaction.advance_upload(queued, only_from=(UploadState.WAITING,))
 
 
-def _waits(upload_id: str, ledger: Ledger) -> bool:
-    return ledger.upload(upload_id).state is UploadState.WAITING
+def _take_in(upload: Upload, checked: CheckedUpload, *, ledger: Ledger, collection: Collection) -> None:
+    """As provisional, unless a worker has begun to do what is better; and say so. Idempotent."""
+    is_in = hosting(collection).add_provisional(
+        checked, metadata=upload.metadata, claim=upload.id, if_still=lambda: _is_unbegun(upload, ledger)
+    )
+    if is_in:
+        with suppress(Conflict):  # verified meanwhile
+            ledger.advance_upload(replace(upload, state=UploadState.PROVISIONAL), only_from=(UploadState.QUEUED,))
 
 
-def _expired() -> UploadRefused:
+def _is_unbegun(upload: Upload, ledger: Ledger) -> bool:
+    """Whether no worker has ever claimed the job of an upload that is queued."""
+    if upload.state is not UploadState.QUEUED or upload.job_id is None:
+        return False
+    job = ledger.jobs.get(upload.job_id)
+    return job.state is JobState.QUEUED and job.lease == 0
+
+
+def _expired_error() -> UploadRefused:
     return UploadRefused("the upload was not completed in time: ask for a new one", code="upload_expired")
 
 
-def _not_ours(job: Job) -> BadInput:
-    return BadInput(f"expected a job that `complete` has put in, got one with the payload {job.payload!r:.200}")
-
-
-def _completed_otherwise(upload: Upload) -> Conflict:
-    return Conflict(f"the upload {upload.id} was completed with something else", code="upload_completed")
+def _conflict(upload: Upload) -> Conflict:
+    return Conflict(
+        f"expected the upload {upload.id} to be completed once, but it was completed with something "
+        "else; ask for a new upload",
+        code="upload_completed",
+    )

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from lookalike.core.errors import Conflict, NotFound
+from lookalike.jobs.base import Job, Jobs, JobState
 from lookalike.ledger.base import Ledger, Upload
-from lookalike.queue.base import Job, JobState, Queue
 
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING, JobState.FAILED)
 """How jobs stand that wait for something: a worker, or somebody."""
@@ -27,41 +27,40 @@ class ListedJob(NamedTuple):
     upload: Upload | None
 
 
-def listed_jobs(
-    queue: Queue, ledger: Ledger, *, states: Sequence[JobState], collections: Several[str] | None, limit: int
+def list_jobs(
+    ledger: Ledger, *, states: Sequence[JobState], collections: Several[str] | None, limit: int
 ) -> list[ListedJob]:
     """The newest jobs first.
 
     Args:
-        queue: of them.
-        ledger: knows their uploads.
+        ledger: has them, and knows their uploads.
         states: only those that stand so.
         collections: only theirs; None for all.
         limit: at most so many.
     """
-    found = [job for state in states for job in queue.jobs(collections=collections, state=state, limit=limit)]
+    found = [job for state in states for job in ledger.jobs.jobs(collections=collections, state=state, limit=limit)]
     newest = sorted(found, key=lambda job: job.created_at, reverse=True)[:limit]
     return [ListedJob(job, _upload(job, ledger)) for job in newest]
 
 
-def retry_all(queue: Queue, *, collections: Several[str] | None) -> list[Job]:
+def retry_all(jobs: Jobs, *, collections: Several[str] | None) -> list[Job]:
     """Put all failed jobs in again.
 
     Returns:
         them, as they stand then.
     """
     retried = []
-    for job in list(_failed(queue, collections)):
+    for job in list(_list_failed(jobs, collections)):
         with suppress(Conflict, NotFound):  # somebody else was quicker, or it is not kept any more
-            retried.append(queue.retry(job.id))
+            retried.append(jobs.retry(job.id))
     return retried
 
 
-def _failed(queue: Queue, collections: Several[str] | None) -> Iterator[Job]:
+def _list_failed(jobs: Jobs, collections: Several[str] | None) -> Iterator[Job]:
     before = None
-    while jobs := queue.jobs(collections=collections, state=JobState.FAILED, before=before, limit=500):
-        yield from jobs
-        before = jobs[-1].id
+    while found := jobs.jobs(collections=collections, state=JobState.FAILED, before=before, limit=500):
+        yield from found
+        before = found[-1].id
 
 
 def _upload(job: Job, ledger: Ledger) -> Upload | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from lookalike.core.errors import (
@@ -12,6 +12,7 @@ from lookalike.core.errors import (
     CollectionReplaced,
     Conflict,
     DeadlineExceeded,
+    DecoderDied,
     Interrupted,
     Locked,
     LookalikeError,
@@ -38,10 +39,14 @@ _NOT_TRIED: tuple[type[LookalikeError], ...] = (
 """What kept the job from being tried at all: it says nothing of the job, so it is never given up for that."""
 
 _PASSES: tuple[type[LookalikeError], ...] = (
+    DecoderDied,  # the system may have run out of memory for another's sake
     ModelUnavailable,  # its file is put back
     SnapshotDamaged,  # it is rebuilt
 )
 """What may go better another time; every other error of ours stays as it is, however often one tries."""
+
+MOST_DECODERS = 5
+"""How many decoders a picture may bring down before its job is given up, sooner than others are."""
 
 _FIRST_S, _GROWTH, _LONGEST_S = 2.0, 4.0, 900.0
 _LONGEST_WAIT_S = 60.0
@@ -80,30 +85,34 @@ def error_policy(
         wait_s = min(_LONGEST_WAIT_S, backoff_s(postponed + 1, random=random))
         if isinstance(error, Busy):
             wait_s = max(wait_s, error.retry_after_s)
-        return Verdict(error.code, _told(error), wait_s, was_tried=False, expected=True)
+        return Verdict(error.code, _describe(error), wait_s, was_tried=False, expected=True)
     wait_s = backoff_s(attempts, random=random)
     if not isinstance(error, LookalikeError):  # its message may hold what is nobody's business; the log has it
-        detail = f"an unexpected error ({type(error).__name__})"
+        detail = f"it could not be done, by an error that was not foreseen ({type(error).__name__}); {_ASK}"
         return Verdict("unexpected", detail, wait_s, was_tried=True, expected=False)
-    retry_in_s = wait_s if isinstance(error, _PASSES) else None
-    return Verdict(error.code, _told(error), retry_in_s, was_tried=True, expected=True)
+    passes = isinstance(error, _PASSES) and not (isinstance(error, DecoderDied) and attempts >= MOST_DECODERS)
+    retry_in_s = wait_s if passes else None
+    return Verdict(error.code, _describe(error), retry_in_s, was_tried=True, expected=True)
 
 
-_WHY: tuple[tuple[type[LookalikeError], str], ...] = (
-    (Locked, "another process keeps the collection; it is tried again by itself"),
-    (ReadOnly, "the service's disk cannot be written; it is tried again by itself"),
-    (StorageFailed, "the service's disk is full or fails; it is tried again by itself"),
-    (NoCollection, "the collection is not there any more"),
-)
+_ASK = "ask whoever runs the service, whose log says why"
+
+_WHY: Mapping[type[LookalikeError], str] = {
+    Locked: "it cannot be done while another process keeps the collection; wait, for it is tried again by itself",
+    ReadOnly: "the service's disk cannot be written; wait, for it is tried again by itself",
+    StorageFailed: "it cannot be stored: the service's disk is full or fails; wait, for it is tried again by itself",
+    NoCollection: "the collection is not there any more; upload the picture to another one",
+}
 
 
-def _told(error: LookalikeError) -> str:
+def _describe(error: LookalikeError) -> str:
     """What whoever put the job in is told: of what failed on our side no paths, for the log has them."""
     if isinstance(error, BadInput | Busy | Conflict | NotFound | MissingExtra):
         return error.public
-    if why := next((why for kind, why in _WHY if isinstance(error, kind)), ""):
-        return why
-    return f"the service could not do it ({error.code}); its log says why"
+    kind = next((one for one in _WHY if isinstance(error, one)), None)
+    if kind is not None:
+        return _WHY[kind]
+    return f"the service could not do it ({error.code}); {_ASK}"
 
 
 def backoff_s(attempts: int, *, random: Callable[[], float] = random.random) -> float:

@@ -7,15 +7,20 @@ from dataclasses import replace
 from functools import partial
 
 from lookalike.collection import Collection
+from lookalike.collection.hosting import hosting
 from lookalike.core.errors import Conflict, NoCollection, NotFound, UploadRefused
 from lookalike.core.records import Json
+from lookalike.embedding.files import EmbedBytes, embed_bytes
+from lookalike.jobs.base import Job, JobChanges, JobState
+from lookalike.jobs.transitions import KEPT_FAILED_S
 from lookalike.ledger.awaited import is_awaited
 from lookalike.ledger.base import Ledger, Upload, UploadState
-from lookalike.objects.direct.base import DirectUploads
-from lookalike.queue.base import Job, JobState, Queue
-from lookalike.queue.transitions import KEPT_FAILED_S
+from lookalike.objects.uploads import DirectUploads
 from lookalike.uploads.verify_upload import Tolerance, UploadedPicture, Verification
-from lookalike.worker.completing import VERIFY_UPLOAD, completed_by
+from lookalike.worker.completing import VERIFY_UPLOAD
+
+UPLOAD_STATE = "upload_state"
+"""The code of `Ledger.advance_upload`, where an upload stands in none of the states given."""
 
 GRACE_S = 60.0
 """How long an upload whose time is over is left alone, so that a completion that began in time can end."""
@@ -33,6 +38,7 @@ class UploadVerifier:
         uploads_of: where the uploads of a collection wait.
         tolerance: how far a client's vector may be off.
         observe: told once of each upload that was verified.
+        embed: decodes pictures and computes their vectors.
     """
 
     def __init__(
@@ -43,12 +49,14 @@ class UploadVerifier:
         uploads_of: Callable[[str], DirectUploads],
         tolerance: Tolerance,
         observe: Observe,
+        embed: EmbedBytes = embed_bytes,
     ) -> None:
         self._ledger = ledger
         self._collection_of = collection_of
         self._uploads_of = uploads_of
         self._tolerance = tolerance
         self._observe = observe
+        self._embed = embed
 
     def __call__(self, job: Job) -> Json:
         """Verify the picture of an upload, say so in the ledger, and let go of the upload's own bytes.
@@ -57,12 +65,14 @@ class UploadVerifier:
             how the upload stands then.
         Raises:
             NotFound, NoCollection: when the upload or its collection is gone.
-            ReadOnly, Locked, StorageFailed: as `Collection.verify`.
+            Conflict: `job_state`, when another worker has claimed the job since; nothing is changed then.
+            ReadOnly, Locked, StorageFailed, DecoderDied: as `Hosting.verify`.
         """
-        upload = self._begun(job)
+        upload = self._begin(job)
         uploads = self._uploads_of(upload.collection)
+        # versions before the one transaction could let an upload expire whose picture was in the catalog already
         if upload.state is UploadState.EXPIRED or not upload.state.ended:
-            upload = self._verified(upload, uploads, job)
+            upload = self._verify(upload, uploads, job)
         uploads.discard(upload.id)
         return {
             "upload_id": upload.id,
@@ -72,20 +82,16 @@ class UploadVerifier:
             "code": upload.code,
         }
 
-    def _begun(self, job: Job) -> Upload:
-        """The upload; one whose completion was cut off is completed here, before the catalog is looked at."""
+    def _begin(self, job: Job) -> Upload:
         upload = self._ledger.upload(str(job.payload["upload_id"]))
         if upload.state is UploadState.FAILED and upload.code == NoCollection.code:
-            raise NoCollection(f"the collection {upload.collection!r} was removed")  # another may have the name by now
-        if upload.state is not UploadState.WAITING:
-            return upload
-        try:
-            completed = completed_by(job, upload, state=UploadState.QUEUED)
-            return self._ledger.advance_upload(completed, only_from=(UploadState.WAITING,))
-        except Conflict:  # it has just been completed, or has expired
-            return self._ledger.upload(upload.id)
+            raise NoCollection(  # another may have the name by now
+                f"the collection {upload.collection!r} is not there any more, it was removed; upload the picture to "
+                "another one"
+            )
+        return upload
 
-    def _verified(self, upload: Upload, uploads: DirectUploads, job: Job) -> Upload:
+    def _verify(self, upload: Upload, uploads: DirectUploads, job: Job) -> Upload:
         was_quarantined = uploads.quarantined(upload.id) is not None
         picture = UploadedPicture(
             id=upload.sha256,
@@ -93,13 +99,16 @@ class UploadVerifier:
             was_quarantined=was_quarantined,
             claimed=bool(job.payload.get("claimed")),
             adding=upload.metadata if upload.state is UploadState.QUEUED and not was_quarantined else None,
-            staged=lambda: _staged(upload.id, uploads),
+            staged=lambda: _read_staged(upload.id, uploads),
             quarantine=lambda data: uploads.quarantine(upload.id, data),
+            check_leased=lambda: _check_leased(job, self._ledger.jobs),
         )
-        found = self._collection_of(upload.collection).verify(picture, tolerance=self._tolerance)
-        return self._told(upload, found)
+        found = hosting(self._collection_of(upload.collection)).verify(
+            picture, tolerance=self._tolerance, embed=self._embed
+        )
+        return self._tell(upload, found, job)
 
-    def _told(self, upload: Upload, found: Verification) -> Upload:
+    def _tell(self, upload: Upload, found: Verification, job: Job) -> Upload:
         told = replace(
             upload,
             state=UploadState(found.outcome.value),
@@ -108,11 +117,25 @@ class UploadVerifier:
             detail=found.detail,
         )
         try:
-            told = self._ledger.advance_upload(told, only_from=(UploadState.PROVISIONAL, UploadState.QUEUED))
-        except Conflict:  # another worker has said so, or the upload has expired
-            return self._ledger.upload(upload.id)
+            with self._ledger.transaction() as transaction:
+                _check_leased(job, transaction.jobs)
+                told = transaction.advance_upload(told, only_from=(UploadState.PROVISIONAL, UploadState.QUEUED))
+        except Conflict as error:
+            if error.code != UPLOAD_STATE:
+                raise
+            return self._ledger.upload(upload.id)  # it was said before, or the upload has expired
         self._observe(found.outcome.value, upload.browser, found.distance)
         return told
+
+
+def _check_leased(job: Job, jobs: JobChanges) -> None:
+    """Whether nobody has claimed a job since it was claimed as this one."""
+    if jobs.get(job.id).lease != job.lease:
+        raise Conflict(
+            f"expected nobody else to have the job {job.id}, but its lease has ended and another worker has claimed "
+            "it: leave it to that one",
+            code="job_state",
+        )
 
 
 def sweep_uploads(ledger: Ledger, uploads_of: Callable[[str], DirectUploads], now: float) -> int:
@@ -139,18 +162,17 @@ def sweep_uploads(ledger: Ledger, uploads_of: Callable[[str], DirectUploads], no
     return swept
 
 
-def end_given_up(ledger: Ledger, queue: Queue, now: float) -> int:
+def end_given_up(ledger: Ledger, now: float) -> int:
     """Say of uploads whose jobs failed so long ago that they are about to be forgotten that nothing comes of them.
 
     Args:
-        ledger: of the uploads.
-        queue: of their jobs, before it is swept.
+        ledger: of the uploads, before their jobs are swept.
         now: Unix time in seconds.
     Returns:
         how many there were.
     """
     ended, before = 0, None
-    while jobs := queue.jobs(state=JobState.FAILED, before=before):
+    while jobs := ledger.jobs.jobs(state=JobState.FAILED, before=before):
         before = jobs[-1].id
         for job in jobs:
             if job.kind == VERIFY_UPLOAD and job.updated_at < now - KEPT_FAILED_S:
@@ -168,7 +190,7 @@ def end_gone(ledger: Ledger, collection: str, *, created_before: float) -> int:
     Returns:
         how many held something.
     """
-    detail = "the collection is not there any more"
+    detail = "the collection is not there any more; upload the picture to another one"
     return ledger.end_uploads(collection, created_before=created_before, code=NoCollection.code, detail=detail)
 
 
@@ -194,7 +216,7 @@ def sweep_staged(ledger: Ledger, uploads: DirectUploads) -> int:
     return len(uploads.sweep(partial(is_awaited, ledger)))
 
 
-def _staged(upload_id: str, uploads: DirectUploads) -> bytes | None:
+def _read_staged(upload_id: str, uploads: DirectUploads) -> bytes | None:
     try:
         return uploads.read(upload_id)
     except UploadRefused:

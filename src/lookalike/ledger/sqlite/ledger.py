@@ -1,39 +1,29 @@
-"""The ledger that keeps everything in one SQLite file, shared by several processes."""
+"""The ledger that keeps everything, jobs too, in one SQLite file, shared by several processes."""
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Collection as Several
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from lookalike.core.errors import Conflict, NotFound
-from lookalike.ledger.base import KeptReply, Quota, Upload, UploadState
-from lookalike.ledger.idempotency import reply_again
-from lookalike.ledger.quota import check_quota
+from lookalike.jobs.changes import Terms
+from lookalike.jobs.sqlite import SqliteJobs
+from lookalike.ledger.base import KeptReply, Quota, ReplyQuota, Upload, UploadState
+from lookalike.ledger.idempotency import reply_again, too_many
 from lookalike.ledger.sqlite import tables
-from lookalike.ledger.storable import KEPT_ENDED_S, KEPT_QUARANTINED_S, headers_json, storable_key, upload_json
+from lookalike.ledger.sqlite.earlier import take_over_earlier
+from lookalike.ledger.sqlite.uploads import SqliteTransaction, known_upload
+from lookalike.ledger.storable import KEPT_ENDED_S, KEPT_QUARANTINED_S, headers_json, reply_bytes, storable_key
 from lookalike.storage.sqlite.errors import decoding
 from lookalike.storage.sqlite.file import SqliteFile
 
-_ADD_UPLOAD = """
-    INSERT INTO uploads (id, collection, owner, size_bytes, state, ended, expires_at, changed_at, record)
-    VALUES (:id, :collection, :owner, :size_bytes, :state, :ended, :expires_at, :changed_at, :record)
-    ON CONFLICT (id) DO NOTHING"""
-_CHANGE_UPLOAD = """
-    UPDATE uploads SET collection = :collection, owner = :owner, size_bytes = :size_bytes, state = :state,
-        ended = :ended, expires_at = :expires_at,
-        changed_at = :changed_at, record = :record
-    WHERE id = :id"""
 _UPLOADS = """
     SELECT record FROM uploads WHERE collection = :collection AND (:state IS NULL OR state = :state)
     ORDER BY number DESC LIMIT :limit"""
 _EXPIRED = "SELECT record FROM uploads WHERE state = 'waiting' AND expires_at <= ? ORDER BY number LIMIT ?"
-_HELD = """
-    SELECT count(*) AS uploads, coalesce(sum(size_bytes), 0) AS size_bytes FROM uploads
-    WHERE owner = ? AND state IN ('waiting', 'provisional', 'queued', 'quarantined')"""
 _HOLDING = """
     SELECT record FROM uploads
     WHERE collection = ? AND state IN ('waiting', 'provisional', 'queued', 'quarantined')"""
@@ -41,9 +31,14 @@ _ONE_OF_EACH_HOLDING = """
     SELECT record FROM uploads WHERE number IN (
         SELECT min(number) FROM uploads
         WHERE state IN ('waiting', 'provisional', 'queued', 'quarantined') GROUP BY collection)"""
-_BEGIN = "INSERT OR REPLACE INTO begun (key, body_hash, holder, begun_at, expires_at) VALUES (?, ?, ?, ?, ?)"
+_BEGIN = """
+    INSERT OR REPLACE INTO begun (key, caller, body_hash, holder, begun_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)"""
 _RENEW = "UPDATE begun SET begun_at = ? WHERE key = ? AND holder = ? AND status IS NULL"
-_FINISH = "UPDATE begun SET status = ?, headers = ?, body = ? WHERE key = ? AND holder = ? AND status IS NULL"
+_FINISH = """
+    UPDATE begun SET status = ?, headers = ?, body = ?, size_bytes = ?
+    WHERE key = ? AND holder = ? AND status IS NULL"""
+REPLIES_OF = """
+    SELECT key, size_bytes FROM begun WHERE caller = ? AND status IS NOT NULL ORDER BY begun_at DESC, key DESC"""
 _ABANDON = "DELETE FROM begun WHERE key = ? AND holder = ? AND status IS NULL"
 _SWEEP_UPLOADS = "DELETE FROM uploads WHERE ended AND changed_at < ? AND (state != 'quarantined' OR changed_at < ?)"
 _PUT_TICKET = "INSERT OR REPLACE INTO tickets (digest, principal, expires_at) VALUES (?, ?, ?)"
@@ -53,8 +48,11 @@ class SqliteLedger:
     """See `lookalike.ledger.base.Ledger`. What is decided by what is there is decided under the file's write lock.
 
     Args:
-        path: of the file; made where there is none.
-        clock: Unix time in seconds; says when an upload ended.
+        path: of the file; made where there is none, out of what earlier versions have left beside it
+            (`lookalike.ledger.sqlite.earlier`).
+        clock: Unix time in seconds, the same for all processes.
+        max_attempts: how often a job is begun before it is given up.
+        max_queued: jobs that may wait.
         starts_anyway: as of `lookalike.storage.sqlite.file.SqliteFile`.
     Raises:
         FormatTooNew: when a newer version wrote the file.
@@ -62,7 +60,16 @@ class SqliteLedger:
         ReadOnly, Locked: when it cannot be written, or other processes keep it for too long; so does every method.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time, starts_anyway: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        max_attempts: int = 5,
+        max_queued: int = 100_000,
+        starts_anyway: bool = False,
+    ) -> None:
+        self._terms = Terms(max_attempts, max_queued)
         self._clock = clock
         self._file = SqliteFile(
             path,
@@ -70,32 +77,35 @@ class SqliteLedger:
             application_id=tables.APPLICATION_ID,
             migrations=tables.MIGRATIONS,
             starts_anyway=starts_anyway,
+            take_over=take_over_earlier,
         )
+        self._jobs = SqliteJobs(self._file, self._terms, clock)
+
+    @property
+    def jobs(self) -> SqliteJobs:
+        """The jobs that are kept with it."""
+        return self._jobs
+
+    @contextmanager
+    def transaction(self) -> Iterator[SqliteTransaction]:
+        """Uploads and jobs change together; see `Ledger`. No other transaction runs beside it, in any process."""
+        with self._file.writing() as connection:
+            yield SqliteTransaction(connection, self._terms, self._clock)
 
     def add_upload(self, upload: Upload, *, quota: Quota | None = None) -> None:
-        """Remember a new upload; see `Ledger`."""
-        row = self._row(upload)
-        with self._file.writing() as connection:
-            if quota is not None:
-                held = connection.execute(_HELD, (row["owner"],)).fetchone()
-                check_quota(upload, quota, uploads=held["uploads"], size_bytes=held["size_bytes"])
-            if connection.execute(_ADD_UPLOAD, row).rowcount == 0:
-                raise Conflict(f"there is an upload {upload.id!r} already")
+        """Remember a new upload; see `UploadChanges`."""
+        with self.transaction() as transaction:
+            transaction.add_upload(upload, quota=quota)
 
     def upload(self, upload_id: str) -> Upload:
         """Look one up."""
         with self._file.reading() as connection:
-            return _known(connection, upload_id)
+            return known_upload(connection, upload_id)
 
     def advance_upload(self, upload: Upload, *, only_from: Several[UploadState]) -> Upload:
-        """Put a changed record in the place of the old one, in one step, if that stands in one of the states given."""
-        row = self._row(upload)
-        with self._file.writing() as connection:
-            state = _known(connection, upload.id).state
-            if state not in only_from:
-                raise Conflict(f"the upload {upload.id!r} is {state} already", code="upload_state")
-            connection.execute(_CHANGE_UPLOAD, row)
-            return _known(connection, upload.id)
+        """Put a changed record in the place of the old one, in one step; see `UploadChanges`."""
+        with self.transaction() as transaction:
+            return transaction.advance_upload(upload, only_from=only_from)
 
     def uploads(self, collection: str, *, state: UploadState | None = None, limit: int = 200) -> list[Upload]:
         """The newest uploads of a collection first."""
@@ -116,34 +126,44 @@ class SqliteLedger:
     def end_uploads(self, collection: str, *, created_before: float, code: str, detail: str) -> int:
         """Say of the uploads of a collection that is gone that nothing comes of them; see `Ledger`."""
         with self._file.writing() as connection:
+            transaction = SqliteTransaction(connection, self._terms, self._clock)
             rows = connection.execute(_HOLDING, (storable_key(collection),)).fetchall()
-            held = [one for one in map(tables.upload_of_row, rows) if one.created_at < created_before]
-            for one in held:
+            ended = [one for one in map(tables.upload_of_row, rows) if one.created_at < created_before]
+            for one in ended:
                 failed = replace(one, state=UploadState.FAILED, code=code, detail=detail)
-                connection.execute(_CHANGE_UPLOAD, self._row(failed))
-            return len(held)
+                transaction.advance_upload(failed, only_from=(one.state,))
+            return len(ended)
 
-    def begin(self, key: str, *, body_hash: str, holder: str, now: float, expires_at: float) -> KeptReply | None:
+    def begin(
+        self, key: str, *, caller: str, body_hash: str, holder: str, expires_at: float, now: float | None = None
+    ) -> KeptReply | None:
         """Begin what an idempotency key stands for, or give the reply that was given; see `Ledger`."""
         key = storable_key(key)
         with self._file.writing() as connection:
             row = connection.execute("SELECT * FROM begun WHERE key = ?", (key,)).fetchone()
             begun = None if row is None else tables.begun_of_row(row)
+            now = self._clock() if now is None else now
             reply = reply_again(begun, body_hash=body_hash, now=now)
             if reply is None:
-                connection.execute(_BEGIN, (key, body_hash, holder, now, expires_at))
+                connection.execute(_BEGIN, (key, storable_key(caller), body_hash, holder, now, expires_at))
         return reply
 
-    def renew(self, key: str, *, holder: str, now: float) -> None:
+    def renew(self, key: str, *, holder: str, now: float | None = None) -> None:
         """Say that what was begun goes on; see `Ledger`."""
         with self._file.writing() as connection:
-            connection.execute(_RENEW, (now, storable_key(key), holder))
+            connection.execute(_RENEW, (self._clock() if now is None else now, storable_key(key), holder))
 
-    def finish(self, key: str, reply: KeptReply, *, holder: str) -> None:
-        """Keep the reply of what was begun."""
-        row = (reply.status, headers_json(reply.headers), reply.body, storable_key(key), holder)
-        with self._file.writing() as connection:
-            connection.execute(_FINISH, row)
+    def finish(self, key: str, reply: KeptReply, *, holder: str, quota: ReplyQuota | None = None) -> None:
+        """Keep the reply of what was begun; see `Ledger`."""
+        headers = headers_json(reply.headers)
+        row = (reply.status, headers, reply.body, reply_bytes(reply), storable_key(key), holder)
+        with self._file.writing() as connection, decoding():
+            is_kept = connection.execute(_FINISH, row).rowcount == 1
+            if is_kept and quota is not None:
+                (caller,) = connection.execute("SELECT caller FROM begun WHERE key = ?", row[4:5]).fetchone()
+                kept = ((str(one), int(size)) for one, size in connection.execute(REPLIES_OF, (caller,)))
+                for gone in too_many(kept, quota):
+                    connection.execute("DELETE FROM begun WHERE key = ?", (gone,))
 
     def abandon(self, key: str, *, holder: str) -> None:
         """Forget what was begun, so that it may be tried again. Idempotent."""
@@ -175,23 +195,3 @@ class SqliteLedger:
     def close(self) -> None:
         """Let go of the file. Idempotent."""
         self._file.close()
-
-    def _row(self, upload: Upload) -> dict[str, object]:
-        return {
-            "id": storable_key(upload.id),
-            "collection": storable_key(upload.collection),
-            "owner": storable_key(upload.owner),
-            "size_bytes": upload.size_bytes,
-            "state": upload.state,
-            "ended": upload.state.ended,
-            "expires_at": upload.expires_at,
-            "changed_at": self._clock(),
-            "record": upload_json(upload),
-        }
-
-
-def _known(connection: sqlite3.Connection, upload_id: str) -> Upload:
-    row = connection.execute("SELECT record FROM uploads WHERE id = ?", (storable_key(upload_id),)).fetchone()
-    if row is None:
-        raise NotFound(f"there is no upload {upload_id!r} (any more)")
-    return tables.upload_of_row(row)

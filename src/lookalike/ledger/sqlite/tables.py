@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import sqlite3
 
+from lookalike.jobs.sqlite import tables as jobs
 from lookalike.ledger.base import KeptReply, Upload
 from lookalike.ledger.idempotency import Begun
 from lookalike.ledger.storable import upload_of
 from lookalike.storage.sqlite.errors import decoding
 
-APPLICATION_ID = 0x4C4B4C47
+APPLICATION_ID = 0x4C4B5356
 
 # An upload's number grows with its age. Its columns are what is asked for; `record` is the whole of it.
 _FIRST = (
+    *jobs.TABLES,
     """
     CREATE TABLE uploads (
         number INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
         collection TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,
         state TEXT NOT NULL,
         ended INTEGER NOT NULL,
         expires_at REAL NOT NULL,
@@ -28,9 +32,13 @@ _FIRST = (
     "CREATE INDEX uploads_of ON uploads (collection)",
     "CREATE INDEX uploads_waiting ON uploads (expires_at) WHERE state = 'waiting'",
     """
+    CREATE INDEX uploads_holding ON uploads (owner, size_bytes)
+    WHERE state IN ('waiting', 'provisional', 'queued', 'quarantined')""",
+    """
     CREATE TABLE begun (
         key TEXT NOT NULL PRIMARY KEY,
         body_hash TEXT NOT NULL,
+        holder TEXT NOT NULL,
         begun_at REAL NOT NULL,
         expires_at REAL NOT NULL,
         status INTEGER,
@@ -46,21 +54,14 @@ _FIRST = (
     )""",
 )
 
-# What an owner's uploads hold can be summed up, and a key that runs is held by whoever began.
-_HOLDING = (
-    "ALTER TABLE uploads ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE uploads ADD COLUMN size_bytes INTEGER NOT NULL DEFAULT 0",
-    """
-    UPDATE uploads SET owner = json_extract(record, '$.owner'), size_bytes = json_extract(record, '$.size_bytes')
-    WHERE json_valid(record)
-        AND json_type(record, '$.owner') = 'text' AND json_type(record, '$.size_bytes') = 'integer'""",
-    """
-    CREATE INDEX uploads_holding ON uploads (owner, size_bytes)
-    WHERE state IN ('waiting', 'provisional', 'queued', 'quarantined')""",
-    "ALTER TABLE begun ADD COLUMN holder TEXT NOT NULL DEFAULT ''",
+# Replies count by caller; those that were kept before count by nobody, and end within a day.
+_CALLERS = (
+    "ALTER TABLE begun ADD COLUMN caller TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE begun ADD COLUMN size_bytes INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX begun_by ON begun (caller, begun_at, key, size_bytes, status) WHERE status IS NOT NULL",
 )
 
-MIGRATIONS = (_FIRST, _HOLDING)
+MIGRATIONS = (_FIRST, _CALLERS)
 
 
 def upload_of_row(row: sqlite3.Row) -> Upload:

@@ -1,0 +1,1 @@
+"""Work that is done later: the promise of jobs and its engines."""
