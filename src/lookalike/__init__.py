@@ -31,12 +31,15 @@ if TYPE_CHECKING:
         CollectionError,
         CollectionReplaced,
         Conflict,
+        CursorUnknown,
         DeadlineExceeded,
+        DecoderDied,
         DimensionMismatch,
         FetchRefused,
         FormatTooNew,
         ImageRefused,
         Interrupted,
+        LeaseLost,
         Locked,
         LookalikeError,
         MissingExtra,
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
         NotFound,
         NotIndexed,
         Overloaded,
+        Overtaken,
         QuotaExceeded,
         RateLimited,
         ReadOnly,
@@ -61,6 +65,7 @@ if TYPE_CHECKING:
     from lookalike.core.filters import Filter
     from lookalike.duplicates.result import DuplicateGroup, Duplicates
     from lookalike.further.further_models import FurtherReport
+    from lookalike.images.crop import Crop
     from lookalike.ingest.ingest_report import IngestReport
     from lookalike.ingest.metadata import MetadataReport, MetadataTable
     from lookalike.models.adapt import adapt
@@ -70,7 +75,6 @@ if TYPE_CHECKING:
     from lookalike.parts.reply import Hit, Reply
     from lookalike.results import SearchResult
     from lookalike.search.local_features import Match
-    from lookalike.search.query import Crop
     from lookalike.search.stored_pictures import StoredPicture
     from lookalike.transfer import ImportReport
     from lookalike.view.facts import IndexFacts
@@ -92,7 +96,9 @@ __all__ = [
     "CollectionReplaced",
     "Conflict",
     "Crop",
+    "CursorUnknown",
     "DeadlineExceeded",
+    "DecoderDied",
     "DimensionMismatch",
     "DuplicateGroup",
     "Duplicates",
@@ -107,6 +113,7 @@ __all__ = [
     "IngestReport",
     "Interrupted",
     "KnnResult",
+    "LeaseLost",
     "Locked",
     "LookalikeError",
     "Match",
@@ -120,6 +127,7 @@ __all__ = [
     "NotFound",
     "NotIndexed",
     "Overloaded",
+    "Overtaken",
     "QuotaExceeded",
     "RateLimited",
     "ReadOnly",
@@ -142,7 +150,7 @@ __all__ = [
 _MODULES = {
     "Collection": "lookalike.collection",
     "CollectionInfo": "lookalike.parts.collection_info",
-    "Crop": "lookalike.search.query",
+    "Crop": "lookalike.images.crop",
     "DuplicateGroup": "lookalike.duplicates.result",
     "Duplicates": "lookalike.duplicates.result",
     "Filter": "lookalike.core.filters",

@@ -8,12 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
+from lookalike.core.arguments import checks_arguments
 from lookalike.core.errors import LookalikeError, needing
 from lookalike.core.records import Json
 from lookalike.core.vectors import Pixels
 from lookalike.images.walk import absolute
 from lookalike.parts.reply import Hit, Reply
-from lookalike.storage.output_file import Precious, inputs_are_precious, nothing_precious, write_output
+from lookalike.storage.output_file import Precious, inputs_are_precious, is_ours_by_mark, write_output
 from lookalike.view.facts import IndexFacts
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class SearchResult:
         query: str,
         query_pixels: Pixels | None,
         load_pixels: LoadPixels,
-        precious: Precious = nothing_precious,
+        precious: Precious = is_ours_by_mark,
     ) -> None:
         self.reply = reply
         self.query = query
@@ -164,6 +165,7 @@ class SearchResult:
             import pandas as pd
         return pd.DataFrame([asdict(hit) for hit in self.hits], columns=list(Hit.__dataclass_fields__))
 
+    @checks_arguments()
     def sheet(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
         """Write a contact sheet of the hits; it appears when it is whole, and replaces an earlier one of that name.
 
@@ -236,8 +238,16 @@ def pixels_of_its_file(hit: Hit) -> Pixels:
     from lookalike.images.refusals import RefusalCode, refusal
 
     if hit.path is None:
-        raise refusal(RefusalCode.CHANGED, "the picture has no file")
+        raise refusal(
+            RefusalCode.CHANGED,
+            "expected a picture with a file, but this one has none",
+            to_do="ask the collection for it: collection.pictures.read(hit.id)",
+        )
     data = read_file(hit.path, limits=DEFAULT_LIMITS).data
     if content_id(data) != hit.id:
-        raise refusal(RefusalCode.CHANGED, "the file holds another picture now")
+        raise refusal(
+            RefusalCode.CHANGED,
+            "expected the picture in its file, but the file holds another picture now",
+            to_do="index its folder again",
+        )
     return decode(data, min_side=224, limits=DEFAULT_LIMITS).pixels

@@ -2,6 +2,5 @@
 
 from lookalike.assembly.collection import IN_MEMORY, open_collection
 from lookalike.assembly.models import open_model
-from lookalike.assembly.service import open_ledger, open_queue
 
-__all__ = ["IN_MEMORY", "open_collection", "open_ledger", "open_model", "open_queue"]
+__all__ = ["IN_MEMORY", "open_collection", "open_model"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookalike.assembly.models import embedder_of, model_file, model_source, opened
+from lookalike.assembly.feeds import Feeds
+from lookalike.assembly.models import borrow_embedder, embedder_of, model_file, model_source
 from lookalike.assembly.places import BUILDING, MODELS, check_not_lost, check_place, check_there
 from lookalike.catalog.sqlite import SqliteCatalog
-from lookalike.core.options import tells_options
+from lookalike.core.arguments import checks_arguments
 from lookalike.embedding.lazy import LazyEmbedder
 from lookalike.models.store import MODEL_IDS
 from lookalike.settings import Settings, read_settings
@@ -20,7 +22,9 @@ from lookalike.view.waiting import Waiting, untold
 if TYPE_CHECKING:
     from lookalike.catalog.base import Catalog
     from lookalike.collection import Collection
-    from lookalike.view.held import Wish
+    from lookalike.objects.base import Objects
+    from lookalike.view.view import View
+    from lookalike.view.wish import Wish
 
 IN_MEMORY = ":memory:"
 
@@ -29,7 +33,7 @@ ANSWERS_BYTES = 32_000_000
 """What answers that were given before may take in memory."""
 
 
-@tells_options
+@checks_arguments()
 def open_collection(
     path: str | os.PathLike[str] | None = None,
     *,
@@ -46,6 +50,7 @@ def open_collection(
     upkeep: bool = True,
     allow_private_addresses: bool | None = None,
     keep_removed_days: int | None = None,
+    vectors: str | None = None,
     max_pixels: int | str | None = None,
     max_side: int | str | None = None,
     max_bytes: int | str | None = None,
@@ -61,7 +66,7 @@ def open_collection(
         path: its folder; `:memory:` for one that lives as long as the object.
         model: `auto`, `int8`, `fp32`, `fine`, or the path of an ONNX file. A collection keeps to its model.
         projection: `auto` or `off`.
-        engine: of the index: `auto`, `exact`, or a factory string of FAISS such as `IVF4096,PQ64x4fs`.
+        engine: of the index: `auto`, `exact`, `gpu`, or a factory string of FAISS such as `IVF4096,PQ64x4fs`.
         recall: the share of the true nearest that an approximate index is to find, above 0 and at most 1.
         memory: that building an index may take: bytes, or a text such as `4G`.
         threads: that read, decode and embed at once.
@@ -74,6 +79,9 @@ def open_collection(
             the next indexing.
         allow_private_addresses: whether a URL as a query may lead to this machine or its own network.
         keep_removed_days: for which the metadata of removed pictures is kept, to return with them; 0 keeps none.
+        vectors: `postgresql://user:secret@host/name` of a database with pgvector, in which the index is to live, for
+            whatever process opens the collection; '' for an index in this process. Who opens it with `upkeep` and may
+            write brings it up to date; of several, one does.
         max_pixels: that one picture may have; more are refused.
         max_side: in pixels; pictures with a longer side are refused.
         max_bytes: of one file, or a text such as `500M`; larger ones are refused.
@@ -101,6 +109,7 @@ def open_collection(
         cache=cache,
         allow_private_addresses=allow_private_addresses,
         keep_removed_days=keep_removed_days,
+        vectors=vectors,
         max_pixels=max_pixels,
         max_side=max_side,
         max_bytes=max_bytes,
@@ -110,11 +119,10 @@ def open_collection(
     if in_memory:
         from lookalike.catalog.memory import MemoryCatalog
 
-        return _wired(
+        return wire_collection(
             settings,
             MemoryCatalog(keep_removed_days=settings.keep_removed_days),
             folder=None,
-            read_only=False,
             model_soon=model_soon,
             upkeep=upkeep,
             waiting=waiting,
@@ -130,7 +138,7 @@ def open_collection(
     if not read_only:
         keep_private(folder, *(folder / name for name in (OBJECTS, SNAPSHOTS, MODELS, *BUILDING)))
     try:
-        return _wired(
+        return wire_collection(
             settings, catalog, folder=folder, read_only=read_only, model_soon=model_soon, upkeep=upkeep, waiting=waiting
         )
     except BaseException:
@@ -138,50 +146,56 @@ def open_collection(
         raise
 
 
-def _wired(
+def wire_collection(
     settings: Settings,
     catalog: Catalog,
     *,
     folder: Path | None,
-    read_only: bool,
-    model_soon: bool,
-    upkeep: bool,
-    waiting: Waiting,
+    objects_of: Callable[[Catalog], Objects] | None = None,
+    feeds: Feeds | None = None,
+    read_only: bool = False,
+    model_soon: bool = False,
+    upkeep: bool = True,
+    waiting: Waiting = untold,
 ) -> Collection:
+    """Join the parts of a collection.
+
+    Args:
+        settings: what was set.
+        catalog: its own; it is bound to a model here, where it is to none.
+        folder: what it keeps on this machine: snapshots and model files, and bytes of pictures where `objects_of` does
+            not say; None for nothing.
+        objects_of: makes where the bytes of its pictures are kept.
+        feeds: when this process brings an index elsewhere up to date; as somebody's own collection does if None.
+        read_only: as for `open_collection`; so are the next three.
+        model_soon: likewise.
+        upkeep: likewise.
+        waiting: likewise.
+    """
     embedder = embedder_of(settings, catalog, folder, read_only=read_only)
     if model_soon and isinstance(embedder, LazyEmbedder):
         embedder.prepare()
     # Imported here, so that this goes on beside the opening of the model: together they are most of a short command.
-    from lookalike.assembly.index_engines import LocalEngines
     from lookalike.collection import Collection
-    from lookalike.objects.local import LocalObjects
-    from lookalike.objects.memory import MemoryObjects
     from lookalike.parts.answer_cache import AnswerCache
     from lookalike.parts.parts import Parts
     from lookalike.parts.shelf import ModelShelf
-    from lookalike.view.view import View
 
     parts = Parts(
         catalog=catalog,
-        objects=LocalObjects(folder / OBJECTS) if folder else MemoryObjects(),
+        objects=objects_of(catalog) if objects_of else _objects_in(folder),
         embedder=embedder,
         models=ModelShelf(
             catalog,
             embedder,
             folder=folder / MODELS if folder else None,
-            open_model=lambda name: opened(model_file(name, settings)),
+            open_model=lambda name: borrow_embedder(name, settings),
             own_models={str(name): model_id for name, model_id in MODEL_IDS.items()},
             read_model=lambda name: model_file(name, settings),
             main_source=model_source(settings, catalog.model_id, folder),
         ),
         answers=AnswerCache(ANSWERS_BYTES),
-        view=View(
-            catalog,
-            folder / SNAPSHOTS if folder else None,
-            engines=LocalEngines(),
-            wish=wish_of(settings),
-            waiting=waiting,
-        ),
+        view=_view_of(settings, catalog, folder, feeds=feeds or _feeds(read_only, upkeep), waiting=waiting),
         limits=settings.limits,
         folder=folder,
         allow_private_addresses=settings.allow_private_addresses,
@@ -189,9 +203,38 @@ def _wired(
     return Collection(parts, threads=settings.threads, read_only=read_only, upkeep=upkeep)
 
 
+def _objects_in(folder: Path | None) -> Objects:
+    if folder is not None:
+        from lookalike.objects.local import LocalObjects
+
+        return LocalObjects(folder / OBJECTS)
+    from lookalike.objects.memory import MemoryObjects
+
+    return MemoryObjects()
+
+
+def _view_of(settings: Settings, catalog: Catalog, folder: Path | None, *, feeds: Feeds, waiting: Waiting) -> View:
+    if settings.vectors:
+        from lookalike.assembly.index_elsewhere import view_elsewhere
+
+        return view_elsewhere(settings.vectors, catalog, wish_of(settings), feeds=feeds, waiting=waiting)
+    from lookalike.assembly.index_engines import LocalEngines
+    from lookalike.view.local_view import LocalView
+
+    snapshots = folder / SNAPSHOTS if folder else None
+    return LocalView(catalog, snapshots, engines=LocalEngines(), wish=wish_of(settings), waiting=waiting)
+
+
+def _feeds(read_only: bool, upkeep: bool) -> Feeds:
+    """Whether an index elsewhere is fed by who opened a collection for itself."""
+    if read_only:
+        return Feeds.NEVER
+    return Feeds.BESIDE if upkeep else Feeds.AFTER_WRITING
+
+
 def wish_of(settings: Settings) -> Wish:
     """What its index is to be like."""
-    from lookalike.view.held import Wish
+    from lookalike.view.wish import Wish
 
     return Wish(
         projecting=settings.projection,

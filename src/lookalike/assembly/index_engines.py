@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.core.errors import SnapshotDamaged
-from lookalike.index.base import Batches, Index
+from lookalike.index.base import Batches, LocalIndex
+from lookalike.index.choice import EXACT, FAISS, GPU
 from lookalike.index.exact import ExactIndex
-
-_NODES = "nodes.npz"
+from lookalike.index.manifest import NODES_FILE
 
 
 class LocalEngines:
-    """Engines in this process: every vector compared, or FAISS with equal vectors as one node."""
+    """Engines in this process: every vector compared, here or on a card, or FAISS with equal vectors as one node."""
 
-    def empty(self, dimension: int) -> Index:
-        """An exact one; see `Engines`."""
-        return ExactIndex(dimension)
+    def empty(self, dimension: int, *, engine: str) -> LocalIndex:
+        """An exact one, or one on a graphics card; see `Engines`."""
+        return _EMPTY[engine](dimension)
 
     def build(
         self,
@@ -31,12 +31,12 @@ class LocalEngines:
         memory_bytes: int | None,
         workplace: Path,
         subject: str,
-    ) -> Index:
+    ) -> LocalIndex:
         """One of FAISS; see `Engines`."""
         from lookalike.index.faiss import build_index  # brings in FAISS, which is slow to import
         from lookalike.index.node_building import build_nodes
 
-        def of_nodes(nodes: Batches, count: int) -> Index:
+        def of_nodes(nodes: Batches, count: int) -> LocalIndex:
             return build_index(
                 nodes,
                 count=count,
@@ -50,14 +50,14 @@ class LocalEngines:
 
         return build_nodes(batches, of_nodes)
 
-    def load(self, engine: str, folder: Path) -> Index:
+    def load(self, engine: str, folder: Path) -> LocalIndex:
         """Either; see `Engines`."""
         try:
             load = _LOADERS[engine]
         except KeyError:
             raise SnapshotDamaged(f"expected an engine of {', '.join(_LOADERS)}, got {engine!r}") from None
         index = load(folder)
-        nodes = folder / _NODES
+        nodes = folder / NODES_FILE
         if not nodes.exists():
             return index
         from lookalike.index.nodes import NodeIndex
@@ -65,15 +65,28 @@ class LocalEngines:
         return NodeIndex.load(index, nodes)
 
 
-def _exact(folder: Path) -> Index:
+def _exact(folder: Path) -> ExactIndex:
     keys = np.load(folder / "keys.npy", allow_pickle=False)
     return ExactIndex.from_arrays(keys, np.load(folder / "vectors.npy", allow_pickle=False))
 
 
-def _faiss(folder: Path) -> Index:
+def _faiss(folder: Path) -> LocalIndex:
     from lookalike.index.faiss import FaissIndex  # brings in FAISS, which is slow to import
 
     return FaissIndex.load(folder)
 
 
-_LOADERS: dict[str, Callable[[Path], Index]] = {"exact": _exact, "faiss": _faiss}
+def _on_card(dimension: int) -> LocalIndex:
+    from lookalike.index.gpu.index import TorchIndex  # brings in torch, which is slow to import
+
+    return TorchIndex(dimension)
+
+
+def _gpu(folder: Path) -> LocalIndex:
+    from lookalike.index.gpu.index import TorchIndex  # brings in torch, which is slow to import
+
+    return TorchIndex.over(_exact(folder))
+
+
+_EMPTY: dict[str, Callable[[int], LocalIndex]] = {EXACT: ExactIndex, GPU: _on_card}
+_LOADERS: dict[str, Callable[[Path], LocalIndex]] = {EXACT: _exact, FAISS: _faiss, GPU: _gpu}

@@ -11,7 +11,8 @@ from lookalike.assembly.places import MODELS
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.errors import ModelUnavailable, StorageFailed, WrongModel
 from lookalike.embedding.lazy import LazyEmbedder
-from lookalike.models.kept import keep_model, kept_model
+from lookalike.embedding.shared import SharedEmbedders
+from lookalike.models.kept import keep_model, model_path
 from lookalike.models.store import MODEL_IDS, ModelFile, default_model, load_model
 from lookalike.settings import Settings, read_settings
 from lookalike.settings.served_collections import CATALOG
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from lookalike.catalog.base import Catalog
     from lookalike.embedding.base import Embedder
     from lookalike.models.card import ModelCard
+
+_SHARED = SharedEmbedders()
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +55,7 @@ def open_model(
         with SqliteCatalog.open(settings.collection / CATALOG, read_only=True) as catalog:
             bound = catalog.model_id
     file = model_file(model_name(settings, bound, settings.collection), settings)
-    return opened(file).card, file.path
+    return open_embedder(file).card, file.path
 
 
 def model_for_import(
@@ -91,8 +94,8 @@ def model_for_import(
     named = MODEL_IDS[settings.model] if settings.model in MODEL_IDS else model_file(settings.model, settings).id
     if named != wanted:
         raise WrongModel(
-            f"{os.fspath(file)} is of the model {own_names.get(wanted, wanted[:12])}, and {settings.model} was named: "
-            "name the file of that one with --model or LOOKALIKE_MODEL"
+            f"expected the model {settings.model}, but {os.fspath(file)} is of the model "
+            f"{own_names.get(wanted, wanted[:12])}: name the file of that one with --model or LOOKALIKE_MODEL"
         )
     return settings.model
 
@@ -107,11 +110,11 @@ def embedder_of(settings: Settings, catalog: Catalog, folder: Path | None, *, re
     if name in MODEL_IDS:
         if bound or not read_only:
             catalog.claim_model(MODEL_IDS[name], DIMENSION)
-        return LazyEmbedder(lambda: opened(model_file(name, settings)))
-    if bound and folder is not None and name == str(kept_model(folder / MODELS, bound)):
-        return LazyEmbedder(lambda: opened(_whole_model(name, bound, settings)))
+        return LazyEmbedder(lambda: borrow_embedder(name, settings))
+    if bound and folder is not None and name == str(model_path(folder / MODELS, bound)):
+        return LazyEmbedder(lambda: _SHARED.borrow(bound, lambda: open_embedder(_whole_model(name, bound, settings))))
     file = model_file(name, settings)
-    embedder = opened(file)
+    embedder = _SHARED.borrow(file.id, lambda: open_embedder(file))
     if bound or not read_only:
         catalog.claim_model(embedder.card.id, embedder.card.dimension)
     if folder is not None and not read_only:
@@ -130,25 +133,35 @@ def model_name(settings: Settings, bound: str, folder: Path | None) -> str:
         bound: the id of the catalog's model, '' for none yet.
         folder: of the collection; None in memory.
     """
+    kept = model_path(folder / MODELS, bound) if folder is not None and bound else None
     if settings.model != "auto":
+        if kept is not None and _is_gone(settings.model) and kept.is_file():
+            _log.warning("%s is not there any more: the collection's own copy of its model is used", settings.model)
+            return str(kept)
         return settings.model
     if not bound:
         return "int8"
     for name, model_id in MODEL_IDS.items():
         if model_id == bound:
             return name
-    if folder is not None and kept_model(folder / MODELS, bound).is_file():
-        return str(kept_model(folder / MODELS, bound))
+    if kept is not None and kept.is_file():
+        return str(kept)
     raise WrongModel(
         f"the collection was made with the model {bound[:12]}, which did not come with the install: "
         "name its file, with --model or LOOKALIKE_MODEL"
     )
 
 
+def _is_gone(name: str) -> bool:
+    """Whether it names a file, and there is none."""
+    names_file = os.sep in name or name.endswith(".onnx")
+    return names_file and not Path(os.path.expanduser(name)).exists()
+
+
 def model_source(settings: Settings, bound: str, folder: Path | None) -> str:
     """Where to read the model's file: rather the kept copy than the user's file, which may change."""
-    if folder is not None and bound and kept_model(folder / MODELS, bound).is_file():
-        return str(kept_model(folder / MODELS, bound))
+    if folder is not None and bound and model_path(folder / MODELS, bound).is_file():
+        return str(model_path(folder / MODELS, bound))
     return model_name(settings, bound, folder)
 
 
@@ -156,8 +169,8 @@ def _whole_model(path: str, model_id: str, settings: Settings) -> ModelFile:
     model = model_file(path, settings)
     if model.id != model_id:
         raise ModelUnavailable(
-            f"{path} is damaged, or holds another model than the collection's {model_id[:12]}: "
-            "name a whole copy of the model's file once, with --model or LOOKALIKE_MODEL"
+            f"expected the collection's model {model_id[:12]} in {path}, but it is damaged, or another: "
+            f"name a whole copy of the model's file once, with --model or LOOKALIKE_MODEL"
         )
     return model
 
@@ -174,12 +187,24 @@ def model_file(name: str, settings: Settings) -> ModelFile:
     if not path.is_file():
         raise ModelUnavailable(
             f"expected auto, int8, fp32, fine or the path of an ONNX file as the model, got {name!r}: "
-            "there is no such file"
+            "there is no such file; correct the path"
         )
     return load_model(path)
 
 
-def opened(model: ModelFile) -> Embedder:
+def borrow_embedder(name: str, settings: Settings) -> Embedder:
+    """The embedder of a model that `model_name` names: the same one for all collections of this process.
+
+    Raises:
+        ModelUnavailable: when it cannot be made or read.
+    """
+    if name in MODEL_IDS:
+        return _SHARED.borrow(MODEL_IDS[name], lambda: open_embedder(model_file(name, settings)))
+    file = model_file(name, settings)
+    return _SHARED.borrow(file.id, lambda: open_embedder(file))
+
+
+def open_embedder(model: ModelFile) -> Embedder:
     """What embeds by a model, in this process."""
     from lookalike.embedding.onnx import OnnxEmbedder  # brings in ONNX Runtime, which is slow to import
 

@@ -6,13 +6,15 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike.assembly.collection import wish_of
 from lookalike.assembly.index_engines import LocalEngines
-from lookalike.assembly.models import model_file, model_name, opened
+from lookalike.assembly.models import model_file, model_name, open_embedder
 from lookalike.assembly.places import (
+    EARLIER_LEDGER,
     LEDGER,
     MODELS,
     UPLOADS,
@@ -28,6 +30,7 @@ from lookalike.settings.served_collections import CATALOG, OBJECTS, SNAPSHOTS, h
 
 if TYPE_CHECKING:
     from lookalike.doctor import ModelPlace, Patient
+    from lookalike.index.remote import RemoteIndex
     from lookalike.ledger.base import Ledger
 
 
@@ -53,8 +56,8 @@ def open_patient(
     """
     from lookalike.catalog.sqlite.lock import writer_lock
     from lookalike.doctor import Patient
-    from lookalike.objects.direct.local import LocalUploads
     from lookalike.objects.local import LocalObjects
+    from lookalike.objects.local_uploads import LocalUploads
     from lookalike.settings.service_reading import read_service_home
 
     settings = read_settings(
@@ -72,16 +75,23 @@ def open_patient(
             objects=LocalObjects(folder / OBJECTS),
             uploads=LocalUploads(folder / UPLOADS, secret=lambda: secrets.token_bytes(32)),  # signs nothing
             is_awaited=parts.is_awaited,
-            open_embedder=lambda: opened(model_file(name, settings)),
+            open_embedder=lambda: open_embedder(model_file(name, settings)),
             models=folder / MODELS,
             model=_model_place(name, settings),
-            snapshots=folder / SNAPSHOTS,
+            snapshots=None if settings.vectors else folder / SNAPSHOTS,
+            open_index=partial(_index_of, settings, parts) if settings.vectors else None,
             engines=LocalEngines(),
             wish=wish_of(settings),
             lock_holder=writer_lock(folder / CATALOG).holder,
         )
     finally:
         parts.close()
+
+
+def _index_of(settings: Settings, parts: _Parts) -> RemoteIndex:
+    from lookalike.assembly.index_elsewhere import open_index
+
+    return open_index(settings.vectors, collection=parts.catalog().identity)
 
 
 class _Parts:
@@ -105,6 +115,8 @@ class _Parts:
     def is_awaited(self, upload_id: str) -> bool | None:
         from lookalike.ledger.awaited import is_awaited
 
+        if any((self._service / name).is_file() for name in EARLIER_LEDGER) and not (self._service / LEDGER).is_file():
+            return True  # the processes of an earlier version may still run: a doctor takes nothing from them
         if self._ledger is None and (self._service / LEDGER).is_file():
             self._ledger = open_ledger(self._service)
         return is_awaited(self._ledger, upload_id) if self._ledger is not None else None

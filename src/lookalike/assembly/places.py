@@ -16,8 +16,12 @@ BUILDING = ("building", "building.lock")
 """What lies there while an index of millions is built, and after a kill."""
 
 
-COLLECTIONS, QUEUE, LEDGER, SIGNING_KEY = "collections", "queue.sqlite", "ledger.sqlite", "signing.key"
+COLLECTIONS, LEDGER, SIGNING_KEY = "collections", "service.sqlite", "signing.key"
 """What lies in the folder of a service: the collections that it has made, and beside them its own files."""
+
+
+EARLIER_LEDGER = ("queue.sqlite", "ledger.sqlite")
+"""What earlier versions kept their jobs and uploads in."""
 
 
 KEYS = "keys.json"
@@ -35,9 +39,9 @@ def check_there(folder: Path) -> None:
         return
     _check_no_broken_link(folder)
     if folder.is_file():
-        of_collection = f": name the folder, {folder.parent}" if folder.name == CATALOG else ""
-        raise BadInput(f"expected the folder of a collection, but {folder} is a file{of_collection}")
-    meant = _meant(folder)
+        advice = f"name the folder, {folder.parent}" if folder.name == CATALOG else "choose a path where a folder is"
+        raise BadInput(f"expected the folder of a collection, but {folder} is a file: {advice}")
+    meant = _find_meant(folder)
     raise NoCollection(
         f"there is no collection at {folder}: "
         + (f"did you mean {meant}?" if meant else f"make one with `lookalike index FOLDER -c {folder}`")
@@ -60,8 +64,8 @@ def check_not_lost(folder: Path) -> None:
         return
     if not size_bytes:
         raise CatalogDamaged(
-            f"{folder / CATALOG}: the catalog is empty or gone, but what belongs to it is there: restore it from a "
-            f"copy, or move {folder} away to begin anew"
+            f"expected the catalog {folder / CATALOG}, but it is empty or gone, and what belongs to it is there: "
+            f"restore it from a copy, or move {folder} away to begin anew"
         )
 
 
@@ -76,7 +80,7 @@ def check_place(folder: Path) -> None:
     try:
         others = sorted(name for name in os.listdir(folder) if not name.startswith((".", CATALOG)))
     except NotADirectoryError:
-        raise BadInput(f"expected the folder of a collection, but {folder} is a file") from None
+        raise BadInput(f"expected the folder of a collection, but {folder} is a file; name another path") from None
     except OSError:  # not there yet, or not to be listed: the opening of the catalog says which
         return
     if set(others) - {OBJECTS, SNAPSHOTS, MODELS, UPLOADS, *BUILDING} and not (folder / CATALOG).exists():
@@ -94,7 +98,7 @@ def _check_no_broken_link(folder: Path) -> None:
         )
 
 
-def _meant(folder: Path) -> str | None:
+def _find_meant(folder: Path) -> str | None:
     """A collection in the folder, or beside it under nearly the same name."""
     from lookalike.core.meant import entry_meant
 

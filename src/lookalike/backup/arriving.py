@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lookalike.core.errors import StorageFailed, WouldOverwrite
 from lookalike.images.walk import absolute
-from lookalike.storage.claim import is_at, locked_at_once
+from lookalike.storage.claim import is_at, try_to_lock
 from lookalike.storage.private import FILE, make_private
 
 _UNFINISHED, _WHOLE = "UNFINISHED", "whole"
@@ -44,7 +44,9 @@ def arriving(folder: str | os.PathLike[str]) -> Iterator[Path]:
     if os.path.lexists(target) and not _is_empty_folder(target):
         raise WouldOverwrite(f"expected a new folder, but {target} is there: name another, or move it away")
     if os.path.ismount(target):  # nothing can take its place
-        raise WouldOverwrite(f"expected a new folder, but a disk is mounted at {target}: name a folder in it")
+        raise WouldOverwrite(
+            f"expected a new folder, but a disk is mounted at {target}: choose one inside, such as {target / 'backup'}"
+        )
     try:
         with ExitStack() as stack:
             _sweep(target.parent)
@@ -55,7 +57,9 @@ def arriving(folder: str | os.PathLike[str]) -> Iterator[Path]:
             (part / _WHOLE).replace(target)
             os.sync()
     except OSError as error:
-        raise StorageFailed(f"{target} cannot be written: {error.strerror or error}") from error
+        raise StorageFailed(
+            f"{target} cannot be written: {error.strerror or error}; make room there, or repair its permissions"
+        ) from error
 
 
 @contextmanager
@@ -69,7 +73,7 @@ def _unfinished(target: Path) -> Iterator[Path]:
         except FileNotFoundError:  # swept away as something empty
             continue
         try:
-            if locked_at_once(descriptor) is not False and is_at(part / _UNFINISHED, descriptor):
+            if try_to_lock(descriptor) is not False and is_at(part / _UNFINISHED, descriptor):
                 yield part
                 return
         finally:
@@ -94,7 +98,7 @@ def _swept(part: Path) -> bool:
         return False
     descriptor = os.open(part / _UNFINISHED, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        if not locked_at_once(descriptor):
+        if not try_to_lock(descriptor):
             return False
         _delete(part)
     finally:

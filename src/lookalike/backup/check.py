@@ -9,7 +9,7 @@ from io import BufferedWriter
 from pathlib import Path
 
 from lookalike.backup.arriving import arriving
-from lookalike.backup.sums import NOTE, Backup, Listed, listed, read_note, sha256_of
+from lookalike.backup.sums import NOTE, Backup, Listed, list_files, read_note, sha256_of
 from lookalike.core.errors import BadInput
 from lookalike.images.walk import absolute
 from lookalike.objects.durable import translating
@@ -58,13 +58,13 @@ def restore_backup(
     place = Path(absolute(folder))
     read_note(place)  # before anything is made
     with arriving(into) as part:
-        return _each(place, lambda path, one: _restored(path, one, part), progress=progress)
+        return _each(place, lambda path, one: _restore(path, one, part), progress=progress)
 
 
 def _each(folder: Path, read: Callable[[Path, Listed], str], *, progress: Progress | None) -> Backup:
     backup = read_note(folder)
     wrong: list[str] = []
-    for done, one in enumerate(listed(folder, backup), start=1):
+    for done, one in enumerate(list_files(folder, backup), start=1):
         found = _read(folder / one.name, one, read)
         if found:
             wrong.append(f"{one.name} {found}")
@@ -72,7 +72,10 @@ def _each(folder: Path, read: Callable[[Path, Listed], str], *, progress: Progre
             progress(done, backup.files + 1)
     if wrong:
         more = f" and {len(wrong) - _MOST_TOLD} more" if len(wrong) > _MOST_TOLD else ""
-        raise BadInput(f"{folder} is damaged: {', '.join(wrong[:_MOST_TOLD])}{more}: take another backup")
+        raise BadInput(
+            f"expected a whole backup, but {folder} is damaged: {', '.join(wrong[:_MOST_TOLD])}{more}: make "
+            "another with `lookalike backup`"
+        )
     return backup
 
 
@@ -88,11 +91,11 @@ def _read(path: Path, one: Listed, read: Callable[[Path, Listed], str]) -> str:
         return f"cannot be read ({error.strerror})"
 
 
-def _restored(path: Path, one: Listed, part: Path) -> str:
-    return sha256_of(path) if one.name == NOTE else _copied(path, part / one.name)
+def _restore(path: Path, one: Listed, part: Path) -> str:
+    return sha256_of(path) if one.name == NOTE else _copy(path, part / one.name)
 
 
-def _copied(path: Path, target: Path) -> str:
+def _copy(path: Path, target: Path) -> str:
     """Copy a file; the SHA-256 of what was copied. OSError is of the one, StorageFailed of the other."""
     sha256 = hashlib.sha256()
     with path.open("rb") as source, _new_file(target) as copy:

@@ -3,7 +3,7 @@
 What it holds is what a machine would find that lost its power in the meantime: all that was acknowledged before the
 backup began, and some of what came while it was made. The order, and why:
 
-1. Ledger and queue, which tell of one another, at one moment. What they tell of as not done yet is done again.
+1. The ledger with its jobs. What it tells of as not done yet is done again.
 2. Of each collection the uploads that wait. One that is gone by now has gone into the catalog, which comes later.
 3. Its objects. They never change, for their names are their hashes, and are there before the catalog tells of them.
 4. Its catalog. While that is copied nothing is committed to it; so the objects of pictures that came since 3 are still
@@ -28,6 +28,7 @@ from lookalike.backup.place import CollectionPlace, Place
 from lookalike.backup.sums import Backup, seal, sha256_of
 from lookalike.core.errors import CatalogDamaged, NoCollection, NotIndexed, StorageFailed
 from lookalike.objects.base import Objects
+from lookalike.objects.streams import DAMAGED, ObjectStream, pieces_of
 from lookalike.storage.private import FILE, make_private
 from lookalike.storage.sqlite.copying import copy_database, unchanging
 from lookalike.storage.sqlite.errors import translating
@@ -87,7 +88,7 @@ def _copy_collection(
     make_private(target)
     try:
         source.check_not_lost()
-        return _copied(source, target, place, damaged=damaged, progress=progress)
+        return _copy(source, target, place, damaged=damaged, progress=progress)
     except CatalogDamaged as error:
         damaged.append(f"{source.name}: left out: {error}")
     except (NoCollection, StorageFailed):
@@ -97,26 +98,24 @@ def _copy_collection(
     return None
 
 
-def _copied(
-    source: CollectionPlace, target: Path, place: Place, *, damaged: list[str], progress: Progress | None
-) -> int:
-    damaged += _named(source, _copy_folders(source.waiting, target))
+def _copy(source: CollectionPlace, target: Path, place: Place, *, damaged: list[str], progress: Progress | None) -> int:
+    damaged += _name_all(source, _copy_folders(source.waiting, target))
     objects = place.open_objects(target / source.objects_name)
     for told in (progress, None):  # a second time, so that little is left to be copied while commits wait
-        seq = source.catalog.last_seq()
+        cursor = source.catalog.cursor()
         unreadable = _copy_objects(source.objects, objects, source.objects.ids(), progress=told)
     with source.catalog.copied(target / source.catalog_name) as copy:
-        late = _copy_objects(source.objects, objects, copy.ids_changed_after(seq), progress=None)
-    damaged += _named(source, [*unreadable, *(line for line in late if line not in unreadable)])
-    damaged += _named(source, _copy_folders(source.beside, target))
+        late = _copy_objects(source.objects, objects, copy.ids_changed_after(cursor), progress=None)
+    damaged += _name_all(source, [*unreadable, *(line for line in late if line not in unreadable)])
+    damaged += _name_all(source, _copy_folders(source.beside, target))
     found = copy.damage()
-    damaged += _named(source, found)
+    damaged += _name_all(source, found)
     if not found:
         objects.delete(copy.without(objects.ids()))
     return copy.images()
 
 
-def _named(source: CollectionPlace, lines: Iterable[str]) -> list[str]:
+def _name_all(source: CollectionPlace, lines: Iterable[str]) -> list[str]:
     return [f"{source.name}: {line}" for line in lines]
 
 
@@ -127,16 +126,28 @@ def _copy_objects(source: Objects, target: Objects, ids: Iterable[str], *, progr
     for n, object_id in enumerate(wanted, start=1):
         if not target.has(object_id):
             try:
-                data = source.get(object_id)
+                stream = source.open(object_id)
             except NotIndexed:  # removed in the meantime, or its picture lies in a file
                 continue
             except StorageFailed as error:
                 damaged.append(str(error))
                 continue
-            target.put(data)
+            with stream:
+                damaged += _copy_object(stream, target, object_id)
         if progress is not None:
             progress(n, len(wanted))
     return damaged
+
+
+def _copy_object(stream: ObjectStream, target: Objects, object_id: str) -> list[str]:
+    """Copy one, a piece at a time; returns that it is damaged, if its store tells that only while it is read."""
+    try:
+        target.put(pieces_of(stream), expected=object_id)
+    except StorageFailed as error:
+        if error.code != DAMAGED:
+            raise
+        return [str(error)]
+    return []
 
 
 def _copy_folders(folders: Mapping[str, Path], target: Path) -> list[str]:

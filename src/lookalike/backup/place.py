@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from lookalike.core.records import Cursor
 from lookalike.objects.base import Objects
 
 
 class CopiedCatalog(Protocol):
     """The copy of a catalog. Its methods raise CatalogDamaged when it cannot be read."""
 
-    def ids_changed_after(self, seq: int) -> list[str]:
-        """The pictures that are there and were put in or changed after a change of the catalog."""
+    def ids_changed_after(self, cursor: Cursor) -> list[str]:
+        """The pictures that are there and were put in or changed after a place in the feed of the catalog."""
         ...
 
     def without(self, image_ids: Iterator[str]) -> list[str]:
@@ -41,8 +42,8 @@ class StoredCatalog(Protocol):
         """Whether it is there. Raises nothing."""
         ...
 
-    def last_seq(self) -> int:
-        """The number of the last change."""
+    def cursor(self) -> Cursor:
+        """The place after the last change; see `lookalike.catalog.base.Catalog`."""
         ...
 
     def copied(self, target: Path) -> AbstractContextManager[CopiedCatalog]:

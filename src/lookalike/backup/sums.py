@@ -92,15 +92,23 @@ def read_note(folder: Path) -> Backup:
         with path.open("rb") as file:
             told = json.loads(file.read(_MOST_BYTES))
         if int(told.pop("format")) > FORMAT:
-            raise FormatTooNew(f"{folder}: a backup of a newer Lookalike ({told['lookalike']}): {upgrade_advice()}")
+            raise FormatTooNew(
+                f"expected a backup of this Lookalike or an older one, but {folder} "
+                f"is of {told['lookalike']}: {upgrade_advice()}"
+            )
         return Backup(**told)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise BadInput(f"expected a backup, but there is no {NOTE} in {folder}") from error
+        raise BadInput(
+            f"expected a backup, but there is no {NOTE} in {folder}"
+            "; correct the path, or make one with `lookalike backup`"
+        ) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BadInput(f"{path} is damaged: take another backup") from error
+        raise BadInput(
+            f"expected a whole backup, but {path} is damaged: make another with `lookalike backup`"
+        ) from error
 
 
-def listed(folder: Path, backup: Backup) -> Iterator[Listed]:
+def list_files(folder: Path, backup: Backup) -> Iterator[Listed]:
     """The files of a backup, as they were when it was made; the note is the last.
 
     Raises:

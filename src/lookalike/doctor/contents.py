@@ -10,6 +10,8 @@ from lookalike.core.errors import CatalogDamaged, StorageFailed
 from lookalike.core.records import FileRecord
 from lookalike.doctor.finding import Finding, fine, problem, warning
 from lookalike.doctor.patient import Patient
+from lookalike.objects.base import Objects
+from lookalike.objects.streams import pieces_of
 
 MOST_NAMED = 20
 
@@ -43,22 +45,23 @@ def catalog(patient: Patient) -> Iterator[Finding]:
 
 def objects(patient: Patient) -> Iterator[Finding]:
     """Are the bytes that were kept those that were given, and is none missing."""
-    kept = set()
-    damaged = 0
+    kept, damaged = 0, 0
     for object_id in patient.objects.ids():
-        kept.add(object_id)
+        kept += 1
         try:
-            patient.objects.get(object_id)
+            with patient.objects.open(object_id) as stream:
+                for _ in pieces_of(stream):
+                    pass
         except StorageFailed as error:
             damaged += 1
             if damaged <= MOST_NAMED:
                 yield problem("objects", str(error), "put it back from a backup, or add the picture again")
-    missing = _without_bytes(patient.open_catalog(), kept)
+    missing = _without_bytes(patient.open_catalog(), patient.objects)
     if missing:
         what = f"{len(missing)} pictures lie in no file and their bytes are not kept, for example {missing[0]}"
         yield warning("objects", what, "they are found but cannot be shown: add or index them again, or remove them")
     if not damaged:
-        yield fine("objects", f"{len(kept)} pictures kept as bytes, all whole")
+        yield fine("objects", f"{kept} pictures kept as bytes, all whole")
 
 
 def files(patient: Patient) -> Iterator[Finding]:
@@ -79,11 +82,11 @@ def files(patient: Patient) -> Iterator[Finding]:
         yield fine("files", f"{total} known files, all there and as they were")
 
 
-def _without_bytes(opened: Catalog, kept: set[str]) -> list[str]:
+def _without_bytes(opened: Catalog, objects: Objects) -> list[str]:
     lost = []
     for batch in opened.all_images(batch=_IDS_AT_ONCE):
         without = opened.files_of([image.id for _, image in batch])
-        lost += [image_id for image_id, known in without.items() if not known and image_id not in kept]
+        lost += [image_id for image_id, known in without.items() if not known and not objects.has(image_id)]
     return sorted(lost)
 
 

@@ -20,7 +20,7 @@ class Finding:
 
     Attributes:
         check: `environment`, `disk`, `lock`, `model`, `privacy`, `catalog`, `objects`, `leftovers`,
-            `snapshot` or `files`.
+            `snapshot`, `elsewhere` or `files`.
         status: how it is.
         what: one line: what was found. Names of files stand in it as they are.
         advice: one line: what to do; empty where there is nothing to do.

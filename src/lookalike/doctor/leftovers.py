@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from lookalike.core.errors import CatalogDamaged, LookalikeError
+from lookalike.core.errors import LookalikeError
 from lookalike.doctor.finding import Finding, fine, problem, warning
-from lookalike.doctor.orphans import KEPT_S, orphaned_objects, sweep_objects
+from lookalike.doctor.orphans import KEPT_S, check_undamaged, find_orphaned_objects, sweep_objects
 from lookalike.doctor.patient import Patient
 from lookalike.objects.base import Leftover, LeftoverKind
 from lookalike.objects.durable import translating
@@ -21,13 +21,13 @@ def leftovers(patient: Patient) -> Iterator[Finding]:
     """Looks at objects, uploads, quarantine and kept models; what is on its way is none."""
     before = time.time() - KEPT_S
     found = [
-        *orphaned_objects(patient.open_catalog(), patient.objects, before=before),
+        *find_orphaned_objects(patient.open_catalog(), patient.objects, before=before),
         *patient.objects.sweep(before, dry_run=True),
         *_half_written_models(patient, before=before),
         *(patient.uploads.sweep(patient.is_awaited, dry_run=True) if patient.uploads is not None else ()),
     ]
     if found:
-        yield warning(CHECK, f"{_counted(found)} that nothing refers to", "run `lookalike doctor --sweep`")
+        yield warning(CHECK, f"{_count(found)} that nothing refers to", "run `lookalike doctor --sweep`")
     else:
         yield fine(CHECK, "no bytes that nothing refers to")
 
@@ -44,13 +44,12 @@ def sweep(patient: Patient) -> list[Finding]:
         swept = _swept(patient)
     except LookalikeError as error:
         return [problem(CHECK, str(error), "mend what the message says, then run this again")]
-    return [fine(CHECK, f"deleted: {_counted(swept)}" if swept else "there was nothing to delete")]
+    return [fine(CHECK, f"deleted: {_count(swept)}" if swept else "there was nothing to delete")]
 
 
 def _swept(patient: Patient) -> list[Leftover]:
     catalog = patient.open_catalog()
-    if damage := catalog.check():
-        raise CatalogDamaged(f"nothing is swept, for the catalog is damaged: {damage[0]}")
+    check_undamaged(catalog)
     before = time.time() - KEPT_S
     swept = sweep_objects(catalog, patient.objects, before=before)
     swept += _half_written_models(patient, before=before, delete=True)
@@ -69,7 +68,7 @@ def _half_written_models(patient: Patient, *, before: float, delete: bool = Fals
     return [Leftover(LeftoverKind.HALF_WRITTEN, left.path.name, left.size_bytes) for left in found]
 
 
-def _counted(found: Sequence[Leftover]) -> str:
+def _count(found: Sequence[Leftover]) -> str:
     kinds = Counter(str(one.kind) for one in found)
     named = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     size = sum(one.size_bytes for one in found)

@@ -11,6 +11,7 @@ from lookalike.core.errors import LookalikeError, ModelUnavailable
 from lookalike.core.vectors import Pixels, Vectors
 from lookalike.doctor.finding import Finding, fine, problem, warning
 from lookalike.doctor.patient import Patient
+from lookalike.models.kept import kept_models
 from lookalike.models.store import load_model
 
 _SIDE = 224
@@ -33,16 +34,17 @@ def model(patient: Patient) -> Iterator[Finding]:
     try:
         embedder = patient.open_embedder()
         card = embedder.card
-        vectors = embedder.embed([known_picture()])
+        vectors = embedder.embed([make_known_picture()])
     except LookalikeError as error:
         yield problem("model", str(error), "mend what the message says; pictures cannot be embedded until then")
         return
     yield fine("model", f"{card.name} {card.version} {card.precision}, {card.dimension} wide, {card.id[:12]}")
-    yield _computed(vectors, _GOLDEN.get((card.name, card.precision)))
+    yield _judge(vectors, _GOLDEN.get((card.name, card.precision)))
     yield from _fits(patient, card.id)
+    yield from _check_kept(patient)
 
 
-def known_picture() -> Pixels:
+def make_known_picture() -> Pixels:
     """A picture that is the same everywhere: two slopes and a chequerboard, shape (224, 224, 3), uint8 RGB."""
     y, x = np.mgrid[0:_SIDE, 0:_SIDE]
     planes = (x * 255 // (_SIDE - 1), y * 255 // (_SIDE - 1), (x // 16 + y // 16) % 2 * 255)
@@ -72,7 +74,7 @@ def _file(patient: Patient) -> Iterator[Finding]:
         yield fine("model", f"{place.path}: whole")
 
 
-def _computed(vectors: Vectors, golden: str | None) -> Finding:
+def _judge(vectors: Vectors, golden: str | None) -> Finding:
     length = float(np.linalg.norm(vectors[0])) if len(vectors) else 0.0
     if not abs(length - 1) < 1e-3:  # also where it is not a number
         return problem("model", f"gives a vector of length {length:.3f} instead of 1", _BROKEN_INSTALL)
@@ -93,3 +95,15 @@ def _fits(patient: Patient, model_id: str) -> Iterator[Finding]:
     if bound and bound != model_id:
         what = f"the collection holds vectors of model {bound[:12]}, the model in use is {model_id[:12]}"
         yield problem("model", what, "name the collection's own model with --model")
+
+
+def _check_kept(patient: Patient) -> Iterator[Finding]:
+    """The files that are kept with the collection, so that it opens without those that it was made with."""
+    kept = kept_models(patient.models) if patient.models is not None else []
+    damaged = [one for one in kept if not one.is_whole()]
+    for one in damaged:
+        what = f"{one.path}: damaged, its bytes are not those that its name tells of"
+        yield problem("model", what, "open the collection once with --model FILE, or add the further model again")
+    if kept and not damaged:
+        size_bytes = sum(one.size_bytes for one in kept)
+        yield fine("model", f"{len(kept)} model files of {size_bytes:,} bytes kept with the collection, all whole")

@@ -9,9 +9,10 @@ from pathlib import Path
 from lookalike.catalog.base import Catalog
 from lookalike.embedding.base import Embedder
 from lookalike.index.base import Engines
+from lookalike.index.remote import RemoteIndex
 from lookalike.objects.base import Objects
-from lookalike.objects.direct.base import DirectUploads
-from lookalike.view.view import Wish
+from lookalike.objects.uploads import DirectUploads
+from lookalike.view.wish import Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Patient:
         open_embedder: opens the model of the collection, making its file where that is missing or damaged.
         models: folder of the models that are kept beside the collection; None in memory.
         model: where its file is expected; None where it is not a file.
-        snapshots: folder of the index; None where it lives in memory.
+        snapshots: folder of the index; None where it lives in memory, or elsewhere.
+        open_index: the index in a vector database; None where it is in each process.
         engines: of indexes.
         wish: as the view is told.
         lock_holder: who is writing at this moment, in words; None where nobody is.
@@ -58,3 +60,4 @@ class Patient:
     engines: Engines
     wish: Wish
     lock_holder: Callable[[], str | None]
+    open_index: Callable[[], RemoteIndex] | None = None

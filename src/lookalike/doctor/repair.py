@@ -8,7 +8,7 @@ from lookalike.core.errors import CatalogDamaged, LookalikeError
 from lookalike.doctor.contents import how_to_save_a_catalog
 from lookalike.doctor.finding import Finding, fine, problem
 from lookalike.doctor.patient import Patient
-from lookalike.view.view import View
+from lookalike.view.local_view import LocalView
 
 
 def repair(patient: Patient, *, progress: Callable[[str], None] | None = None) -> list[Finding]:
@@ -44,8 +44,11 @@ def _snapshot(patient: Patient) -> Iterator[Finding]:
     catalog = patient.open_catalog()
     damage = catalog.check()
     if damage:
-        raise CatalogDamaged(f"the index is left as it is, for the catalog is damaged: {damage[0]}")
-    view = View(catalog, patient.snapshots, engines=patient.engines, wish=patient.wish)
+        raise CatalogDamaged(
+            f"the index is made only of a whole catalog, but this one is damaged: {damage[0]}; restore the "
+            "collection from a backup first"
+        )
+    view = LocalView(catalog, patient.snapshots, engines=patient.engines, wish=patient.wish)
     view.rebuild()
     manifest = view.save()  # which deletes the one before
     yield fine("snapshot", f"made anew: {manifest.count if manifest else 0} vectors")

@@ -6,22 +6,34 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lookalike.catalog.base import Catalog
+from lookalike.catalog.base import Catalog, StoredVectors
+from lookalike.catalog.feed_pages import pages_since
 from lookalike.core.errors import SnapshotDamaged
-from lookalike.core.vectors import HalfVectors, Vectors, normalise
+from lookalike.doctor.elsewhere import elsewhere
 from lookalike.doctor.finding import Finding, fine, problem, warning
 from lookalike.doctor.patient import Patient
 from lookalike.index.base import HoldsVectors, Index
 from lookalike.index.snapshot import Snapshot, read_snapshot
+from lookalike.view.as_searched import as_searched
+
+FAR_BEHIND, SHARE_FAR_BEHIND = 10_000, 10
+"""More changes than the first, and more than one for so many vectors: whoever searches or indexes saves long before."""
 
 _TOLERANCE = 1e-4
 _SAMPLED_OF_A_BATCH = 20
 _NOTHING_LOST = "nothing is lost: it is made anew from the catalog at the next search, or now by --repair"
+_SAVE = (
+    "where pictures are being taken in, wait for the end; else look in the log for `the index was not saved`, mend "
+    "what it says, such as a full disk or a folder that may not be written, and run `lookalike rebuild`"
+)
 _REPAIR = "run `lookalike doctor --repair`, which makes it anew from the catalog"
 
 
 def snapshot(patient: Patient) -> Iterator[Finding]:
     """Everything about the index."""
+    if patient.open_index is not None:
+        yield from elsewhere(patient, patient.open_index)
+        return
     if patient.snapshots is None:
         yield fine("snapshot", "the index lives in memory")
         return
@@ -32,16 +44,20 @@ def snapshot(patient: Patient) -> Iterator[Finding]:
         if catalog.facts().images == 0:
             yield fine("snapshot", "nothing is indexed yet")
         else:
-            yield warning("snapshot", str(error), _NOTHING_LOST)
+            yield warning("snapshot", error.reason, _NOTHING_LOST)
         return
     why = _misfit(found, patient, catalog)
     if why:
         yield warning("snapshot", why, _NOTHING_LOST)
         return
-    behind = catalog.facts().last_seq - found.manifest.seq
-    later = f", {behind} changes behind the catalog (they are applied at opening)" if behind else ""
-    yield fine("snapshot", f"whole: {found.manifest.count} vectors, {found.manifest.dimension} wide{later}")
-    yield _compared(found, catalog)
+    changed = _changed_since(found, catalog)
+    later = f", {len(changed)} changes behind the catalog (they are applied at opening)" if changed else ""
+    what = f"whole: {found.manifest.count} vectors, {found.manifest.dimension} wide{later}"
+    if len(changed) > max(FAR_BEHIND, found.manifest.count // SHARE_FAR_BEHIND):
+        yield warning("snapshot", f"{what}; it was not saved for long", _SAVE)
+    else:
+        yield fine("snapshot", what)
+    yield _compare(found, catalog, changed)
 
 
 def _misfit(found: Snapshot, patient: Patient, catalog: Catalog) -> str:
@@ -53,25 +69,29 @@ def _misfit(found: Snapshot, patient: Patient, catalog: Catalog) -> str:
         return f"was made with projection {manifest.projected}, the setting is {patient.wish.projecting}"
     if manifest.wanted != patient.wish.engine:
         return f"was made with engine {manifest.wanted}, the setting is {patient.wish.engine}"
-    if manifest.seq > catalog.facts().last_seq:
-        return f"has applied change {manifest.seq}, the catalog's last is {catalog.facts().last_seq}"
-    if manifest.lineage != catalog.lineage(manifest.seq):
+    if not catalog.follows(manifest.cursor):
         return "was made of another history of the catalog, as when that was put back from a copy"
     return ""
 
 
-def _compared(found: Snapshot, catalog: Catalog) -> Finding:
+def _changed_since(found: Snapshot, catalog: Catalog) -> list[int]:
+    """The keys of pictures that came, went or have another vector."""
+    pages = pages_since(catalog, found.manifest.cursor)
+    return sorted({change.key for page in pages for change in page.changes})
+
+
+def _compare(found: Snapshot, catalog: Catalog, later: list[int]) -> Finding:
     """The vectors one by one against the catalog's; those that have changed since are left out."""
-    later = [change.key for change in catalog.changes(found.manifest.seq)]
     if not isinstance(found.index, HoldsVectors):
-        return _sampled(found, found.index, catalog, later)
-    keys, rows = found.index.held()
+        return _sample(found, found.index, catalog, later)
+    keys, rows = found.index.stored_vectors()
     order = np.argsort(keys)
     keys, rows = keys[order], rows[order]
     same = 0
     for stored in catalog.all_vectors():
         stays = ~np.isin(stored.keys, later)
-        wanted, expected = stored.keys[stays], _searched(stored.vectors[stays], found)
+        wanted = stored.keys[stays]
+        expected = as_searched(StoredVectors(wanted, stored.vectors[stays]), found.projection)
         at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
         if not len(keys) or not np.array_equal(keys[at], wanted):
             return problem("snapshot", "lacks pictures that the catalog holds", _REPAIR)
@@ -83,22 +103,17 @@ def _compared(found: Snapshot, catalog: Catalog) -> Finding:
     return fine("snapshot", f"its {same} vectors are those of the catalog")
 
 
-def _sampled(found: Snapshot, index: Index, catalog: Catalog, later: list[int]) -> Finding:
+def _sample(found: Snapshot, index: Index, catalog: Catalog, later: list[int]) -> Finding:
     """Some of the catalog's vectors, each of which the index must hold under its key; and as many as the catalog."""
-    gone = len(catalog.changes(found.manifest.seq)) == 0 and len(index) != catalog.facts().images
+    gone = not later and len(index) != catalog.facts().images
     if gone:
         return problem("snapshot", f"holds {len(index)} pictures, the catalog {catalog.facts().images}", _REPAIR)
     looked_at = 0
     for stored in catalog.all_vectors():
         stays = np.flatnonzero(~np.isin(stored.keys, later))[:: max(1, len(stored.keys) // _SAMPLED_OF_A_BATCH)]
-        for key, row in zip(stored.keys[stays], _searched(stored.vectors[stays], found), strict=True):
-            if row.any() and index.search(row[None], 1, allowed=key[None]).similarities[0, 0] < 1 - _TOLERANCE:
+        some = StoredVectors(stored.keys[stays], stored.vectors[stays])
+        for key, row in zip(some.keys, as_searched(some, found.projection), strict=True):
+            if row.any() and index.search(row[None], 1, among=key[None]).similarities[0, 0] < 1 - _TOLERANCE:
                 return problem("snapshot", "holds other vectors than the catalog", _REPAIR)
             looked_at += 1
     return fine("snapshot", f"{looked_at} of its {len(index)} vectors were compared: they are those of the catalog")
-
-
-def _searched(vectors: HalfVectors, found: Snapshot) -> Vectors:
-    """Raw vectors as an index holds them; see `View`."""
-    units = normalise(vectors.astype(np.float32))
-    return units if found.projection is None else found.projection.apply(units)

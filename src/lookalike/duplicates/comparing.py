@@ -14,13 +14,13 @@ from lookalike.core.errors import ImageRefused
 from lookalike.core.records import ImageRecord
 from lookalike.core.vectors import Pixels
 from lookalike.duplicates.candidates import Candidates
-from lookalike.duplicates.glance import SIDE, SIDE_TO_DECODE, Signature, compared, signature
+from lookalike.duplicates.glance import SIDE, SIDE_TO_DECODE, Signature, compare, signature
 from lookalike.duplicates.result import DuplicateKind
 from lookalike.images.copies.look import holds_no_more, look
 from lookalike.images.copies.scaling import Size, can_be_copies
 from lookalike.images.decode import decode
 from lookalike.images.limits import ImageLimits
-from lookalike.images.whole.contents import Contents, contents_of, seen
+from lookalike.images.whole.contents import Contents, contents_of, render_frames
 from lookalike.storage.cache import BoundedCache
 
 _PIXEL_BYTES = 256_000_000
@@ -92,7 +92,7 @@ class Comparing:
         has_structure = self._has_structure[first] & self._has_structure[second]
         is_alike = ~self._has_structure[first] & ~self._has_structure[second]
         distances = np.zeros(len(first), np.float32)
-        seen = compared(self._signatures[first[has_structure]], self._signatures[second[has_structure]])
+        seen = compare(self._signatures[first[has_structure]], self._signatures[second[has_structure]])
         is_alike[has_structure], distances[has_structure] = seen.are_copies, seen.distances
         for n in np.flatnonzero(is_alike).tolist():
             one, other = int(first[n]), int(second[n])
@@ -183,7 +183,7 @@ class Comparing:
         sides = self._seen.get(row)
         if sides is None:
             data = self._pictures(self._images[row].id)
-            sides = [] if data is None else seen(data, limits=self._limits)
+            sides = [] if data is None else render_frames(data, limits=self._limits)
             self._seen.put(row, sides, size_bytes=sum(side.nbytes for side in sides))
         return sides
 

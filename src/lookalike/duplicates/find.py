@@ -56,7 +56,7 @@ def find_duplicates(
         BadInput: when `threshold` is no cosine, or a rule of `keep` is empty.
     """
     if not -1 <= threshold <= 1:
-        raise BadInput(f"expected a threshold of -1 to 1, got {threshold}")
+        raise BadInput(f"expected a threshold of -1 to 1, got {threshold}; leave it out for the usual one")
     keeping = Keeping(keep)
     subject = subject_of(catalog, view, where or Filter.everything())
     with ThreadPoolExecutor(max(1, threads), thread_name_prefix="duplicates") as pool:

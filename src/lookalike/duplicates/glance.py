@@ -69,7 +69,7 @@ class Compared(NamedTuple):
     distances: NDArray[np.float32]
 
 
-def compared(ours: NDArray[np.float16], theirs: NDArray[np.float16]) -> Compared:
+def compare(ours: NDArray[np.float16], theirs: NDArray[np.float16]) -> Compared:
     """Compare signatures pair by pair.
 
     Args:

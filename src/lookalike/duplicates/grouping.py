@@ -9,7 +9,7 @@ from functools import partial
 
 from lookalike.core.records import FileRecord
 from lookalike.duplicates.comparing import Comparing, How
-from lookalike.duplicates.keeping import Holding, Keeping, lacking, without_traces
+from lookalike.duplicates.keeping import Holding, Keeping, find_lacking, without_traces
 from lookalike.duplicates.result import DuplicateGroup, DuplicateKind, DuplicateMember
 from lookalike.duplicates.subject import Subject, is_still_there
 from lookalike.images.limits import ImageLimits
@@ -78,7 +78,7 @@ class Grouping:
         """
         if len(rows) > 1:
             list(self._pool.map(self._comparing.contents, rows))
-        left = dict.fromkeys(self._row(one) for one in self._ordered([self._holdings(row) for row in rows]))
+        left = dict.fromkeys(self._row(one) for one in self._sort([self._holdings(row) for row in rows]))
         while left:
             row = next(iter(left))
             same, holdings = self._around(row, left)
@@ -96,7 +96,7 @@ class Grouping:
         while True:
             centres.append(row)
             same = self._comparing.same_as(row, [other for other in self._comparing.alike(row) if other in left])
-            holdings = self._ordered([self._there(one) for one in [row, *same]])
+            holdings = self._sort([self._there(one) for one in [row, *same]])
             holdings = self._without_enlarged(holdings, [row, *(one for one in same if same[one][0] is _NEAR)])
             if not holdings or self._row(holdings[0]) in centres:
                 break
@@ -125,12 +125,12 @@ class Grouping:
                 enlarged[self._row(one)] = best.pixels
         if not enlarged:
             return holdings
-        return self._keeping.ordered(
+        return self._keeping.sort(
             [replace(one, most_pixels=enlarged.get(self._row(one), one.most_pixels)) for one in holdings]
         )
 
-    def _ordered(self, holdings: Sequence[Sequence[Holding]]) -> list[Holding]:
-        return self._keeping.ordered(without_traces([one for some in holdings for one in some]))
+    def _sort(self, holdings: Sequence[Sequence[Holding]]) -> list[Holding]:
+        return self._keeping.sort(without_traces([one for some in holdings for one in some]))
 
     def _row(self, one: Holding) -> int:
         return self._row_of[one.image.id]
@@ -153,7 +153,7 @@ class Grouping:
             _member(kept, *how[self._row(kept)], keep=True, could_go=False, reason=self._keeping.reason(kept, others))
         ]
         for one in others:
-            lost = lacking(kept, one)
+            lost = find_lacking(kept, one)
             against = self._keeping.reason_against(one, kept, [kept, *others])
             reason = against if lost is None else f"holds more: {lost}"
             members.append(_member(one, *how[self._row(one)], keep=False, could_go=lost is None, reason=reason))

@@ -96,10 +96,13 @@ class Keeping:
 
     def __init__(self, rules: Sequence[str] = ("best",)) -> None:
         if not all(rules):
-            raise BadInput(f"expected {', '.join(RULES)}, a folder or a pattern of paths to keep, got an empty one")
+            raise BadInput(
+                f"expected {', '.join(RULES)}, a folder or a pattern of paths to keep, got an empty one"
+                "; leave it out to keep the best of each group"
+            )
         self._rules = tuple(rules)
 
-    def ordered(self, holdings: Sequence[Holding]) -> list[Holding]:
+    def sort(self, holdings: Sequence[Holding]) -> list[Holding]:
         """The one to keep first. Deterministic."""
         criteria = self._criteria(holdings)
 
@@ -169,7 +172,7 @@ def _finer(one: Holding, holdings: Sequence[Holding]) -> list[int]:
     ]
 
 
-def lacking(kept: Holding, other: Holding) -> str | None:
+def find_lacking(kept: Holding, other: Holding) -> str | None:
     """What a file holds that the kept one does not; None where nothing would be lost with it."""
     if kept.image.id == other.image.id or kept.contents is None or other.contents is None:
         return None

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lookalike.core.arguments import checks_arguments
+
 
 class DuplicateKind(StrEnum):
     """In what way two files are the same, the strictest first."""
@@ -61,6 +63,7 @@ class DuplicateGroup:
         """The one to keep."""
         return self.members[0]
 
+    @checks_arguments()
     def could_go(self, *, include_near: bool = False) -> list[DuplicateMember]:
         """The others of which nothing would be lost; near ones only where they are asked for."""
         return [

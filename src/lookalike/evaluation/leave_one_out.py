@@ -53,8 +53,11 @@ def leave_one_out(vectors: ArrayLike, labels: Sequence[Hashable], measures: Sequ
     """
     unit = normalise(as_vectors(vectors))
     if len(labels) != len(unit):
-        raise BadInput(f"expected a label for each of the {len(unit)} vectors, got {len(labels)}")
-    classes = _numbered(labels)
+        raise BadInput(
+            f"expected a label for each of the {len(unit)} vectors, got {len(labels)}"
+            "; leave out vectors whose label is not known"
+        )
+    classes = _number(labels)
     relevant = np.bincount(classes, minlength=1)[classes] - 1 if len(classes) else classes
     queries = np.flatnonzero(relevant > 0)
     block = max(1, BLOCK_BYTES // max(unit.itemsize * len(unit), 1))
@@ -76,6 +79,6 @@ def _rankings(unit: Vectors, queries: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.argsort(distances, axis=1, kind="stable")[:, 1:]
 
 
-def _numbered(labels: Sequence[Hashable]) -> NDArray[np.intp]:
+def _number(labels: Sequence[Hashable]) -> NDArray[np.intp]:
     numbers: dict[Hashable, int] = {}
     return np.fromiter((numbers.setdefault(label, len(numbers)) for label in labels), np.intp, len(labels))

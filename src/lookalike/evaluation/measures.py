@@ -57,7 +57,7 @@ class _AtCutoff:
 
     def __post_init__(self) -> None:
         if self.k < 1:
-            raise BadInput(f"expected a cutoff of at least 1, got {self.k}")
+            raise BadInput(f"expected a cutoff of at least 1, got {self.k}; take 10, as in Success@10")
 
     @property
     def name(self) -> str:
@@ -161,6 +161,7 @@ def hits_of(ranked: Sequence[Hashable], relevant: Collection[Hashable]) -> Hits:
     if len(set(ranked)) != len(ranked):
         raise BadInput(
             f"expected every id once in a ranking, got {len(ranked) - len(set(ranked))} of {len(ranked)} again"
+            "; remove those that come again, and keep the first"
         )
     wanted = set(relevant)
     return np.fromiter((id_ in wanted for id_ in ranked), bool, len(ranked))
@@ -197,7 +198,9 @@ def means(rows: Iterable[Row]) -> dict[str, float]:
     """
     values = [row.values for row in rows]
     if not values:
-        raise BadInput("expected at least one query to average over, got none")
+        raise BadInput(
+            "expected at least one query to average over, got none; check that the queries have relevant items"
+        )
     return {name: float(np.mean([of_query[name] for of_query in values])) for name in values[0]}
 
 
@@ -205,4 +208,5 @@ def _check(hits: Hits, relevant: int) -> None:
     if relevant < max(1, int(hits.sum())):
         raise BadInput(
             f"expected at least 1 relevant item and no fewer than the {int(hits.sum())} hits, got {relevant}"
+            "; count all items of the query's class, without the query"
         )

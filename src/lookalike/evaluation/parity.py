@@ -45,7 +45,10 @@ def parity(reference: Vectors, other: Vectors) -> Parity:
     """
     stored, asking = normalise(as_vectors(reference)), normalise(as_vectors(other))
     if stored.shape != asking.shape or len(stored) < 2:
-        raise BadInput(f"expected vectors of the same 2 or more pictures, got {stored.shape} and {asking.shape}")
+        raise BadInput(
+            f"expected vectors of the same 2 or more pictures, got {stored.shape} and {asking.shape}"
+            "; embed the same pictures with both models, in one order"
+        )
     distances = 1 - np.einsum("nd,nd->n", stored, asking, dtype=np.float64)
     return Parity(
         pictures=len(stored),

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.catalog.base import Catalog, Transaction
-from lookalike.catalog.patience import patiently
-from lookalike.core.errors import ImageRefused, Interrupted, WrongModel
+from lookalike.catalog.patience import in_transaction, patiently
+from lookalike.core.errors import STOPPED, ImageRefused, Interrupted, WrongModel
+from lookalike.core.vectors import Pixels
 from lookalike.embedding.base import Embedder
-from lookalike.embedding.files import taken
-from lookalike.images.decode import decode
+from lookalike.embedding.files import take_in_order
+from lookalike.embedding.picture_embedder import PictureEmbedder
 from lookalike.images.limits import ImageLimits
 from lookalike.images.refusals import RefusalCode
 from lookalike.ingest.ingest_report import Failure
@@ -29,7 +30,7 @@ Pictures: TypeAlias = Callable[[str], bytes | None]
 _KEYS_AT_ONCE = 2_000
 _COMMIT_AFTER = 200
 _COMMIT_AFTER_S = 5.0
-_GONE = "no file holds this picture any more"
+_GONE = "no file holds this picture any more; put it back, or index its folder again with --prune"
 
 
 @dataclass(slots=True)
@@ -100,29 +101,28 @@ def embed_further(
     try:
         return _embed_further(parts, name, embedder, pictures, threads, progress)
     except KeyboardInterrupt as error:
-        raise Interrupted("stopped; what was complete is kept, and the same command goes on from there") from error
+        raise Interrupted(STOPPED) from error
 
 
 def vectors_of_pictures(
     image_ids: Sequence[str], embedder: Embedder, *, pictures: Pictures, limits: ImageLimits
 ) -> list[PictureVector]:
     """Read, decode and embed some pictures, in order. Safe to call from many threads."""
-    decoded = [_decoded(image_id, embedder, pictures=pictures, limits=limits) for image_id in image_ids]
-    vectors = iter(embedder.embed([one for one in decoded if not isinstance(one, ImageRefused)]).astype(np.float16))
+    seeing = PictureEmbedder(embedder, limits=limits)
+    decoded = [_decode(image_id, seeing, pictures=pictures) for image_id in image_ids]
+    vectors = iter(seeing.embed_to_keep([one for one in decoded if not isinstance(one, ImageRefused)]))
     return [
         PictureVector(image_id, None, one) if isinstance(one, ImageRefused) else PictureVector(image_id, next(vectors))
         for image_id, one in zip(image_ids, decoded, strict=True)
     ]
 
 
-def _decoded(
-    image_id: str, embedder: Embedder, *, pictures: Pictures, limits: ImageLimits
-) -> NDArray[np.uint8] | ImageRefused:
+def _decode(image_id: str, seeing: PictureEmbedder, *, pictures: Pictures) -> Pixels | ImageRefused:
     data = pictures(image_id)
     if data is None:
         return ImageRefused(_GONE, code=RefusalCode.VANISHED)
     try:
-        return decode(data, min_side=embedder.card.input_side, limits=limits).pixels
+        return seeing.decode(data).pixels
     except ImageRefused as error:
         return ImageRefused(
             str(error), code=error.code, values=error.values
@@ -154,12 +154,12 @@ def _embed_further(
         patiently(lambda: keep_vectors(catalog, name, card.id, computed))
 
     tell()
-    with closing(taken(_lacking(catalog, name), take, threads=threads)) as results:
+    with closing(take_in_order(_find_lacking(catalog, name), take, threads=threads)) as results:
         _write(results, catalog, report, keep, tell)
     return report
 
 
-def _lacking(catalog: Catalog, name: str) -> Iterator[str]:
+def _find_lacking(catalog: Catalog, name: str) -> Iterator[str]:
     last = 0
     while len(keys := catalog.keys_without_vector(name, _KEYS_AT_ONCE, after=last)):
         last = int(keys[-1])
@@ -204,28 +204,28 @@ def keep_vectors(catalog: Catalog, name: str, model_id: str, computed: Sequence[
     vectors = {one.image_id: one.vector for one in computed if one.vector is not None}
     if not vectors:
         return
-    with catalog.transaction() as transaction:
-        there = {one.name: one.model_id for one in catalog.further_models()}
+
+    def put(transaction: Transaction) -> None:
+        there = {one.name: one.model_id for one in transaction.further_models()}
         if there.get(name, model_id) != model_id:
             raise WrongModel(
-                f"expected the model {model_id[:12]} under the name {name!r}, but that is {there[name][:12]} now: "
-                "add it under another name"
+                f"expected the model {model_id[:12]} under the name {name!r}, but that is {there[name][:12]} "
+                "now: add it under a name that is free, or drop that one first"
             )
-        put_vectors(transaction, catalog, name, vectors)
+        put_vectors(transaction, name, vectors)
+
+    in_transaction(catalog, put)
 
 
-def put_vectors(
-    transaction: Transaction, catalog: Catalog, name: str, vectors: Mapping[str, NDArray[np.float16]]
-) -> None:
+def put_vectors(transaction: Transaction, name: str, vectors: Mapping[str, NDArray[np.float16]]) -> None:
     """Put vectors of a further model, by the ids of their pictures; unknown ids are passed over.
 
     Args:
         transaction: that is under way.
-        catalog: that the transaction changes.
         name: of the further model.
         vectors: by id, shape (D,), float16 each.
     """
-    keys = catalog.keys(list(vectors))
+    keys = transaction.keys(list(vectors))
     if keys:
         rows = np.stack([vectors[image_id] for image_id in keys])
         transaction.put_model_vectors(name, list(keys.values()), rows)

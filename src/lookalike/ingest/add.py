@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+from lookalike.catalog.patience import in_transaction
 from lookalike.core.errors import ImageRefused
 from lookalike.core.records import Metadata
 from lookalike.embedding.files import FileEmbedder, Refused, embed_bytes
@@ -12,6 +13,8 @@ from lookalike.images.files import content_id
 from lookalike.images.walk import FoundFile, absolute
 from lookalike.ingest.ingest_batches import BatchWriter
 from lookalike.ingest.ingest_report import IngestReport
+from lookalike.ingest.scan import read_said
+from lookalike.parts.kept_bytes import keep_and_commit
 from lookalike.parts.parts import Parts
 
 
@@ -27,20 +30,12 @@ def add_file(path: str | os.PathLike[str], parts: Parts, *, metadata: Metadata) 
     Raises:
         ImageRefused: when it cannot be used; the message begins with its path.
     """
-    found = _found(absolute(path))
+    found = _find(absolute(path))
     before = parts.catalog.file(found.path)
-    known = {found.path: before} if before is not None else {}
-    files = FileEmbedder(parts.embedder, set(), limits=parts.limits)
+    files = FileEmbedder(parts.embedder, lambda _: (), limits=parts.limits)
     labels = {found.path: metadata} if metadata else {}
-    writer = BatchWriter(
-        parts.catalog,
-        parts.objects,
-        files,
-        known=known,
-        refused=parts.catalog.refused_at([found.path]),
-        metadata=labels,
-        report=IngestReport(),
-    )
+    writer = BatchWriter(parts.catalog, parts.objects, files, metadata=labels, report=IngestReport())
+    writer.expect(read_said([found.path], parts.catalog), {})
     if before is not None and (before.size_bytes, before.mtime_ns) == (found.size_bytes, found.mtime_ns):
         writer.label([found.path])
         return before.image_id
@@ -49,7 +44,8 @@ def add_file(path: str | os.PathLike[str], parts: Parts, *, metadata: Metadata) 
     writer.commit()
     if isinstance(result, Refused):
         raise ImageRefused(f"{found.path}: {result.error}", code=result.error.code, values=result.error.values)
-    return known.get(found.path, result.file).image_id
+    now = parts.catalog.file(found.path)  # another run may have seen it later
+    return (now or result.file).image_id
 
 
 def add_bytes(data: bytes, parts: Parts, *, metadata: Metadata) -> str:
@@ -71,17 +67,17 @@ def add_bytes(data: bytes, parts: Parts, *, metadata: Metadata) -> str:
     if known is not None and not known.provisional and parts.objects.has(image_id):
         if not metadata:
             return image_id
-        with parts.catalog.transaction() as transaction:
-            if transaction.merge_metadata({image_id: metadata}):  # nobody has removed it meanwhile
-                return image_id
+        if in_transaction(parts.catalog, lambda transaction: transaction.merge_metadata({image_id: metadata})):
+            return image_id  # else somebody has removed it meanwhile
     embedded = embed_bytes(data, image_id, parts.embedder, limits=parts.limits)
-    with parts.catalog.transaction() as transaction:  # within it, for who removes pictures deletes bytes within another
-        parts.objects.put(data)
-        transaction.put_images([replace(embedded.record, metadata=metadata)], embedded.vector[None, :])
+    image, vectors = replace(embedded.record, metadata=metadata), embedded.vector[None, :]
+    keep_and_commit(
+        parts.catalog, parts.objects, image_id, data, lambda transaction: transaction.put_images([image], vectors)
+    )
     return image_id
 
 
-def _found(path: str) -> FoundFile:
+def _find(path: str) -> FoundFile:
     try:
         status = os.stat(path)
     except (OSError, ValueError):  # the reading says why

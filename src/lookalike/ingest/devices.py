@@ -9,8 +9,7 @@ Windows tells none: then nothing is known, and nothing is said.
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 
 UNKNOWN = ""
 
@@ -63,20 +62,19 @@ class Devices:
                 return next((one for one in reversed(on_the_way) if self._device(one) not in (UNKNOWN, before)), None)
         return None
 
-    def to_remember(self, tops: Collection[str], *, found: Iterable[str], missing: Iterable[str]) -> dict[str, str]:
+    def to_remember(self, tops: Collection[str], *, holding: Iterable[str], lacking: Container[str]) -> dict[str, str]:
         """What is to be remembered once folders were walked, in the place of what was.
 
         Args:
             tops: absolute paths that were walked.
-            found: files below them.
-            missing: files that are still known below them and were not found: no folder above them is taken as it is.
+            holding: folders that hold files which were found.
+            lacking: folders above files that are still known and were not found: none of them is taken as it is.
         """
         remembered = dict(self._remembered)
-        lacking = sorted(missing)
-        for folder in _seen(tops, found):
+        for folder in _find_seen(tops, holding):
             device = self._device(folder)
             begins = folder in tops or device != self._device(os.path.dirname(folder))
-            if device == UNKNOWN or not (begins or folder in remembered) or _any_at_or_below(folder, lacking):
+            if device == UNKNOWN or not (begins or folder in remembered) or folder in lacking:
                 continue
             if device == _nearest(remembered, folder):
                 remembered.pop(folder, None)
@@ -96,24 +94,17 @@ class Devices:
         return self._now[folder]
 
 
-def _seen(tops: Collection[str], found: Iterable[str]) -> list[str]:
+def _find_seen(tops: Collection[str], holding: Iterable[str]) -> list[str]:
     """Folders that hold found files, from those that were walked down; each after those above it."""
     seen: set[str] = set()
-    for path in found:
+    for lowest in holding:
         way: list[str] = []
-        for folder in folders_above(path):
+        for folder in (lowest, *folders_above(lowest)):
             way.append(folder)
             if folder in seen or folder in tops:
                 seen.update(way)
                 break
     return sorted(seen)
-
-
-def _any_at_or_below(folder: str, paths: Sequence[str]) -> bool:
-    """Whether one of sorted paths lies below a folder."""
-    below = os.path.join(folder, "")
-    at = bisect_left(paths, below)
-    return at < len(paths) and paths[at].startswith(below)
 
 
 def _nearest(remembered: Mapping[str, str], folder: str) -> str:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from itertools import chain, islice
 
-from lookalike.catalog.base import Catalog
-from lookalike.catalog.patience import patiently
-from lookalike.core.errors import BadInput, Interrupted
-from lookalike.core.records import FileRecord, Metadata, RefusedFile
-from lookalike.embedding.files import FileEmbedder, Refused, Taken, taken
-from lookalike.images.walk import FoundFile, NotTaken, NotWalked, Unmatched, absolute, walk
+from lookalike.catalog.base import Catalog, Reads, Transaction
+from lookalike.catalog.patience import in_transaction, patiently
+from lookalike.core.errors import STOPPED, BadInput, Interrupted
+from lookalike.core.records import FileRecord, Metadata
+from lookalike.embedding.files import FileEmbedder, Refused, Taken, take_in_order
+from lookalike.images.walk import FoundFile, absolute
 from lookalike.ingest.devices import Devices, is_at_or_below
 from lookalike.ingest.ingest_batches import BatchWriter
-from lookalike.ingest.ingest_report import Failure, IngestReport
-from lookalike.ingest.prune import Pruning, kept_folders, missing_files, prune, still_out_of_sight
+from lookalike.ingest.ingest_report import IngestReport
+from lookalike.ingest.lost_files import LostFiles, outermost
+from lookalike.ingest.path_set import FilesToRead
+from lookalike.ingest.prune import Pruning, Steady
+from lookalike.ingest.scan import PATHS_AT_ONCE, Scan, read_said
+from lookalike.ingest.write_batch import Said
 from lookalike.parts.parts import Parts
 
 _COMMIT_AFTER_FILES = 512
@@ -88,7 +93,7 @@ def ingest(
     try:
         return _ingest(paths, parts, options, metadata or {}, progress, acknowledge)
     except KeyboardInterrupt as error:
-        raise Interrupted("stopped; what was complete is kept, and the same command goes on from there") from error
+        raise Interrupted(STOPPED) from error
 
 
 def _ingest(
@@ -100,34 +105,61 @@ def _ingest(
     acknowledge: Acknowledge | None,
 ) -> IngestReport:
     report = IngestReport(dry_run=options.dry_run)
-    started = time.monotonic()
-    tell = _told(report, started, progress)
+    tell = _tell(report, time.monotonic(), progress)
     catalog = parts.catalog
-    known = {file.path: file for file in catalog.files()}
-    found = _found(paths, options, parts.folder, known, report)
-    refused = {file.path: file for file in catalog.refused()}
-    seen = _seen(paths, found, report, known=known, refused=refused)
-    report.total = len(found) + len(report.failed)
-    fresh = _fresh(found, known, {} if options.retry_refused else refused, report)
+    out_of_sight = catalog.out_of_sight()
+    steady = Steady(chain.from_iterable(out_of_sight.values()))
+    tops = list(dict.fromkeys(map(absolute, paths)))
+    remembered = sum(catalog.count_files(below=top) for top in outermost(tops))
+    scan = Scan(catalog, steady, report, retry_refused=options.retry_refused)
+    there = [path for path in paths if not _is_given_up(path, options, catalog)]
+    scan.walk(there, exclude=options.exclude, own_folder=parts.folder)
+    report.total = len(scan.found) + len(scan.unlisted)
     tell()
     if options.dry_run:
-        lost = _lost(seen, options, catalog, known=known, refused=refused)
-        _foresee(fresh, known, lost.gone, report)
+        _foresee(scan.to_read, report)
     else:
-        files = FileEmbedder(parts.embedder, catalog.known_ids(), limits=parts.limits)
-        writer = BatchWriter(
-            catalog, parts.objects, files, known=known, refused=refused, metadata=metadata, report=report
-        )
-        with closing(taken(fresh, files.take, threads=options.threads)) as results:
+        files = FileEmbedder(parts.embedder, catalog.keys, limits=parts.limits)
+        writer = BatchWriter(catalog, parts.objects, files, metadata=metadata, report=report, steady=steady)
+        with closing(take_in_order(_to_read(scan, catalog, writer), files.take, threads=options.threads)) as results:
             _write(results, writer, tell, acknowledge)
-            writer.label(file.path for file in found)
-            lost = _lost(seen, options, catalog, known=known, refused=refused)
-            writer.forget(lost.gone)
-            _remember_places(lost, seen, catalog, known=known)
-    report.kept = kept_folders(lost.pruning, known=known) if options.prune else []
-    report.unmatched_forget = lost.pruning.unmatched
+        writer.label(path for path in sorted(metadata) if path in scan.found)
+    devices = Devices(catalog.devices())
+    pruning = Pruning(tops, steady, devices, out_of_sight, options.forget if options.prune else ())
+    lost = LostFiles(catalog, tops, found=scan.found, unlisted=scan.unlisted, pruning=pruning)
+    if remembered != scan.known:  # else all that is remembered there was found
+        lost.forget(_forgetting(options, report, None if options.dry_run else writer))
+    if not options.dry_run:
+        _remember_places(catalog, devices, pruning, tops, holding=list(scan.found.folders()), lacking=lost.lacking)
+    report.kept = pruning.list_kept() if options.prune else []
+    report.unmatched_forget = pruning.unmatched
     tell()
     return report
+
+
+def _to_read(scan: Scan, catalog: Catalog, writer: BatchWriter) -> Iterator[FoundFile]:
+    """The files that must be read; what is known of them by then is told to who writes."""
+    rest = iter(scan.to_read)
+    while some := list(islice(rest, PATHS_AT_ONCE)):
+        writer.expect(
+            read_said([file.path for file, _ in some], catalog), {file.path: picture for file, picture in some}
+        )
+        yield from (file for file, _ in some)
+
+
+def _forgetting(
+    options: IngestOptions, report: IngestReport, writer: BatchWriter | None
+) -> Callable[[Sequence[Said]], None] | None:
+    """What is done with files that are gone for good; without a writer they are counted."""
+    if not options.prune:
+        return None
+    if writer is not None:
+        return writer.forget
+
+    def count(gone: Sequence[Said]) -> None:
+        report.removed += sum(isinstance(one, FileRecord) for one in gone)
+
+    return count
 
 
 def _write(
@@ -152,7 +184,7 @@ def _write(
     commit()
 
 
-def _told(report: IngestReport, started: float, progress: Progress | None) -> Callable[[], None]:
+def _tell(report: IngestReport, started: float, progress: Progress | None) -> Callable[[], None]:
     def tell() -> None:
         report.seconds = time.monotonic() - started
         if progress is not None:
@@ -161,29 +193,7 @@ def _told(report: IngestReport, started: float, progress: Progress | None) -> Ca
     return tell
 
 
-def _found(
-    paths: Sequence[str | os.PathLike[str]],
-    options: IngestOptions,
-    own_folder: Path | None,
-    known: Mapping[str, FileRecord],
-    report: IngestReport,
-) -> list[FoundFile]:
-    found: list[FoundFile] = []
-    skip = [os.fsdecode(own_folder.absolute())] if own_folder else []
-    there = [path for path in paths if not _is_given_up(path, options, known)]
-    for item in walk(there, exclude=options.exclude, skip_folders=skip, known=known):
-        if isinstance(item, NotWalked):
-            report.failed.append(Failure(item.path, item.reason, "unreadable"))
-        elif isinstance(item, NotTaken):
-            report.passed_over.add(item.path, item.reason)
-        elif isinstance(item, Unmatched):
-            report.unmatched_patterns.append(item.pattern)
-        else:
-            found.append(item)
-    return found
-
-
-def _is_given_up(path: str | os.PathLike[str], options: IngestOptions, known: Iterable[str]) -> bool:
+def _is_given_up(path: str | os.PathLike[str], options: IngestOptions, catalog: Catalog) -> bool:
     """Whether a folder or a file is not there, and the user has said that it is gone for good.
 
     Raises:
@@ -194,7 +204,7 @@ def _is_given_up(path: str | os.PathLike[str], options: IngestOptions, known: It
         return False
     if any(is_at_or_below(place, absolute(one)) for one in options.forget):
         return True
-    if count := sum(is_at_or_below(one, place) for one in known):
+    if count := sum(1 for _ in catalog.files(below=place)):
         raise BadInput(
             f"expected a folder or a file, but {place!r} is not there (files known at it: {count:,}): mount its disk; "
             "or name it to forget, too, if it is gone for good (--prune --forget)"
@@ -202,137 +212,33 @@ def _is_given_up(path: str | os.PathLike[str], options: IngestOptions, known: It
     return False
 
 
-def _fresh(
-    found: list[FoundFile], known: Mapping[str, FileRecord], refused: Mapping[str, RefusedFile], report: IngestReport
-) -> list[FoundFile]:
-    """Files that must be read; the others are counted."""
-    fresh = []
-    for file in found:
-        before = known.get(file.path) or refused.get(file.path)
-        if before is None or (before.size_bytes, before.mtime_ns) != (file.size_bytes, file.mtime_ns):
-            fresh.append(file)
-        elif isinstance(before, RefusedFile):
-            report.failed.append(Failure(before.path, before.reason, before.code))
-        else:
-            report.unchanged += 1
-    return fresh
+def _remember_places(
+    catalog: Catalog,
+    devices: Devices,
+    pruning: Pruning,
+    tops: Sequence[str],
+    *,
+    holding: Sequence[str],
+    lacking: Container[str],
+) -> None:
+    """Note on which devices the folders lie below which nothing is missing now, and which ones are out of sight."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What was seen of the files that were remembered when the run began, before anything is written.
-
-    Attributes:
-        tops: absolute paths that were walked.
-        found: files below them.
-        unlisted: folders that could not be listed.
-        remembered: all paths.
-        unchanged: those found whose size and time of change are the same.
-        before: of other found ones, which picture they held.
-    """
-
-    tops: list[str]
-    found: frozenset[str]
-    unlisted: list[str]
-    remembered: list[str]
-    unchanged: frozenset[str]
-    before: dict[str, str]
-
-    def steady(self, known: Mapping[str, FileRecord]) -> Set[str]:
-        """Files that hold what they held, as far as is known by now."""
-        return self.unchanged.union(
-            path for path, image_id in self.before.items() if path in known and known[path].image_id == image_id
+    def remember(reads: Reads) -> tuple[dict[str, str], dict[str, list[str]]]:
+        before = devices.beside(reads.devices())  # another run may have noted other folders
+        return (
+            before.to_remember(tops, holding=holding, lacking=lacking),
+            pruning.still_out_of_sight(reads.out_of_sight()),
         )
 
+    def put(transaction: Transaction) -> None:
+        on_devices, out_of_sight = remember(transaction)
+        transaction.put_devices(on_devices)
+        transaction.put_out_of_sight(out_of_sight)
 
-def _seen(
-    paths: Sequence[str | os.PathLike[str]],
-    found: list[FoundFile],
-    report: IngestReport,
-    *,
-    known: Mapping[str, FileRecord],
-    refused: Mapping[str, RefusedFile],
-) -> _Seen:
-    def is_unchanged(file: FoundFile) -> bool:
-        before = known.get(file.path) or refused.get(file.path)
-        return before is not None and (before.size_bytes, before.mtime_ns) == (file.size_bytes, file.mtime_ns)
-
-    unchanged = frozenset(file.path for file in found if is_unchanged(file))
-    return _Seen(
-        tops=list(dict.fromkeys(map(absolute, paths))),
-        found=frozenset(file.path for file in found),
-        unlisted=[failure.path for failure in report.failed],
-        remembered=[*known, *refused],
-        unchanged=unchanged,
-        before={
-            file.path: known[file.path].image_id for file in found if file.path in known and file.path not in unchanged
-        },
-    )
+    if remember(catalog) != (catalog.devices(), catalog.out_of_sight()):
+        patiently(partial(in_transaction, catalog, put))
 
 
-@dataclass(frozen=True, slots=True)
-class _Lost:
-    """Remembered files that were not found.
-
-    Attributes:
-        gone: those that are to be forgotten.
-        unseen: files that are missing, and those of which that cannot be told.
-        pruning: what would become of missing files if all that are gone for good were to be forgotten.
-        devices: what is remembered of those of the folders.
-    """
-
-    gone: list[str]
-    unseen: list[str]
-    pruning: Pruning
-    devices: Devices
-
-
-def _lost(
-    seen: _Seen,
-    options: IngestOptions,
-    catalog: Catalog,
-    *,
-    known: Mapping[str, FileRecord],
-    refused: Mapping[str, RefusedFile],
-) -> _Lost:
-    remembered = [path for path in seen.remembered if path in known or path in refused]  # not what was renamed
-    missing = missing_files(seen.tops, remembered=remembered, found=seen.found, unlisted=seen.unlisted)
-    devices = Devices(catalog.devices())
-    pruning = prune(
-        missing,
-        tops=seen.tops,
-        steady=seen.steady(known),
-        devices=devices,
-        out_of_sight=catalog.out_of_sight(),
-        forget=options.forget if options.prune else (),
-    )
-    blind = tuple(os.path.join(folder, "") for folder in seen.unlisted)
-    unseen = [*missing, *(path for path in remembered if path.startswith(blind))]
-    return _Lost(pruning.gone if options.prune else [], unseen, pruning, devices)
-
-
-def _remember_places(lost: _Lost, seen: _Seen, catalog: Catalog, *, known: Mapping[str, FileRecord]) -> None:
-    """Note on which devices the folders lie below which nothing is missing now, and which ones are out of sight."""
-    missing = [path for path in lost.unseen if path in known]
-
-    def devices() -> tuple[dict[str, str], dict[str, str]]:
-        before = catalog.devices()
-        return before, lost.devices.beside(before).to_remember(seen.tops, found=seen.found, missing=missing)
-
-    def out_of_sight() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        before = catalog.out_of_sight()
-        return before, still_out_of_sight(before, lost.pruning, tops=seen.tops)
-
-    def remember() -> None:
-        with catalog.transaction() as transaction:
-            transaction.put_devices(devices()[1])  # another run may have noted other folders
-            transaction.put_out_of_sight(out_of_sight()[1])
-
-    if any(before != after for before, after in (devices(), out_of_sight())):
-        patiently(remember)
-
-
-def _foresee(fresh: list[FoundFile], known: Mapping[str, FileRecord], gone: list[str], report: IngestReport) -> None:
-    report.updated = sum(file.path in known for file in fresh)
-    report.added = len(fresh) - report.updated
-    report.removed = sum(path in known for path in gone)
+def _foresee(to_read: FilesToRead, report: IngestReport) -> None:
+    report.updated = sum(picture != 0 for _, picture in to_read)
+    report.added = len(to_read) - report.updated

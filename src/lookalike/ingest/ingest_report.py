@@ -29,8 +29,8 @@ class IngestReport:
 
     Attributes:
         added: files with a picture that the collection did not hold.
-        recognised: new files (copies, renamed ones) with a picture that it held: nothing was computed.
-        unchanged: files that hold what they held: not read, unless size or time of change differ.
+        recognised: new files (copies, renamed ones) with a picture that it had: nothing was computed.
+        unchanged: files that hold what they did before: not read, unless size or time of change differ.
         updated: known files that hold another picture now.
         removed: files that were forgotten because they are gone, or hold no picture any more (those are among `failed`,
             too); the old name of a renamed one does not count.

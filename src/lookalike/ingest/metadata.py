@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from lookalike.catalog.base import Catalog
-from lookalike.catalog.patience import patiently
+from lookalike.catalog.base import Catalog, Reads, Transaction
+from lookalike.catalog.patience import in_transaction, patiently
+from lookalike.core.arguments import checks_arguments
 from lookalike.core.errors import BadInput
 from lookalike.core.fields import METADATA_PREFIX
 from lookalike.core.records import ImageRecord, Metadata
 from lookalike.images.walk import absolute
 from lookalike.ingest.metadata_formats import KEY_COLUMNS, read_rows
-from lookalike.ingest.metadata_paths import PicturesByPath
+from lookalike.ingest.metadata_paths import PicturesByPath, files_meant, pictures_without_row
 
 _LONGEST_NAME = 200
 _COMMIT_AFTER = 4_096
-_MOST_EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class MetadataTable:
         """Fields by absolute path, for pictures that are yet to be indexed; of several rows the last counts."""
         return {self.absolute(row.path): row.fields for row in self.rows if row.path is not None}
 
+    @checks_arguments()
     def absolute(self, path: str) -> str:
         """A path of the table, absolute."""
         return absolute(os.path.join(self.root, path))
@@ -126,64 +127,83 @@ def apply_metadata(catalog: Catalog, table: MetadataTable) -> MetadataReport:
         ReadOnly, Locked, StorageFailed: as in `Catalog.transaction`; whole batches may have been applied then.
     """
     report = MetadataReport()
-    pictures = PicturesByPath(catalog.files(), table)
-    wanted = _gathered(table, pictures, catalog.known_ids() if any(row.id for row in table.rows) else set(), report)
-    missing = pictures.without(set(wanted))
-    report.without_row, report.without_row_examples = len(missing), sorted(missing.values())[:_MOST_EXAMPLES]
+    wanted = _gather(catalog, table, report)
+    report.without_row, report.without_row_examples = pictures_without_row(catalog, table, wanted)
     rest = iter(wanted.items())
     while batch := dict(islice(rest, _COMMIT_AFTER)):
         if _changing(catalog, batch):
-            report.changed += patiently(partial(_merged, catalog, batch))
+            report.changed += patiently(partial(in_transaction, catalog, partial(_merge, batch)))
     return report
 
 
-def _merged(catalog: Catalog, batch: Mapping[str, Metadata]) -> int:
-    with catalog.transaction() as transaction:
-        return transaction.merge_metadata(_changing(catalog, batch))
+def _merge(batch: Mapping[str, Metadata], transaction: Transaction) -> int:
+    return transaction.merge_metadata(_changing(transaction, batch))
 
 
-def _changing(catalog: Catalog, batch: Mapping[str, Metadata]) -> dict[str, Metadata]:
+def _changing(reads: Reads, batch: Mapping[str, Metadata]) -> dict[str, Metadata]:
     """Those of a batch that are not so already."""
-    images = catalog.images(list(batch))
+    images = reads.images(list(batch))
     return {image_id: fields for image_id, fields in batch.items() if _changes(images.get(image_id), fields)}
 
 
 def _row(table: Path, line: int, cells: Metadata) -> MetadataRow:
     image_id, path = (str(cells[key]) if cells.get(key) else None for key in KEY_COLUMNS)
     if image_id is None and path is None:
-        raise BadInput(f"{table}: row {line} names neither a path nor an id")
+        raise BadInput(
+            f"{table}: expected a path or an id in each row, but row {line} names neither; fill one of the two columns"
+        )
     if path is not None and "\0" in path:
-        raise BadInput(f"{table}: row {line}: a path cannot hold a zero byte")
+        raise BadInput(f"{table}: row {line}: a path cannot hold a zero byte; correct that row")
     fields = {name.removeprefix(METADATA_PREFIX): value for name, value in cells.items() if name not in KEY_COLUMNS}
     for name in fields:
         if not 0 < len(name) <= _LONGEST_NAME:
-            raise BadInput(f"{table}: row {line}: expected names of 1 to {_LONGEST_NAME} characters, got {name[:80]!r}")
+            raise BadInput(
+                f"{table}: row {line}: expected names of 1 to {_LONGEST_NAME} characters, got {name[:80]!r}"
+                "; rename the column"
+            )
     return MetadataRow(line, image_id.lower() if image_id else None, path, fields)
 
 
-def _gathered(
-    table: MetadataTable, pictures: PicturesByPath, ids: set[str], report: MetadataReport
-) -> dict[str, Metadata]:
+def _gather(catalog: Catalog, table: MetadataTable, report: MetadataReport) -> dict[str, Metadata]:
     """By id, the fields of all its rows; `report` learns which rows were matched and which not."""
+    pictures = PicturesByPath(catalog, table)
+    there = _there(catalog, [row.id for row in table.rows if row.id is not None])
     wanted: dict[str, Metadata] = {}
+    nowhere: list[MetadataRow] = []
     for row in table.rows:
-        found = [row.id] if row.id in ids else [] if row.id is not None else pictures.named(row.path or "")
-        name = row.id or row.path or ""
+        found = [row.id] if row.id in there else [] if row.id is not None else pictures.find(row.path or "")
         if len(found) != 1:
             reason = f"it may be one of {len(found)} pictures; write more of the path" if found else "no such picture"
-            if not found and row.id is None and (meant := pictures.meant(name)) is not None:
-                reason += f"; did you mean {meant}?"
-            report.unused.append(UnusedRow(row.line, name, reason))
+            report.unused.append(UnusedRow(row.line, row.id or row.path or "", reason))
+            nowhere += [row] if not found and row.id is None else []
             continue
         fields = wanted.setdefault(found[0], {})
         other = [key for key, value in row.fields.items() if key in fields and fields[key] != value]
         if other:
             reason = f"an earlier row says otherwise about the same picture: {', '.join(other)}"
-            report.unused.append(UnusedRow(row.line, name, reason))
+            report.unused.append(UnusedRow(row.line, row.id or row.path or "", reason))
             continue
         fields.update(row.fields)
         report.matched += 1
+    _say_what_is_meant(catalog, report, nowhere)
     return wanted
+
+
+def _there(catalog: Catalog, ids: list[str]) -> set[str]:
+    """Those of these ids that pictures have."""
+    return {
+        one for start in range(0, len(ids), _COMMIT_AFTER) for one in catalog.keys(ids[start : start + _COMMIT_AFTER])
+    }
+
+
+def _say_what_is_meant(catalog: Catalog, report: MetadataReport, nowhere: list[MetadataRow]) -> None:
+    """Name the files that rows may mean which lead nowhere as they are written."""
+    meant = files_meant(catalog, {row.path or "" for row in nowhere})
+    by_line = {row.line: meant[row.path or ""] for row in nowhere if (row.path or "") in meant}
+    report.unused = [
+        replace(row, reason=f"{row.reason}; did you mean {by_line[row.line]}?") if row.line in by_line else row
+        for row in report.unused
+    ]
 
 
 def _changes(image: ImageRecord | None, fields: Metadata) -> bool:

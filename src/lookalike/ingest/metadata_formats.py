@@ -38,12 +38,15 @@ def read_rows(path: Path) -> list[RawRow]:
     if parse is None:
         raise BadInput(
             f"{path}: expected a table that ends in {', '.join(_FORMATS)}, got {path.suffix or 'no ending'!r}"
+            "; save it as one of those"
         )
     try:
-        text = _decoded(_content(path))
+        text = _decode(_content(path))
         return list(parse(text))
     except (ValueError, RecursionError, csv.Error) as error:
-        raise BadInput(f"{path}: {error}") from error
+        raise BadInput(
+            f"{path}: the table cannot be read as {path.suffix}: {error}; correct that place, or save it anew"
+        ) from error
 
 
 def _content(path: Path) -> bytes:
@@ -51,13 +54,15 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise BadInput(f"{path}: the table cannot be read: {error.strerror or error}") from error
+        raise BadInput(
+            f"{path}: the table cannot be read: {error.strerror or error}; correct the path, or repair its permissions"
+        ) from error
     if len(content) > MOST_BYTES:
         raise ValueError(f"expected a table of at most {MOST_BYTES} bytes; split it")
     return content
 
 
-def _decoded(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
         return content.decode(encoding)
@@ -70,16 +75,16 @@ def _decoded(content: bytes) -> str:
 
 def _from_csv(text: str) -> Iterator[RawRow]:
     header = text.partition("\n")[0]
-    return _separated(text, delimiter=max(",;\t", key=header.count))
+    return _separate(text, delimiter=max(",;\t", key=header.count))
 
 
 def _from_tsv(text: str) -> Iterator[RawRow]:
-    return _separated(text, delimiter="\t")
+    return _separate(text, delimiter="\t")
 
 
-def _separated(text: str, *, delimiter: str) -> Iterator[RawRow]:
+def _separate(text: str, *, delimiter: str) -> Iterator[RawRow]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    names = _checked_names([name.strip() for name in next(reader, [])])
+    names = _check_names([name.strip() for name in next(reader, [])])
     while True:
         line = reader.line_num + 1
         try:
@@ -97,7 +102,7 @@ def _separated(text: str, *, delimiter: str) -> Iterator[RawRow]:
         yield RawRow(line, {name: cell for name, cell in zip(names, cells, strict=True) if cell})
 
 
-def _checked_names(names: list[str]) -> list[str]:
+def _check_names(names: list[str]) -> list[str]:
     if not any(key in names for key in KEY_COLUMNS):
         raise ValueError(f"expected a first line that names a column 'path' or 'id', got {', '.join(names)[:200]!r}")
     if "" in names or len(set(names)) < len(names):

@@ -7,38 +7,54 @@ equal in Unicode's normal form C, where only one is. Other systems' tables have 
 from __future__ import annotations
 
 import os
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Container, Iterator
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
 
-from lookalike.core.records import FileRecord
+import numpy as np
+
+from lookalike.catalog.base import Reads
 
 if TYPE_CHECKING:
     from lookalike.ingest.metadata import MetadataTable
 
 
+MOST_EXAMPLES = 5
+
+
 class PicturesByPath:
-    """Finds the pictures that paths of a table may mean.
+    """Finds pictures that paths of a table may mean: goes through all files once, and keeps those that are asked for.
 
     Args:
-        files: those that are indexed.
+        reads: where files are indexed.
         table: whose paths they are.
     """
 
-    def __init__(self, files: Iterable[FileRecord], table: MetadataTable) -> None:
+    def __init__(self, reads: Reads, table: MetadataTable) -> None:
         self._table = table
-        self._by_path = {file.path: file.image_id for file in files}
-        self._by_form: dict[str, list[str]] = defaultdict(list)
-        self._by_name: dict[str, list[str]] = defaultdict(list)
-        for path in self._by_path:
-            form = _form(path)
-            self._by_form[form].append(path)
-            if table.by_tail:
-                self._by_name[_name(form)].append(path)
+        writings = [one for row in table.rows if row.path is not None for one in _writings(row.path)]
+        places = {place for writing in writings for place in self._places(writing)}
+        forms = set(map(_form, places))
+        tails = {tail for writing in writings if (tail := self._tail(writing)) is not None}
+        names = set(map(_name, tails))
+        self._by_path: dict[str, str] = {}
+        self._by_form: dict[str, set[str]] = defaultdict(set)
+        self._by_tail: dict[str, set[str]] = defaultdict(set)
+        for file in reads.files() if writings else ():
+            form = _form(file.path)
+            if form in forms:
+                self._by_form[form].add(file.image_id)
+                if file.path in places:
+                    self._by_path[file.path] = file.image_id
+            if _name(form) in names:
+                for tail in _tails(form):
+                    if tail in tails:
+                        self._by_tail[tail].add(file.image_id)
 
-    def named(self, path: str) -> list[str]:
+    def find(self, path: str) -> list[str]:
         """Ids of the pictures that a path may mean, sorted: one, none or several."""
         writings = list(_writings(path))
         for writing in writings:
@@ -48,26 +64,9 @@ class PicturesByPath:
         for writing in writings:
             for whole in self._places(writing):
                 if alike := self._by_form.get(_form(whole)):
-                    return self._ids(alike)
-        return next((ids for writing in writings if (ids := self._ids(self._ending_in(writing)))), [])
-
-    def without(self, image_ids: set[str]) -> dict[str, str]:
-        """Pictures that are none of these, with a path of each; all, or those below the root that was said."""
-        below = "" if self._table.by_tail else os.path.join(self._table.root, "")
-        others: dict[str, str] = {}
-        for path, image_id in self._by_path.items():
-            if image_id not in image_ids and path.startswith(below):
-                others[image_id] = min(path, others.get(image_id, path))
-        return others
-
-    def meant(self, path: str) -> str | None:
-        """A file whose name differs in nothing but case and ending, if there is just one."""
-        wanted = _stem(path.replace("\\", "/").strip())
-        alike = [one for one in self._by_path if _stem(one) == wanted]
-        return alike[0] if len(alike) == 1 else None
-
-    def _ids(self, paths: Iterable[str]) -> list[str]:
-        return sorted({self._by_path[path] for path in paths})
+                    return sorted(alike)
+        tails = (tail for writing in writings if (tail := self._tail(writing)) is not None)
+        return next((sorted(ids) for tail in tails if (ids := self._by_tail.get(tail))), [])
 
     def _places(self, path: str) -> Iterator[str]:
         """The path itself, then, where folders are links, where it really lies."""
@@ -75,11 +74,54 @@ class PicturesByPath:
         yield whole
         yield os.path.realpath(whole)
 
-    def _ending_in(self, path: str) -> list[str]:
+    def _tail(self, path: str) -> str | None:
+        """What a file's path may end in; None where the path says where it lies."""
         if not self._table.by_tail or path.startswith("/"):
-            return []
-        tail = "/" + _form(os.path.normpath(path))
-        return [one for one in self._by_name[_name(tail)] if _form(one).endswith(tail)]
+            return None
+        return "/" + _form(os.path.normpath(path))
+
+
+def files_meant(reads: Reads, paths: Collection[str]) -> dict[str, str]:
+    """By path of a table, a file whose name differs in nothing but case and ending, if there is just one."""
+    stems = {path: _stem(path.replace("\\", "/").strip()) for path in paths}
+    wanted = set(stems.values())
+    alike: dict[str, list[str]] = defaultdict(list)
+    for file in reads.files() if wanted else ():
+        stem = _stem(file.path)
+        if stem in wanted and len(alike[stem]) < 2:
+            alike[stem].append(file.path)
+    return {path: alike[stem][0] for path, stem in stems.items() if len(alike.get(stem, ())) == 1}
+
+
+def pictures_without_row(reads: Reads, table: MetadataTable, named: Container[str]) -> tuple[int, list[str]]:
+    """Pictures that no row names: how many, and the first few of their paths.
+
+    Args:
+        reads: where files are indexed.
+        table: of which the root was said: only what lies below it counts.
+        named: ids of the pictures that a row names.
+    """
+    seen = array("Q")  # the beginnings of their ids, once for each file
+    first: dict[str, str] = {}  # by id, the path, of those with the least ones
+    for file in reads.files(below=None if table.by_tail else table.root):
+        if file.image_id in named:
+            continue
+        seen.append(int(file.image_id[:16], 16))
+        if file.image_id in first:
+            first[file.image_id] = min(file.path, first[file.image_id])
+        elif len(first) < MOST_EXAMPLES:
+            first[file.image_id] = file.path
+        elif file.path < (last := max(first.values())):
+            first = {one: path for one, path in first.items() if path != last}
+            first[file.image_id] = file.path
+    return len(np.unique(np.frombuffer(seen, np.uint64))) if seen else 0, sorted(first.values())
+
+
+def _tails(form: str) -> Iterator[str]:
+    """All that a path ends in, from its name on."""
+    at = len(form)
+    while (at := form.rfind("/", 0, at)) >= 0:
+        yield form[at:]
 
 
 def _writings(path: str) -> Iterator[str]:

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from lookalike.images.walk import absolute, is_gone
+from lookalike.images.walk import absolute
 from lookalike.ingest.devices import Devices, folders_above, is_at_or_below
 
 _REMEMBERED = 32
@@ -39,122 +38,133 @@ class KeptFolder:
     reason: str
 
 
-class Pruning(NamedTuple):
-    """What is to become of missing files.
-
-    Attributes:
-        gone: files that are to be forgotten.
-        out_of_sight: by folder, missing files that are kept.
-        elsewhere: those of these folders that lie on another device than before.
-        unmatched: places that the user named, at or below which nothing is missing.
-    """
-
-    gone: list[str]
-    out_of_sight: dict[str, list[str]]
-    elsewhere: frozenset[str]
-    unmatched: list[str]
-
-
-NOTHING = Pruning([], {}, frozenset(), [])
-
-
-def missing_files(
-    tops: Sequence[str], *, remembered: Iterable[str], found: Collection[str], unlisted: Iterable[str]
-) -> list[str]:
-    """Remembered files that were not found where they were looked for.
+class Steady:
+    """Remembered files that were found and hold what they did before: of millions of them, what is asked for.
 
     Args:
-        tops: absolute paths of folders and files that were walked, or are not there.
-        remembered: all paths that are known.
-        found: paths that were found there now, as a set.
-        unlisted: folders that could not be listed: nothing below them is missing.
+        watched: paths that are asked for one by one.
     """
-    at, below = frozenset(tops), tuple(os.path.join(top, "") for top in tops)
-    blind = tuple(os.path.join(folder, "") for folder in unlisted)
-    return [
-        path
-        for path in dict.fromkeys(remembered)
-        if path not in found and (path in at or path.startswith(below)) and not path.startswith(blind) and is_gone(path)
-    ]
+
+    def __init__(self, watched: Iterable[str] = ()) -> None:
+        self._watched = frozenset(watched)
+        self.folders: set[str] = set()
+        """All folders above them: each vouches for what is missing in it."""
+        self.seen: set[str] = set()
+        """Those of the watched ones."""
+
+    def add(self, path: str) -> None:
+        """Add one."""
+        for folder in folders_above(path):
+            if folder in self.folders:
+                break
+            self.folders.add(folder)
+        if path in self._watched:
+            self.seen.add(path)
 
 
-def prune(
-    missing: Iterable[str],
-    *,
-    tops: Sequence[str],
-    steady: Set[str],
-    devices: Devices,
-    out_of_sight: Mapping[str, Sequence[str]],
-    forget: Sequence[str | os.PathLike[str]],
-) -> Pruning:
-    """Tell missing files that are gone for good from those that may only be out of sight.
+class Pruning:
+    """Tells missing files that are gone for good from those that may only be out of sight, one by one.
 
     Args:
-        missing: as `missing_files` gives them.
         tops: absolute paths of folders that were walked.
-        steady: remembered files that were found and hold what they held.
+        steady: remembered files that were found and hold what they did before, all of them.
         devices: what is remembered of the folders' devices.
         out_of_sight: what is remembered of folders that were out of sight before, see `still_out_of_sight`.
         forget: files and folders that the user names: what is missing there is gone for good.
     """
-    named = [absolute(path) for path in forget]
-    vouching = {folder for path in steady for folder in folders_above(path)}
-    others = {folder for folder, paths in out_of_sight.items() if steady.isdisjoint(paths)}
-    gone: list[str] = []
-    kept: dict[str, list[str]] = defaultdict(list)
-    elsewhere: set[str] = set()
-    matched: set[str] = set()
-    for path in missing:
-        if at := [one for one in named if is_at_or_below(path, one)]:
-            matched.update(at)
-            gone.append(path)
-        elif folder := devices.elsewhere(path):
-            elsewhere.add(folder)
-            kept[folder].append(path)
-        elif above := [folder for folder in folders_above(path) if folder in others]:
-            kept[above[-1]].append(path)
-        elif os.path.dirname(path) in vouching:
-            gone.append(path)
+
+    def __init__(
+        self,
+        tops: Sequence[str],
+        steady: Steady,
+        devices: Devices,
+        out_of_sight: Mapping[str, Sequence[str]],
+        forget: Sequence[str | os.PathLike[str]],
+    ) -> None:
+        self._tops = tops
+        self._vouching = steady.folders
+        self._devices = devices
+        self._others = {folder for folder, paths in out_of_sight.items() if steady.seen.isdisjoint(paths)}
+        self._forget = forget
+        self._named = [absolute(path) for path in forget]
+        self._matched: set[str] = set()
+        self._kept: dict[str, _Missing] = defaultdict(_Missing)
+        self._elsewhere: set[str] = set()
+
+    def is_gone(self, path: str, *, holds_picture: bool) -> bool:
+        """Whether a missing file is to be forgotten; of one that is kept, the folder is noted.
+
+        Args:
+            path: of a file that is remembered, and not there.
+            holds_picture: whether it had one; of others nobody is told.
+        """
+        if at := [one for one in self._named if is_at_or_below(path, one)]:
+            self._matched.update(at)
+            return True
+        folder = self._devices.elsewhere(path)
+        if folder is not None:
+            self._elsewhere.add(folder)
+        elif above := [one for one in folders_above(path) if one in self._others]:
+            folder = above[-1]
+        elif os.path.dirname(path) in self._vouching:
+            return True
         else:
-            kept[_highest_blank(path, tops, vouching)].append(path)
-    unmatched = [os.fsdecode(given) for given, place in zip(forget, named, strict=True) if place not in matched]
-    return Pruning(gone, dict(kept), frozenset(elsewhere), unmatched)
+            folder = _highest_blank(path, self._tops, self._vouching)
+        self._kept[folder].add(path, holds_picture=holds_picture)
+        return False
+
+    @property
+    def unmatched(self) -> list[str]:
+        """Places that the user named, at or below which nothing is missing."""
+        named = zip(self._forget, self._named, strict=True)
+        return [os.fsdecode(given) for given, place in named if place not in self._matched]
+
+    def list_kept(self) -> list[KeptFolder]:
+        """What is to be told of files that are kept."""
+        return [
+            KeptFolder(folder, missing.pictures, _why(folder, is_elsewhere=folder in self._elsewhere))
+            for folder, missing in sorted(self._kept.items())
+            if missing.pictures
+        ]
+
+    def still_out_of_sight(self, remembered: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """What is to be remembered of folders that are out of sight, in the place of what was.
+
+        Args:
+            remembered: by folder, some of the files that are missing below it.
+        """
+        kept = {
+            folder: list(paths)
+            for folder, paths in remembered.items()
+            if not any(is_at_or_below(folder, top) for top in self._tops)  # of others nothing new is known
+        }
+        for folder, missing in self._kept.items():
+            if folder not in self._elsewhere and folder not in kept:  # of a device, that is remembered which was there
+                kept[folder] = missing.some
+        return kept
 
 
-def still_out_of_sight(
-    remembered: Mapping[str, Sequence[str]], pruning: Pruning, *, tops: Sequence[str]
-) -> dict[str, list[str]]:
-    """What is to be remembered of folders that are out of sight, in the place of what was.
+class _Missing:
+    """Missing files of a folder: how many hold pictures, and some of all, evenly spread."""
 
-    Args:
-        remembered: by folder, some of the files that are missing below it.
-        pruning: what became of missing files below `tops`.
-        tops: absolute paths of folders that were walked: of others nothing new is known.
-    """
-    kept = {
-        folder: list(paths)
-        for folder, paths in remembered.items()
-        if not any(is_at_or_below(folder, top) for top in tops)
-    }
-    for folder, missing in pruning.out_of_sight.items():
-        if folder not in pruning.elsewhere and folder not in kept:  # of a device, that is remembered which was there
-            kept[folder] = missing[:: -(-len(missing) // _REMEMBERED)]
-    return kept
+    def __init__(self) -> None:
+        self.pictures = 0
+        self._count = 0
+        self._every = 1
+        self._some: list[str] = []
 
+    def add(self, path: str, *, holds_picture: bool) -> None:
+        self.pictures += holds_picture
+        if self._count % self._every == 0:
+            self._some.append(path)
+        self._count += 1
+        if len(self._some) > 2 * _REMEMBERED:
+            self._some = self._some[::2]
+            self._every *= 2
 
-def kept_folders(pruning: Pruning, *, known: Collection[str]) -> list[KeptFolder]:
-    """What is to be told of files that are kept.
-
-    Args:
-        pruning: what became of missing files.
-        known: files that hold pictures now; others (refused ones, and those found again elsewhere) are not told of.
-    """
-    counts = {folder: sum(path in known for path in paths) for folder, paths in pruning.out_of_sight.items()}
-    return [
-        KeptFolder(folder, count, _why(folder, is_elsewhere=folder in pruning.elsewhere))
-        for folder, count in sorted(counts.items())
-        if count
-    ]
+    @property
+    def some(self) -> list[str]:
+        return self._some[:: -(-len(self._some) // _REMEMBERED)]
 
 
 def _highest_blank(path: str, tops: Sequence[str], vouching: Collection[str]) -> str:

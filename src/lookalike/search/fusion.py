@@ -25,7 +25,7 @@ from lookalike.core.filters import Filter
 from lookalike.core.records import Neighbours
 from lookalike.core.saying import PlanCode
 from lookalike.core.vectors import Keys
-from lookalike.core.wording import said
+from lookalike.core.wording import words_of
 from lookalike.search.fusion_sources import ROUNDING, Source
 
 EXACT_UP_TO = 50_000
@@ -57,7 +57,7 @@ class Weight(NamedTuple):
 
 
 def parse_mixture(text: str, known_names: Iterable[str]) -> tuple[Weight, ...]:
-    """Read which models are to be weighed, such as `main + 0.5*fine`.
+    """Read which models are to be mixed, such as `main + 0.5*fine`.
 
     Args:
         text: names of models joined by `+`, each perhaps behind a weight and `*`; `main` is the collection's own.
@@ -72,20 +72,23 @@ def parse_mixture(text: str, known_names: Iterable[str]) -> tuple[Weight, ...]:
     for term in text.split("+"):
         one = _weight(term.strip(), text)
         if one.name not in known:
-            raise BadQuery(f"expected models of the collection ({', '.join(known)}), got {one.name[:80]!r}")
+            raise BadQuery(
+                f"expected models of the collection ({', '.join(known)}), got {one.name[:80]!r}"
+                "; add it with `lookalike model add NAME FILE`"
+            )
         if any(one.name == other.name for other in weights):
-            raise BadQuery(f"expected each model once, got {one.name!r} twice in {text[:200]!r}")
+            raise BadQuery(f"expected each model once, got {one.name!r} twice in {text[:200]!r}; add up its weights")
         weights.append(one)
     return tuple(weights)
 
 
-def fused(
+def fuse(
     sources: Mapping[str, Source],
     mixture: Sequence[Weight],
     catalog: Catalog,
     *,
     k: int,
-    allowed: Keys | None = None,
+    among: Keys | None = None,
     exact_up_to: int = EXACT_UP_TO,
     most_named: int = MOST_NAMED,
 ) -> Neighbours:
@@ -96,7 +99,7 @@ def fused(
         mixture: as `parse_mixture` gives it.
         catalog: the truth.
         k: at least 1.
-        allowed: shape (A,), int64: only these keys may be answered, as `Catalog.select` gives them.
+        among: shape (A,), int64: only these keys may be answered, as `Catalog.select` gives them.
         exact_up_to: of how many pictures, collected or allowed, the answer is exact in any case.
         most_named: how many pictures each model names at most.
     Returns:
@@ -106,14 +109,14 @@ def fused(
         BadQuery: when k is less than 1.
     """
     if k < 1:
-        raise BadQuery(f"expected k of at least 1, got {k}")
+        raise BadQuery(f"expected k of at least 1, got {k}; leave it out for the usual 10")
     asked = _Asked([sources[one.name] for one in mixture], _shares(mixture))
-    eligible = catalog.facts().images if allowed is None else len(allowed)
+    eligible = catalog.facts().images if among is None else len(among)
     if eligible > min(_AT_ONCE, exact_up_to):
-        found = _by_threshold(asked, catalog, allowed, k=k, eligible=eligible, most_named=max(most_named, _WIDER * k))
+        found = _by_threshold(asked, catalog, among, k=k, eligible=eligible, most_named=max(most_named, _WIDER * k))
         if found.exact or eligible > exact_up_to:
             return found
-    return _exactly(asked, _keys_of(catalog, allowed), k)
+    return _exactly(asked, _keys_of(catalog, among), k)
 
 
 class _Asked(NamedTuple):
@@ -155,10 +158,14 @@ class _Named(NamedTuple):
 def _weight(term: str, text: str) -> Weight:
     match = _TERM.fullmatch(term)
     if match is None and _NEGATIVE.match(term):
-        raise BadQuery(f"expected weights above 0, got {term[:80]!r}: a model can be left out, not counted against")
+        raise BadQuery(
+            f"expected weights above 0, got {term[:80]!r}: a model can be left out, not counted against"
+            "; leave out a model that is not to count"
+        )
     if match is None:
         raise BadQuery(
             f"expected models joined by +, each perhaps with a weight, for example main+0.5*fine, got {text[:200]!r}"
+            "; leave out spaces around the signs"
         )
     weight = float(match["weight"] or 1)
     if not 0 < weight < math.inf:
@@ -176,8 +183,8 @@ def _sum(parts: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
     return np.asarray(np.sum(list(parts), axis=0))
 
 
-def _keys_of(catalog: Catalog, allowed: Keys | None) -> Keys:
-    return catalog.select(Filter.everything()) if allowed is None else np.unique(allowed)
+def _keys_of(catalog: Catalog, among: Keys | None) -> Keys:
+    return catalog.select(Filter.everything()) if among is None else np.unique(among)
 
 
 def _exactly(asked: _Asked, keys: Keys, k: int) -> Neighbours:
@@ -188,21 +195,21 @@ def _exactly(asked: _Asked, keys: Keys, k: int) -> Neighbours:
         shortlist = keys[similarities >= least - 2 * ROUNDING]
     else:
         shortlist = keys
-    plan = said(f"exact by {_models(asked)}", PlanCode.EXACT_BY_MODELS, models=len(asked.sources))
+    plan = words_of(f"exact by {_models(asked)}", PlanCode.EXACT_BY_MODELS, models=len(asked.sources))
     return _answer(shortlist, asked.compared(shortlist), k, exact=True, scanned=len(keys), plan=plan)
 
 
 def _by_threshold(
-    asked: _Asked, catalog: Catalog, allowed: Keys | None, *, k: int, eligible: int, most_named: int
+    asked: _Asked, catalog: Catalog, among: Keys | None, *, k: int, eligible: int, most_named: int
 ) -> Neighbours:
     depth = min(max(_FIRST_NAMED, _WIDER * k), most_named)
     seen, values, scanned = np.empty(0, np.int64), np.empty(0, np.float64), 0
     while True:
-        named = _named(asked, depth, allowed, eligible=eligible)
+        named = _name(asked, depth, among, eligible=eligible)
         scanned = max(scanned, named.scanned)
         new = np.setdiff1d(named.keys, seen, assume_unique=True)
         if named.all_told:  # the others lack a vector of every model: they count 0, and the first of them may be needed
-            others = np.setdiff1d(_keys_of(catalog, allowed), np.concatenate([seen, new]), assume_unique=True)
+            others = np.setdiff1d(_keys_of(catalog, among), np.concatenate([seen, new]), assume_unique=True)
             new = np.union1d(new, others[:k])
         seen, values = np.concatenate([seen, new]), np.concatenate([values, asked.compared(new)])
         least = np.partition(values, len(values) - k)[len(values) - k] if len(values) >= k else -np.inf
@@ -211,12 +218,12 @@ def _by_threshold(
             break
         depth = min(depth * _WIDER, most_named)
     text = f"the nearest {depth} by each of {_models(asked)}, compared by all"
-    plan = said(text, PlanCode.NEAREST_BY_MODELS, models=len(asked.sources), depth=int(depth))
+    plan = words_of(text, PlanCode.NEAREST_BY_MODELS, models=len(asked.sources), depth=int(depth))
     return _answer(seen, values, k, exact=bool(is_proven) and named.exact, scanned=scanned + len(seen), plan=plan)
 
 
-def _named(asked: _Asked, depth: int, allowed: Keys | None, *, eligible: int) -> _Named:
-    found = [source.nearest(depth, allowed=allowed) for source in asked.sources]
+def _name(asked: _Asked, depth: int, among: Keys | None, *, eligible: int) -> _Named:
+    found = [source.nearest(depth, among=among) for source in asked.sources]
     keys = [one.keys[0][one.keys[0] >= 0] for one in found]
     # Where all have a vector, fewer than there are means only that some have been removed since.
     is_told = [

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from lookalike.catalog.base import MAIN, Catalog, StoredVectors
 from lookalike.core.records import Neighbours
-from lookalike.core.vectors import Keys, Vectors, normalise, widened
+from lookalike.core.vectors import Keys, Vectors, to_unit, widen
 from lookalike.index.base import Index
 from lookalike.index.projection import Projection
+from lookalike.view.as_searched import project
 
 ROUNDING = 1e-6
 """Similarities nearer to one another than this are taken as equal: as near are sums in float32 to the true ones."""
@@ -30,15 +31,13 @@ class SearchedView(Protocol):
         """The projection in use."""
         ...
 
-    def search(
-        self, vectors: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
-    ) -> Neighbours:
+    def search(self, vectors: Vectors, k: int, *, among: Keys | None = None, recall: float | None = None) -> Neighbours:
         """Find neighbours of raw vectors.
 
         Args:
             vectors: shape (Q, D), float32, of the collection's model.
             k: at least 1.
-            allowed: shape (A,), int64: only these may be answered; None for all.
+            among: shape (A,), int64: only these may be answered; None for all.
             recall: as for `Index.search`.
         """
         ...
@@ -47,12 +46,12 @@ class SearchedView(Protocol):
 class Source(Protocol):
     """One model's vectors in a collection, seen from one query. For the thread that made it."""
 
-    def nearest(self, k: int, *, allowed: Keys | None) -> Neighbours:
+    def nearest(self, k: int, *, among: Keys | None) -> Neighbours:
         """The k nearest of the query, as `Index.search` answers one.
 
         Args:
             k: at least 1.
-            allowed: shape (A,), int64: only these may be answered; None for all.
+            among: shape (A,), int64: only these may be answered; None for all.
         """
         ...
 
@@ -100,27 +99,27 @@ class MainSource:
         self._query = query
         self._recall = recall
         self._projection = view.projection
-        self._unit = normalise(_projected(query, self._projection))[0]
+        self._unit = to_unit(project(query, self._projection))[0]
 
-    def nearest(self, k: int, *, allowed: Keys | None) -> Neighbours:
+    def nearest(self, k: int, *, among: Keys | None) -> Neighbours:
         """The k nearest, from the view's index; see `Source`."""
-        return self._view.search(self._query, k, allowed=allowed, recall=self._recall)
+        return self._view.search(self._query, k, among=among, recall=self._recall)
 
     def similarities(self, keys: Keys) -> NDArray[np.float32]:
         """Cosines of given pictures; see `Source`."""
         if not len(keys):
             return np.empty(0, np.float32)
-        found = self._view.search(self._query, len(keys), allowed=keys)  # the view has them at hand
+        found = self._view.search(self._query, len(keys), among=keys)  # the view has them at hand
         if found.error > ROUNDING:
             return self.compared(keys).astype(np.float32)
         there = found.keys[0] >= 0
-        return _gathered([(found.keys[0][there], found.similarities[0][there])], keys)
+        return _gather([(found.keys[0][there], found.similarities[0][there])], keys)
 
     def compared(self, keys: Keys) -> NDArray[np.float64]:
         """Cosines of given pictures, each from its row alone; see `Source`."""
         stored = (self._catalog.vectors(some) for some in _in_batches(keys))
-        rows = ((some.keys, _projected(widened(some.vectors), self._projection)) for some in stored)
-        return _compared(rows, keys, self._unit)
+        rows = ((some.keys, project(widen(some.vectors), self._projection)) for some in stored)
+        return _compare(rows, keys, self._unit)
 
 
 class FurtherSource:
@@ -140,7 +139,7 @@ class FurtherSource:
         self._name = name
         self._query = query
         self._index = index
-        self._unit = normalise(query)[0]
+        self._unit = to_unit(query)[0]
         self._count = next((one.count for one in catalog.further_models() if one.name == name), 0)
         self._all: tuple[Keys, NDArray[np.float32]] | None = None
 
@@ -149,13 +148,13 @@ class FurtherSource:
         """Whether every picture has a vector."""
         return self._count == self._catalog.facts().images
 
-    def nearest(self, k: int, *, allowed: Keys | None) -> Neighbours:
+    def nearest(self, k: int, *, among: Keys | None) -> Neighbours:
         """The k nearest; see `Source`."""
         if self._index is not None:
-            return self._index.search(self._query, k, allowed=allowed)
-        keys, similarities = self._everything()
-        if allowed is not None:
-            keep = np.isin(keys, allowed)
+            return self._index.search(self._query, k, among=among)
+        keys, similarities = self._read_all()
+        if among is not None:
+            keep = np.isin(keys, among)
             keys, similarities = keys[keep], similarities[keep]
         best = np.argpartition(-similarities, k - 1)[:k] if len(keys) > k else np.arange(len(keys))
         best = best[np.lexsort((keys[best], -similarities[best]))]
@@ -166,17 +165,17 @@ class FurtherSource:
     def similarities(self, keys: Keys) -> NDArray[np.float32]:
         """Cosines of given pictures; see `Source`."""
         if self._all is not None or len(keys) >= _STREAMING_PAYS_FROM * self._count:
-            return _gathered([self._everything()], keys)
-        return _gathered(((some.keys, _cosines(some, self._unit)) for some in self._by_key(keys)), keys)
+            return _gather([self._read_all()], keys)
+        return _gather(((some.keys, _cosines(some, self._unit)) for some in self._by_key(keys)), keys)
 
     def compared(self, keys: Keys) -> NDArray[np.float64]:
         """Cosines of given pictures, each from its row alone; see `Source`."""
-        return _compared(((some.keys, widened(some.vectors)) for some in self._by_key(keys)), keys, self._unit)
+        return _compare(((some.keys, widen(some.vectors)) for some in self._by_key(keys)), keys, self._unit)
 
     def _by_key(self, keys: Keys) -> Iterator[StoredVectors]:
         return (self._catalog.model_vectors(self._name, some) for some in _in_batches(keys))
 
-    def _everything(self) -> tuple[Keys, NDArray[np.float32]]:
+    def _read_all(self) -> tuple[Keys, NDArray[np.float32]]:
         if self._all is None:
             batches = self._catalog.all_model_vectors(self._name, batch=_AT_ONCE)
             parts = [(some.keys, _cosines(some, self._unit)) for some in batches]
@@ -211,23 +210,18 @@ def sources(
     }
 
 
-def _projected(vectors: Vectors, projection: Projection | None) -> Vectors:
-    """As the view compares them."""
-    return vectors if projection is None else projection.apply(normalise(vectors))
-
-
 def _in_batches(keys: Keys) -> Iterator[Keys]:
     return (keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE))
 
 
 def _cosines(stored: StoredVectors, unit: Vectors) -> NDArray[np.float32]:
     """Of what was float16, no square is too large or too small for float32, so lengths can be taken as they are."""
-    rows = widened(stored.vectors)
+    rows = widen(stored.vectors)
     lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows))
     return np.asarray(rows @ unit / np.where(lengths > 0, lengths, 1))
 
 
-def _gathered(parts: Iterable[tuple[Keys, NDArray[np.float32]]], keys: Keys) -> NDArray[np.float32]:
+def _gather(parts: Iterable[tuple[Keys, NDArray[np.float32]]], keys: Keys) -> NDArray[np.float32]:
     """Similarities laid where their keys stand in `keys`, which ascend; 0 elsewhere; other keys are passed over."""
     similarities = np.zeros(len(keys), np.float32)
     for found, some in parts:
@@ -238,7 +232,7 @@ def _gathered(parts: Iterable[tuple[Keys, NDArray[np.float32]]], keys: Keys) -> 
     return similarities
 
 
-def _compared(rows: Iterable[tuple[Keys, Vectors]], keys: Keys, unit: Vectors) -> NDArray[np.float64]:
+def _compare(rows: Iterable[tuple[Keys, Vectors]], keys: Keys, unit: Vectors) -> NDArray[np.float64]:
     """Cosines in float64, laid where their keys stand in `keys`; 0 elsewhere."""
     similarities = np.zeros(len(keys), np.float64)
     query = unit.astype(np.float64)

@@ -8,16 +8,16 @@ from lookalike.catalog.base import KeptPicture
 from lookalike.core.filters import Filter
 from lookalike.parts.parts import Parts
 from lookalike.parts.reply import Hit
-from lookalike.search.second_opinion import Opinion
+from lookalike.search.reranking import Reranked
 from lookalike.view.candidates import Candidate
 from lookalike.view.confidence import Pairs
 
-_NONE = Opinion(None, "")
+_NONE = Reranked(None, "")
 
 
 def hits_of(
     candidates: Sequence[Candidate],
-    opinions: Sequence[Opinion],
+    reranked: Sequence[Reranked],
     parts: Parts,
     where: Filter,
     *,
@@ -28,7 +28,7 @@ def hits_of(
 
     Args:
         candidates: in the order in which they are to stand.
-        opinions: of the candidates, in their order; empty where there was no second opinion.
+        reranked: of the candidates, in their order; empty where there was no reranking.
         parts: the collection.
         where: what a picture had to be; of its files one that passes is shown.
         pairs: random ones of the collection, for the confidence of hits; None where that is not known.
@@ -45,7 +45,7 @@ def hits_of(
     for n, one in enumerate(candidates):
         picture = pictures.get(one.key)
         if picture is not None:
-            opinion = opinions[n] if n < len(opinions) else _NONE
+            reranked_hit = reranked[n] if n < len(reranked) else _NONE
             hits.append(
                 _hit(
                     picture,
@@ -54,7 +54,7 @@ def hits_of(
                     path=fitting.get(picture.image.id),
                     confidence=confidences[n] if confidences is not None else None,
                     group=tuple(ids[key] for key in one.others if key in ids),
-                    opinion=opinion,
+                    reranked=reranked_hit,
                 )
             )
     return hits
@@ -68,7 +68,7 @@ def _hit(
     path: str | None,
     confidence: float | None,
     group: tuple[str, ...],
-    opinion: Opinion,
+    reranked: Reranked,
 ) -> Hit:
     image, files = picture
     return Hit(
@@ -85,8 +85,8 @@ def _hit(
         taken_at=image.taken_at,
         camera=image.camera,
         group=group,
-        opinion=opinion.similarity,
-        reason=opinion.reason,
+        rerank_similarity=reranked.similarity,
+        reason=reranked.reason,
         provisional=image.provisional,
         confidence=confidence,
     )

@@ -1,4 +1,4 @@
-"""The second opinion by local features: points that look alike and agree on one view, and why two pictures match.
+"""Reranking by local features: points that look alike and agree on one view, and why two pictures match.
 
 It knows copies, whatever part of them is seen, turned, scaled or framed, and other photos of the same flat or distant
 thing. It does not know likeness: two different cats have nothing to say to it. Nor does it know a mirrored picture, for
@@ -15,17 +15,19 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.core.ending import carried
+from lookalike.core.ending import carry_ending
 from lookalike.core.errors import ImageRefused
 from lookalike.core.saying import ReasonCode
 from lookalike.core.vectors import Pixels
-from lookalike.core.wording import Words, said
+from lookalike.core.wording import Words, words_of
+from lookalike.images.crop import Crop
 from lookalike.images.decode import decode
 from lookalike.images.features.agreement import Agreement, agreement
 from lookalike.images.features.homography import Homography, project
-from lookalike.images.features.points import LEAST_POINTS, Points, opencv, points_of, scaling
+from lookalike.images.features.points import LEAST_POINTS, Points, opencv, points_of, scaling_matrix
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
-from lookalike.search.second_opinion import Opinion
+from lookalike.images.pictures import Picture, pixels_of_picture
+from lookalike.search.reranking import Reranked
 from lookalike.storage.cache import BoundedCache
 
 HIT_SIDE = 480
@@ -56,9 +58,9 @@ class Match:
 
 
 class LocalFeatures:
-    """Compares a query with the best hits by SIFT and MAGSAC++. Thread-safe; the same pictures give the same opinions.
+    """Compares a query with the best hits by SIFT and MAGSAC++. Thread-safe; equal pictures, equal similarities.
 
-    What a hundred photos take, seen for the first time or again, is measured in `benchmarks/second_opinion`.
+    What a hundred photos take, seen for the first time or again, is measured in `benchmarks/reranking`.
 
     Args:
         pictures: the bytes of a picture by its id, None where it is gone. Called from several threads at once.
@@ -89,23 +91,32 @@ class LocalFeatures:
         self._limits = limits
         self._points: BoundedCache[str, Points] = BoundedCache(most_bytes=cache_bytes)
 
-    def opinions(self, query: Pixels, ids: Sequence[str]) -> list[Opinion]:
+    def see(self, picture: Picture, *, crop: Crop | None = None) -> Pixels:
+        """Every pixel of a query picture; see `Reranker`.
+
+        Returns:
+            shape (H, W, 3), uint8 RGB, C-contiguous, upright.
+        """
+        pixels = pixels_of_picture(picture, min_side=None, limits=self._limits)
+        return pixels if crop is None else crop.cut(pixels)
+
+    def rerank(self, query: Pixels, ids: Sequence[str]) -> list[Reranked]:
         """Compare the query with pictures.
 
         Args:
             query: shape (H, W, 3), uint8 RGB; best at least 640 pixels on the longer side, if it has them.
             ids: of the hits.
         Returns:
-            one opinion for each, in the same order. A picture that is gone, broken or too plain has no similarity.
+            one answer for each, in the same order. A picture that is gone, broken or too plain has no similarity.
         """
         points = points_of(query)
         if points.plain:
-            return [Opinion(None, _query_too_plain(points))] * len(ids)
+            return [Reranked(None, _query_too_plain(points))] * len(ids)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="local-features") as pool:
-            return list(pool.map(carried(partial(self._opinion_of, points)), ids))
+            return list(pool.map(carry_ending(partial(self._rerank_one, points)), ids))
 
-    def _opinion_of(self, query: Points, image_id: str) -> Opinion:
-        return _opinion(query, self._points_of_id(image_id))
+    def _rerank_one(self, query: Points, image_id: str) -> Reranked:
+        return _compare(query, self._points_of_id(image_id))
 
     def _points_of_id(self, image_id: str) -> Points | str:
         """The points of a picture, or why there are none."""
@@ -114,11 +125,11 @@ class LocalFeatures:
             return kept
         data = self._pictures(image_id)
         if data is None:
-            return said("the picture is gone", ReasonCode.GONE)
+            return words_of("the picture is gone", ReasonCode.GONE)
         try:
             pixels = decode(data, min_side=HIT_SIDE, limits=self._limits).pixels
         except ImageRefused as error:
-            return said(f"the picture cannot be used: {error}", ReasonCode.UNUSABLE, refusal=error.code)
+            return words_of(f"the picture cannot be used: {error}", ReasonCode.UNUSABLE, refusal=error.code)
         points = points_of(pixels, side=HIT_SIDE)
         self._points.put(image_id, points, size_bytes=points.size_bytes)
         return points
@@ -139,7 +150,7 @@ def why(query: Pixels, hit: Pixels, *, hit_size: tuple[int, int] | None = None) 
     ours, theirs = points_of(query), points_of(hit, side=HIT_SIDE)
     if hit_size is not None:
         height, width = hit.shape[:2]
-        theirs = replace(theirs, to_own=scaling(hit_size[0] / width, hit_size[1] / height) @ theirs.to_own)
+        theirs = replace(theirs, to_own=scaling_matrix(hit_size[0] / width, hit_size[1] / height) @ theirs.to_own)
     for points, too_plain in ((ours, _query_too_plain), (theirs, _picture_too_plain)):
         if points.plain:
             nowhere = np.empty((0, 2), np.float32)
@@ -148,23 +159,23 @@ def why(query: Pixels, hit: Pixels, *, hit_size: tuple[int, int] | None = None) 
     return _in_own_pixels(found, ours, theirs, reason=_with_mirrored(found, query, theirs))
 
 
-def _opinion(query: Points, hit: Points | str) -> Opinion:
+def _compare(query: Points, hit: Points | str) -> Reranked:
     if isinstance(hit, str):
-        return Opinion(None, hit)
+        return Reranked(None, hit)
     if hit.plain:
-        return Opinion(None, _picture_too_plain(hit))
+        return Reranked(None, _picture_too_plain(hit))
     found = agreement(query, hit)
-    return Opinion(found.similarity, found.reason)
+    return Reranked(found.similarity, found.reason)
 
 
 def _query_too_plain(points: Points) -> Words:
     text = f"the query is too plain to compare: {len(points)} points, where {LEAST_POINTS} are needed"
-    return said(text, ReasonCode.QUERY_TOO_PLAIN, points=len(points), least=LEAST_POINTS)
+    return words_of(text, ReasonCode.QUERY_TOO_PLAIN, points=len(points), least=LEAST_POINTS)
 
 
 def _picture_too_plain(points: Points) -> Words:
     text = f"the picture is too plain to compare: {len(points)} points, where {LEAST_POINTS} are needed"
-    return said(text, ReasonCode.PICTURE_TOO_PLAIN, points=len(points), least=LEAST_POINTS)
+    return words_of(text, ReasonCode.PICTURE_TOO_PLAIN, points=len(points), least=LEAST_POINTS)
 
 
 def _with_mirrored(found: Agreement, query: Pixels, hit: Points) -> Words:
@@ -175,7 +186,7 @@ def _with_mirrored(found: Agreement, query: Pixels, hit: Points) -> Words:
         return found.reason
     text = f"mirrored they would match: {mirrored.reason}"
     points, agreeing = len(mirrored.agreeing), int(mirrored.agreeing.sum())
-    return found.reason.and_then(said(text, ReasonCode.MIRRORED, agreeing=agreeing, points=points), separator="; ")
+    return found.reason.and_then(words_of(text, ReasonCode.MIRRORED, agreeing=agreeing, points=points), separator="; ")
 
 
 def _in_own_pixels(found: Agreement, query: Points, hit: Points, *, reason: str) -> Match:

@@ -20,13 +20,11 @@ from numpy.typing import NDArray
 
 from lookalike.core.errors import BadQuery
 from lookalike.core.records import LEAST_OF_AN_ID
-from lookalike.core.vectors import Pixels
 
 MOST_TERMS = 64
 
 _WEIGHT = re.compile(r"(?P<weight>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*\*\s*(?P<term>\S.*)", re.DOTALL)
 _ID = re.compile(f"[0-9a-f]{{{LEAST_OF_AN_ID},64}}")
-_CROP_NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 
 
 class SourceKind(Enum):
@@ -53,83 +51,6 @@ class Term:
     weight: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Crop:
-    """A part of the query picture.
-
-    Attributes:
-        x, y: of the upper left corner, from the upper left of the upright picture.
-        width, height: of the part.
-        relative: shares of the picture (0 to 1) if True, pixels if False.
-    Raises:
-        BadQuery: when the numbers are no part of any picture.
-    """
-
-    x: float
-    y: float
-    width: float
-    height: float
-    relative: bool
-
-    def __post_init__(self) -> None:
-        numbers = (self.x, self.y, self.width, self.height)
-        if not all(math.isfinite(number) for number in numbers) or min(self.x, self.y) < 0:
-            raise BadQuery(f"expected a crop that begins at 0 or more, got {self}")
-        if min(self.width, self.height) <= 0:
-            raise BadQuery(f"expected a crop that is larger than nothing, got {self}")
-        if self.relative and max(self.x + self.width, self.y + self.height) > 1 + 1e-9:
-            raise BadQuery(f"expected shares of the picture that end at 1.0 at most, got {self}")
-
-    def __str__(self) -> str:
-        return f"{self.x:g},{self.y:g},{self.width:g},{self.height:g}"
-
-    @classmethod
-    def parse(cls, text: str) -> Crop:
-        """Read `x,y,w,h`: pixels as whole numbers (`10,20,300,200`), or shares with a point (`0.1,0,0.5,1.0`).
-
-        Raises:
-            BadQuery: when it is something else.
-        """
-        parts = [part.strip() for part in text.split(",")]
-        if len(parts) != 4 or not all(_CROP_NUMBER.fullmatch(part) for part in parts):
-            raise BadQuery(
-                f"expected a crop as x,y,width,height, for example 10,20,300,200 or 0.1,0,0.5,1.0, got {text[:200]!r}"
-            )
-        x, y, width, height = map(float, parts)
-        return cls(x, y, width, height, relative="." in text)
-
-    def cut(self, pixels: Pixels) -> Pixels:
-        """The part of a picture. Raises as `box`.
-
-        Args:
-            pixels: shape (H, W, 3), uint8 RGB.
-        Returns:
-            shape (h, w, 3), uint8 RGB, C-contiguous, a new array.
-        """
-        left, upper, right, lower = self.box(width=pixels.shape[1], height=pixels.shape[0])
-        return np.array(pixels[upper:lower, left:right], order="C")
-
-    def box(self, *, width: int, height: int) -> tuple[int, int, int, int]:
-        """Left, upper, right and lower edge in pixels of a picture of this size.
-
-        Raises:
-            BadQuery: when the crop begins outside of it.
-        """
-        left, right = self._edges(self.x, self.width, extent=width)
-        upper, lower = self._edges(self.y, self.height, extent=height)
-        if left >= right or upper >= lower:
-            raise BadQuery(
-                f"the crop {self} lies outside of the picture, which is {width} x {height}", code="crop_outside"
-            )
-        return left, upper, right, lower
-
-    def _edges(self, start: float, length: float, *, extent: int) -> tuple[int, int]:
-        """First pixel and the one after the last: each pixel of which a part is inside; 1e-6 of one is no part."""
-        scale = extent if self.relative else 1
-        first, last = min(start * scale, extent), min((start + length) * scale, extent)
-        return math.floor(first + 1e-6), math.ceil(last - 1e-6)
-
-
 def parse_query(text: str) -> list[Term]:
     """Read a query.
 
@@ -138,14 +59,16 @@ def parse_query(text: str) -> list[Term]:
         FetchRefused: when the URL of a file is not one of this machine.
     """
     if not text.strip():
-        raise BadQuery("expected a picture to search for: a file, a URL, an id, or - for standard input; got nothing")
+        raise BadQuery(
+            "expected a picture to search for, got nothing; name a file, a URL, an id, or - for standard input"
+        )
     if _is_there(text):
         return [_term(text, weight=1.0)]
     terms: list[Term] = []
     for sign, part in _parts(text):
         if len(terms) == MOST_TERMS:
-            raise BadQuery(f"expected at most {MOST_TERMS} pictures joined by + and -")
-        terms.append(_weighted(part, sign))
+            raise BadQuery(f"expected at most {MOST_TERMS} pictures joined by + and -, got more; leave out some")
+        terms.append(_read_weight(part, sign))
     return terms
 
 
@@ -166,7 +89,9 @@ def combine(vectors: NDArray[np.float32], weights: list[float]) -> NDArray[np.fl
     length = np.linalg.norm(total)
     if length <= 1e-6 * np.abs(shares).sum():
         raise BadQuery(
-            "the terms of the query cancel each other out: nothing is left to search for", code="query_cancels_out"
+            "the terms of the query cancel each other out: nothing is left to search for"
+            "; leave one of them out, or weigh them otherwise",
+            code="query_cancels_out",
         )
     return (total / length).astype(np.float32)[None, :]
 
@@ -178,7 +103,10 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
     while True:
         end = _end_of_term(text, words, start)
         if end == start:
-            raise BadQuery(f"expected a picture after {sign!r} in {text[:200]!r}")
+            raise BadQuery(
+                f"expected a picture after {sign!r}, but there is none in {text[:200]!r}; remove the sign, or "
+                "put a name that holds it in quotes"
+            )
         yield sign, text[words[start].start() : words[end - 1].end()]
         if end == len(words):
             return
@@ -192,19 +120,19 @@ def _end_of_term(text: str, words: list[re.Match[str]], start: int) -> int:
     if not ends:
         return start
     for end in reversed(ends[1:]):
-        if _is_there(_unweighted(text[words[start].start() : words[end - 1].end()])[1]):
+        if _is_there(_split_weight(text[words[start].start() : words[end - 1].end()])[1]):
             return end
     return ends[0]
 
 
-def _weighted(part: str, sign: str) -> Term:
-    weight, text = _unweighted(part)
+def _read_weight(part: str, sign: str) -> Term:
+    weight, text = _split_weight(part)
     if not math.isfinite(weight):
-        raise BadQuery(f"expected a weight that is a finite number, got {part[:40]!r}")
+        raise BadQuery(f"expected a weight that is a finite number, got {part[:40]!r}; write it like 0.5*cat.jpg")
     return _term(text, weight=-weight if sign == "-" else weight)
 
 
-def _unweighted(part: str) -> tuple[float, str]:
+def _split_weight(part: str) -> tuple[float, str]:
     if not _is_there(part) and (match := _WEIGHT.fullmatch(part)):
         return float(match["weight"]), match["term"]
     return 1.0, part
@@ -235,4 +163,5 @@ def _term(text: str, *, weight: float) -> Term:
     raise BadQuery(
         f"{text[:200]!r} is no file that exists, no http(s) URL, and no id of an indexed picture "
         f"({LEAST_OF_AN_ID} to 64 of 0-9a-f)"
+        "; correct the path, or index the picture first"
     )

@@ -61,22 +61,25 @@ def as_queries(asked: object, *, dimension: int) -> Queries:
         return _of_list(array.tolist(), dimension) if _holds_objects(array) else _of_array(array, dimension)
     if isinstance(asked, list | tuple):
         return _of_list(asked, dimension)
-    raise BadQuery(f"expected {_FORMS}, or a list of such queries, got {type(asked).__name__}")
+    raise BadQuery(
+        f"expected {_FORMS}, or a list of such queries, got {type(asked).__name__}; convert it to one of those"
+    )
 
 
 def _of_list(items: Sequence[Any], dimension: int) -> Queries:
     if items and all(_is_number(item) for item in items):
-        return Queries([_checked_vector(np.asarray(items), dimension)], several=False)
+        return Queries([_check_vector(np.asarray(items), dimension)], several=False)
     if any(_is_number(item) for item in items):
         raise BadQuery(
             "expected a vector, only numbers, or a list of queries, got numbers and other things in one list"
+            "; search for each by itself"
         )
     return Queries([_single(item, n, dimension) for n, item in enumerate(items)], several=True)
 
 
 def _single(item: object, n: int, dimension: int) -> Picture:
     if isinstance(item, list | tuple) and not all(_is_number(number) for number in item):
-        raise BadQuery(f"query {n}: expected {_FORMS}, got a list within a list that is no vector")
+        raise BadQuery(f"query {n}: expected {_FORMS}, got a list within a list that is no vector; flatten the list")
     try:
         found = as_queries(item, dimension=dimension)
     except (BadQuery, BadVectors) as error:
@@ -90,28 +93,34 @@ def _of_array(array: NDArray[np.generic], dimension: int) -> Queries:
     if array.ndim == 2 and is_grey(array) and array.shape == (1, dimension):
         raise BadQuery(
             f"expected a picture or a vector, got {array.dtype} of shape {array.shape}, which could be either: "
-            f"a vector is array[0], a picture array[:, :, None]"
+            f"take array[0] for a vector, array[:, :, None] for a picture"
         )
     if array.ndim > 2 or (array.ndim == 2 and is_grey(array)):
         return Queries([array], several=False)
     if array.ndim == 1:
-        return Queries([_checked_vector(array, dimension)], several=False)
+        return Queries([_check_vector(array, dimension)], several=False)
     if array.ndim == 0:
-        raise BadQuery(f"expected {_FORMS}, got a single number")
+        raise BadQuery(f"expected {_FORMS}, got a single number; put it in a list for a vector")
     if array.shape[1] != dimension:
         raise DimensionMismatch(
             f"expected vectors of shape (N, {dimension}), got {array.dtype} of shape {array.shape}; "
-            "a grey picture has uint8, or a third axis: array[:, :, None]"
+            f"convert a grey picture to uint8, or give it a third axis: array[:, :, None]"
         )
-    rows: list[Picture] = [_checked_vector(row, dimension) for row in array]
+    rows: list[Picture] = [_check_vector(row, dimension) for row in array]
     return Queries(rows, several=len(rows) != 1)
 
 
-def _checked_vector(vector: NDArray[np.generic], dimension: int) -> NDArray[np.generic]:
+def _check_vector(vector: NDArray[np.generic], dimension: int) -> NDArray[np.generic]:
     if vector.dtype.kind not in "fiub":
-        raise BadVectors(f"expected a vector of real numbers, got an array of dtype {vector.dtype}")
+        raise BadVectors(
+            f"expected a vector of real numbers, got an array of dtype {vector.dtype}"
+            "; convert it first: array.astype('float32')"
+        )
     if vector.shape != (dimension,):
-        raise DimensionMismatch(f"expected a vector of {dimension} numbers, got {vector.size}")
+        raise DimensionMismatch(
+            f"expected a vector of {dimension} numbers, got {vector.size}"
+            "; embed the picture with the collection's model"
+        )
     return vector
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from lookalike.catalog.base import MAIN
 from lookalike.core.errors import NotIndexed
 from lookalike.core.records import LEAST_OF_AN_ID
-from lookalike.core.vectors import Vectors, normalise
-from lookalike.images.pictures import pixels_of_picture
+from lookalike.core.vectors import Vectors, unit_of_kept
+from lookalike.embedding.picture_embedder import PictureEmbedder
 from lookalike.parts.parts import Parts
 from lookalike.search.query import SourceKind, Term, combine, is_id
 
@@ -38,7 +38,7 @@ def query_vector(terms: Sequence[Term], parts: Parts, *, model: str, fetch: Fetc
     return combine(vectors, [term.weight for term in terms])
 
 
-def mixed_vector(vector: Vectors | None, terms: Sequence[Term], parts: Parts) -> Vectors:
+def mix_vector(vector: Vectors | None, terms: Sequence[Term], parts: Parts) -> Vectors:
     """A vector with the stored vectors of indexed pictures added to it and taken from it, each of length 1.
 
     Args:
@@ -51,7 +51,7 @@ def mixed_vector(vector: Vectors | None, terms: Sequence[Term], parts: Parts) ->
         BadQuery: when the terms cancel each other out.
         NotIndexed: when an id is not in the collection.
     """
-    rows = [_stored_vector(indexed_id(term.text, parts), parts, model=MAIN) for term in terms]
+    rows = [_read_vector(find_indexed_id(term.text, parts), parts, model=MAIN) for term in terms]
     given = [] if vector is None else [np.asarray(vector, np.float32)[None, :]]
     mixed: Vectors = combine(np.concatenate([*given, *rows]), [1.0] * len(given) + [term.weight for term in terms])[0]
     return mixed
@@ -66,11 +66,12 @@ def whole_id(text: str, parts: Parts) -> str:
     if not is_id(text):
         raise NotIndexed(
             f"expected the id of a picture or its beginning, {LEAST_OF_AN_ID} to 64 of 0-9a-f, got {text[:100]!r}"
+            "; look it up with --json, or give the path of the picture"
         )
-    return indexed_id(text, parts)
+    return find_indexed_id(text, parts)
 
 
-def indexed_id(text: str, parts: Parts) -> str:
+def find_indexed_id(text: str, parts: Parts) -> str:
     """The id that begins with a text.
 
     Raises:
@@ -78,25 +79,33 @@ def indexed_id(text: str, parts: Parts) -> str:
     """
     matches = parts.catalog.find_ids(text)
     if not matches:
-        raise NotIndexed(f"no picture in the collection has an id that begins with {text}")
+        raise NotIndexed(
+            f"no picture in the collection has an id that begins with {text}; index the picture first, or give its path"
+        )
     if len(matches) > 1:
-        raise NotIndexed(f"several pictures have ids that begin with {text}, for example {matches[0]} and {matches[1]}")
+        raise NotIndexed(
+            f"expected the beginning of one id, but several pictures have ids that begin with {text}, "
+            f"for example {matches[0]} and {matches[1]}; write out more letters"
+        )
     return matches[0]
 
 
 def _vector_of(term: Term, parts: Parts, *, model: str, fetch: Fetch) -> Vectors:
     if term.kind is SourceKind.ID:
-        return _stored_vector(indexed_id(term.text, parts), parts, model=model)
+        return _read_vector(find_indexed_id(term.text, parts), parts, model=model)
     picture = term.text if term.kind is SourceKind.FILE else fetch(term.text)
-    embedder = parts.models.embedder(model)
-    pixels = pixels_of_picture(picture, min_side=embedder.card.input_side, limits=parts.limits)
-    return embedder.embed([pixels])
+    seeing = PictureEmbedder(parts.models.embedder(model), limits=parts.limits)
+    return seeing.embed([seeing.pixels(picture)])
 
 
-def _stored_vector(image_id: str, parts: Parts, *, model: str) -> Vectors:
+def _read_vector(image_id: str, parts: Parts, *, model: str) -> Vectors:
     keys = list(parts.catalog.keys([image_id]).values())
     stored = parts.catalog.vectors(keys) if model == MAIN else parts.catalog.model_vectors(model, keys)
     if not len(stored.keys):
-        lacks = "has just been removed" if model == MAIN else f"has no vector of the model {model!r} yet"
-        raise NotIndexed(f"the picture {image_id} {lacks}")
-    return normalise(stored.vectors.astype(np.float32))
+        lacks = (
+            "has just been removed; index it again"
+            if model == MAIN
+            else f"has none of the model {model!r} yet; run `lookalike model add {model} SOURCE`"
+        )
+        raise NotIndexed(f"expected a vector of the picture {image_id}, but it {lacks}")
+    return unit_of_kept(stored.vectors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,7 @@ from lookalike.core.records import Neighbours
 from lookalike.parts.parts import Parts
 from lookalike.parts.reply import Reply
 from lookalike.search.search import Looked, Query, Wanted, depth_of, search
+from lookalike.search.selecting import select
 from lookalike.search.timings import Timings
 from lookalike.view.candidates import Found, single_candidates
 
@@ -25,7 +26,7 @@ def search_many(
     """Answer several queries that want the same.
 
     Where all vectors are compared, one product of matrices takes the place of many of a vector. An approximate index,
-    groups, mixtures and second opinions gain nothing: those are searched one by one.
+    groups, mixtures and reranking gain nothing: those are searched one by one.
 
     Args:
         queries: of which none needs another.
@@ -44,7 +45,7 @@ def search_many(
         timings = [Timings(before_ms) for _ in some]
         together = _Together(some, parts, wanted)
         replies += [
-            search(query, parts, wanted=wanted, timings=timings[n], ahead=partial(together.looked, n))
+            search(query, parts, wanted=wanted, timings=timings[n], ahead=partial(together.look, n))
             for n, query in enumerate(some)
         ]
     return replies
@@ -57,10 +58,10 @@ class _Together:
         self._queries = queries
         self._parts = parts
         self._wanted = wanted
-        self._version: tuple[int, ...] | None = None
+        self._version: tuple[Hashable, ...] | None = None
         self._looked: list[Looked] = []
 
-    def looked(self, n: int, version: tuple[int, ...]) -> Looked | None:
+    def look(self, n: int, version: tuple[Hashable, ...]) -> Looked | None:
         """What was found for the n-th query; None where the collection is another by now, or it was not looked up."""
         if self._version is None:
             self._version = version[0], self._parts.view.generation  # the first search may have made the index
@@ -72,21 +73,20 @@ class _Together:
     def _look(self) -> list[Looked]:
         view, wanted = self._parts.view, self._wanted
         facts = view.facts()
-        is_plain = not (wanted.grouped or wanted.mixture or wanted.opinion or wanted.without is not None)
+        is_plain = not (wanted.grouped or wanted.mixture or wanted.rerank or wanted.without is not None)
         if len(self._queries) == 1 or not is_plain or facts.recall < 1:
             return []
-        allowed = self._parts.catalog.select(wanted.where) if wanted.where else None
-        total = facts.count if allowed is None else len(allowed)
+        those = select(wanted.where, self._parts, count=facts.count)
         vectors = np.concatenate([query.vectors[MAIN] for query in self._queries])
         depth = depth_of(wanted, facts)
-        found = view.search(vectors, min(depth, max(total, 1)), allowed=allowed, recall=wanted.recall)
+        found = view.search(vectors, min(depth, max(those.total, 1)), among=those.among, recall=wanted.recall)
         if not found.exact or found.error > 0:
             return []
         best = np.unique(found.keys[:, : wanted.k])
         pictures = self._parts.catalog.pictures(best[best >= 0].tolist())
-        return [Looked(facts, allowed, _of_row(found, n, depth), pictures) for n in range(len(vectors))]
+        return [Looked(facts, those.total, _of_row(found, n), pictures) for n in range(len(vectors))]
 
 
-def _of_row(found: Neighbours, n: int, k: int) -> Found:
+def _of_row(found: Neighbours, n: int) -> Found:
     row = Neighbours(found.keys[n : n + 1], found.similarities[n : n + 1], *found[2:])
-    return single_candidates(k, search=lambda _: row)
+    return single_candidates(row)

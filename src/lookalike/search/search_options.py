@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, TypedDict
 
-from lookalike.search.query import Crop
+from lookalike.images.crop import Crop
 from lookalike.search.where import Where
 
 Collapse: TypeAlias = Literal["none", "group"]
@@ -18,7 +18,7 @@ class SearchOptions(TypedDict, total=False):
     crop: str | Crop | None
     recall: float | None
     collapse: Collapse
-    model: str | None
-    opinion: str | None
+    mixture: str | None
+    rerank: str | None
     min_confidence: float | None
     without: str | None

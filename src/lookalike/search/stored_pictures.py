@@ -32,19 +32,24 @@ Numbered = list[tuple[int, StoredPicture]]
 """Pictures with their numbers, which only grow."""
 
 
-def stored_picture(image_id: str, parts: Parts) -> StoredPicture:
+def find_picture(image_id: str, parts: Parts) -> StoredPicture:
     """Look a picture up by its id, or by the beginning of it.
 
     Raises:
         NotIndexed: when it is not in the collection, or several ids begin so; names two of those.
     """
     if not isinstance(image_id, str):
-        raise NotIndexed(f"expected the id of a picture as a text, got {type(image_id).__name__}: {image_id!r:.80}")
+        raise NotIndexed(
+            f"expected the id of a picture as a text, got {type(image_id).__name__}: {image_id!r:.80}"
+            "; take it from a hit: hit.id"
+        )
     catalog = parts.catalog
     found = image_id if catalog.keys([image_id]) else whole_id(image_id, parts)
     image = catalog.images([found]).get(found)
     if image is None:
-        raise NotIndexed(f"no picture in the collection has the id {image_id!r}")
+        raise NotIndexed(
+            f"no picture in the collection has the id {image_id!r}; take the id of a hit, or index the picture first"
+        )
     return StoredPicture(image, tuple(catalog.files_of([found]).get(found, [])))
 
 
@@ -60,7 +65,7 @@ def next_pictures(catalog: Catalog, keys: Keys, *, after: int, limit: int) -> Nu
         BadQuery: when one of them is no whole number, or below 0.
     """
     after, limit = as_count(after, name="after", least=0), as_count(limit, name="limit", least=0)
-    return _stored(catalog, keys[np.searchsorted(keys, after, side="right") :][:limit])
+    return _read(catalog, keys[np.searchsorted(keys, after, side="right") :][:limit])
 
 
 def spread_pictures(catalog: Catalog, keys: Keys, *, count: int) -> Numbered:
@@ -75,10 +80,10 @@ def spread_pictures(catalog: Catalog, keys: Keys, *, count: int) -> Numbered:
     """
     count = min(as_count(count, name="count"), len(keys))
     places = (np.arange(count) * 2 + 1) * len(keys) // (2 * count) if count else np.empty(0, np.int64)
-    return _stored(catalog, keys[places])
+    return _read(catalog, keys[places])
 
 
-def _stored(catalog: Catalog, keys: Keys) -> Numbered:
+def _read(catalog: Catalog, keys: Keys) -> Numbered:
     ids = catalog.ids(keys.tolist())
     images, files = catalog.images(list(ids.values())), catalog.files_of(list(ids.values()))
     return [(key, StoredPicture(images[one], tuple(files.get(one, ())))) for key, one in ids.items() if one in images]

@@ -27,7 +27,7 @@ class Timings:
         finally:
             self.by_stage[name] = self.by_stage.get(name, 0.0) + (time.perf_counter() - begun) * 1000
 
-    def finished(self) -> dict[str, float]:
+    def finish(self) -> dict[str, float]:
         """All stages and `total`."""
         total = (time.perf_counter() - self.started) * 1000
         return {name: round(ms, 3) for name, ms in {**self.by_stage, "total": total}.items()}

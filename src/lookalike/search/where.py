@@ -23,7 +23,9 @@ def read_filter(where: Where) -> Filter:
     if where is None:
         return Filter.everything()
     if isinstance(where, list | tuple):
-        return reduce(and_, (_one(one, f"where[{n}]", where) for n, one in enumerate(where)), Filter.everything())
+        places = ["where"] if len(where) == 1 else [f"where[{n}]" for n in range(len(where))]
+        each = (_one(one, place, where) for one, place in zip(where, places, strict=True))
+        return reduce(and_, each, Filter.everything())
     return _one(where, "where", where)
 
 
@@ -36,6 +38,7 @@ def _one(where: object, place: str, whole: object) -> Filter:
         raise BadFilter(
             f'{place}: expected a text such as "label = apple and width > 800", a dict such as '
             f'{{"width": {{"gt": 800}}}}, or a list of those that all hold, got {type(where).__name__}: {where!r:.80}'
+            "; leave it out to search all"
         )
     try:
         return Filter.parse(where)

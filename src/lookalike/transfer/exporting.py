@@ -14,7 +14,7 @@ from lookalike.catalog.base import Catalog
 from lookalike.core.errors import CollectionError
 from lookalike.core.filters import Filter
 from lookalike.core.vectors import Keys
-from lookalike.storage.output_file import Precious, check_output, nothing_precious, replacing
+from lookalike.storage.output_file import Precious, check_output, is_ours_by_mark, replacing
 from lookalike.transfer.forms import EXPORT, form_of
 from lookalike.transfer.rows import Origin, Rows
 
@@ -30,7 +30,7 @@ def export_collection(
     *,
     where: Filter | None = None,
     progress: Progress | None = None,
-    precious: Precious = nothing_precious,
+    precious: Precious = is_ours_by_mark,
     force: bool = False,
 ) -> int:
     """Write pictures into one file, in batches; the end of its name says in which form.
@@ -54,7 +54,10 @@ def export_collection(
         StorageFailed: when the file cannot be written; what was there before stays.
     """
     if not catalog.model_id:
-        raise CollectionError("the collection has never held a picture: there is nothing to export")
+        raise CollectionError(
+            "the collection has never held a picture: there is nothing to export"
+            "; index pictures first with `lookalike index FOLDER`"
+        )
     check_output(path, kind=EXPORT, precious=precious, force=force)
     chosen = catalog.select(where) if where else None
     total = catalog.facts().images if chosen is None else len(chosen)

@@ -55,7 +55,7 @@ EXPORT = OutputKind("an export", tuple(FORMS), (b"lookalike.format", HEADER), un
 
 def form_of(path: str | os.PathLike[str]) -> Form:
     """The form of a file whose name ends as one of `FORMS`."""
-    return FORMS[_ending(path)]
+    return FORMS[_suffix_of(path)]
 
 
 def reader_of(path: Path) -> Reader:
@@ -65,13 +65,19 @@ def reader_of(path: Path) -> Reader:
         BadInput: when no form ends so, or that form does not hold all that a collection needs.
     """
     whole = " or ".join(ending for ending, form in FORMS.items() if form.reader is not None)
-    form = FORMS.get(_ending(path))
+    form = FORMS.get(_suffix_of(path))
     if form is None:
-        raise BadInput(f"expected an export that ends in {whole}, got {path.name!r}")
+        raise BadInput(
+            f"expected an export that ends in {whole}, got {path.name!r}"
+            "; rename it, or export anew with `lookalike export`"
+        )
     if form.reader is None:
-        raise BadInput(f"expected an export that ends in {whole}: a {_ending(path)} file holds {form.lacks}")
+        raise BadInput(
+            f"expected an export that ends in {whole}: a {_suffix_of(path)} file holds {form.lacks}"
+            "; export anew to one of those"
+        )
     return form.reader
 
 
-def _ending(path: str | os.PathLike[str]) -> str:
+def _suffix_of(path: str | os.PathLike[str]) -> str:
     return os.path.splitext(os.path.expanduser(os.fspath(path)))[1].lower()

@@ -11,14 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from lookalike.catalog.base import Catalog
-from lookalike.catalog.patience import patiently
+from lookalike.catalog.base import Catalog, Reads, Transaction
+from lookalike.catalog.patience import in_transaction, patiently
 from lookalike.catalog.storable import metadata_json
 from lookalike.core.errors import BadInput, BadVectors, WrongModel
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
 from lookalike.images.walk import absolute
 from lookalike.transfer.forms import reader_of
-from lookalike.transfer.rows import Exported, Origin, Rows, guarded
+from lookalike.transfer.rows import Exported, Origin, Rows, guard_batches
 
 _ROWS_AT_ONCE = 1_024
 
@@ -68,7 +68,8 @@ def import_collection(
     with _reading(Path(absolute(path))) as exported:
         _claim(catalog, exported.origin, path)
         for rows in exported.batches:
-            patiently(partial(_take_in, catalog, _each_once(rows), report))
+            distinct = _each_once(rows)
+            _count(report, distinct, _take_in(catalog, distinct))
             done += len(rows.images)
             if progress is not None:
                 progress(done, exported.total)
@@ -115,30 +116,38 @@ class _New(NamedTuple):
     files: list[FileRecord]
 
 
-def _take_in(catalog: Catalog, rows: Rows, report: ImportReport) -> None:
+def _take_in(catalog: Catalog, rows: Rows) -> _New:
     new = _new(catalog, rows)
-    if any(new):
-        try:
-            with catalog.transaction() as transaction:
-                new = _new(catalog, rows)  # others may have brought some of it meanwhile
-                transaction.put_images([rows.images[n] for n in new.pictures], rows.vectors[new.pictures])
-                transaction.merge_metadata({image.id: image.metadata for image in new.changed})
-                transaction.put_files(new.files)
-        except BadVectors as error:
-            raise BadInput(f"the vectors cannot be used: {error}") from error
+    if not any(new):
+        return new
+    try:
+        return patiently(partial(in_transaction, catalog, partial(_put, rows)))
+    except BadVectors as error:
+        raise BadInput(f"the vectors cannot be used: {error}") from error
+
+
+def _put(rows: Rows, transaction: Transaction) -> _New:
+    new = _new(transaction, rows)  # others may have brought some of it meanwhile
+    transaction.put_images([rows.images[n] for n in new.pictures], rows.vectors[new.pictures])
+    transaction.merge_metadata({image.id: image.metadata for image in new.changed})
+    transaction.put_files(new.files)
+    return new
+
+
+def _count(report: ImportReport, rows: Rows, new: _New) -> None:
     report.added += len(new.pictures)
     report.updated += len(new.changed)
     report.unchanged += len(rows.images) - len(new.pictures) - len(new.changed)
     report.files += len(new.files)
 
 
-def _new(catalog: Catalog, rows: Rows) -> _New:
-    there = catalog.images([image.id for image in rows.images])
+def _new(reads: Reads, rows: Rows) -> _New:
+    there = reads.images([image.id for image in rows.images])
     files: dict[str, FileRecord] = {}
     for file in (file for some in rows.files for file in some):
         files.setdefault(file.path, file)
     paths = list(files)
-    known = catalog.files_at(paths).keys() | catalog.refused_at(paths).keys()
+    known = reads.files_at(paths).keys() | reads.refused_at(paths).keys()
     return _New(
         pictures=[n for n, image in enumerate(rows.images) if image.id not in there],
         changed=[image for image in rows.images if _is_changed(there.get(image.id), image)],
@@ -162,7 +171,7 @@ def _reading(path: Path) -> Iterator[Exported]:
                 read = reader_of(path)
                 _check_file(path)
                 exported = stack.enter_context(read(path, rows_at_once=_ROWS_AT_ONCE))
-            yield exported._replace(batches=guarded(exported.batches, _readable))
+            yield exported._replace(batches=guard_batches(exported.batches, _readable))
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
 
@@ -174,9 +183,12 @@ def _check_file(path: Path) -> None:
     except OSError:  # the reader tells it
         return
     except ValueError as error:
-        raise BadInput("no file can have that name") from error
+        raise BadInput("no file can have that name; correct the path") from error
     if not stat.S_ISREG(status.st_mode):
-        raise BadInput(f"expected a file, got {'a folder' if stat.S_ISDIR(status.st_mode) else 'what is none'}")
+        raise BadInput(
+            f"expected a file, got {'a folder' if stat.S_ISDIR(status.st_mode) else 'what is none'}"
+            "; name the file that `lookalike export` has written"
+        )
 
 
 @contextmanager
@@ -184,6 +196,6 @@ def _readable() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise BadInput("there is no such file") from error
+        raise BadInput("there is no such file; correct the path") from error
     except OSError as error:
-        raise BadInput(f"cannot be read: {error.strerror or error}") from error
+        raise BadInput(f"cannot be read: {error.strerror or error}; repair its permissions or its disk") from error

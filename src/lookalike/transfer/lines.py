@@ -27,7 +27,7 @@ from lookalike.transfer.rows import (
     Origin,
     Rows,
     check_format,
-    checked_origin,
+    check_origin,
     files_of_row,
     image_of_row,
 )
@@ -63,8 +63,10 @@ def lines_reader(path: Path, *, rows_at_once: int) -> Iterator[Exported]:
         lines = _read(file)
         first = next(lines, None)
         if first is None:
-            raise BadInput("expected a file that `lookalike export` has written; this one is empty")
-        origin = checked_origin(first.model_id, len(first.vector))
+            raise BadInput(
+                "expected a file that `lookalike export` has written, but this one is empty; export it again"
+            )
+        origin = check_origin(first.model_id, len(first.vector))
         yield Exported(origin, total, _batches(chain([first], lines), origin, rows_at_once))
 
 
@@ -115,7 +117,10 @@ def _texts(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """The lines that hold something, with their numbers from 1; one without end is refused before it fills memory."""
     for number, text in enumerate(iter(lambda: file.readline(_LONGEST_LINE_BYTES), b""), start=1):
         if len(text) == _LONGEST_LINE_BYTES:
-            raise BadInput(f"line {number}: expected a line of less than {_LONGEST_LINE_BYTES} bytes, got a longer one")
+            raise BadInput(
+                f"line {number}: expected a line of less than {_LONGEST_LINE_BYTES} bytes, got a longer one"
+                "; export it again, or split off what does not belong there"
+            )
         if not text.isspace():
             yield number, text
 
@@ -124,17 +129,22 @@ def _read(file: BinaryIO) -> Iterator[_Line]:
     for number, text in _texts(file):
         try:
             yield _line(text)
-        except (ValueError, RecursionError, BadInput) as error:
+        except BadInput as error:
             raise BadInput(f"line {number}: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise BadInput(f"line {number} is not JSON that can be read: {error}; export it again") from error
 
 
 def _line(text: bytes) -> _Line:
     row = json.loads(text, parse_constant=_no_constant)
     if not isinstance(row, dict) or "lookalike.format" not in row:
-        raise BadInput("expected what `lookalike export` has written; this file is of another origin")
+        raise BadInput(
+            "expected what `lookalike export` has written, but this file is of another origin; index the "
+            "pictures themselves, or export from a collection"
+        )
     check_format(str(row["lookalike.format"]))
     if fault := _fault(row):
-        raise BadInput(f"expected {fault}")
+        raise BadInput(f"expected {fault}, got something else; export it again with `lookalike export`")
     known = {**row, "metadata": json.dumps(row["metadata"]), "paths_raw": [path_bytes(path) for path in row["paths"]]}
     return _Line(row["lookalike.model_id"], image_of_row(known), files_of_row(known), row["vector"])
 
@@ -177,7 +187,10 @@ def _batches(lines: Iterator[_Line], origin: Origin, rows_at_once: int) -> Itera
     while some := list(islice(lines, rows_at_once)):
         for line in some:
             if line.model_id != origin.model_id or len(line.vector) != origin.dimension:
-                raise BadInput(f"{line.image.id}: expected a vector of the same model as the first, got one of another")
+                raise BadInput(
+                    f"{line.image.id}: expected a vector of the same model as the first, got one of another"
+                    "; export one collection a file"
+                )
         with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused where it is stored
             vectors = np.array([line.vector for line in some], np.float64).astype(np.float16)
         yield Rows([line.image for line in some], [line.files for line in some], vectors)

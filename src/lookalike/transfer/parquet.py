@@ -35,9 +35,9 @@ from lookalike.transfer.rows import (
     Origin,
     Rows,
     check_format,
-    checked_origin,
+    check_origin,
     files_of_row,
-    guarded,
+    guard_batches,
     image_of_row,
 )
 
@@ -85,10 +85,10 @@ def parquet_reader(path: Path, *, rows_at_once: int) -> Iterator[Exported]:
         with _readable(pa):
             file = stack.enter_context(pa.parquet.ParquetFile(path, page_checksum_verification=True))
             origin = origin_of(file.schema_arrow)
-            batches = file.iter_batches(rows_at_once, columns=imported_columns(file.schema_arrow))
+            batches = file.iter_batches(rows_at_once, columns=columns_to_import(file.schema_arrow))
             rows = (from_arrow(batch, dimension=origin.dimension) for batch in batches)
             total = file.metadata.num_rows
-        yield Exported(origin, total, guarded(rows, partial(_readable, pa)))
+        yield Exported(origin, total, guard_batches(rows, partial(_readable, pa)))
 
 
 @contextmanager
@@ -98,7 +98,9 @@ def _readable(pa: Any) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise BadInput(f"not a Parquet file, or a damaged one: {_first_line(error)}") from error
+        raise BadInput(
+            f"expected a Parquet file, but it cannot be read as one: {_first_line(error)}; export it again"
+        ) from error
 
 
 def schema(origin: Origin) -> Any:
@@ -150,16 +152,21 @@ def origin_of(found: Any) -> Origin:
         for name in ("format", "model_id", "dimension")
     )
     if not version:
-        raise BadInput("expected a file that `lookalike export` has written; this Parquet file is of another origin")
+        raise BadInput(
+            "expected a file that `lookalike export` has written, but this Parquet file is of another "
+            "origin; index the pictures themselves, or export from a collection"
+        )
     check_format(version)
     if not (dimension.isascii() and dimension.isdigit()):
-        raise BadInput(f"expected the model's dimension in the file's metadata, got {dimension[:80]!r}")
-    origin = checked_origin(model_id, int(dimension[:6]))
+        raise BadInput(
+            f"expected the model's dimension in the file's metadata, got {dimension[:80]!r}; export it again"
+        )
+    origin = check_origin(model_id, int(dimension[:6]))
     _check_columns(found, origin.dimension)
     return origin
 
 
-def imported_columns(found: Any) -> list[str]:
+def columns_to_import(found: Any) -> list[str]:
     """The columns that are read back from a file of this schema."""
     return [name for name, _ in _columns(1) if name not in _NOT_IMPORTED and not _is_left_out(name, found)]
 
@@ -170,11 +177,11 @@ def from_arrow(batch: Any, *, dimension: int) -> Rows:
     Raises:
         BadInput: when a value is missing or is not what it should be, with the picture's id where that is one.
     """
-    for name in imported_columns(batch.schema):
+    for name in columns_to_import(batch.schema):
         if name not in _NULLABLE and batch.column(name).null_count:
-            raise BadInput(f"expected a value in each row of {name}, but some are null")
+            raise BadInput(f"expected a value in each row of {name}, but some are null; export it again")
     if batch.column("vector").flatten().null_count:
-        raise BadInput("expected a number in each place of vector, but some are null")
+        raise BadInput("expected a number in each place of vector, but some are null; export it again")
     vectors = np.asarray(batch.column("vector").flatten().to_numpy(zero_copy_only=False), np.float16)
     rows = batch.drop_columns(["vector"]).to_pylist()
     images, files = [image_of_row(row) for row in rows], [files_of_row(row) for row in rows]
@@ -206,9 +213,9 @@ def _check_columns(found: Any, dimension: int) -> None:
         if name in _NOT_IMPORTED or _is_left_out(name, found):
             continue
         if found.get_field_index(name) < 0:  # also where there are two of that name
-            raise BadInput(f"expected one column {name}, got {', '.join(found.names)[:200]}")
+            raise BadInput(f"expected one column {name}, got {', '.join(found.names)[:200]}; export it again")
         if found.field(name).type != kind:
-            raise BadInput(f"expected the column {name} to hold {kind}, got {found.field(name).type}")
+            raise BadInput(f"expected the column {name} to hold {kind}, got {found.field(name).type}; export it again")
 
 
 def _is_left_out(name: str, found: Any) -> bool:

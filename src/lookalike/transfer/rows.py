@@ -64,7 +64,7 @@ class Exported(NamedTuple):
     batches: Iterator[Rows]
 
 
-def checked_origin(model_id: str, dimension: int) -> Origin:
+def check_origin(model_id: str, dimension: int) -> Origin:
     """Whose vectors they are, before a collection is bound to that.
 
     Raises:
@@ -72,11 +72,11 @@ def checked_origin(model_id: str, dimension: int) -> Origin:
     """
     is_id = 0 < len(model_id) <= _LONGEST_MODEL_ID and model_id.isprintable()
     if not (is_id and 0 < dimension <= _MOST_DIMENSIONS):
-        raise BadInput(f"expected the model's id and dimension, got {model_id[:80]!r} and {dimension}")
+        raise BadInput(f"expected the model's id and dimension, got {model_id[:80]!r} and {dimension}; export it again")
     return Origin(model_id, dimension)
 
 
-def guarded(batches: Iterator[Rows], guard: Callable[[], AbstractContextManager[None]]) -> Iterator[Rows]:
+def guard_batches(batches: Iterator[Rows], guard: Callable[[], AbstractContextManager[None]]) -> Iterator[Rows]:
     """Each batch, read within a context that tells what goes wrong; what is done with it then is outside."""
     while True:
         with guard():
@@ -105,14 +105,15 @@ def image_of_row(row: Mapping[str, Any]) -> ImageRecord:
         BadInput: when a value is not what it should be.
     """
     if not _SHA256.fullmatch(row["id"]):
-        raise BadInput(f"expected an id of 64 lower-case hexadecimal digits, got {row['id'][:80]!r}")
+        raise BadInput(f"expected an id of 64 lower-case hexadecimal digits, got {row['id'][:80]!r}; export it again")
     if not all(1 <= row[side] <= _LONGEST_SIDE for side in ("width", "height")):
         raise BadInput(
             f"{row['id']}: expected a size of at least 1 x 1 and sides of at most {_LONGEST_SIDE}, "
             f"got {row['width']} x {row['height']}"
+            "; remove that picture, or export it again"
         )
     if row["size_bytes"] < 0:
-        raise BadInput(f"{row['id']}: expected size_bytes of at least 0, got {row['size_bytes']}")
+        raise BadInput(f"{row['id']}: expected size_bytes of at least 0, got {row['size_bytes']}; export it again")
     return ImageRecord(
         id=row["id"],
         width=row["width"],
@@ -130,9 +131,11 @@ def _metadata(row: Mapping[str, Any]) -> Metadata:
     try:
         metadata: Json = json.loads(row["metadata"])
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{row['id']}: the metadata is not JSON: {error}") from error
+        raise BadInput(f"{row['id']}: the metadata is not JSON: {error}; export it again") from error
     if not isinstance(metadata, dict):
-        raise BadInput(f"{row['id']}: expected metadata to be a JSON object, got {row['metadata'][:80]!r}")
+        raise BadInput(
+            f"{row['id']}: expected metadata to be a JSON object, got {row['metadata'][:80]!r}; export it again"
+        )
     return metadata
 
 
@@ -144,10 +147,13 @@ def files_of_row(row: Mapping[str, Any]) -> list[FileRecord]:
     """
     paths, sizes, times = (_whole(row, name) for name in ("paths_raw", "sizes", "mtimes_ns"))
     if not len(paths) == len(sizes) == len(times):
-        raise BadInput(f"{row['id']}: expected as many sizes and times as paths")
+        raise BadInput(
+            f"{row['id']}: expected as many sizes and times as paths, got {len(sizes)} and {len(times)} for "
+            f"{len(paths)}; export it again"
+        )
     for path in paths:
         if not path.startswith(b"/") or b"\0" in path:
-            raise BadInput(f"{row['id']}: expected absolute paths, got {path[:80]!r}")
+            raise BadInput(f"{row['id']}: expected absolute paths, got {path[:80]!r}; export it again")
     return [
         FileRecord(os.fsdecode(path), row["id"], size_bytes, mtime_ns)
         for path, size_bytes, mtime_ns in zip(paths, sizes, times, strict=True)
@@ -157,5 +163,5 @@ def files_of_row(row: Mapping[str, Any]) -> list[FileRecord]:
 def _whole(row: Mapping[str, Any], name: str) -> Sequence[Any]:
     values: Sequence[Any] = row[name]
     if None in values:
-        raise BadInput(f"{row['id']}: expected no null in {name}")
+        raise BadInput(f"{row['id']}: expected values in {name}, but some are null; export it again")
     return values

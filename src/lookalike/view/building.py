@@ -11,24 +11,34 @@ from pathlib import Path
 
 from lookalike.catalog.base import Catalog, StoredVectors
 from lookalike.core.errors import BadInput
-from lookalike.core.vectors import Keys, Vectors, normalise
-from lookalike.index.base import Engines, Index
-from lookalike.index.choice import AUTO, EXACT, engine_for
+from lookalike.core.records import Cursor
+from lookalike.core.vectors import Keys, Vectors, unit_of_kept, widen
+from lookalike.index.base import Engines, LocalIndex
+from lookalike.index.choice import AUTO, ONE_BY_ONE, engine_for
 from lookalike.index.projection import Projection, learn
-from lookalike.storage.claim import claimed
-from lookalike.storage.private import keep_private, make_private
+from lookalike.storage.claim import claim
+from lookalike.storage.private import keep_private
 from lookalike.storage.temporary_folder import given_or_temporary
-from lookalike.view.held import Held, Wish, as_float32, projected
-from lookalike.view.vector_spool import spooled
+from lookalike.view.as_searched import as_searched, project
+from lookalike.view.index_state import IndexState
+from lookalike.view.laid_out_vectors import lay_out_vectors
+from lookalike.view.projections import ChosenProjection, choose
 from lookalike.view.waiting import Reached
+from lookalike.view.wish import Wish
 
 
 def build(
-    catalog: Catalog, wish: Wish, engines: Engines, *, workplace: Path | None, reached: Reached | None = None
-) -> Held:
-    """Make an index of all that the catalog holds.
+    catalog: Catalog,
+    wish: Wish,
+    engines: Engines,
+    *,
+    workplace: Path | None,
+    reached: Reached | None = None,
+    learn_anew: bool = False,
+) -> IndexState:
+    """Make an index of all that the catalog holds, with the newest version of its projection.
 
-    What is committed meanwhile is in it or not; the change feed from `seq` of the answer on tells.
+    What is committed meanwhile is in it or not; the change feed from `cursor` of the answer on tells.
 
     Args:
         catalog: the truth.
@@ -37,27 +47,27 @@ def build(
         workplace: where a long build keeps what is done, so that a killed one goes on; `discard_workplace` deletes it.
             None for a temporary one.
         reached: told how many pictures have been read, those that are read twice counting half each time.
+        learn_anew: learn the projection in any case, not only when that is due; see `lookalike.view.projections`.
     Raises:
         BadInput: when the factory string is none, or the memory budget is too small.
+        MissingExtra: when a graphics card is wanted and torch is not installed.
         StorageFailed: when the disk is full or fails.
     """
-    facts = catalog.facts()
-    projection = None
-    reading = _Reading(catalog, reached, times=2 if wish.projecting == "auto" else 1)
-    if wish.projecting == "auto":
-        units = (normalise(as_float32(stored.vectors)) for stored in reading.all_vectors())
-        projection = learn(units, count=facts.images)
+    reading = _Reading(catalog, reached)
+    chosen = _choose(catalog, wish, reading, anew=learn_anew)
+    cursor, facts = catalog.cursor(), catalog.facts()  # after a new version was put, so that a killed build goes on
+    projection = chosen.projection
     dimension = projection.dimension if projection else catalog.dimension
     engine = engine_for(facts.images, wish.engine)
-    index: Index
-    if engine == EXACT:
-        index = _filled(engines.empty(dimension), reading, projection)
+    index: LocalIndex
+    if engine in ONE_BY_ONE:
+        index = _fill(engines.empty(dimension, engine=engine), reading, projection)
     else:
         with _alone(workplace) as kept, given_or_temporary(kept) as place:
-            subject = _subject(catalog, facts.last_seq, projection)
+            subject = _subject(catalog.model_id, cursor, projection)
             try:
-                vectors = spooled(
-                    lambda: _as_searched(reading.all_vectors(), projection),
+                vectors = lay_out_vectors(
+                    lambda: _batches_as_searched(reading.all_vectors(), projection),
                     place / "vectors",
                     subject=subject,
                     dimension=dimension,
@@ -74,16 +84,35 @@ def build(
             except BadInput:  # what is asked for cannot be built: nobody will go on with it
                 shutil.rmtree(place, ignore_errors=True)
                 raise
-    return Held(index=index, projection=projection, tried_with=facts.images, seq=facts.last_seq)
+    return IndexState(
+        index=index,
+        projection=projection,
+        tried_with=chosen.tried_with,
+        projection_version=chosen.version,
+        newest_version=chosen.version,
+        cursor=cursor,
+    )
+
+
+def _choose(catalog: Catalog, wish: Wish, reading: _Reading, *, anew: bool) -> ChosenProjection:
+    if wish.projecting == "off":
+        return ChosenProjection(None, 0, 0)
+    count = catalog.facts().images
+
+    def learn_from_all() -> Projection | None:
+        reading.times = 2
+        return learn((unit_of_kept(stored.vectors) for stored in reading.all_vectors()), count=count)
+
+    return choose(catalog, count=count, learn=learn_from_all, anew=anew)
 
 
 class _Reading:
-    """Reads all vectors, several times, and tells how far it has come."""
+    """Reads all vectors, as many `times` as it is told, and tells how far it has come."""
 
-    def __init__(self, catalog: Catalog, reached: Reached | None, *, times: int) -> None:
+    def __init__(self, catalog: Catalog, reached: Reached | None) -> None:
         self._catalog = catalog
         self._reached = reached
-        self._times = times
+        self.times = 1
         self._read = 0
 
     def all_vectors(self) -> Iterator[StoredVectors]:
@@ -91,7 +120,7 @@ class _Reading:
             yield stored
             self._read += len(stored.keys)
             if self._reached is not None:
-                self._reached(self._read // self._times)
+                self._reached(self._read // self.times)
 
 
 def discard_workplace(workplace: Path) -> None:
@@ -107,12 +136,14 @@ def vectors_of_catalog(catalog: Catalog, projection: Projection | None) -> Itera
     Yields:
         keys, shape (n,), int64, and vectors, shape (n, D), float32.
     """
-    return _as_searched(catalog.all_vectors(), projection)
+    return _batches_as_searched(catalog.all_vectors(), projection)
 
 
-def _as_searched(batches: Iterable[StoredVectors], projection: Projection | None) -> Iterator[tuple[Keys, Vectors]]:
+def _batches_as_searched(
+    batches: Iterable[StoredVectors], projection: Projection | None
+) -> Iterator[tuple[Keys, Vectors]]:
     for stored in batches:
-        yield stored.keys, normalise(projected(as_float32(stored.vectors), projection))
+        yield stored.keys, as_searched(stored, projection)
 
 
 @contextmanager
@@ -123,9 +154,8 @@ def _alone(workplace: Path | None) -> Iterator[Path | None]:
         return
     with ExitStack() as stack:
         try:
-            make_private(workplace.parent)
             keep_private(workplace.with_suffix(".lock"))
-            descriptor = claimed(workplace.with_suffix(".lock"))
+            descriptor = claim(workplace.with_suffix(".lock"))
         except OSError:
             descriptor = None
         if descriptor is not None:
@@ -133,15 +163,15 @@ def _alone(workplace: Path | None) -> Iterator[Path | None]:
         yield None if descriptor is None else workplace
 
 
-def _subject(catalog: Catalog, seq: int, projection: Projection | None) -> str:
+def _subject(model_id: str, cursor: Cursor, projection: Projection | None) -> str:
     """Names the vectors that are built from: a killed build goes on only with the same ones."""
     learnt = hashlib.sha256()
     if projection is not None:
         learnt.update(projection.mean.tobytes() + projection.components.tobytes())
-    return f"{catalog.model_id} {catalog.lineage(seq)} {seq} {learnt.hexdigest()}"
+    return f"{model_id} {cursor} {learnt.hexdigest()}"
 
 
-def _filled(index: Index, reading: _Reading, projection: Projection | None) -> Index:
+def _fill(index: LocalIndex, reading: _Reading, projection: Projection | None) -> LocalIndex:
     for stored in reading.all_vectors():
-        index.upsert(stored.keys, projected(as_float32(stored.vectors), projection))
+        index.upsert(stored.keys, project(widen(stored.vectors), projection))
     return index

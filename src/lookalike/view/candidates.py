@@ -36,19 +36,18 @@ class Found(NamedTuple):
     scanned: int
 
 
-def single_candidates(k: int, *, search: Callable[[int], Neighbours]) -> Found:
-    """The k nearest, each for itself."""
-    found = search(k)
+def single_candidates(found: Neighbours) -> Found:
+    """What was found of one query, each for itself."""
     return Found(_in_order(found), found.plan, found.exact, found.scanned)
 
 
-def grouped_candidates(
+def find_grouped(
     k: int,
     *,
     search: Callable[[int], Neighbours],
     labels: Callable[[Keys], Keys],
     members: Callable[[int], Keys],
-    allowed: Keys | None,
+    shown: Callable[[Keys], Keys] | None,
 ) -> Found:
     """The nearest of each of the k nearest groups.
 
@@ -57,7 +56,7 @@ def grouped_candidates(
         search: gives that many neighbours.
         labels: the group of each key.
         members: the keys of a group.
-        allowed: shape (A,), int64: only these are shown, also among the others of a group; ascending.
+        shown: gives which of some keys, shape (N,), int64, may be shown among the others of a group; None for all.
     """
     depth = k + 1
     while True:
@@ -70,13 +69,13 @@ def grouped_candidates(
         if len(nearest) >= k or len(singles) < depth:
             break
         depth *= _WIDER
-    best = [one._replace(others=_others(one.key, members(label), allowed)) for label, one in list(nearest.items())[:k]]
+    best = [one._replace(others=_others(one.key, members(label), shown)) for label, one in list(nearest.items())[:k]]
     return Found(best, found.plan, found.exact, found.scanned)
 
 
-def _others(key: int, members: Keys, allowed: Keys | None) -> tuple[int, ...]:
-    shown = members if allowed is None else np.intersect1d(members, allowed)
-    return tuple(sorted(set(shown.tolist()) - {key}))
+def _others(key: int, members: Keys, shown: Callable[[Keys], Keys] | None) -> tuple[int, ...]:
+    visible = members if shown is None else shown(members)
+    return tuple(sorted(set(visible.tolist()) - {key}))
 
 
 def _in_order(found: Neighbours) -> list[Candidate]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from lookalike.catalog.base import Catalog
 from lookalike.core.ending import turn_of
 from lookalike.core.vectors import Vectors
+from lookalike.index.near_identical import THRESHOLD
 from lookalike.view.view import View
 
 LEAST = 32
@@ -63,8 +64,6 @@ def pairs_among(vectors: Vectors) -> Pairs | None:
     """
     similarities = vectors @ vectors.T
     # similarities[i, j]: picture i against picture j; of those alike the first stays
-    from lookalike.index.groups import THRESHOLD  # which most searches find out once, or never
-
     repeated = (np.triu(similarities, 1) >= THRESHOLD).any(axis=0)
     kept = np.flatnonzero(~repeated)
     if len(kept) < LEAST:

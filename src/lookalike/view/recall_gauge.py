@@ -73,6 +73,7 @@ class RecallGauge:
             raise BadInput(
                 "expected a promised recall above 0 and at most 1, a share from 0 to 1 and 1 <= least <= window, "
                 f"got promised={promised}, share={share}, least={least}, window={window}"
+                "; leave them out for the usual ones"
             )
         self._promised = promised
         self._share = share

@@ -29,7 +29,7 @@ class Stored(NamedTuple):
     vectors: Vectors
 
 
-def rescored(
+def rescore(
     query: Vectors,
     k: int,
     *,
@@ -59,12 +59,12 @@ def rescored(
         similarities = _cosines(rows.vectors, query[0])
         order = np.lexsort((rows.keys, -similarities))[:k]
         everything = len(keys) < depth
-        if not found.exact or everything or _settled(similarities[order], k, found):
+        if not found.exact or everything or _is_settled(similarities[order], k, found):
             return _answer(rows.keys[order], similarities[order], k, found)
         depth *= _WIDER
 
 
-def _settled(best: Vectors, k: int, found: Neighbours) -> bool:
+def _is_settled(best: Vectors, k: int, found: Neighbours) -> bool:
     """Whether nothing that was not compared again can be as close as the last of the best."""
     return len(best) == k and float(best[-1]) > float(found.similarities[0, -1]) + found.error + _ROUNDING
 

@@ -1,4 +1,4 @@
-"""Whose second opinion can be asked for."""
+"""The rerankers that can be asked for."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from lookalike.core.ending import turn_of
 from lookalike.core.errors import ModelUnavailable
 from lookalike.parts.parts import Parts
-from lookalike.parts.stored_bytes import stored_if_there
-from lookalike.search.second_opinion import SecondOpinion
+from lookalike.parts.stored_bytes import read_if_there
+from lookalike.search.reranking import Reranker
 
 if TYPE_CHECKING:
     from lookalike.embedding.base import Embedder
 
 
-class Opinions:
+class Rerankers:
     """Makes each when it is first asked for, and keeps it. Safe to use from many threads.
 
     Args:
@@ -29,9 +29,9 @@ class Opinions:
         self._threads = threads
         self._may_write = may_write
         self._choosing = Lock()
-        self._made: dict[tuple[str, str], SecondOpinion] = {}  # by name, and the id of the model that has it
+        self._made: dict[tuple[str, str], Reranker] = {}  # by name, and the id of the model that has it
 
-    def get(self, name: str, parts: Parts) -> SecondOpinion:
+    def get(self, name: str, parts: Parts) -> Reranker:
         """That of `local`, of a further model of the collection, of one that comes with the install, or of a file.
 
         Raises:
@@ -50,18 +50,18 @@ class Opinions:
         with self._choosing:
             self._made.clear()
 
-    def _make(self, name: str, parts: Parts, *, is_known: bool) -> SecondOpinion:
-        pictures = partial(stored_if_there, parts=parts)
+    def _make(self, name: str, parts: Parts, *, is_known: bool) -> Reranker:
+        pictures = partial(read_if_there, parts=parts)
         if name == "local":
             from lookalike.search.local_features import LocalFeatures  # brings in OpenCV
 
             return LocalFeatures(pictures=pictures, threads=self._threads, limits=parts.limits)
-        from lookalike.search.finer_model import FinerModel
+        from lookalike.search.model_reranker import ModelReranker
 
-        return FinerModel(
+        return ModelReranker(
             parts.catalog,
             name if is_known else os.path.splitext(os.path.basename(name))[0],
-            parts.models.embedder(name) if is_known else _opened(name, parts),
+            parts.models.embedder(name) if is_known else _open(name, parts),
             pictures=pictures,
             limits=parts.limits,
             threads=self._threads,
@@ -72,7 +72,7 @@ class Opinions:
         )
 
 
-def _opened(name: str, parts: Parts) -> Embedder:
+def _open(name: str, parts: Parts) -> Embedder:
     models = parts.models
     try:
         return models.open(name)
@@ -82,6 +82,7 @@ def _opened(name: str, parts: Parts) -> Embedder:
         further = [model.name for model in parts.catalog.further_models()]
         known = ", ".join(dict.fromkeys(["local", *further, *models.own_names]))
         raise ModelUnavailable(
-            f"expected whose opinion to ask for: {known}, or the path of an ONNX file; "
+            f"expected a reranker: {known}, or the path of an ONNX file; "
             f"got {name[:80]!r}, which is no file that exists"
+            "; correct the path, or add the model with `lookalike model add NAME FILE`"
         ) from error

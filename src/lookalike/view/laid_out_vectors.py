@@ -15,11 +15,11 @@ from lookalike.storage.private import make_private
 from lookalike.storage.syncing import sync
 from lookalike.storage.whole_file import write_whole
 
-_DONE = "spool.json"
+_DONE = "laid_out.json"
 _AT_ONCE = 16_384
 
 
-class Spooled(NamedTuple):
+class LaidOutVectors(NamedTuple):
     """Keys and vectors, as memory maps.
 
     Attributes:
@@ -36,9 +36,9 @@ class Spooled(NamedTuple):
             yield self.keys[start : start + _AT_ONCE], np.asarray(self.vectors[start : start + _AT_ONCE])
 
 
-def spooled(
+def lay_out_vectors(
     batches: Callable[[], Iterable[tuple[Keys, Vectors]]], folder: Path, *, subject: str, dimension: int
-) -> Spooled:
+) -> LaidOutVectors:
     """Write vectors into files, or take those that an earlier run wrote whole of the same subject.
 
     Args:
@@ -50,21 +50,24 @@ def spooled(
         StorageFailed: when the disk is full or fails.
     """
     try:
-        make_private(folder)
+        make_private(folder, within=folder.parent.parent)
         count = _whole(folder, subject, dimension)
         if count is None:
             (folder / _DONE).unlink(missing_ok=True)
-            count = _written(batches(), folder)
+            count = _write(batches(), folder)
             write_whole(folder / _DONE, json.dumps({"subject": subject, "count": count}).encode())
     except OSError as error:
-        raise StorageFailed(f"vectors cannot be laid out in {folder}: {error.strerror or error}") from error
+        raise StorageFailed(
+            f"vectors cannot be laid out in {folder}: {error.strerror or error}"
+            "; make room there, or repair its permissions"
+        ) from error
     if not count:
-        return Spooled(np.empty(0, np.int64), np.empty((0, dimension), np.float32))
+        return LaidOutVectors(np.empty(0, np.int64), np.empty((0, dimension), np.float32))
     keys = np.memmap(folder / "keys.bin", np.int64, "r", shape=(count,))
-    return Spooled(keys, np.memmap(folder / "vectors.bin", np.float32, "r", shape=(count, dimension)))
+    return LaidOutVectors(keys, np.memmap(folder / "vectors.bin", np.float32, "r", shape=(count, dimension)))
 
 
-def _written(batches: Iterable[tuple[Keys, Vectors]], folder: Path) -> int:
+def _write(batches: Iterable[tuple[Keys, Vectors]], folder: Path) -> int:
     count = 0
     with (folder / "keys.bin").open("wb") as keys_file, (folder / "vectors.bin").open("wb") as vectors_file:
         for keys, vectors in batches:
