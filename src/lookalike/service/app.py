@@ -11,8 +11,9 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
 
+from lookalike.assembly.backing import Backing, Open, backing_of
 from lookalike.assembly.places import SIGNING_KEY
-from lookalike.assembly.service import open_ledger, open_queue
+from lookalike.assembly.service import dispatch_of, ledger_of
 from lookalike.core.errors import ReadOnly, StorageFailed
 from lookalike.core.processors import available_processors
 from lookalike.service.access.access import check_binding, open_access
@@ -33,16 +34,16 @@ from lookalike.service.api.documents import add_document
 from lookalike.service.api.hits import hit_json
 from lookalike.service.batching import Embedding
 from lookalike.service.batching.line import Share
-from lookalike.service.collections import Collections, Open
+from lookalike.service.collections import Collections
 from lookalike.service.context import Service
 from lookalike.service.edge import Edge, edge
 from lookalike.service.health import Health
-from lookalike.service.held_bytes import HeldBytes
 from lookalike.service.housework import Housework
 from lookalike.service.metrics import Metrics
 from lookalike.service.page_files import add_page
 from lookalike.service.problems import add_problem_handlers
 from lookalike.service.readiness import kinds, watch
+from lookalike.service.request_bytes import RequestBytes
 from lookalike.service.search_batching import Searches
 from lookalike.service.signing_key import SigningKey, is_of_the_disk
 from lookalike.service.stream.routes import stream_router
@@ -103,7 +104,7 @@ def routes(*, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] |
     return app
 
 
-def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
+def wire(settings: ServiceSettings, *, open_: Open | None = None, backing: Backing | None = None) -> Service:
     """Make the parts of one process.
 
     A disk that is full or cannot be written keeps nobody from searching: what needs it fails when it is asked for.
@@ -111,6 +112,7 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
     Args:
         settings: what was set.
         open_: opens the folder of a collection; as a user's collection if None.
+        backing: what keeps the collections; as the settings say if None.
     """
     home = settings.home
     key = SigningKey(home / SIGNING_KEY)
@@ -120,20 +122,18 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
         if not is_of_the_disk(error):
             raise
         _log.warning("no address of an upload can be signed, which is tried again when one is asked for: %s", error)
-    ledger, queue = open_ledger(home, starts_anyway=True), open_queue(home, starts_anyway=True)
+    ledger = ledger_of(settings, starts_anyway=True)
     metrics, health = Metrics(), Health()
     threads = Threads(threads=8, share=Share(caller=MOST_OF_ONE, collection=6))
     service = Service(
         settings=settings,
         collections=Collections(
-            named=dict(settings.collections),
-            home=home,
+            backing or backing_of(settings, open_=open_),
             secret=key.secret,
-            open_=open_,
             most_open=settings.open_collections,
         ),
-        queue=queue,
         ledger=ledger,
+        dispatch=dispatch_of(settings),
         access=open_access(settings, ledger),
         embedding=Embedding(
             threads=settings.embed_threads,
@@ -163,8 +163,8 @@ def wire(settings: ServiceSettings, *, open_: Open | None = None) -> Service:
             ends=False,
         ),
         searches=Searches(threads, waiting=WAITING),
-        spooled=HeldBytes(settings.max_spooled_bytes),
-        streamed=HeldBytes(MOST_STREAMED_BYTES),
+        spooled=RequestBytes(settings.max_spooled_bytes),
+        streamed=RequestBytes(MOST_STREAMED_BYTES),
         thumbnails=Thumbnails(),
         metrics=metrics,
         health=health,
@@ -188,5 +188,5 @@ async def _lifespan(service: Service) -> AsyncIterator[None]:
         for threads in kinds(service).values():
             await threads.close()
         closings: list[Callable[[], None]] = [housework.join, service.collections.close]
-        for close in (*closings, service.queue.close, service.ledger.close):
+        for close in (*closings, service.dispatch.close, service.ledger.close):
             await asyncio.to_thread(close)

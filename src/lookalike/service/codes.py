@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import sys
 
-from lookalike.core.condition_values import Op
 from lookalike.core.fields import BUILT_IN
+from lookalike.core.operators import Op
 from lookalike.core.saying import PlanCode, ReasonCode, ViewFault
 from lookalike.core.wording import Coded
 from lookalike.ledger.base import UploadState
 from lookalike.service.problem_codes import FaultCode, ProblemCode
 
-STAGES = ("cache", "decode", "embed", "fetch", "filter", "opinion", "refresh", "search", "total", "wait")
+STAGES = ("cache", "decode", "embed", "fetch", "filter", "rerank", "refresh", "search", "total", "wait")
 """What `timings_ms` of a reply to a search can hold."""
 
 KINDS: tuple[type[Coded], ...] = (ProblemCode, FaultCode, PlanCode, ReasonCode, ViewFault)

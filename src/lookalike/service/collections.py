@@ -1,28 +1,23 @@
-"""The collections that are served: tenants of one service, each a folder of its own."""
+"""The collections that are served: tenants of one service."""
 
 from __future__ import annotations
 
 import hmac
 import logging
-import os
 import re
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
-from lookalike.assembly.collection import open_collection
-from lookalike.assembly.glance import CollectionGlance, glance_at_collection
-from lookalike.assembly.places import COLLECTIONS
-from lookalike.assembly.removal import remove_collection
-from lookalike.assembly.service import open_uploads
+from lookalike.assembly.backing import Backing, OwnUploads
+from lookalike.catalog.catalogs import CatalogOverview
 from lookalike.collection import Collection
+from lookalike.collection.hosting import hosting
 from lookalike.core.ending import turn_of
 from lookalike.core.errors import (
     BadInput,
@@ -36,15 +31,12 @@ from lookalike.core.errors import (
     Locked,
     LookalikeError,
     NoCollection,
-    ReadOnly,
+    NotFound,
     StorageFailed,
-    WrongModel,
 )
-from lookalike.objects.direct.base import DirectUploads
-from lookalike.objects.direct.receiving import ReceivingUploads
-from lookalike.objects.durable import translating
-from lookalike.settings.served_collections import CATALOG, holds_pictures
-from lookalike.storage.private import make_private
+from lookalike.objects.receiving import Receiving
+from lookalike.objects.uploads import DirectUploads
+from lookalike.service.problems import no_collection
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -54,9 +46,6 @@ MOST_OPEN = 32
 ATTEMPTS = 5
 """How often something is begun anew because another collection took the place of the one that it was begun with."""
 
-Open = Callable[[Path, bool], Collection]
-"""Opens a folder as a collection; whether one may be made there."""
-
 T = TypeVar("T")
 
 CANNOT_BE_READ = (NoCollection, CatalogDamaged, FormatTooNew)
@@ -65,10 +54,6 @@ CANNOT_BE_READ = (NoCollection, CatalogDamaged, FormatTooNew)
 AT_THE_MOMENT = (Busy, CollectionReplaced, DeadlineExceeded, Locked)
 """What is over in a moment, and says nothing of a collection."""
 
-_YOUNG_NS = 2_000_000_000
-"""A file that was written less long ago may be written again without a later time: clocks of file systems tick slowly,
-those of FAT every 2 seconds."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -76,60 +61,43 @@ class Glanced(NamedTuple):
     """A collection in a list: what its catalog says, or why it cannot be read."""
 
     name: str
-    seen: CollectionGlance | None
+    seen: CatalogOverview | None
     fault: LookalikeError | None
 
 
 class Collections:
     """Opens collections when they are first asked for, and keeps them open. Safe to use from many threads.
 
-    A name stands for whatever collection lies in its folder at the moment: where another process has removed it and
-    made it anew, or put an older copy in its place, that one is opened. Of more than `most_open` the one that was not
+    A name stands for whatever collection bears it at the moment: where another process has removed it and made it anew,
+    or put an older copy in its place, that one is opened. Of more than `most_open` the one that was not
     asked for the longest is let go of. Who still uses one that was let go of can go on with it: it is gone once nobody
     does.
 
     Args:
-        named: folders by name.
-        home: folder in whose `collections` others lie, and new ones are made.
+        backing: what they are kept in.
         secret: gives what signs the URLs of uploads.
-        open_: opens one.
         most_open: how many are kept open.
     """
 
-    def __init__(
-        self,
-        *,
-        named: dict[str, Path],
-        home: Path,
-        secret: Callable[[], bytes],
-        open_: Open | None = None,
-        most_open: int = MOST_OPEN,
-    ) -> None:
-        self._named = dict(named)
-        self._folder = home / COLLECTIONS
+    def __init__(self, backing: Backing, *, secret: Callable[[], bytes], most_open: int = MOST_OPEN) -> None:
+        self._backing = backing
+        self._catalogs = backing.catalogs
         self._secret = secret
-        self._open = open_ or _opened
         self._most_open = most_open
         self._mutex = threading.Lock()
         self._opened: OrderedDict[str, Collection] = OrderedDict()  # the last one was asked for last
         self._turns = WeakValueDictionary[str, threading.Lock]()  # of who opens, makes or removes now, by name
-        self._glances: dict[str, tuple[_Stamp | None, CollectionGlance]] = {}
+        self._glances: dict[str, tuple[str, CatalogOverview]] = {}
         self._unreadable: dict[str, str] = {}  # why, as the log has it
         self._letting_go = ThreadPoolExecutor(1, thread_name_prefix="lookalike-let-go")
 
     def names(self) -> list[str]:
-        """All of them, sorted. Looks at names of files alone.
+        """All of them, sorted. Opens none.
 
         Raises:
             StorageFailed: when the folder cannot be looked through.
         """
-        with translating(self._folder):
-            try:
-                there = os.listdir(self._folder)
-            except FileNotFoundError:  # none was made yet
-                there = []
-        found = [name for name in there if NAME.fullmatch(name) and _may_be_there(self._folder / name)]
-        return sorted({*self._named, *found})
+        return [name for name in self._catalogs.names() if NAME.fullmatch(name) or not self._backing.is_ours(name)]
 
     def get(self, name: str) -> Collection:
         """One of them.
@@ -138,23 +106,23 @@ class Collections:
             NoCollection: when there is none of that name.
             LookalikeError: when it cannot be opened.
         """
-        collection = self.opened(name)
+        collection = self.get_open(name)
         if collection is not None:
             return collection
-        folder = self._path(name)
+        self._check_name(name)
         with turn_of(self._turn(name)):
             collection = self._at_hand(name)
-            if collection is not None and collection.is_current():
+            if collection is not None and hosting(collection).is_current():
                 return collection
             self._let_go(name)
-            if not _is_there(folder):
-                raise NoCollection(f"there is no collection {name!r}", values={"name": name})
-            return self._kept(name, self._open(folder, False))
+            if not self._is_there(name):
+                raise no_collection(name)
+            return self._keep(name, self._backing.open(name, create=False))
 
-    def opened(self, name: str) -> Collection | None:
+    def get_open(self, name: str) -> Collection | None:
         """One that is open and was not touched since it was used last, at once; None for what `get` must look at."""
         collection = self._at_hand(name)
-        return collection if collection is not None and collection.is_unchanged else None
+        return collection if collection is not None and hosting(collection).is_unchanged else None
 
     def use(self, name: str, call: Callable[[Collection], T]) -> T:
         """Do something with a collection; anew, from its beginning, where another took its place meanwhile.
@@ -176,36 +144,30 @@ class Collections:
         It is not of one that was named at the start, which may lie on a drive that is away, nor of one whose folder is
         there without its catalog.
         """
-        return (
-            name not in self._named
-            and NAME.fullmatch(name) is not None
-            and self._folder.is_dir()
-            and not os.path.lexists(self._folder / name)
-        )
+        return NAME.fullmatch(name) is not None and self._catalogs.is_gone(name)
 
-    def glance(self, name: str) -> CollectionGlance:
+    def glance(self, name: str) -> CatalogOverview:
         """What the catalog says of a collection, without opening its index or its models.
 
         Raises:
             NoCollection: when there is none of that name.
             LookalikeError: when it cannot be read.
         """
-        folder = self._path(name)
-        stamp = _stamp(folder / CATALOG)
+        self._check_name(name)
+        stamp = self._catalogs.stamp(name)
         with self._mutex:
             known = self._glances.get(name)
-        if known is not None and stamp is not None and known[0] == stamp:
+        if known is not None and stamp and known[0] == stamp:
             return known[1]
-        is_young = stamp is not None and time.time_ns() - stamp.written_ns < _YOUNG_NS
         try:
-            seen = glance_at_collection(folder)
+            seen = self._catalogs.overview(name)
         except CollectionError as error:
             if error.code != CollectionError.code:
                 raise
             self.get(name)  # an earlier version wrote it: to open it brings it up to date
-            seen = glance_at_collection(folder)
+            seen = self._catalogs.overview(name)
         with self._mutex:
-            self._glances[name] = None if is_young else stamp, seen
+            self._glances[name] = stamp, seen
         return seen
 
     def glances(self, names: Iterable[str]) -> Iterator[Glanced]:
@@ -236,16 +198,32 @@ class Collections:
             self._unreadable[name] = str(error)
             _log.warning("the collection %r cannot be read: %s", name, error)
 
-    def uploads(self, name: str) -> DirectUploads:
-        """Where uploads into a collection wait."""
-        return self.local_uploads(name)
+    def receiving(self, name: str) -> Receiving:
+        """The same, where what clients bring comes to this service.
 
-    def local_uploads(self, name: str) -> ReceivingUploads:
-        """The same, with the way to receive bytes.
+        Raises:
+            NotFound: when it goes to a store that takes it itself.
+        """
+        uploads = self.uploads(name)
+        if not isinstance(uploads, Receiving):
+            raise NotFound("expected bytes to be PUT to the storage that signs for them, got them here: use its URL")
+        return uploads
+
+    def uploads(self, name: str) -> DirectUploads:
+        """Where uploads into a collection wait.
 
         URLs are signed for the collection, not for its name: those of an earlier one lead into no later one.
         """
-        return open_uploads(self._path(name), secret=partial(self._secret_of, name), url_prefix=f"/v1/storage/{name}")
+        self._check_name(name)
+        own = OwnUploads(partial(self._identity, name), partial(self._secret_of, name), f"/v1/storage/{name}")
+        return self._backing.uploads(name, own)
+
+    def not_saved_for_s(self) -> float:
+        """For how long the index of an open one could not be saved, the longest, in seconds; 0 where all can."""
+        with self._mutex:
+            opened = list(self._opened.values())
+        troubles = [hosting(collection).not_saved for collection in opened]
+        return max((trouble.lasts_s for trouble in troubles if trouble is not None), default=0.0)
 
     def is_at_hand(self, name: str) -> bool:
         """Whether it is open, so that what is signed for it can be checked at once."""
@@ -258,23 +236,25 @@ class Collections:
             BadInput: when it can be no name.
             StorageFailed: when it cannot be made.
         """
-        folder = self._path(name)
+        self._check_name(name)
         with turn_of(self._turn(name)):
             for _ in range(ATTEMPTS):
-                if _has_catalog(folder):
+                if self._catalogs.exists(name):
                     return False
                 self._let_go(name)
-                make_private(folder)
                 try:
-                    self._kept(name, self._open(folder, True))
+                    self._keep(name, self._backing.open(name, create=True))
                 except (CollectionReplaced, NoCollection):
                     continue  # another process has removed it as soon as it was there, or made another in its place
                 except StorageFailed:
-                    if _has_catalog(folder):
+                    if self._catalogs.exists(name):
                         raise
                     continue  # it was removed meanwhile, or the disk fails again
                 return True
-        raise StorageFailed(f"the collection {name!r} cannot be made, or is removed as often as it is made")
+        raise StorageFailed(
+            f"the collection {name!r} cannot be made, or is removed as often as it is made"
+            "; try again, and let only one client make or remove it"
+        )
 
     def remove(self, name: str) -> None:
         """Remove one whole, with all that was added to it; pictures that lie elsewhere stay.
@@ -287,21 +267,26 @@ class Collections:
             Locked: when another process writes for long.
             StorageFailed, ReadOnly: when it cannot be removed.
         """
-        folder = self._path(name)
-        if name in self._named:
+        self._check_name(name)
+        if not self._backing.is_ours(name):
             raise Conflict(
-                f"{name!r} was there before the service and is not removed by it",
+                f"{name!r} was there before the service and is not removed by it"
+                "; remove it with `lookalike remove` on its machine, or end the service and delete its folder",
                 code="not_ours",
                 values={"name": name},
             )
         with turn_of(self._turn(name)):
             try:
-                remove_collection(folder)
+                self._backing.drop(name)
             except NoCollection:
-                raise NoCollection(f"there is no collection {name!r}", values={"name": name}) from None
+                raise no_collection(name) from None
             finally:
-                if not _is_there(folder):
+                if not self._is_there(name):
                     self._let_go(name)
+
+    def sweep(self, *, before: float) -> None:
+        """Delete what is left of those that were removed; see `Backing.sweep`."""
+        self._backing.sweep(before=before)
 
     def close(self) -> None:
         """Save what is worth it, and let go of all of them. Idempotent."""
@@ -310,6 +295,7 @@ class Collections:
             opened, self._opened = self._opened, OrderedDict()
         for collection in opened.values():
             collection.close()
+        self._backing.close()
 
     def _secret_of(self, name: str) -> bytes:
         return hmac.digest(self._secret(), self._identity(name).encode(), "sha256")
@@ -318,11 +304,11 @@ class Collections:
         """At once for one that is open; '' for one that cannot be read, into which nothing can be uploaded."""
         collection = self._at_hand(name)
         try:
-            return collection.identity if collection is not None else self._glance_anew(name).identity
+            return hosting(collection).identity if collection is not None else self._glance_anew(name).identity
         except CANNOT_BE_READ:
             return ""
 
-    def _glance_anew(self, name: str) -> CollectionGlance:
+    def _glance_anew(self, name: str) -> CatalogOverview:
         """As `glance`, where another took its place meanwhile."""
         for _ in range(ATTEMPTS - 1):
             with suppress(CollectionReplaced):
@@ -340,9 +326,16 @@ class Collections:
                 self._opened.move_to_end(name)
             return collection
 
-    def _kept(self, name: str, collection: Collection) -> Collection:
+    def _is_there(self, name: str) -> bool:
+        """Also one that has lost its catalog. Raises `ReadOnly` or `StorageFailed` where that cannot be told."""
         try:
-            _ = collection.identity  # is read here, and known from now on
+            return self._catalogs.exists(name)
+        except CatalogDamaged:
+            return True
+
+    def _keep(self, name: str, collection: Collection) -> Collection:
+        try:
+            _ = hosting(collection).identity  # is read here, and known from now on
         except BaseException:
             collection.close()
             raise
@@ -359,65 +352,16 @@ class Collections:
         if collection is not None:
             self._letting_go.submit(_let_go, collection)
 
-    def _path(self, name: str) -> Path:
+    def _check_name(self, name: str) -> None:
         if not NAME.fullmatch(name):
             raise BadInput(
                 f"expected 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a-z or 0-9, got {name[:80]!r}"
+                "; write it in small letters, and replace other signs by -"
             )
-        return self._named.get(name, self._folder / name)
-
-
-def _is_there(folder: Path) -> bool:
-    """Also one that has lost its catalog. Raises `ReadOnly` or `StorageFailed` where that cannot be told."""
-    return _has_catalog(folder) or holds_pictures(folder)
-
-
-def _has_catalog(folder: Path) -> bool:
-    """Raises `ReadOnly` or `StorageFailed` where that cannot be told."""
-    with translating(folder / CATALOG):
-        try:
-            os.stat(folder / CATALOG)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-    return True
-
-
-def _may_be_there(folder: Path) -> bool:
-    """Also where the disk does not tell."""
-    try:
-        return _is_there(folder)
-    except (ReadOnly, StorageFailed):
-        return True
-
-
-class _Stamp(NamedTuple):
-    """By which a file that was written or replaced is told."""
-
-    device: int
-    inode: int
-    written_ns: int
-    size_bytes: int
-
-
-def _stamp(path: Path) -> _Stamp | None:
-    """None where there is no file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return _Stamp(found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
-
-
-def _opened(folder: Path, create: bool) -> Collection:
-    """With its own model, whatever the service's settings name, which is for new ones, and where it was not kept."""
-    if not create:
-        with suppress(WrongModel):
-            return open_collection(folder, create=False, model="auto")
-    return open_collection(folder, create=create)
 
 
 def _let_go(collection: Collection) -> None:
     try:
-        collection.let_go()
+        hosting(collection).let_go()
     except LookalikeError as error:
         _log.warning("a collection was not left in order: %s", error)

@@ -10,15 +10,15 @@ from fastapi import Request, WebSocket
 
 from lookalike.collection import Collection
 from lookalike.core.errors import CollectionReplaced
+from lookalike.dispatch.base import Dispatch
 from lookalike.ledger.base import Ledger
-from lookalike.queue.base import Queue
 from lookalike.service.access.access import Access
 from lookalike.service.batching import Embedding
 from lookalike.service.collections import ATTEMPTS, Collections
 from lookalike.service.health import Health
-from lookalike.service.held_bytes import HeldBytes
 from lookalike.service.metrics import Metrics
 from lookalike.service.model_cards import ModelCards
+from lookalike.service.request_bytes import RequestBytes
 from lookalike.service.search_batching import Searches
 from lookalike.service.threads import Threads
 from lookalike.service.thumbnails import Thumbnails
@@ -34,13 +34,13 @@ class Service:
     Attributes:
         settings: what was set.
         collections: those that are served.
-        queue: work for later.
-        ledger: uploads, idempotency keys, tickets.
+        ledger: jobs, uploads, idempotency keys, tickets.
+        dispatch: wakes the workers.
         access: who may do what.
         embedding: pictures become vectors, several at a time.
         threads: where collections are searched and read.
         writes: where collections are changed.
-        books: where the ledger and the queue are read and written.
+        books: where the ledger and its jobs are read and written.
         fetches: where pictures are fetched from elsewhere.
         files: where files are read and written piece by piece, as their bytes go out and come in.
         parsing: where large JSON is parsed.
@@ -56,8 +56,8 @@ class Service:
 
     settings: ServiceSettings
     collections: Collections
-    queue: Queue
     ledger: Ledger
+    dispatch: Dispatch
     access: Access
     embedding: Embedding
     threads: Threads
@@ -68,8 +68,8 @@ class Service:
     parsing: Threads
     credentials: Threads
     searches: Searches
-    spooled: HeldBytes
-    streamed: HeldBytes
+    spooled: RequestBytes
+    streamed: RequestBytes
     thumbnails: Thumbnails
     metrics: Metrics
     health: Health
@@ -90,7 +90,7 @@ async def collection_of(service: Service, name: str, *, deadline: float | None =
     Raises:
         NoCollection: when there is none of that name.
     """
-    opened = service.collections.opened(name)
+    opened = service.collections.get_open(name)
     if opened is not None:
         return opened
     return await service.threads.run(lambda: service.collections.get(name), deadline=deadline)
@@ -110,9 +110,9 @@ async def with_collection(
         NoCollection: when there is none of that name.
     """
     for _ in range(ATTEMPTS - 1):
-        held = await collection_of(service, name, deadline=deadline)
+        opened = await collection_of(service, name, deadline=deadline)
         try:
-            return await use(held)
+            return await use(opened)
         except CollectionReplaced:
             continue
     return await use(await collection_of(service, name, deadline=deadline))

@@ -60,7 +60,7 @@ class Health:
         """
         self._checks[name] = _Check(name, part or name, check)
 
-    def saturated(self, name: str, check: Callable[[], bool], *, is_only_told: bool = False) -> None:
+    def watch_saturation(self, name: str, check: Callable[[], bool], *, is_only_told: bool = False) -> None:
         """Have a bounded part asked whether it is full.
 
         Args:
@@ -115,14 +115,14 @@ class _Check:
 
     async def answer(self, timeout_s: float) -> str:
         if self._running is None or self._running.done():
-            self._running = self._begun()
+            self._running = self._begin()
         try:
             return await asyncio.wait_for(asyncio.shield(self._running), timeout_s)
         except TimeoutError:
             _log.warning("%s does not answer", self._name)
             return NO_ANSWER
 
-    def _begun(self) -> asyncio.Future[str]:
+    def _begin(self) -> asyncio.Future[str]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[str] = loop.create_future()
 

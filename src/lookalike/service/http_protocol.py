@@ -16,10 +16,10 @@ import uuid
 from asyncio import BaseTransport, TimerHandle
 
 from httptools import HttpParserUpgrade
-from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from lookalike.service.edge.problem_body import problem_response
+from lookalike.service.edge.refusing import Refusal
 from lookalike.service.unread import Unread
 
 MOST_HEAD_BYTES = 64_000
@@ -34,7 +34,7 @@ LINGER_S = 1.0
 RETRY_AFTER_S = 1
 
 
-def bounded_http(
+def bound_http(
     *, head_timeout_s: float, unread_timeout_s: float = 20.0, most_connections: int = 1_000
 ) -> type[HttpToolsProtocol]:
     """The protocol, for a server.
@@ -74,17 +74,26 @@ class _BoundedHttp(HttpToolsProtocol):
     _linger_timer: TimerHandle | None = None
     _is_refused = False
     _came = b""
-    _problem: tuple[int, str, str, str] = (400, "malformed", "Malformed", "expected a request of HTTP/1.1")
+    _problem = Refusal(
+        400,
+        "malformed",
+        "Malformed",
+        "expected a request of HTTP/1.1, got bytes that are none; send one, and with https:// only where TLS is served",
+    )
 
     def connection_made(self, transport: BaseTransport) -> None:
-        is_full = len(self.connections) >= self.most_connections and not self._made_room()
+        is_full = len(self.connections) >= self.most_connections and not self._make_room()
         super().connection_made(transport)  # type: ignore[arg-type]
         if hasattr(transport, "max_size"):
             transport.max_size = READ_BYTES
         self._unread = Unread(self.transport, self.loop, patience_s=self.unread_timeout_s)
         if is_full:
-            detail = f"{self.most_connections} connections are open, which is the most that may"
-            self._problem = (503, "overloaded", "Busy", detail)
+            detail = (
+                f"at most {self.most_connections} connections may be open, but another came; close one of your "
+                "own, or try "
+                "again in a moment"
+            )
+            self._problem = Refusal(503, "overloaded", "Busy", detail)
             self.send_400_response("")
             return
         self._begin_head()
@@ -148,7 +157,10 @@ class _BoundedHttp(HttpToolsProtocol):
         if size > MOST_HEAD_BYTES:
             self._refuse_head()
             raise Stop
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before and not self.pipeline:  # it does not wait for an earlier one
+            self._running = self.cycle
         self._is_in_body = True
         if self.pipeline and self._ahead_bytes <= MOST_AHEAD_BYTES:
             self.flow.resume_reading()
@@ -162,7 +174,10 @@ class _BoundedHttp(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        waiting = list(self.pipeline)
         super().on_response_complete()
+        if len(self.pipeline) < len(waiting):
+            self._running = waiting[-1][0]
         if not self.pipeline:
             self._ahead_bytes = 0
         elif self._ahead_bytes > MOST_AHEAD_BYTES or self.cycle.body:
@@ -181,7 +196,7 @@ class _BoundedHttp(HttpToolsProtocol):
             return
         self._is_refused = True
         if self._running is None or self._running.response_complete or not self._running.response_started:
-            self.transport.write(_written(*self._problem))
+            self.transport.write(_write(self._problem))
         self._let_go()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -209,10 +224,6 @@ class _BoundedHttp(HttpToolsProtocol):
         self._is_refused = True
         self.cycle.keep_alive = False
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._running = cycle
-        super()._start_asgi_task(cycle, app)
-
     def _give_up(self) -> None:
         """End the connection without a word: a problem would be taken for the reply to an earlier request."""
         self._is_refused = True
@@ -227,7 +238,7 @@ class _BoundedHttp(HttpToolsProtocol):
                 cycle.disconnected = True
                 cycle.message_event.set()
 
-    def _made_room(self) -> bool:
+    def _make_room(self) -> bool:
         """Close the connection that has been between two requests for longest; False where there is none."""
         idle = {
             one.timeout_keep_alive_task.when(): one
@@ -257,25 +268,35 @@ class _BoundedHttp(HttpToolsProtocol):
             self._linger_timer = None
 
     def _refuse_head(self) -> None:
-        detail = f"expected at most {MOST_HEADERS} headers and {MOST_HEAD_BYTES} bytes of them"
-        self._problem = (431, "head_too_large", "Headers too large", detail)
+        detail = (
+            f"expected at most {MOST_HEADERS} headers and {MOST_HEAD_BYTES} bytes of them, got more; send fewer or "
+            "shorter ones"
+        )
+        self._problem = Refusal(431, "head_too_large", "Headers too large", detail)
 
     def _too_slow(self) -> None:
         self._head_timer = None
         if not self._is_refused and not self.transport.is_closing():
-            detail = f"expected the headers within {self.head_timeout_s:g} s"
-            self._problem = (408, "too_slow", "Too slow", detail)
+            detail = f"expected the headers within {self.head_timeout_s:g} s, got only some; send them at once"
+            self._problem = Refusal(408, "too_slow", "Too slow", detail)
             self.send_400_response("")
 
 
-def _written(status: int, code: str, title: str, detail: str) -> bytes:
+def _write(refusal: Refusal) -> bytes:
+    status = refusal.status
     request_id = uuid.uuid4().hex
     headers = {"Connection": "close", "X-Request-Id": request_id, "X-Content-Type-Options": "nosniff"}
     values = {}
     if status == 503:
         headers["Retry-After"], values = str(RETRY_AFTER_S), {"retry_after_s": RETRY_AFTER_S}
     response = problem_response(
-        status, code=code, title=title, detail=detail, request_id=request_id, headers=headers, values=values
+        status,
+        code=refusal.code,
+        title=refusal.title,
+        detail=refusal.detail,
+        request_id=request_id,
+        headers=headers,
+        values=values,
     )
     lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}".encode()]
     lines += [name + b": " + value for name, value in response.raw_headers]

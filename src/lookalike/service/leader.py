@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lookalike.core.errors import StorageFailed
-from lookalike.storage.claim import claimed
+from lookalike.storage.claim import claim
 
 LOCK = "leader.lock"
 RETRY_S = 1.0
@@ -38,7 +38,7 @@ class Leader:
         Raises:
             StorageFailed: when the lock file cannot be written.
         """
-        while (descriptor := self._claimed()) is None and not stop.wait(self._retry_s):
+        while (descriptor := self._claim()) is None and not stop.wait(self._retry_s):
             pass
         if descriptor is None:
             yield False
@@ -66,10 +66,11 @@ class Leader:
         finally:
             over.set()
 
-    def _claimed(self) -> int | None:
+    def _claim(self) -> int | None:
         try:
-            return claimed(self._path)
+            return claim(self._path)
         except OSError as error:
             raise StorageFailed(
                 f"{self._path}: the lock file cannot be written or locked ({error.strerror})"
+                "; repair its permissions, or choose a --home on a disk that locks"
             ) from error

@@ -87,6 +87,13 @@ class Metrics:
             multiprocess_mode="livemax",
         )
 
+        self._not_saved = Gauge(
+            "lookalike_index_not_saved_seconds",
+            "For how long the index that has waited longest to be saved could not be; 0 while all can.",
+            registry=kept,
+            multiprocess_mode="livemax",
+        )
+
     def running(self, kind: str, change: int) -> None:
         """A request (`http`) or a `websocket` began (1) or ended (-1)."""
         self._running.labels(kind).inc(change)
@@ -109,7 +116,7 @@ class Metrics:
         """So many frames were passed over for newer ones."""
         self._dropped.inc(n)
 
-    def embedded(self, where: str) -> None:
+    def count_embedding(self, where: str) -> None:
         """A query's vector was made, by the `server` or the `client`."""
         self._embedded.labels(where).inc()
 
@@ -120,17 +127,21 @@ class Metrics:
             self._distances.labels(browser).observe(distance)
 
     def queue_depth(self, queued: int, running: int) -> None:
-        """So many jobs wait, and are done, in the queue that all processes share."""
+        """So many jobs wait, and are done, that all processes share."""
         self._jobs.labels("queued").set(queued)
         self._jobs.labels("running").set(running)
 
-    def tier(self, outcome: str) -> None:
+    def count_rerank(self, outcome: str) -> None:
         """The tiered mode `kept` its first answer, or `asked` the finer model."""
         self._tiers.labels(outcome).inc()
 
     def saturation(self, name: str, value: float) -> None:
         """A bounded part is so full, 0 to 1."""
         self._saturation.labels(name).set(value)
+
+    def not_saved(self, lasts_s: float) -> None:
+        """An index could not be saved for so long, in seconds; 0 where all can."""
+        self._not_saved.set(lasts_s)
 
     def render(self) -> bytes:
         """All figures, of all processes, as Prometheus reads them (`CONTENT_TYPE`)."""

@@ -45,6 +45,7 @@ class ProblemCode(Coded):
     NO_COLLECTION = "no_collection", "name?"
     COLLECTION_ERROR = "collection_error"
     COLLECTION_REPLACED = "collection_replaced", "retry_after_s?"
+    CURSOR_UNKNOWN = "cursor_unknown"
     NOT_INDEXED = "not_indexed", "id?"
     WRONG_MODEL = "wrong_model"
     FORMAT_TOO_NEW = "format_too_new"
@@ -55,7 +56,7 @@ class ProblemCode(Coded):
     # searches
     BAD_QUERY = "bad_query"
     NEEDS_PICTURE = "needs_picture", "asked"
-    UNKNOWN_OPINION = "unknown_opinion", "got", "known"
+    UNKNOWN_RERANKER = "unknown_reranker", "got", "known"
     QUERY_CANCELS_OUT = "query_cancels_out"
     CROP_OUTSIDE = "crop_outside"
     BAD_FILTER = "bad_filter", "field?"
@@ -90,6 +91,7 @@ class ProblemCode(Coded):
     VANISHED = "vanished"
     UNREADABLE = "unreadable"
     CHANGED = "changed"
+    DECODER_DIED = "decoder_died"
 
     # uploads and jobs
     NOT_UPLOADED = "not_uploaded"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -101,6 +102,13 @@ class InvalidBody(BadInput):
         self.errors = [{"code": FaultCode.VALUE, "values": {}, **one} for one in errors]
 
 
+def no_collection(name: str) -> NoCollection:
+    """The error of a collection that is not there, and word for word of one that who asks may not see."""
+    return NoCollection(
+        f"there is no collection {name!r}; `GET /v1/collections` lists those that you may see", values={"name": name}
+    )
+
+
 _OWN: tuple[tuple[type[LookalikeError], int, str], ...] = (
     (Malformed, 400, "Malformed"),
     (UnsupportedMediaType, 415, "Unsupported media type"),
@@ -122,7 +130,7 @@ def problem(error: LookalikeError) -> Response:
         status,
         code=error.code,
         title=title,
-        detail=_shown(error, status),
+        detail=_describe(error, status),
         request_id=current_request_id(),
         headers=_headers(error, status),
         errors=error.errors if isinstance(error, InvalidBody) else None,
@@ -130,9 +138,9 @@ def problem(error: LookalikeError) -> Response:
     )
 
 
-def told(error: LookalikeError) -> str:
+def describe_error(error: LookalikeError) -> str:
     """What the caller is told of an error, where there is no reply to put a status into."""
-    return _shown(error, _status(error))
+    return _describe(error, _status(error))
 
 
 def values_of(error: LookalikeError) -> dict[str, object]:
@@ -140,7 +148,7 @@ def values_of(error: LookalikeError) -> dict[str, object]:
     status = _status(error)
     if status == 500:
         return {}
-    if status in (429, 503) or _told_when(error):
+    if status in (429, 503) or _says_when(error):
         return {**error.values, "retry_after_s": _wait_s(error)}
     return dict(error.values)
 
@@ -154,20 +162,27 @@ def _wait_s(error: LookalikeError) -> int:
     return max(1, math.ceil(1.0 if wait_s is None else wait_s))
 
 
-def _told_when(error: LookalikeError) -> bool:
+def _says_when(error: LookalikeError) -> bool:
     return isinstance(error, Conflict) and error.retry_after_s is not None
 
 
-def _shown(error: LookalikeError, status: int) -> str:
+def _describe(error: LookalikeError, status: int) -> str:
     """What the caller is told: of failures on our side no paths and no inner words."""
-    told = {500: "an error that should not be; the log has it under the request's id", 503: "try again in a moment"}
+    told = {500: _UNFORESEEN, 503: _NOT_NOW}
     return told[status] if status in told and not isinstance(error, Busy) else error.public
+
+
+_UNFORESEEN = (
+    "it failed by an error that was not foreseen; report the request's id to whoever runs the service, for the log has "
+    "the error under it"
+)
+_NOT_NOW = "it cannot be done now, for a part of the service fails or is busy; try again in a moment"
 
 
 def _headers(error: LookalikeError, status: int) -> Mapping[str, str]:
     if status == 401:
         return {"WWW-Authenticate": 'Bearer realm="lookalike"'}
-    if status in (429, 503) or _told_when(error):
+    if status in (429, 503) or _says_when(error):
         return {"Retry-After": str(_wait_s(error))}
     return {}
 
@@ -181,23 +196,41 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 async def _on_own(_: Request, error: Exception) -> Response:
-    return problem(error if isinstance(error, LookalikeError) else LookalikeError(str(error)))
+    return problem(error if isinstance(error, LookalikeError) else LookalikeError(_UNFORESEEN))
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    detail = str(error.detail) if isinstance(error, HTTPException) else "failed"
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+async def _on_http(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        return await _on_unforeseen(request, error)
+    status, told = error.status_code, str(error.detail)
+    title, headers = _PHRASES.get(status) or HTTPStatus(status).phrase, dict(error.headers or {})
     code = {404: "not_found", 405: "method_not_allowed", 400: MALFORMED}.get(status, "http_error")
     values = {"status": status} if code == "http_error" else {}
     request_id = current_request_id()
+    detail = f"the request is not accepted here ({told}); see /docs for what is taken"
+    if status == 416:
+        detail = told
+    if status in _HTTP:
+        detail = _HTTP[status]
+    if status == 405 and "Allow" in headers:
+        detail = f"expected one of {headers['Allow']} at this address, got another method; see /docs for what each does"
     return problem_response(
-        status, code=code, title=detail, detail=detail, request_id=request_id, headers=headers, values=values
+        status, code=code, title=title, detail=detail, request_id=request_id, headers=headers, values=values
     )
 
 
+_PHRASES = {413: "Content Too Large", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
+"""As RFC 9110 has them: Python has older ones up to 3.12."""
+
+_HTTP = {
+    404: "there is nothing at this address; see /docs for those that there are",
+    405: "this method is not taken at this address; see /docs for those that are",
+}
+"""What is told where no route of ours has been reached."""
+
+
 async def _on_unforeseen(_: Request, __: Exception) -> Response:
-    code, detail = LookalikeError.code, "an error that should not be; the log has it under the request's id"
+    code, detail = LookalikeError.code, _UNFORESEEN
     return problem_response(500, code=code, title="Failed", detail=detail, request_id=current_request_id())
 
 
@@ -218,7 +251,7 @@ def _error_of(one: Mapping[str, Any]) -> dict[str, object]:
     bounds = {name: context[key] for key, name in _BOUNDS.items() if key in context}
     return {
         "where": ".".join(map(str, one.get("loc", ())))[:200] or "body",
-        "detail": str(one.get("msg", ""))[:300],
+        "detail": f"{str(one.get('msg', ''))[:300]}; {_TO_DO[code]}",
         "code": code,
         "values": bounds if code in (FaultCode.RANGE, FaultCode.LENGTH) else {},
     }
@@ -234,5 +267,17 @@ _FAULTS = {
     FaultCode.TYPE: ("_type", "_parsing"),
 }
 """What stands in the names that Pydantic gives to errors."""
+
+_TO_DO = {
+    FaultCode.MISSING: "add it",
+    FaultCode.UNKNOWN: "remove it, or correct its name",
+    FaultCode.RANGE: "raise or lower it",
+    FaultCode.LENGTH: "shorten or extend it",
+    FaultCode.PATTERN: "correct its spelling",
+    FaultCode.CHOICE: "take one of those",
+    FaultCode.TYPE: "convert it",
+    FaultCode.VALUE: "correct it",
+}
+"""What to do about each kind, behind what Pydantic says of it."""
 
 _BOUNDS = {"ge": "least", "gt": "least", "min_length": "least", "le": "most", "lt": "most", "max_length": "most"}

@@ -22,8 +22,8 @@ from starlette.types import Message, Receive, Scope, Send
 from lookalike.core.errors import BadInput, Interrupted, LookalikeError
 from lookalike.service.accepting import Acceptor
 from lookalike.service.edge import Edge
-from lookalike.service.http_protocol import bounded_http
-from lookalike.service.websocket_protocol import bounded_websocket
+from lookalike.service.http_protocol import bound_http
+from lookalike.service.websocket_protocol import bound_websocket
 from lookalike.settings.service import ServiceSettings
 
 KEEP_ALIVE_S = 75
@@ -78,19 +78,21 @@ def run_process(
     except SystemExit as error:  # which is how uvicorn tells that the application did not start
         if isinstance(app.error, LookalikeError):
             raise app.error from error
-        raise LookalikeError(f"the service did not start: {app.error!r}") from app.error
+        raise LookalikeError(
+            f"expected the service to start, but {app.error!r} came; run it again with --debug to see where"
+        ) from app.error
     return 0
 
 
 def _config(app: _Starting, settings: ServiceSettings) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
-        http=bounded_http(
+        http=bound_http(
             head_timeout_s=settings.body_timeout_s,
             unread_timeout_s=settings.body_timeout_s,
             most_connections=settings.max_connections,
         ),
-        ws=bounded_websocket(unread_timeout_s=settings.body_timeout_s),
+        ws=bound_websocket(unread_timeout_s=settings.body_timeout_s),
         ws_max_size=settings.max_message_bytes,
         ws_per_message_deflate=False,  # pictures are compressed already
         lifespan="on",
@@ -107,7 +109,9 @@ def _config(app: _Starting, settings: ServiceSettings) -> uvicorn.Config:
     try:
         config.load()
     except (ssl.SSLError, OSError) as error:
-        raise BadInput(f"the certificate and key cannot be used: {error}") from error
+        raise BadInput(
+            f"the certificate and key cannot be used: {error}; make them again, as PEM files that belong together"
+        ) from error
     return config
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from lookalike.core.errors import ReadOnly, ServiceDown, StorageFailed
-from lookalike.queue.base import Queue
+from lookalike.jobs.base import Jobs
 from lookalike.service.context import Service
 from lookalike.service.leader import LOCK, SILENT_S
 from lookalike.service.signing_key import SigningKey
@@ -27,23 +27,23 @@ _IS_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 def watch(service: Service, key: SigningKey) -> None:
     """Have the health of a service ask its parts."""
     health, settings = service.health, service.settings
-    health.add("queue", partial(_answers, service.queue.facts))
+    health.add("jobs", partial(_answers, service.ledger.jobs.facts))
     health.add("ledger", partial(_answers, partial(service.ledger.expired_uploads, 0.0, limit=1)))
     health.add("access", service.access.check_ready)
     health.add("disk", partial(check_disk, settings.home))
     health.add("signing key", key.check)
     if settings.run_worker:
         health.add("leader", partial(check_leader, settings.home / LOCK, since=time.time()))
-        health.add("worker", partial(check_worker, service.queue))
+        health.add("worker", partial(check_worker, service.ledger.jobs))
     for name in settings.collections:
         glance = partial(service.collections.glance, name)  # there may be more of them than are kept open
         health.add(f"collection {name}", partial(_answers, glance), part="collections")
-    health.saturated("embedding", lambda: service.embedding.saturated)
-    health.saturated("searches", lambda: service.searches.saturated)
+    health.watch_saturation("embedding", lambda: service.embedding.saturated)
+    health.watch_saturation("searches", lambda: service.searches.saturated)
     for name, threads in kinds(service).items():
         # strangers can fill these, and would keep everybody away from every machine
         is_only_told = threads in (service.fetches, service.credentials)
-        health.saturated(name, partial(_is_saturated, threads), is_only_told=is_only_told)
+        health.watch_saturation(name, partial(_is_saturated, threads), is_only_told=is_only_told)
 
 
 def kinds(service: Service) -> dict[str, Threads]:
@@ -74,7 +74,9 @@ def check_disk(folder: Path) -> None:
             probe.unlink(missing_ok=True)
     except OSError as error:
         kind = ReadOnly if error.errno in _IS_READ_ONLY else StorageFailed
-        raise kind(f"{folder}: nothing can be written ({error.strerror})") from error
+        raise kind(
+            f"{folder}: nothing can be written ({error.strerror}); make room there, or repair its permissions"
+        ) from error
 
 
 def check_leader(path: Path, *, since: float) -> None:
@@ -91,18 +93,24 @@ def check_leader(path: Path, *, since: float) -> None:
     except OSError:
         last = since
     if time.time() - last > SILENT_S:
-        raise ServiceDown(f"no process has given a sign of leading for {time.time() - last:.0f} s: it may hang")
+        raise ServiceDown(
+            f"expected a process to lead, but none has given a sign for {time.time() - last:.0f} s and it "
+            "may hang; restart the service"
+        )
 
 
-def check_worker(queue: Queue) -> None:
+def check_worker(jobs: Jobs) -> None:
     """Whether jobs that are due are done by somebody.
 
     Raises:
         ServiceDown: when they are not.
     """
-    facts = queue.facts()
+    facts = jobs.facts()
     if facts.running == 0 and facts.oldest_s > STALLED_S:
-        raise ServiceDown(f"jobs have been due for {facts.oldest_s:.0f} s, and none is being done")
+        raise ServiceDown(
+            f"expected jobs to be done, but they have been due for {facts.oldest_s:.0f} s; start a worker "
+            "with `lookalike worker`"
+        )
 
 
 def _is_saturated(threads: Threads) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lookalike.collection import Collection
+from lookalike.collection.hosting import Hosting
 from lookalike.core.ending import Ending, ending
 from lookalike.core.filters import Filter
 from lookalike.core.vectors import Vectors
@@ -75,7 +75,7 @@ class Searches:
         return self._line.is_saturated
 
     async def search(
-        self, collection: Collection, vector: Vectors, *, way: Way, deadline: float | None = None
+        self, collection: Hosting, vector: Vectors, *, way: Way, deadline: float | None = None
     ) -> SearchResult:
         """Find what is nearest to a vector.
 
@@ -95,12 +95,12 @@ class Searches:
             )
         ask = _VectorAsk(collection, vector, way, deadline=deadline)
         with self._line.standing(ask):
-            return await ask.answered()
+            return await ask.wait()
 
     async def close(self) -> None:
         """Turn away who waits, and wait for what is under way. Idempotent."""
         self._line.close()
-        await self._crew.ended()
+        await self._crew.wait_until_done()
 
     def _did_some(self) -> bool:
         """Answer some; False once the line is closed."""
@@ -116,40 +116,41 @@ class Searches:
             taken.append(ask)
         try:
             wanted = [ask for ask in taken if ask.is_wanted]
+            answers = _look_up(wanted) if wanted else []
+            # before anybody is answered, who may ask again at once and would be counted twice
+            self._company = min(self._batch_size, max(len(taken) + self._line.waiting, self._company - 1))
+            for ask, answer in zip(wanted, answers, strict=True):
+                if isinstance(answer, Exception):
+                    ask.refuse(answer)
+                else:
+                    ask.give(answer)
             if wanted:
-                _answer(wanted)
                 self._line.pace.took(time.perf_counter() - started, count=len(wanted))
         finally:
             self._line.done(taken)
-        self._company = min(self._batch_size, max(len(taken) + self._line.waiting, self._company - 1))
         return True
 
 
 class _VectorAsk(Ask[SearchResult]):
-    def __init__(self, collection: Collection, vector: Vectors, way: Way, *, deadline: float | None) -> None:
+    def __init__(self, collection: Hosting, vector: Vectors, way: Way, *, deadline: float | None) -> None:
         super().__init__(deadline=deadline)
         self.collection, self.vector, self.way = collection, vector, way
 
     def goes_with(self, other: _VectorAsk) -> bool:
-        return other.collection is self.collection and other.way == self.way and other.vector.shape == self.vector.shape
+        return other.collection == self.collection and other.way == self.way and other.vector.shape == self.vector.shape
 
 
 def _while_one_is_wanted(asks: list[_VectorAsk]) -> Ending:
     return Ending(None, lambda: any(ask.is_wanted for ask in asks))
 
 
-def _answer(asks: list[_VectorAsk]) -> None:
+def _look_up(asks: list[_VectorAsk]) -> list[SearchResult | Exception]:
     """Together; where that fails, one by one, so that only the one at fault does."""
     try:
         vectors = np.stack([ask.vector for ask in asks])
         with ending(_while_one_is_wanted(asks)):
-            results = asks[0].collection.search_vectors(vectors, **asks[0].way._asdict())
+            return [*asks[0].collection.search_vectors(vectors, **asks[0].way._asdict())]
     except Exception as error:
         if len(asks) == 1:
-            asks[0].refuse(error)
-            return
-        for ask in asks:
-            _answer([ask])
-        return
-    for ask, result in zip(asks, results, strict=True):
-        ask.give(result)
+            return [error]
+        return [_look_up([ask])[0] for ask in asks]

@@ -67,7 +67,10 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except socket.gaierror as error:
-        raise BadInput(f"expected a name or an address of this machine to listen on, got {host!r}") from error
+        raise BadInput(
+            f"expected a name or an address of this machine to listen on, got {host!r}"
+            "; use 127.0.0.1 for this machine alone"
+        ) from error
     except OSError as error:
         raise BadInput(f"cannot listen on {host}, port {port}: {_advice(error)}") from error
 
@@ -81,12 +84,12 @@ def address_of(listener: socket.socket, *, is_secure: bool) -> str:
 
 def _advice(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "another program does already; end that, or choose another port (0 for any free one)"
+        return "another program does already; stop that, or take another port (0 for any free one)"
     if error.errno == errno.EACCES:
-        return "that is not allowed; choose a port from 1024 on"
+        return "that is not allowed; take a port from 1024 on"
     if error.errno == errno.EADDRNOTAVAIL:
-        return "this machine does not have that address"
-    return error.strerror or str(error)
+        return "this machine does not have that address; use 127.0.0.1, or 0.0.0.0 for all it has"
+    return f"{error.strerror or error}; take another port"
 
 
 def _the_whole() -> Factory:

@@ -60,7 +60,8 @@ class SigningKey:
             ) from error
         if not secrets.compare_digest(found, secret):
             raise StorageFailed(
-                f"{self._path}: was changed since the start ({len(found)} bytes): put it back, or start again"
+                f"{self._path}: expected the key that was there at the start, but it was changed since "
+                f"({len(found)} bytes): put the old one back, or start again"
             )
 
 

@@ -89,13 +89,13 @@ class Supervisor:
             stack.enter_context(self._noting_signals())
             folder = stack.enter_context(_figures_together())
             stack.callback(self._end)
-            if self._started_all(folder):
+            if self._wait_for_all(folder):
                 self._ready()
             while not self._signals:
                 self._look(folder)
             return self._drain(folder)
 
-    def _started_all(self, folder: Path) -> bool:
+    def _wait_for_all(self, folder: Path) -> bool:
         """Wait for the first processes; False where a signal came before."""
         while not self._signals:
             self._look(folder)
@@ -103,7 +103,9 @@ class Supervisor:
                 if seat.error is not None:
                     raise seat.error
                 if seat.deaths:
-                    raise LookalikeError("a process of the service ended before it had started; its log says why")
+                    raise LookalikeError(
+                        "expected every process of the service to start, but one ended before; look into its log"
+                    )
             if all(seat.is_started for seat in self._seats):
                 return True
         return False

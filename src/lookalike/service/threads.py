@@ -74,7 +74,7 @@ class Threads:
         """
         ask = _Call(call, deadline=deadline)
         with self._line.standing(ask):
-            answer: T = await (ask.answered() if self._ends else ask.answered_if_begun())
+            answer: T = await (ask.wait() if self._ends else ask.wait_if_begun())
             return answer
 
     async def run_through(self, call: Callable[[], T]) -> T:
@@ -82,7 +82,7 @@ class Threads:
         ask = _Call(call, deadline=None)
         with self._line.standing(ask):
             await ask.through()
-            answer: T = await ask.answered()
+            answer: T = await ask.wait()
             return answer
 
     async def let_go(self, call: Callable[[], None]) -> None:
@@ -104,14 +104,14 @@ class Threads:
             if ask.was_refused:
                 call()
         if not ask.was_refused:
-            await ask.answered()  # which raises what the function raised
+            await ask.wait()  # which raises what the function raised
 
     async def close(self) -> None:
         """Turn away who waits, and wait for what has begun, which ends soon where it may. Idempotent."""
         self._line.close()
         if self._ends:
             self._line.give_up()
-        await self._crew.ended()
+        await self._crew.wait_until_done()
 
     def _did_one(self) -> bool:
         """Take and make a call; False once the line is closed. While the next is waited for, nothing of it is held."""
@@ -121,7 +121,7 @@ class Threads:
         started = time.perf_counter()
         try:
             if ask.begin():
-                ask.give(ask.context.run(self._made, ask))
+                ask.give(ask.context.run(self._make, ask))
                 self._line.pace.took(time.perf_counter() - started)
         except Exception as error:  # its asker is told
             ask.refuse(error)
@@ -129,7 +129,7 @@ class Threads:
             self._line.done([ask])
         return True
 
-    def _made(self, ask: _Call) -> object:
+    def _make(self, ask: _Call) -> object:
         with ending(ask.ending if self._ends else None):
             return ask.call()
 
@@ -159,12 +159,12 @@ class _Call(Ask[Any]):
         """Whether it still waited when the service stopped."""
         return self._future.done() and isinstance(self._future.exception(), Overloaded)
 
-    async def answered_if_begun(self) -> Any:
-        """As `answered`, but where it has begun by the deadline the answer is waited for."""
+    async def wait_if_begun(self) -> Any:
+        """As `wait`, but where it has begun by the deadline the answer is waited for."""
         if self.deadline is not None:
             await asyncio.wait([self._future], timeout=max(0.0, self.deadline - time.monotonic()))
-            if not self._future.done() and self._given_up():
-                raise DeadlineExceeded("it could not be begun before the deadline of the request")
+            if not self._future.done() and self._give_up():
+                raise DeadlineExceeded("it could not be begun before the deadline of the request; try again later")
         try:
             return await self._future
         finally:
@@ -177,14 +177,14 @@ class _Call(Ask[Any]):
             try:
                 await asyncio.wait([self._future])
             except asyncio.CancelledError as error:
-                if not self.is_for_good and self._given_up():
+                if not self.is_for_good and self._give_up():
                     raise
                 cancelled = error
         if cancelled is not None:
             self._future.exception()  # nobody asks for it any more
             raise cancelled
 
-    def _given_up(self) -> bool:
+    def _give_up(self) -> bool:
         """Leave, unless it has begun."""
         with self._deciding:
             if not self._has_begun:

@@ -28,13 +28,13 @@ class Thumbnails:
             image_id: of the picture.
             side: longest, in pixels.
         Raises:
-            NotIndexed, ImageRefused: as `Collection.bytes_of`; also for one that was shown before it was removed.
+            NotIndexed, ImageRefused: as `Pictures.read`; also for one that was shown before it was removed.
         """
         key = name, image_id, side
         jpeg = self._jpegs.get(key)
         if jpeg is not None:
             collection.get(image_id)
             return jpeg
-        jpeg = thumbnail_jpeg(collection.small(image_id, min_side=side), side=side)
+        jpeg = thumbnail_jpeg(collection.pictures.thumbnail(image_id, min_side=side), side=side)
         self._jpegs.put(key, jpeg, size_bytes=len(jpeg))
         return jpeg

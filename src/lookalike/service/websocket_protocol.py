@@ -36,7 +36,7 @@ CLOSE_S = 2.0
 _TOO_BIG, _TOO_BUSY = 1009, 1013
 
 
-def bounded_websocket(*, unread_timeout_s: float) -> type[WebSocketsSansIOProtocol]:
+def bound_websocket(*, unread_timeout_s: float) -> type[WebSocketsSansIOProtocol]:
     """The protocol, for a server of one process.
 
     Args:
@@ -50,24 +50,24 @@ class Unfinished:
     """How many bytes of messages that nobody has taken the connections of a process hold, and for which callers."""
 
     def __init__(self) -> None:
-        self._held: dict[_BoundedWebSocket, int] = {}
+        self._sizes_bytes: dict[_BoundedWebSocket, int] = {}
         self._size_bytes = 0
 
     def count(self, holder: _BoundedWebSocket, size_bytes: int) -> None:
         """Say how many a connection holds now."""
-        self._size_bytes += size_bytes - self._held.pop(holder, 0)
+        self._size_bytes += size_bytes - self._sizes_bytes.pop(holder, 0)
         if size_bytes:
-            self._held[holder] = size_bytes
+            self._sizes_bytes[holder] = size_bytes
 
     def too_much(self) -> _BoundedWebSocket | None:
         """Where all together hold too much, the largest connection of the caller whose connections hold the most."""
         if self._size_bytes <= MOST_UNFINISHED_BYTES:
             return None
         of_callers = Counter[str]()
-        for one, size_bytes in self._held.items():
+        for one, size_bytes in self._sizes_bytes.items():
             of_callers[one.caller] += size_bytes
         ((greediest, _),) = of_callers.most_common(1)
-        return max((one for one in self._held if one.caller == greediest), key=self._held.__getitem__)
+        return max((one for one in self._sizes_bytes if one.caller == greediest), key=self._sizes_bytes.__getitem__)
 
 
 class Turns:
@@ -230,8 +230,8 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
             return
         if self._parses():
             self.turns.join(self)
-        held = (self._unparsed, self.conn.reader.buffer, *self.frames)
-        self.unfinished.count(self, self._untaken_bytes + sum(map(len, held)))
+        pieces = (self._unparsed, self.conn.reader.buffer, *self.frames)
+        self.unfinished.count(self, self._untaken_bytes + sum(map(len, pieces)))
         if (most := self.unfinished.too_much()) is not None:
             most.fail(_TOO_BUSY, "too much comes at once")
         if self.transport.is_closing():
@@ -280,5 +280,5 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
 
 
 def _empty(frame: Frame) -> None:
-    """Let go of what it held: the parser keeps the last frame for as long as the connection lasts."""
+    """Let go of its messages: the parser keeps the last frame for as long as the connection lasts."""
     frame.data = b""

@@ -5,11 +5,12 @@ The file is `lookalike.toml` in the user's configuration folder, or the one that
     collection = "~/Pictures/.photos.lookalike"
     model = "auto"             # "auto", "int8", "fp32", "fine" or the path of an ONNX file
     projection = "auto"        # "auto" or "off"
-    engine = "auto"            # "auto", "exact" or a factory string of FAISS such as "IVF4096,PQ64x4fs"
+    engine = "auto"            # "auto", "exact", "gpu" or a factory string of FAISS such as "IVF4096,PQ64x4fs"
     recall = 0.99              # that an approximate index is to have
     memory = "4G"              # that building an index may take
     threads = 2
     cache = "~/.cache/lookalike"
+    vectors = ""               # "postgresql://..." with pgvector, where the index is to live; else in each process
     keep_removed_days = 90     # for which labels and metadata of removed pictures are kept; 0 keeps none
     allow_private_addresses = false   # whether a URL as a query may lead into one's own network
     max_pixels = 400_000_000   # of one picture, and on a side: max_side
@@ -18,7 +19,7 @@ The file is `lookalike.toml` in the user's configuration folder, or the one that
     max_expansion = 2_000      # and that, beyond 256 MB, divided by the size of the file
 
 Each name has an environment variable: `LOOKALIKE_COLLECTION`, `LOOKALIKE_MODEL`, `LOOKALIKE_PROJECTION`,
-`LOOKALIKE_ENGINE`, `LOOKALIKE_RECALL`, `LOOKALIKE_MEMORY`, `LOOKALIKE_THREADS`, `LOOKALIKE_CACHE`,
+`LOOKALIKE_ENGINE`, `LOOKALIKE_RECALL`, `LOOKALIKE_MEMORY`, `LOOKALIKE_THREADS`, `LOOKALIKE_CACHE`, `LOOKALIKE_VECTORS`,
 `LOOKALIKE_KEEP_REMOVED_DAYS`, `LOOKALIKE_ALLOW_PRIVATE_ADDRESSES`, `LOOKALIKE_MAX_PIXELS`, `LOOKALIKE_MAX_SIDE`,
 `LOOKALIKE_MAX_BYTES`, `LOOKALIKE_MAX_DECODE_BYTES`, `LOOKALIKE_MAX_EXPANSION`.
 """
@@ -27,7 +28,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -59,7 +60,7 @@ class Settings:
         model: `int8`, `fp32`, `fine`, the path of an ONNX file, or `auto`: what the collection was made with, `int8`
             for a new one.
         projection: `auto` learns one from the collection once it is large enough, `off` compares raw vectors.
-        engine: `auto`, `exact`, or a factory string of FAISS.
+        engine: `auto`, `exact`, `gpu`, or a factory string of FAISS.
         recall: the share of the true nearest that an approximate index is to find, above 0 and at most 1.
         memory: bytes that building an index may take; None for as much as is convenient.
         threads: that read, decode and embed at once.
@@ -80,6 +81,7 @@ class Settings:
     limits: ImageLimits = DEFAULT_LIMITS
     allow_private_addresses: bool = False
     keep_removed_days: int = KEEP_REMOVED_DAYS
+    vectors: str = field(default="", repr=False)
 
 
 def read_settings(
@@ -112,6 +114,7 @@ def read_settings(
         limits=_limits(values),
         allow_private_addresses=flag("allow_private_addresses", values),
         keep_removed_days=whole("keep_removed_days", values, least=0, most=36_500, expected="0 to 36500 days"),
+        vectors="" if values["vectors"].value == "" else text("vectors", values),
     )
 
 
@@ -127,6 +130,7 @@ def _defaults() -> dict[str, object]:
         "cache": platformdirs.user_cache_path("lookalike"),
         "allow_private_addresses": False,
         "keep_removed_days": KEEP_REMOVED_DAYS,
+        "vectors": "",
         **{name: getattr(DEFAULT_LIMITS, name) for name in (*_COUNTS, *_SIZES)},
     }
 
@@ -138,7 +142,10 @@ def _recall(values: Values) -> float:
     except ValueError:
         recall = 0.0
     if not 0 < recall <= 1:
-        raise BadInput(f"expected a recall above 0 and at most 1, got {value!r} from {source}")
+        raise BadInput(
+            f"expected a recall above 0 and at most 1, got {value!r} from {source}"
+            "; leave it out for the usual one, or take 1 for an exact search"
+        )
     return recall
 
 
@@ -156,5 +163,9 @@ def _bytes(name: str, values: Values) -> int:
     value, source = values[name]
     try:
         return parse_bytes(str(value))
-    except BadInput as error:
-        raise BadInput(f"{error} from {source}") from None
+    except BadInput:
+        raise BadInput(
+            f"expected a size such as 4G or 512M for {name}, got {str(value)[:300]!r} from {source}; leave it out "
+            "for the "
+            "usual one"
+        ) from None

@@ -59,7 +59,7 @@ def gather(
     place = str(path) if table is None else f"[{table}] of {path}"
     in_table = in_file if table is None else in_file.get(table, {})
     if not isinstance(in_table, dict):
-        raise BadInput(f"expected a table {table} in {path}, got {in_table!r}")
+        raise BadInput(f"expected a table {table} in {path}, got {in_table!r}; write [{table}] above its settings")
     in_table = {name: value for name, value in in_table.items() if name not in apart}
     _check_names(in_table, defaults, place=f" in {place}")
     named = {name: f"{prefix}{name.upper()}" for name in defaults}
@@ -76,7 +76,7 @@ def text(name: str, values: Values) -> str:
     value, source = values[name]
     read = os.fsdecode(value) if isinstance(value, str | os.PathLike) else ""
     if not read or "\0" in read:
-        raise BadInput(f"expected a text for {name}, got {value!r} from {source}")
+        raise BadInput(f"expected a text for {name}, got {value!r} from {source}; put it in quotes")
     return read
 
 
@@ -91,6 +91,7 @@ def folder(name: str, values: Values) -> Path:
             raise BadInput(
                 f"expected the path of a folder for {name}, got {str(path)[:300]!r} from {values[name].source}, "
                 f"which none can have: {why}"
+                "; choose a shorter one below your home"
             ) from error
     return path
 
@@ -100,7 +101,9 @@ def choice(name: str, values: Values, *, of: Iterable[str]) -> str:
     value, source = values[name]
     words = tuple(of)
     if value not in words:
-        raise BadInput(f"expected {_either(words)} for {name}, got {value!r} from {source}")
+        raise BadInput(
+            f"expected {_either(words)} for {name}, got {value!r} from {source}; remove it there for the usual one"
+        )
     return str(value)
 
 
@@ -112,7 +115,10 @@ def whole(name: str, values: Values, *, least: int, most: int, expected: str = "
     except ValueError:
         number = None
     if number is None or not least <= number <= most:
-        raise BadInput(f"expected {expected or f'{least} to {most} for {name}'}, got {value!r} from {source}")
+        raise BadInput(
+            f"expected {expected or f'{least} to {most} for {name}'}, got {value!r} from {source}"
+            "; remove it there for the usual one"
+        )
     return number
 
 
@@ -124,7 +130,9 @@ def number(name: str, values: Values, *, least: float, most: float) -> float:
     except ValueError:
         read = math.nan
     if not least <= read <= most:
-        raise BadInput(f"expected {least:g} to {most:g} for {name}, got {value!r} from {source}")
+        raise BadInput(
+            f"expected {least:g} to {most:g} for {name}, got {value!r} from {source}; remove it there for the usual one"
+        )
     return read
 
 
@@ -134,7 +142,9 @@ def flag(name: str, values: Values) -> bool:
     words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
     said = value if isinstance(value, bool) else words.get(value.lower()) if isinstance(value, str) else None
     if said is None:
-        raise BadInput(f"expected true or false for {name}, got {value!r} from {source}")
+        raise BadInput(
+            f"expected true or false for {name}, got {value!r} from {source}; write it without quotes, or remove it"
+        )
     return said
 
 
@@ -143,7 +153,10 @@ def texts(name: str, values: Values) -> tuple[str, ...]:
     value, source = values[name]
     listed = value.split(",") if isinstance(value, str) else value
     if not isinstance(listed, list | tuple) or not all(isinstance(one, str) for one in listed):
-        raise BadInput(f"expected a list of texts for {name}, got {value!r} from {source}")
+        raise BadInput(
+            f"expected a list of texts for {name}, got {value!r} from {source}"
+            '; put each in quotes, and brackets around: ["one", "two"]'
+        )
     return tuple(one.strip() for one in listed if one.strip())
 
 
@@ -154,7 +167,10 @@ def _either(words: tuple[str, ...]) -> str:
 
 def _check_names(names: Iterable[str], known: Iterable[str], *, place: str) -> None:
     if unknown := sorted(set(names) - set(known)):
-        raise BadInput(f"unknown setting {unknown[0]!r}{place}; the settings are {', '.join(sorted(known))}")
+        raise BadInput(
+            f"expected a setting that is known, got {unknown[0]!r}{place}; "
+            f"correct it to one of {', '.join(sorted(known))}"
+        )
 
 
 def _file(variables: Mapping[str, str]) -> tuple[dict[str, Any], Path]:
@@ -165,6 +181,10 @@ def _file(variables: Mapping[str, str]) -> tuple[dict[str, Any], Path]:
     except (FileNotFoundError, NotADirectoryError) as error:
         if not named:
             return {}, path
-        raise BadInput(f"LOOKALIKE_CONFIG names {path}, which is not there") from error
+        raise BadInput(
+            f"LOOKALIKE_CONFIG names {path}, which is not there; correct the path, or unset LOOKALIKE_CONFIG"
+        ) from error
     except (OSError, ValueError) as error:
-        raise BadInput(f"the settings in {path} cannot be read: {error}") from error
+        raise BadInput(
+            f"the settings in {path} cannot be read: {error}; correct the line, or move the file away to begin anew"
+        ) from error

@@ -29,7 +29,7 @@ def holds_pictures(folder: Path) -> bool:
     return os.path.exists(folder / SNAPSHOTS / "CURRENT") or any((folder / OBJECTS).glob("[0-9a-f][0-9a-f]/[0-9a-f]*"))
 
 
-def served_name(folder: Path) -> str:
+def name_in_urls(folder: Path) -> str:
     """The name of a collection in URLs: `My Photos.lookalike` is `my-photos`."""
     plain = re.sub(r"[^a-z0-9._-]+", "-", folder.name.removesuffix(SUFFIX).lower())
     return plain.lstrip("._-")[:LONGEST_NAME].rstrip("-") or "collection"
@@ -45,20 +45,22 @@ def collections_in(home: Path) -> dict[str, Path]:
     try:
         folders = sorted(folder for folder in home.glob("*") if is_collection(folder))
     except OSError as error:
-        raise StorageFailed(f"{home} cannot be read: {error.strerror or error}") from error
+        raise StorageFailed(
+            f"{home} cannot be read: {error.strerror or error}; repair its permissions, or choose another with --home"
+        ) from error
     found: dict[str, Path] = {}
     for folder in folders:
-        found = named(folder, beside=found)
+        found = add_named(folder, beside=found)
     return found
 
 
-def named(folder: Path, *, beside: Mapping[str, Path]) -> dict[str, Path]:
+def add_named(folder: Path, *, beside: Mapping[str, Path]) -> dict[str, Path]:
     """Add a collection to others.
 
     Raises:
         BadInput: when another one has its name.
     """
-    name = served_name(folder)
+    name = name_in_urls(folder)
     if name in beside and beside[name] != folder:
         raise BadInput(f"expected names that differ, but {beside[name]} and {folder} are both {name!r}; rename one")
     return {**beside, name: folder}

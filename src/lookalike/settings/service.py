@@ -14,9 +14,20 @@ class ServiceSettings:
     Attributes:
         host, port: to listen on; port 0 lets the system choose.
         collections: folders of collections by name.
-        home: folder in which further collections are made and the service's own files lie (queue, ledger, staged
+        home: folder in which further collections are made and the service's own files lie (jobs, ledger, staged
             uploads, the secret that signs upload URLs).
         open_collections: that one process keeps open; the one that was not used for the longest is let go of.
+        database: `postgresql://...` where catalogs, uploads and jobs are kept; '' for files in `home`. It may hold a
+            password.
+        objects: `s3://bucket/prefix` where bytes of pictures are kept; '' for folders in `home`.
+        objects_endpoint: URL of the server that has that bucket, as this service reaches it; '' for Amazon's.
+        objects_public_endpoint: the same, as browsers reach it; '' where that is the same.
+        objects_region: of the bucket.
+        broker: `amqp://...` that wakes workers; '' for the database or the clock. It may hold a password.
+        vectors: `postgresql://...` with pgvector, which is asked for the nearest; '' for an index in each process. It
+            may hold a password.
+        flow: how the page uploads: `direct` has browsers embed, and put bytes straight into storage; `classic` sends
+            them through the service, and workers do the rest.
         workers: processes that answer.
         keys_file: API keys, hashed; None for none.
         jwt_algorithm: `HS256`, `RS256` or `EdDSA`; None where tokens are not accepted.
@@ -43,8 +54,8 @@ class ServiceSettings:
         upload_quota, upload_quota_bytes: uploads of one caller that wait or are quarantined, and their bytes.
         keep_below, quarantine_above: cosine distances: a client's vector nearer than the one is kept, further than the
             other takes the picture out, between them ours takes its place.
-        finer: the further model by which the page's tiered mode looks again; '' for none.
-        run_worker: whether the service does the queue's jobs itself.
+        reranker: the further model by which the page's tiered mode looks again; '' for none.
+        run_worker: whether the service does its jobs itself.
         page: folder of the built page; None for none.
         allow_private_fetch: whether `image_url` may name private addresses. For tests.
         log_format: `text` or `json`.
@@ -59,6 +70,14 @@ class ServiceSettings:
     collections: Mapping[str, Path] = field(default_factory=dict)
     home: Path
     open_collections: int = 32
+    database: str = field(default="", repr=False)
+    objects: str = ""
+    objects_endpoint: str = ""
+    objects_public_endpoint: str = ""
+    objects_region: str = "us-east-1"
+    broker: str = field(default="", repr=False)
+    vectors: str = field(default="", repr=False)
+    flow: str = "direct"
     workers: int = 1
     keys_file: Path | None = None
     jwt_algorithm: str | None = None
@@ -88,7 +107,7 @@ class ServiceSettings:
     upload_quota_bytes: int = 4_000_000_000
     keep_below: float = 0.005
     quarantine_above: float = 0.15
-    finer: str = ""
+    reranker: str = ""
     run_worker: bool = True
     page: Path | None = None
     allow_private_fetch: bool = False

@@ -21,11 +21,11 @@ from typing import Any
 
 import platformdirs
 
-from lookalike.core.errors import NoCollection
+from lookalike.core.errors import BadInput, NoCollection
 from lookalike.settings.collection import SERVE, read_settings
 from lookalike.settings.page_folder import page_folder
 from lookalike.settings.reading import Values, choice, flag, folder, gather, number, text, texts, whole
-from lookalike.settings.served_collections import collections_in, is_collection, named
+from lookalike.settings.served_collections import add_named, collections_in, is_collection
 from lookalike.settings.service import ServiceSettings
 from lookalike.settings.service_checks import check, secret_from
 
@@ -61,6 +61,7 @@ _NUMBERS = {
 }
 _FOLDERS = ("keys_file", "tls_certificate", "tls_key", "page")
 _TEXTS = ("jwt_jwks", "jwt_audience", "jwt_issuer")
+_TEXTS_OR_NONE = ("reranker", "database", "objects", "objects_endpoint", "objects_public_endpoint", "broker", "vectors")
 _LISTS = ("cors_origins", "trusted_proxies")
 _FLAGS = ("run_worker", "allow_private_fetch")
 
@@ -119,13 +120,15 @@ def _read(values: Values) -> dict[str, Any]:
     return {
         "host": text("host", values),
         "rate_storage": text("rate_storage", values),
-        "finer": "" if values["finer"].value == "" else text("finer", values),
+        "objects_region": text("objects_region", values),
+        "flow": choice("flow", values, of=("direct", "classic")),
         "log_format": choice("log_format", values, of=("text", "json")),
         "jwt_algorithm": _if_said("jwt_algorithm", values, _algorithm),
         **{name: whole(name, values, least=least, most=most) for name, (least, most) in _WHOLE.items()},
         **{name: number(name, values, least=least, most=most) for name, (least, most) in _NUMBERS.items()},
         **{name: _if_said(name, values, folder) for name in _FOLDERS},
         **{name: _if_said(name, values, text) for name in _TEXTS},
+        **{name: "" if values[name].value == "" else text(name, values) for name in _TEXTS_OR_NONE},
         **{name: texts(name, values) for name in _LISTS},
         **{name: flag(name, values) for name in _FLAGS},
     }
@@ -141,13 +144,20 @@ def _if_said(name: str, values: Values, read: Any) -> Any:
 
 def _collections(values: Values, home: Path, variables: Mapping[str, str]) -> dict[str, Path]:
     """Those that lie in the folder `home`, and the one that was named; where neither was said, the usual one."""
+    if values["database"].value != "":
+        if values["collection"].value is not None:
+            raise BadInput(
+                "expected either a database for collections, or the folder of one, got both; leave --collection out, "
+                "or remove database"
+            )
+        return {}
     found = collections_in(home)
     if values["collection"].value is not None:
         path = folder("collection", values)
         if not is_collection(path):
             raise NoCollection(f"there is no collection in {path}; `lookalike index` makes one")
-        return named(path, beside=found)
+        return add_named(path, beside=found)
     if values["home"].source != "the default":
         return found
     usual = read_settings(environment=variables).collection
-    return named(usual, beside=found) if is_collection(usual) else found
+    return add_named(usual, beside=found) if is_collection(usual) else found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from lookalike.core.errors import BadInput, NoCollection, NotAllowed, NotAuthenticated
+from lookalike.core.errors import BadInput, NotAllowed, NotAuthenticated
 from lookalike.ledger.base import Ledger
 from lookalike.service.access.key_ring import KeyRing
 from lookalike.service.access.key_sets import KeySet
@@ -15,6 +15,7 @@ from lookalike.service.access.principal import LOOPBACK, Principal, Scope
 from lookalike.service.access.rates import Rates, open_rates
 from lookalike.service.access.tickets import Ticket, Tickets
 from lookalike.service.access.tokens import Tokens, open_tokens
+from lookalike.service.problems import no_collection
 from lookalike.settings.service import ServiceSettings
 
 _MOST_LETTERS = 16_384
@@ -75,16 +76,19 @@ class Access:
         """
         if self.is_open_to_loopback:
             if not is_loopback_address(client):
-                raise NotAuthenticated("no credentials are configured, so only this machine itself is let in")
+                raise NotAuthenticated(
+                    "no credentials are configured, so only this machine itself is let in"
+                    "; make a key with `lookalike key add NAME`, and send it as Authorization: Bearer KEY"
+                )
             return LOOPBACK
         credential = _credential(authorization)
         if self._keys is not None and credential.startswith(PREFIX):
             principal = self._keys.principal_of(credential)
             if principal is None:
-                raise NotAuthenticated("the key is not accepted")
+                raise NotAuthenticated("the key is not accepted; send another, or ask whoever runs the service for one")
             return principal
         if self._tokens is None:
-            raise NotAuthenticated("the key is not accepted")
+            raise NotAuthenticated("the key is not accepted; send another, or ask whoever runs the service for one")
         return self._tokens.principal_of(credential)
 
     def check(self, principal: Principal, scope: Scope, collection: str | None = None) -> None:
@@ -95,11 +99,13 @@ class Access:
             NotAllowed: when their scopes do not reach.
         """
         if collection is not None and not principal.sees(collection):
-            raise NoCollection(
-                f"there is no collection {collection!r}", values={"name": collection}
-            )  # word for word as of one that is not there
+            raise no_collection(collection)  # word for word as of one that is not there
         if not principal.may(scope):
-            raise NotAllowed(f"this needs the scope {scope}", values={"scope": str(scope)})
+            raise NotAllowed(
+                f"this needs the scope {scope}, which {principal.name} does not have; ask whoever runs the "
+                "service for a key with it",
+                values={"scope": str(scope)},
+            )
 
     def is_good(self, principal: Principal) -> bool:
         """Whether what someone showed when a long connection began is still good: not expired, not revoked."""
@@ -131,7 +137,7 @@ class Access:
         """
         principal = self._tickets.redeem(ticket)
         if not self.is_good(principal):
-            raise NotAuthenticated("the ticket is not accepted")
+            raise NotAuthenticated("the ticket is not accepted; fetch a new one from `POST /v1/tickets`")
         return principal
 
     def check_ready(self) -> None:
@@ -180,9 +186,14 @@ def check_binding(settings: ServiceSettings) -> None:
 def _credential(authorization: str | None) -> str:
     """What stands behind `Bearer`."""
     if authorization is None:
-        raise NotAuthenticated("expected Authorization: Bearer KEY_OR_TOKEN")
+        raise NotAuthenticated(
+            "expected Authorization: Bearer KEY_OR_TOKEN, got no such header; ask whoever runs the service "
+            "for a key, or make one with `lookalike key add`"
+        )
     scheme, _, credential = authorization.partition(" ")
     credential = credential.strip(" ")
     if scheme.lower() != "bearer" or not credential or len(credential) > _MOST_LETTERS:
-        raise NotAuthenticated("expected Authorization: Bearer KEY_OR_TOKEN")
+        raise NotAuthenticated(
+            "expected Authorization: Bearer KEY_OR_TOKEN, got another form; write Bearer, a space and the key"
+        )
     return credential

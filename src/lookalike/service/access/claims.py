@@ -27,7 +27,9 @@ def principal_from(claims: dict[str, Any]) -> Principal:
     if any(
         isinstance(claims.get(name, 0), bool) or not isinstance(claims.get(name, 0), int | float) for name in _TIMES
     ):
-        raise BadInput("its times are no numbers")
+        raise BadInput(
+            "expected exp, iat and nbf as numbers, but they are not; have the issuer write seconds since 1970"
+        )
     return Principal(
         name=f"token:{_subject(claims)}",
         scopes=_scopes(claims),
@@ -40,16 +42,19 @@ def principal_from(claims: dict[str, Any]) -> Principal:
 def _subject(claims: dict[str, Any]) -> str:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
-        raise BadInput("its sub is no short, printable text")
+        raise BadInput(
+            f"expected sub as a printable text of 1 to {_LONGEST_SUBJECT} characters, got something else; have "
+            "the issuer shorten it"
+        )
     return subject
 
 
 def _scopes(claims: dict[str, Any]) -> frozenset[Scope]:
     if "scope" in claims and "scopes" in claims:
-        raise BadInput("it has both scope and scopes")
+        raise BadInput("expected only one of scope and scopes, but both came; have the issuer leave one away")
     named = claims.get("scope", "")
     if not isinstance(named, str):
-        raise BadInput("its scope is no text")
+        raise BadInput("expected scope as a text of words, got something else; have the issuer join them with spaces")
     words = _texts(claims["scopes"], "scopes") if "scopes" in claims else named.split(" ")
     return frozenset(scope for scope in Scope if scope.value in words)
 
@@ -60,5 +65,7 @@ def _collections(claims: dict[str, Any]) -> frozenset[str] | None:
 
 def _texts(value: object, name: str) -> list[str]:
     if not isinstance(value, list) or len(value) > _MOST_NAMES or not all(isinstance(text, str) for text in value):
-        raise BadInput(f"its {name} are no list of texts")
+        raise BadInput(
+            f"expected {name} as a list of at most {_MOST_NAMES} texts, but they are not; have the issuer correct it"
+        )
     return value

@@ -45,8 +45,8 @@ def needs(scope: Scope | None = None, *, everywhere: bool = False) -> Any:
 def _guard(scope: Scope | None, *, everywhere: bool) -> Callable[..., Awaitable[Principal]]:
     async def principal(request: Request, _: object = Security(_described)) -> Principal:
         access = _access(request)
-        found = await _known(access, request)
-        await _counted(access, found, request)
+        found = await _authenticate(access, request)
+        await _count_request(access, found, request)
         collection = request.path_params.get("collection")
         _check(access, found, scope, collection, everywhere=everywhere)
         _note(request, found, collection)
@@ -66,26 +66,31 @@ async def principal_of_websocket(websocket: WebSocket, scope: Scope, collection:
     access = _access(websocket)
     origin, host = websocket.headers.get("origin"), websocket.headers.get("host", "")
     if not is_welcome_origin(origin, host=host, cors_origins=_service(websocket).settings.cors_origins):
-        raise NotAllowed("pages of this origin may not connect")
+        raise NotAllowed(
+            "pages of this origin may not connect; add the origin to cors_origins in the settings of the service"
+        )
     tickets = [offer.removeprefix(TICKET_PREFIX) for offer in _offers(websocket) if offer.startswith(TICKET_PREFIX)]
     if len(tickets) > 1:
-        raise NotAuthenticated("expected one ticket")
+        raise NotAuthenticated(f"expected one ticket, got {len(tickets)}; send the newest alone")
     if tickets:
         found = await _in_turn(websocket, _origin(websocket), lambda: access.redeem(tickets[0]))
     else:
-        found = await _known(access, websocket)
-    await _counted(access, found, websocket)
+        found = await _authenticate(access, websocket)
+    await _count_request(access, found, websocket)
     _check(access, found, scope, collection)
     _note(websocket, found, collection)
     return found
 
 
-async def _known(access: Access, connection: HTTPConnection) -> Principal:
+async def _authenticate(access: Access, connection: HTTPConnection) -> Principal:
     headers = connection.headers.getlist("authorization")
     if len(headers) > 1:
-        raise NotAuthenticated("expected one Authorization header")
+        raise NotAuthenticated(f"expected one Authorization header, got {len(headers)}; remove the others")
     if access.is_open_to_loopback and not may_ride(connection.headers, _service(connection).settings):
-        raise NotAuthenticated("no credentials are configured, so only this machine itself is let in, by its own name")
+        raise NotAuthenticated(
+            "no credentials are configured, so only this machine itself is let in, by its own name"
+            "; make a key with `lookalike key add NAME`, or ask for http://127.0.0.1"
+        )
     client = connection.client.host if connection.client is not None else ""
     given = headers[0] if headers else None
     if access.waits:
@@ -93,7 +98,7 @@ async def _known(access: Access, connection: HTTPConnection) -> Principal:
     return access.authenticate(given, client=client)
 
 
-async def _counted(access: Access, principal: Principal, connection: HTTPConnection) -> None:
+async def _count_request(access: Access, principal: Principal, connection: HTTPConnection) -> None:
     if access.waits:
         await _in_turn(connection, principal.name, lambda: access.count(principal))
     else:
@@ -104,7 +109,10 @@ def _check(
     access: Access, principal: Principal, scope: Scope | None, collection: str | None, *, everywhere: bool = False
 ) -> None:
     if everywhere and principal.collections is not None:
-        raise NotAllowed("this needs a grant that is not bound to collections")
+        raise NotAllowed(
+            "this needs a grant that is not bound to collections, but yours is; ask whoever runs the "
+            "service for another key"
+        )
     if scope is not None:
         access.check(principal, scope, collection)
 

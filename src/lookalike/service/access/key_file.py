@@ -65,7 +65,10 @@ def read_keys(path: Path) -> tuple[dict[str, ApiKey], Signature]:
     except OSError as error:
         raise BadInput(f"the keys in {path} cannot be read: {error.strerror or error}") from error
     if len(content) > _MOST_BYTES:
-        raise BadInput(f"the keys in {path} are damaged: expected at most {_MOST_BYTES:,} bytes")
+        raise BadInput(
+            f"expected at most {_MOST_BYTES:,} bytes of keys in {path}, got more; restore it from a copy, or "
+            "remove old keys"
+        )
     try:
         keys = parse_keys(content)
     except BadInput as error:
@@ -93,13 +96,16 @@ def change_keys(path: Path, change: Callable[[dict[str, ApiKey]], Sequence[ApiKe
         if path.exists():
             read_keys(path)  # before anything is made beside a file that is none of ours
         make_private(path.parent)
-        with file_lock(path.with_name(f"{path.name}.lock")).held(wait_s=LOCK_WAIT_S):
+        with file_lock(path.with_name(f"{path.name}.lock")).holding(wait_s=LOCK_WAIT_S):
             before = read_keys(path)[0] if path.exists() else {}
             content = format_keys(change(before)).encode("ascii")
             # it stays its owner's, when root changes the keys of a service that runs as somebody else
             write_whole(path, content, keeps_owner=True, is_our_folder=False)
     except OSError as error:
-        raise StorageFailed(f"the keys in {path} cannot be written: {error.strerror or error}") from error
+        raise StorageFailed(
+            f"the keys in {path} cannot be written: {error.strerror or error}"
+            "; make room there, or repair its permissions"
+        ) from error
 
 
 def add_key(
@@ -158,6 +164,9 @@ def _signature(status: os.stat_result) -> Signature:
 
 def _check(status: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise BadInput(f"expected a file of keys, {path} is none")
+        raise BadInput(f"expected a file of keys, {path} is none; correct the path")
     if status.st_mode & stat.S_IWOTH:
-        raise BadInput(f"anybody may write to the keys in {path}, so they prove nothing: chmod 600 {path}")
+        raise BadInput(
+            f"only its owner may write to the keys in {path}, but anybody can, so they prove nothing: run "
+            f"chmod 600 {path}"
+        )

@@ -32,14 +32,18 @@ def parse_keys(content: bytes) -> dict[str, ApiKey]:
     try:
         document = json.loads(content)
         if document["version"] != VERSION:
-            raise BadInput(f"expected version {VERSION} of the file")
+            raise BadInput(
+                f"expected version {VERSION} of the file, got another; restore it from a copy, or upgrade Lookalike"
+            )
         keys = [_key(entry) for entry in document["keys"]]
     except json.JSONDecodeError as error:
-        raise BadInput(f"expected JSON: {error}") from None  # the error holds the text
+        raise BadInput(f"expected JSON: {error}; restore it from a copy") from None  # the error holds the text
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise BadInput(f"expected a version and a list of keys: {type(error).__name__}") from None
+        raise BadInput(
+            f"expected a version and a list of keys: {type(error).__name__}; restore it from a copy"
+        ) from None
     if len({key.id for key in keys}) < len(keys):
-        raise BadInput("two keys have the same id")
+        raise BadInput("expected of each key an id of its own, but two have the same; remove one of them")
     return {key.id: key for key in keys}
 
 
@@ -59,15 +63,17 @@ def moment(seconds: float | None) -> str | None:
 
 def _key(entry: dict[str, object]) -> ApiKey:
     if set(entry) != _FIELDS:
-        raise BadInput(f"expected of each key {', '.join(sorted(_FIELDS))}")
+        raise BadInput(
+            f"expected of each key {', '.join(sorted(_FIELDS))}, but one has others; restore the file from a copy"
+        )
     sha256, name, collections = str(entry["sha256"]), str(entry["name"]), entry["collections"]
     check_id(str(entry["id"]))
     check_name(name)
     if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
-        raise BadInput("expected 64 hexadecimal digits as sha256")
+        raise BadInput("expected 64 hexadecimal digits as sha256, got others; restore the file from a copy")
     created = _seconds(entry["created"])
     if created is None:
-        raise BadInput("expected a time in created")
+        raise BadInput("expected a time in created, but there is none; restore the file from a copy")
     return ApiKey(
         id=str(entry["id"]),
         name=name,
@@ -82,7 +88,9 @@ def _key(entry: dict[str, object]) -> ApiKey:
 
 def _words(value: object) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        raise BadInput("expected a list of words in scopes and in collections")
+        raise BadInput(
+            "expected a list of words in scopes and in collections, got something else; restore the file from a copy"
+        )
     return value
 
 
@@ -98,7 +106,7 @@ def _seconds(value: object) -> float | None:
         return None
     moment = datetime.fromisoformat(str(value))
     if moment.tzinfo is None:
-        raise BadInput("expected times such as 2026-01-31T12:00:00Z, with their zone")
+        raise BadInput("expected times such as 2026-01-31T12:00:00Z, but one has no zone; add Z at its end")
     return moment.timestamp()
 
 

@@ -48,7 +48,7 @@ class KeySet:
         if self.is_remote:
             self._renew()
         else:
-            self._keys = self._fetched()
+            self._keys = self._fetch()
 
     def find(self, kid: str | None) -> PublicKey | None:
         """The key of that name; without a name, the only one; None where there is none.
@@ -64,7 +64,7 @@ class KeySet:
         if key is None and self._renew():
             key = self._look_up(kid)
         if key is None and (self._keys is None or self._fetching.locked()):
-            raise ServiceDown("the keys by which tokens are checked are not there yet")
+            raise ServiceDown("the keys by which tokens are checked are not there yet; try again in a moment")
         return key
 
     def check_ready(self) -> None:
@@ -74,7 +74,7 @@ class KeySet:
             ServiceDown: when none could be fetched so far.
         """
         if self._keys is None:
-            raise ServiceDown("the keys by which tokens are checked could not be fetched")
+            raise ServiceDown("the keys by which tokens are checked could not be fetched; try again in a moment")
 
     def _look_up(self, kid: str | None) -> PublicKey | None:
         keys = self._keys or {}
@@ -90,7 +90,7 @@ class KeySet:
             if self._clock() - self._tried_at < TRIED_EVERY_S:
                 return False
             self._tried_at = self._clock()
-            self._keys = self._fetched()
+            self._keys = self._fetch()
         except BadInput as error:
             _log.error("the keys by which tokens are checked were not fetched anew: %s", error)
             return False
@@ -99,7 +99,7 @@ class KeySet:
         finally:
             self._fetching.release()
 
-    def _fetched(self) -> dict[str, PublicKey]:
+    def _fetch(self) -> dict[str, PublicKey]:
         keys = parse_key_set(self._read(), algorithm=self._algorithm)
         self._fetched_at = self._tried_at = self._clock()
         return keys
@@ -110,13 +110,20 @@ def _reader(source: str) -> tuple[Callable[[], bytes], bool]:
     try:
         parts = urlsplit(source)
     except ValueError as error:
-        raise BadInput("the URL of the key set cannot be understood") from error
+        raise BadInput(
+            "the URL of the key set cannot be understood; copy it again from the issuer's discovery document"
+        ) from error
     if parts.scheme not in ("http", "https"):
         return lambda: _read_file(Path(source)), False
     if parts.username is not None or parts.password is not None:
-        raise BadInput("the URL of a key set holds a password; expected one without")
+        raise BadInput(
+            "the URL of a key set must not hold a password, but this one does; remove it, and the @ behind it"
+        )
     if parts.scheme == "http" and not is_loopback_name(parts.hostname or ""):
-        raise BadInput("expected an https URL of a key set: over http anybody on the way could put in a key of theirs")
+        raise BadInput(
+            "expected an https URL of a key set, but over http anybody on the way could put in a key of "
+            "theirs; correct it, or download the set and give the file"
+        )
     return lambda: _read_url(source), True
 
 
@@ -125,7 +132,9 @@ def _read_file(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(_MOST_BYTES)
     except OSError as error:
-        raise BadInput(f"the key set {path} cannot be read: {error.strerror or error}") from error
+        raise BadInput(
+            f"the key set {path} cannot be read: {error.strerror or error}; correct the path, or repair its permissions"
+        ) from error
 
 
 def _read_url(url: str) -> bytes:

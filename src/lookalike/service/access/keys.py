@@ -86,9 +86,12 @@ def make_key(
     for collection in collections if collections is not None else ():
         check_collection(collection)
     if not scopes or (collections is not None and not collections):
-        raise BadInput("a key without a scope or without a collection is good for nothing")
+        raise BadInput(
+            "a key needs a scope and a collection, and this one would have none and be good for nothing; "
+            "add --scope, or leave --collection out for all"
+        )
     if expires is not None and expires <= now:
-        raise BadInput("expected an end that is not past")
+        raise BadInput("expected an end that is to come, but it is past; count it from now on, such as 90d")
     key_id = next(made for made in iter(lambda: secrets.token_hex(4), "") if made not in taken)
     secret = secrets.token_urlsafe(32)
     kept = ApiKey(
@@ -113,7 +116,9 @@ def id_in(text: str) -> str:
         return text
     if found := _KEY.fullmatch(text):
         return found[1]
-    raise BadInput("expected the id of a key, 8 hexadecimal digits as `lookalike key list` shows them")
+    raise BadInput(
+        "expected the id of a key, 8 hexadecimal digits, got something else; `lookalike key list` shows them"
+    )
 
 
 def opens(presented: str, keys: dict[str, ApiKey], *, now: float) -> ApiKey | None:
@@ -136,7 +141,10 @@ def check_id(text: str) -> None:
         BadInput: when none can.
     """
     if not _ID.fullmatch(text):
-        raise BadInput("expected as id of a key 8 lower-case hexadecimal digits")
+        raise BadInput(
+            "expected as id of a key 8 lower-case hexadecimal digits, got something else; `lookalike key "
+            "list` shows them"
+        )
 
 
 def check_name(name: str) -> None:
@@ -147,8 +155,9 @@ def check_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name) or name == "loopback":
         raise BadInput(
-            "expected as name of a key 1 to 64 letters, digits, spaces, '.', '_', '@' and '-', "
-            "beginning with a letter or digit, and not 'loopback'"
+            "expected as name of a key 1 to 64 letters, digits, spaces, '.', '_', '@' and '-', beginning "
+            "with a letter or digit, "
+            "got something else; shorten it, and leave out other signs"
         )
 
 
@@ -160,8 +169,8 @@ def check_collection(name: str) -> None:
     """
     if not _COLLECTION.fullmatch(name):
         raise BadInput(
-            "expected as name of a collection 1 to 64 of a-z, 0-9, '.', '_' and '-', "
-            f"beginning with a-z or 0-9, got {name[:80]!r}"
+            f"expected as name of a collection 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a-z or 0-9, "
+            f"got {name[:80]!r}; write it in small letters, and replace other signs by -"
         )
 
 

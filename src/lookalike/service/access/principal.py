@@ -97,4 +97,4 @@ def parse_scopes(words: Iterable[str]) -> frozenset[Scope]:
     try:
         return frozenset(map(Scope, words))
     except ValueError as error:
-        raise BadInput(f"expected scopes of {', '.join(Scope)}: {error}") from error
+        raise BadInput(f"expected scopes of {', '.join(Scope)}: {error}; correct its spelling") from error

@@ -38,16 +38,22 @@ def parse_key_set(content: bytes, *, algorithm: Algorithm) -> dict[str, PublicKe
     found: dict[str, PublicKey] = {}
     for entry in _entries(content):
         if "d" in entry:
-            raise BadInput("the key set holds a private key: whoever can read it can make tokens; give the public ones")
+            raise BadInput(
+                "expected only public keys, but the key set holds a private key, by which whoever can read it "
+                "makes tokens; remove its private parts, and make a new key"
+            )
         if not _is_meant(entry, algorithm):
             continue
         kid = entry.get("kid", "")
         if not isinstance(kid, str) or kid in found:
-            raise BadInput("expected of each key in the key set a `kid` of its own")
+            raise BadInput(
+                "expected of each key in the key set a `kid` of its own, but two have the same, or it is no "
+                "text; rename one"
+            )
         if (key := _public_key(entry, algorithm)) is not None:
             found[kid] = key
     if not found:
-        raise BadInput(f"the key set holds no key for {algorithm}")
+        raise BadInput(f"the key set holds no key for {algorithm}; add one, or correct jwt_algorithm")
     return found
 
 
@@ -55,10 +61,13 @@ def _entries(content: bytes) -> list[dict[str, Any]]:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
-        raise BadInput("the key set is no JSON") from None
+        raise BadInput("the key set is no JSON; download it again from the issuer") from None
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list) or len(entries) > _MOST_KEYS:
-        raise BadInput(f'expected a key set: {{"keys": [...]}} with at most {_MOST_KEYS}')
+        raise BadInput(
+            f'expected a key set of the form {{"keys": [...]}} with at most {_MOST_KEYS}, got '
+            "something else; download it again from the issuer"
+        )
     return [entry for entry in entries if isinstance(entry, dict)]
 
 

@@ -51,7 +51,8 @@ class Rates:
         wait_s = self._hit_where_it_answers(self._limit, name)
         if wait_s is not None:
             raise RateLimited(
-                f"expected at most {self._limit.amount} requests in a minute",
+                f"expected at most {self._limit.amount} requests in a minute, got one more; wait {wait_s:.0f} s, "
+                "then repeat it",
                 retry_after_s=wait_s,
                 values={"limit": self._limit.amount},
             )
@@ -95,18 +96,26 @@ def open_rates(per_minute: int, storage: str) -> Rates:
         MissingExtra: when the library of Redis is not installed.
     """
     if per_minute < 0:
-        raise BadInput(f"expected 0 or more requests in a minute, got {per_minute}")
+        raise BadInput(f"expected 0 or more requests in a minute, got {per_minute}; take 0 for no limit")
     if _scheme(storage) not in _SCHEMES:
-        raise BadInput("expected as rate_storage memory:// or redis://HOST:PORT/DB")
+        raise BadInput(
+            "expected as rate_storage memory:// or redis://HOST:PORT/DB, got another kind; remove it for memory://"
+        )
     try:
         opened = storage_from_string(storage, wrap_exceptions=True, **_options(storage))
     except ConfigurationError:
         raise MissingExtra("redis", extra="redis", purpose="rate_storage redis://") from None
     except Exception as error:
         _log.debug("the storage that counts requests was refused: %s", type(error).__name__)
-        raise BadInput("rate_storage cannot be understood; expected memory:// or redis://HOST:PORT/DB") from None
+        raise BadInput(
+            "expected as rate_storage memory:// or redis://HOST:PORT/DB, but it cannot be understood; quote "
+            "signs in a password as %40"
+        ) from None
     if not isinstance(opened, Storage):
-        raise BadInput("expected as rate_storage memory:// or redis://HOST:PORT/DB")
+        raise BadInput(
+            "expected as rate_storage memory:// or redis://HOST:PORT/DB, got one that does not count; "
+            "remove it for memory://"
+        )
     return Rates(per_minute, storage=opened)
 
 

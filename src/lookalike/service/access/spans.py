@@ -25,7 +25,7 @@ def parse_end(text: str, *, now: float) -> float:
     """
     end = _end(text, now)
     if end > _LAST:
-        raise BadInput(f"expected an end before the year 10000, got {text!r}")
+        raise BadInput(f"expected an end before the year 10000, got {text!r}; leave it out for a key that does not end")
     return end
 
 
@@ -36,6 +36,7 @@ def _end(text: str, now: float) -> float:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise BadInput(
-            f"expected a span such as 12h, 90d, 8w or 1y, or a day such as 2027-01-31, got {text!r}"
+            f"expected a span such as 12h, 90d, 8w or 1y, or a day such as 2027-01-31, "
+            f"got {text!r}; count hours, days, weeks or years"
         ) from None
     return day.timestamp() + _SECONDS["d"]

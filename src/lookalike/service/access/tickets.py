@@ -55,10 +55,13 @@ class Tickets:
             NotAuthenticated: when there is none such, any more.
         """
         if not _TICKET.fullmatch(ticket):
-            raise NotAuthenticated("the ticket is not accepted")
+            raise NotAuthenticated("the ticket is not accepted; fetch a new one from `POST /v1/tickets`")
         kept = self._ledger.take_ticket(_digest(ticket), now=self._now())
         if kept is None:
-            raise NotAuthenticated("the ticket is not accepted: each is for one connection, within 30 s")
+            raise NotAuthenticated(
+                "the ticket is not accepted, for each is for one connection, within 30 s; fetch a new one from "
+                "`POST /v1/tickets`"
+            )
         return Principal.from_json(kept)
 
 

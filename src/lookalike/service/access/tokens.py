@@ -47,7 +47,6 @@ class Tokens:
     ) -> None:
         self._algorithm, self._find_key = algorithm, find_key
         self._audience, self._issuer = audience, issuer
-        self._jwt = _StrictJwt()
 
     def principal_of(self, token: str) -> Principal:
         """Who asks with a token.
@@ -60,14 +59,17 @@ class Tokens:
             return principal_from(self._claims(token))
         except (jwt.PyJWTError, _Odd, BadInput) as error:
             _log.info("refused a token: %s", error if isinstance(error, _Odd | BadInput) else type(error).__name__)
-            raise NotAuthenticated("the token is not accepted") from None  # the cause may hold the token
+            raise NotAuthenticated(
+                "the token is not accepted; fetch a new one from its issuer"
+            ) from None  # the cause may hold the token
 
     def _claims(self, token: str) -> dict[str, Any]:
         key = self._find_key(_kid(_header(token)))
         if key is None:
             raise _Odd("it names a key that is not known")
+        _object(_part(token, 1, "claims"), "claims")
         options = {"require": ["exp", "sub"], "verify_aud": self._audience is not None}
-        return self._jwt.decode(
+        return jwt.decode(
             token,
             key,
             algorithms=[self._algorithm],
@@ -89,17 +91,26 @@ def open_tokens(
     algorithm, secret, source = settings.jwt_algorithm, settings.jwt_secret, settings.jwt_jwks
     if algorithm is None:
         if secret is not None or source is not None:
-            raise BadInput(f"keys for tokens are set, but no jwt_algorithm: expected one of {', '.join(ALGORITHMS)}")
+            raise BadInput(
+                "keys for tokens are set, but no jwt_algorithm, which they need; set it to one of "
+                f"{', '.join(ALGORITHMS)}"
+            )
         return None
     if algorithm not in ALGORITHMS:
-        raise BadInput(f"expected as jwt_algorithm one of {', '.join(ALGORITHMS)}, got {algorithm!r}")
+        raise BadInput(
+            f"expected as jwt_algorithm one of {', '.join(ALGORITHMS)}, got {algorithm!r}"
+            "; correct it, or remove it where no tokens are taken"
+        )
     if algorithm == "HS256":
         if source is not None:
-            raise BadInput("jwt_jwks is not for HS256, whose only key is jwt_secret")
-        shared = _checked_secret(secret)
+            raise BadInput("HS256 needs jwt_secret only, but jwt_jwks is set; remove it, or take RS256 or EdDSA")
+        shared = _check_secret(secret)
         return _tokens(settings, lambda _: shared), None
     if secret is not None or source is None:
-        raise BadInput(f"{algorithm} needs jwt_jwks, a file or an https URL of the public keys, and no jwt_secret")
+        raise BadInput(
+            f"{algorithm} needs jwt_jwks, a file or an https URL of the public keys, and no jwt_secret, got "
+            "it otherwise; correct both settings"
+        )
     keys = KeySet(source, algorithm=cast(Algorithm, algorithm), clock=clock)
     return _tokens(settings, keys.find), keys
 
@@ -113,41 +124,41 @@ def _tokens(settings: ServiceSettings, find_key: FindKey) -> Tokens:
     )
 
 
-def _checked_secret(secret: bytes | None) -> bytes:
+def _check_secret(secret: bytes | None) -> bytes:
     if secret is None or len(secret) < LEAST_SECRET_BYTES:
         raise BadInput(
-            f"HS256 needs a jwt_secret of at least {LEAST_SECRET_BYTES} bytes, as `openssl rand -hex 32` makes"
+            f"HS256 needs a jwt_secret of at least {LEAST_SECRET_BYTES} bytes, got fewer; make one with "
+            "`openssl rand -hex 32`"
         )
     try:
         return HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret)
     except jwt.InvalidKeyError:
-        raise BadInput("jwt_secret is a public key or a certificate, which everybody may know") from None
+        raise BadInput(
+            "jwt_secret has to be known to nobody else, but this one is a public key or a certificate; make "
+            "one with `openssl rand -hex 32`, or take RS256 with jwt_jwks"
+        ) from None
 
 
 class _Odd(Exception):
     """What is wrong with a token, in words that repeat nothing of it."""
 
 
-class _StrictJwt(jwt.PyJWT):
-    """Refuses claims that are there twice, and numbers that are none."""
-
-    def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
-        return _object(decoded["payload"], "claims")
-
-
 def _header(token: str) -> dict[str, Any]:
     """The header, believed in nothing but the name of the key: `jku`, `jwk` and `x5u` are passed over."""
     if len(token) > MOST_BYTES or not token.isascii():
         raise _Odd(f"it is larger than {MOST_BYTES} bytes, or not ASCII")
-    encoded = token.partition(".")[0]
-    try:
-        content = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-    except ValueError:
-        raise _Odd("its header is not base64") from None
-    header = _object(content, "header")
+    header = _object(_part(token, 0, "header"), "header")
     if "crit" in header or str(header.get("typ", "jwt")).lower() not in _TYPES:
         raise _Odd("it is of another type, or wants what we do not know")
     return header
+
+
+def _part(token: str, number: int, what: str) -> bytes:
+    encoded = token.split(".", number + 1)[number : number + 1]
+    try:
+        return base64.urlsafe_b64decode(encoded[0] + "=" * (-len(encoded[0]) % 4))
+    except (IndexError, ValueError):
+        raise _Odd(f"its {what} are not there, or not base64") from None
 
 
 def _kid(header: dict[str, Any]) -> str | None:
@@ -158,6 +169,7 @@ def _kid(header: dict[str, Any]) -> str | None:
 
 
 def _object(content: bytes, what: str) -> dict[str, Any]:
+    """What a part of a token says; nothing in it may be there twice, and no number be none. PyJWT lets both pass."""
     try:
         value = json.loads(content, object_pairs_hook=_once, parse_constant=_refuse)
     except (ValueError, RecursionError):

@@ -73,7 +73,15 @@ def read_cursor(cursor: str | None) -> str:
     try:
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):
-        raise InvalidBody([{"where": "query.cursor", "detail": "expected a cursor of an earlier page"}]) from None
+        raise InvalidBody(
+            [
+                {
+                    "where": "query.cursor",
+                    "detail": "expected a cursor of an earlier page, got something else; leave it out for the "
+                    "first one",
+                }
+            ]
+        ) from None
 
 
 def time_text(seconds: float) -> str:

@@ -96,19 +96,34 @@ def parse(data: bytes | bytearray, kind: type[B]) -> B:
     The parser itself goes at most 200 levels down. The worst of 4 MB takes about 60 ms.
     """
     if data.count(b",") > MOST_VALUES:  # those in texts count, too; no text that is taken has so many
-        raise Malformed(f"expected JSON of at most {MOST_VALUES} values, got more")
+        raise Malformed(f"expected JSON of at most {MOST_VALUES} values, got more; split it into several requests")
     if data.count(b"[") + data.count(b"{") > MOST_BRACKETS:
-        raise Malformed(f"expected JSON of at most {MOST_BRACKETS} arrays and objects, got more")
+        raise Malformed(
+            f"expected JSON of at most {MOST_BRACKETS} arrays and objects, got more; split it into several requests"
+        )
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
         if error.error_count() > MOST_ERRORS:  # to list them all takes long
-            raise InvalidBody([{"where": "body", "detail": f"{error.error_count()} places do not fit"}]) from None
+            raise InvalidBody(
+                [
+                    {
+                        "where": "body",
+                        "detail": f"expected what the description at /docs says, but {error.error_count()} places do "
+                        "not fit; "
+                        "compare with its example",
+                    }
+                ]
+            ) from None
         if any(one["type"] == "json_invalid" for one in error.errors(include_url=False, include_input=False)):
-            raise Malformed("expected JSON in UTF-8, got something else") from None
+            raise Malformed(
+                "expected JSON in UTF-8, got something else; check it with a JSON parser, and see the example at /docs"
+            ) from None
         raise InvalidBody(errors_of(error.errors(include_url=False, include_input=False))) from None
     except ValueError:  # a lone surrogate, say
-        raise Malformed("expected JSON in UTF-8, got something else") from None
+        raise Malformed(
+            "expected JSON in UTF-8, got something else; check it with a JSON parser, and see the example at /docs"
+        ) from None
 
 
 def read_vector(
@@ -129,24 +144,34 @@ def read_vector(
         BadVectors: when it is no numbers, not finite, or its length is not 1.
     """
     if model != expected_model:
-        raise WrongModel(f"expected a vector of the model {expected_model}, got one of {model or 'a model not named'}")
-    vector = _decoded(value) if isinstance(value, str) else np.asarray(value, np.float64)
+        raise WrongModel(
+            f"expected a vector of the model {expected_model}, got one of {model or 'a model not named'}"
+            "; embed the picture again with that model, which `GET /v1/models` has"
+        )
+    vector = _decode(value) if isinstance(value, str) else np.asarray(value, np.float64)
     if vector.shape != (dimension,):
         raise DimensionMismatch(
-            f"expected a vector of {dimension} numbers, got {vector.size}",
+            f"expected a vector of {dimension} numbers, got {vector.size}"
+            "; embed the picture with the model of the collection, which `GET /v1/models` has",
             values={"expected": dimension, "got": int(vector.size)},
         )
     if not np.isfinite(vector).all():
-        raise BadVectors("expected finite numbers in the vector")
+        raise BadVectors("expected finite numbers in the vector, got NaN or an infinity; embed the picture again")
     length = float(np.linalg.norm(np.clip(vector.astype(np.float64), -10, 10)))
     if abs(length - 1) > LENGTH_TOLERANCE:
-        raise BadVectors(f"expected a vector of length 1, got one that is {'longer' if length > 1 else 'shorter'}")
+        raise BadVectors(
+            f"expected a vector of length 1, got one that is {'longer' if length > 1 else 'shorter'}"
+            "; divide it by its length"
+        )
     return (vector / length).astype(np.float32)
 
 
 async def _body_of(request: Request) -> bytearray:
     if media_type(request) != "application/json":
-        raise UnsupportedMediaType(f"expected application/json, got {media_type(request)[:80] or 'nothing'!r}")
+        raise UnsupportedMediaType(
+            f"expected application/json, got {media_type(request)[:80] or 'nothing'!r}"
+            "; set the Content-Type header, and send JSON"
+        )
     data = bytearray()  # not a list of pieces, which would be forty times as large where each is one byte
     async for piece in request.stream():
         data += piece
@@ -157,11 +182,17 @@ def _bytes_of(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _decoded(text: str) -> Vectors:
+def _decode(text: str) -> Vectors:
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise BadVectors("expected the vector as numbers, or as base64 of little-endian float32") from None
+        raise BadVectors(
+            "expected the vector as numbers, or as base64 of little-endian float32, got another text; "
+            "encode its bytes anew"
+        ) from None
     if len(data) % 4:
-        raise BadVectors(f"expected a whole number of float32, got {len(data)} bytes")
+        raise BadVectors(
+            f"expected a whole number of float32, got {len(data)} bytes"
+            "; encode the whole array: base64(vector.astype('<f4').tobytes())"
+        )
     return np.frombuffer(data, "<f4")

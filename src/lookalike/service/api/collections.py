@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from lookalike.assembly.glance import CollectionGlance
+from lookalike.catalog.catalogs import CatalogOverview
 from lookalike.collection import Collection
 from lookalike.core.errors import LookalikeError, NoCollection
 from lookalike.service.access.dependencies import needs
@@ -21,7 +21,7 @@ from lookalike.service.api.filters import askable
 from lookalike.service.api.hits import index_json
 from lookalike.service.collections import NAME
 from lookalike.service.context import Service, service_of
-from lookalike.service.problems import told, values_of
+from lookalike.service.problems import describe_error, values_of
 from lookalike.worker.uploads import end_gone
 
 router = APIRouter()
@@ -51,7 +51,7 @@ async def list_collections(
     """
     service = service_of(request)
     after = read_cursor(cursor)
-    return answer(await service.threads.run(lambda: _listed(principal, service, after=after, limit=limit)))
+    return answer(await service.threads.run(lambda: _list_page(principal, service, after=after, limit=limit)))
 
 
 @router.get(
@@ -77,7 +77,7 @@ async def get_collection(request: Request, collection: Name, principal: Reader) 
 async def put_collection(request: Request, collection: Name, principal: Admin) -> Response:
     """Empty, with the model that comes with the install. 200 where it is there already."""
     service = service_of(request)
-    made = await service.writes.run(lambda: _made(collection, service))
+    made = await service.writes.run(lambda: _create(collection, service))
     facts = await service.threads.run(lambda: _facts(collection, service, principal))
     return answer(facts, status=201 if made else 200)
 
@@ -93,11 +93,11 @@ async def put_collection(request: Request, collection: Name, principal: Admin) -
 async def delete_collection(request: Request, collection: Name) -> Response:
     """With all that was added to it. One that was named when the service was started is not removed (409)."""
     service = service_of(request)
-    await service.writes.run(lambda: _removed(collection, service))
+    await service.writes.run(lambda: _remove(collection, service))
     return Response(status_code=204)
 
 
-def _made(name: str, service: Service) -> bool:
+def _create(name: str, service: Service) -> bool:
     """Make it where there is none; uploads of an earlier one of that name, whoever removed it, come to nothing."""
     before = time.time()
     is_new = service.collections.create(name)
@@ -106,7 +106,7 @@ def _made(name: str, service: Service) -> bool:
     return is_new
 
 
-def _removed(name: str, service: Service) -> None:
+def _remove(name: str, service: Service) -> None:
     """Remove it, and say of its uploads that nothing comes of them, also where it was removed before."""
     end = partial(end_gone, service.ledger, name, created_before=time.time())
     try:
@@ -117,18 +117,18 @@ def _removed(name: str, service: Service) -> None:
     end()
 
 
-def _listed(principal: Principal, service: Service, *, after: str, limit: int) -> dict[str, Any]:
+def _list_page(principal: Principal, service: Service, *, after: str, limit: int) -> dict[str, Any]:
     """A page, of those that can be read and those that cannot; see `Collections.glances`."""
     names = (name for name in service.collections.names() if name > after and principal.may(Scope.READ, name))
     listed = list(islice(service.collections.glances(names), limit + 1))
     shown = listed[:limit]
-    there = [_glanced(name, seen, service, principal) for name, seen, _ in shown if seen is not None]
+    there = [_describe(name, seen, service, principal) for name, seen, _ in shown if seen is not None]
     unreadable = [_unreadable(name, fault) for name, _, fault in shown if fault is not None]
     next_cursor = cursor_of(shown[-1].name) if len(listed) > limit else None
     return {**page(there, next_cursor=next_cursor), "unreadable": unreadable}
 
 
-def _glanced(name: str, seen: CollectionGlance, service: Service, principal: Principal) -> dict[str, Any]:
+def _describe(name: str, seen: CatalogOverview, service: Service, principal: Principal) -> dict[str, Any]:
     return {
         "name": name,
         "images": seen.images,
@@ -141,7 +141,7 @@ def _glanced(name: str, seen: CollectionGlance, service: Service, principal: Pri
 
 
 def _unreadable(name: str, fault: LookalikeError) -> dict[str, Any]:
-    return {"name": name, "code": fault.code, "values": values_of(fault), "detail": told(fault)}
+    return {"name": name, "code": fault.code, "values": values_of(fault), "detail": describe_error(fault)}
 
 
 def _facts(name: str, service: Service, principal: Principal) -> dict[str, Any]:
@@ -158,5 +158,5 @@ def _facts(name: str, service: Service, principal: Principal) -> dict[str, Any]:
 
 
 def _further(names: list[str], service: Service) -> dict[str, Any]:
-    finer = service.settings.finer
-    return {"further_models": names, "finer": finer if finer in names else None}
+    reranker = service.settings.reranker
+    return {"further_models": names, "reranker": reranker if reranker in names else None}

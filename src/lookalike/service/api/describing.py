@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from lookalike.images.known_formats import titles
 from lookalike.service.api.schemas import Problem
 
 _MEANINGS = {
@@ -17,6 +18,7 @@ _MEANINGS = {
     409: "It clashes with what is there.",
     413: "Larger than is taken here.",
     415: "A body of another type is expected.",
+    416: "A range that lies behind the end; `Content-Range` says how many bytes there are.",
     422: "It cannot be used; `code` says why.",
     429: "Too many requests of this caller.",
     500: "Our fault.",
@@ -40,6 +42,7 @@ BYTES = {
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     "description": "The bytes.",
 }
+PART_OF_BYTES = {**BYTES, "description": "The bytes of the range that `Range` asks for; `Content-Range` says which."}
 
 
 def json_body(kind: type[BaseModel]) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def form_body(
 FILE: dict[str, Any] = {
     "type": "string",
     "format": "binary",
-    "description": "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC",
+    "description": titles(),
 }
 FILES: dict[str, Any] = {
     "description": "The files of pictures",
@@ -76,4 +79,4 @@ def _inline(kind: type[BaseModel]) -> dict[str, Any]:
     return kind.model_json_schema(ref_template="#/components/schemas/{model}")
 
 
-__all__ = ["BYTES", "FILE", "FILES", "JPEG", "PROBLEMS", "Problem", "form_body", "json_body"]
+__all__ = ["BYTES", "FILE", "FILES", "JPEG", "PART_OF_BYTES", "PROBLEMS", "Problem", "form_body", "json_body"]

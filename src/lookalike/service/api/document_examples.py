@@ -31,7 +31,7 @@ _PICTURE: dict[str, Any] = {
     "provisional": False,
     "path": None,
 }
-_INDEX = {"engine": "exact", "count": 397, "dimension": 99, "recall": 1.0, "seq": 412}
+_INDEX = {"engine": "exact", "count": 397, "dimension": 99, "recall": 1.0, "cursor": "412 9f3c61d2a4b80e57"}
 _FACTS = {
     "name": COLLECTION,
     "images": 397,
@@ -39,8 +39,8 @@ _FACTS = {
     "dimension": 1280,
     "index": _INDEX,
     "further_models": [],
-    "fields": ["id", "name", "date", "size", "width", "height", "format", "camera", "shop"],
-    "finer": None,
+    "fields": ["id", "name", "taken_at", "size_bytes", "width", "height", "format", "camera", "shop"],
+    "reranker": None,
 }
 _JOB = {
     "id": JOB,
@@ -89,7 +89,7 @@ SCHEMAS: Mapping[str, Any] = {
                 "status": "refused",
                 "code": "truncated",
                 "values": {},
-                "detail": "the file ends before the picture does",
+                "detail": "expected a whole picture, but the file ends inside the scan; copy or download it again",
             },
         ]
     },
@@ -100,7 +100,7 @@ SCHEMAS: Mapping[str, Any] = {
     "ModelList": {"data": [_MODEL], **_LAST},
     "Picture": _PICTURE,
     "PicturePage": {"data": [_PICTURE], "has_more": True, "next_cursor": "NTA"},
-    "Readiness": {"status": "ok", "parts": {"queue": "ok", "ledger": "ok", "collection photos": "ok"}},
+    "Readiness": {"status": "ok", "parts": {"jobs": "ok", "ledger": "ok", "collection photos": "ok"}},
     "SearchReply": {
         "hits": [
             {
@@ -109,7 +109,7 @@ SCHEMAS: Mapping[str, Any] = {
                 "similarity": 0.951,
                 "confidence": 0.9999,
                 "group": [],
-                "opinion": None,
+                "rerank_similarity": None,
                 "reason": "",
                 "reasons": [],
                 "model": MODEL,
@@ -136,6 +136,7 @@ SCHEMAS: Mapping[str, Any] = {
         "scopes": ["read", "write"],
         "collections": [COLLECTION],
         "version": "0.1.0",
+        "upload_flow": "direct",
         "limits": {"images_per_request": 100},
     },
     "Ticket": {"ticket": "b64lMWqVhL0", "protocol": "lookalike.v1", "expires_at": TIME},
@@ -227,20 +228,78 @@ def problem(status: int, code: str, title: str, detail: str) -> dict[str, Any]:
 PROBLEMS: Mapping[int, dict[str, Any]] = {
     status: problem(status, *words)
     for status, words in {
-        400: ("malformed", "Malformed", "expected JSON"),
-        401: ("not_authenticated", "Not authenticated", "expected an API key or a token"),
-        403: ("not_allowed", "Not allowed", "expected the scope write"),
-        404: ("not_found", "Not found", "there is no such thing"),
-        408: ("too_slow", "Too slow", "the body came too slowly"),
-        409: ("upload_completed", "Conflict", "the upload was completed or given up"),
-        413: ("too_large", "Too large", "expected at most 4000000 bytes"),
-        415: ("unsupported_media_type", "Unsupported media type", "expected application/json"),
-        422: ("invalid", "Does not fit", "k: expected at most 1000"),
-        429: ("rate_limited", "Too many requests", "expected at most 600 requests in a minute"),
-        500: ("error", "Failed", "an error that should not be; the log has it under the request's id"),
-        501: ("missing_extra", "Not installed here", "comparing pictures by local features needs opencv"),
-        503: ("overloaded", "Busy", "try again in a moment"),
-        507: ("quota_exceeded", "No room left", "expected at most 10000 uploads that wait or are quarantined"),
-        504: ("deadline_exceeded", "Too late", "it could not be answered in time"),
+        400: ("malformed", "Malformed", "expected JSON, got a text that is none: Expecting value; correct it"),
+        401: (
+            "not_authenticated",
+            "Not authenticated",
+            "expected an API key or a token, got none that is good; ask whoever runs the service for one",
+        ),
+        403: (
+            "not_allowed",
+            "Not allowed",
+            "expected the scope write, got credentials with read; ask whoever runs the service for a key with write",
+        ),
+        404: (
+            "not_found",
+            "Not found",
+            "there is no collection 'photos'; `GET /v1/collections` lists those that you may see",
+        ),
+        408: (
+            "too_slow",
+            "Too slow",
+            "expected the body within 30 s, got 1024 bytes in that time; send less at a time, or try again over "
+            "a faster line",
+        ),
+        409: (
+            "upload_completed",
+            "Conflict",
+            "expected an upload that waits for its bytes, got one that was completed; begin another upload",
+        ),
+        413: (
+            "too_large",
+            "Too large",
+            "expected a body of at most 4000000 bytes, got more; send less at a time, or shrink what you send",
+        ),
+        415: (
+            "unsupported_media_type",
+            "Unsupported media type",
+            "expected application/json, got text/plain; correct the Content-Type",
+        ),
+        416: (
+            "http_error",
+            "Range Not Satisfiable",
+            "expected a range within the 2048 bytes of the file, got 'bytes=4096-'; leave Range out to have it "
+            "as a whole",
+        ),
+        422: ("invalid", "Does not fit", "body.k: Input should be less than or equal to 1000, got more; lower it"),
+        429: ("rate_limited", "Too many requests", "expected at most 600 requests in a minute, got more; wait for 2 s"),
+        500: (
+            "error",
+            "Failed",
+            "it failed by an error that was not foreseen; report the request's id to whoever runs the service, "
+            "for the log "
+            "has the error under it",
+        ),
+        501: (
+            "missing_extra",
+            "Not installed here",
+            "comparing pictures by local features needs opencv, which is not installed here; whoever runs the "
+            "service can: pip install '.[rerank]'",
+        ),
+        503: (
+            "overloaded",
+            "Busy",
+            "it cannot be done now, for a part of the service fails or is busy; try again in a moment",
+        ),
+        507: (
+            "quota_exceeded",
+            "No room left",
+            "expected at most 10000 uploads that wait or are quarantined, got one more; finish some of them first",
+        ),
+        504: (
+            "deadline_exceeded",
+            "Too late",
+            "it could not be answered in 5000 ms; try again in a moment, or raise X-Timeout-Ms, to at most 60000",
+        ),
     }.items()
 }

@@ -39,6 +39,8 @@ def statuses_of(method: str, path: str, operation: dict[str, Any]) -> set[int]:
         found |= {507}
     if path.endswith("/search"):
         found |= {501}
+    if "206" in operation.get("responses", {}):
+        found |= {416}
     if path.startswith("/v1/storage/"):
         found = (found | {403, 429}) - {401}
     return found

@@ -19,6 +19,7 @@ from lookalike.service.api import document_examples, document_words
 from lookalike.service.api.answers import json_bytes
 from lookalike.service.api.describing import PROBLEMS
 from lookalike.service.api.document_statuses import statuses_of
+from lookalike.service.api.filter_schema import condition_schema, with_conditions_named
 from lookalike.service.api.open_files import FileInPieces
 from lookalike.service.api.schemas import Problem
 from lookalike.service.edge.security_headers import policy_of_page
@@ -63,8 +64,10 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
             _describe(method, path, operation)
     for name, schema in schemas.items():
         schema.setdefault("title", name)
-    _describe_properties(document)
-    return document
+    named: dict[str, Any] = with_conditions_named(document)
+    named["components"]["schemas"]["Condition"] = condition_schema()
+    _describe_properties(named)
+    return named
 
 
 def _describe(method: str, path: str, operation: dict[str, Any]) -> None:
@@ -132,14 +135,12 @@ def add_document(app: FastAPI) -> None:
         return document
 
     @cache
-    def written() -> bytes:
+    def render() -> bytes:
         return json_bytes(openapi())
 
     app.openapi = openapi  # type: ignore[method-assign]
     app.include_router(router)
-    app.add_route(
-        "/openapi.json", lambda _: Response(written(), media_type="application/json"), include_in_schema=False
-    )
+    app.add_route("/openapi.json", lambda _: Response(render(), media_type="application/json"), include_in_schema=False)
 
 
 @router.get("/docs")

@@ -17,7 +17,7 @@ from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer_aside
 from lookalike.service.api.describing import FILES, form_body
 from lookalike.service.api.forms import Form, Picture, form_of
-from lookalike.service.api.models import having, using, visible
+from lookalike.service.api.models import find_visible, open_with_model, visible
 from lookalike.service.context import Service, deadline_of, service_of
 from lookalike.service.problems import InvalidBody
 
@@ -43,10 +43,18 @@ async def embed(request: Request, principal: Reader) -> Response:
     most = service.settings.upload_max_bytes
     async with form_of(request, fields=frozenset({"model"}), max_image_bytes=most) as form:
         if not form.pictures:
-            raise InvalidBody([{"where": "image", "detail": "expected at least one picture"}])
+            raise InvalidBody(
+                [
+                    {
+                        "where": "image",
+                        "detail": "expected at least one picture, got none; send it as a file in the field `image` "
+                        "of a form",
+                    }
+                ]
+            )
         embedder = await service.threads.run(lambda: _embedder(form.fields.get("model"), principal, service))
         results = await _vectors(form, embedder, service, deadline_of(request))
-    service.metrics.embedded("server")
+    service.metrics.count_embedding("server")
     reply = {"model": embedder.card.id, "dimension": embedder.card.dimension, "data": results}
     return await answer_aside(lambda: reply, service.threads, deadline=deadline_of(request))
 
@@ -86,9 +94,14 @@ def _embedder(model_id: str | None, principal: Principal, service: Service) -> E
         mains = {one.model_id for one in visible(principal, service) if one.name == MAIN}
         if len(mains) != 1:
             known = ", ".join(sorted(mains)) or "no models"
-            raise InvalidBody([{"where": "model", "detail": f"expected one of {known}"}])
+            raise InvalidBody(
+                [{"where": "model", "detail": f"expected one of {known}, got none; add the field `model`"}]
+            )
         (model_id,) = mains
-    one = next((one for one in having(model_id, principal, service) if one.name == MAIN), None)
+    one = next((one for one in find_visible(model_id, principal, service) if one.name == MAIN), None)
     if one is None:
-        raise NotFound(f"there is no model {model_id[:80]}", values={"kind": "model", "id": model_id[:80]})
-    return service.collections.use(one.tenant, lambda held: using(one, held).embedder)
+        raise NotFound(
+            f"there is no model {model_id[:80]}; `GET /v1/models` lists those that you may use",
+            values={"kind": "model", "id": model_id[:80]},
+        )
+    return service.collections.use(one.tenant, lambda collection: open_with_model(one, collection).models.embedder)

@@ -16,10 +16,10 @@ def filter_of(asked: Mapping[str, object] | None, principal: Principal) -> Filte
     Raises:
         BadFilter: when it cannot be understood.
     """
-    return allowed(read_filter(asked), principal)
+    return check_allowed(read_filter(asked), principal)
 
 
-def allowed(where: Filter, principal: Principal) -> Filter:
+def check_allowed(where: Filter, principal: Principal) -> Filter:
     """A filter that was read already, as somebody may ask it."""
     withheld = _withheld(principal)
     return where.withholding(withheld) if withheld else where

@@ -97,27 +97,36 @@ async def form_of(request: Request, *, fields: frozenset[str], max_image_bytes: 
             async for chunk in request.stream():
                 spool.expect(len(chunk))
                 parser.write(chunk)
-                await spool.write(parts.taken())
+                await spool.write(parts.take())
         except FormParserError:
-            raise Malformed("the form cannot be read: expected multipart/form-data") from None
+            raise Malformed(
+                "the form cannot be read: expected multipart/form-data, got something else; let a library make "
+                "it, or see the example at /docs"
+            ) from None
         if not parts.is_complete:
-            raise Malformed("the form cannot be read: it ends before its last boundary")
+            raise Malformed("the form cannot be read: it ends before its last boundary; send it again as a whole")
         await spool.flush()
         yield parts.form(spool)
 
 
 def _boundary(request: Request) -> bytes:
     if media_type(request) != "multipart/form-data":
-        raise UnsupportedMediaType(f"expected multipart/form-data, got {media_type(request)[:80] or 'nothing'!r}")
+        raise UnsupportedMediaType(
+            f"expected multipart/form-data, got {media_type(request)[:80] or 'nothing'!r}"
+            "; set the Content-Type header as a library for forms does"
+        )
     try:
         _, parameters = parse_options_header(request.headers["content-type"])
     except ValueError:
         parameters = {}
     if parameters.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8", b"us-ascii"):
-        raise UnsupportedMediaType("expected a form in UTF-8, got one in another charset")
+        raise UnsupportedMediaType("expected a form in UTF-8, got one in another charset; encode its texts anew")
     boundary = parameters.get(b"boundary", b"")
     if not 0 < len(boundary) <= 200:
-        raise Malformed("the form cannot be read: expected a boundary of 1 to 200 characters in its Content-Type")
+        raise Malformed(
+            "the form cannot be read: expected a boundary of 1 to 200 characters in its Content-Type, got "
+            f"{len(boundary)}; leave that header to a library"
+        )
     return boundary
 
 
@@ -156,7 +165,7 @@ class _Parts:
             "on_end": self._form_ends,
         }
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         """The pictures' bytes that have come since this was asked last."""
         data, self._taken = b"".join(self._taken), []
         return data
@@ -195,19 +204,40 @@ class _Parts:
         except ValueError:
             options = {}
         if b"name" not in options:
-            raise Malformed("the form cannot be read: a part has no name")
+            raise Malformed(
+                "the form cannot be read: a part has no name; let a library make it, or see the example at /docs"
+            )
         filename = options.get(b"filename")
-        self._part = _Part(_said(options[b"name"]), None if filename is None else _said(filename), self._total_bytes)
+        name = _decode_name(options[b"name"])
+        self._part = _Part(name, None if filename is None else _decode_name(filename), self._total_bytes)
         self._check_part()
 
     def _check_part(self) -> None:
         name, is_file = self._part.name, self._part.filename is not None
         if is_file and name != "image":
-            raise InvalidBody([{"where": name[:80], "detail": "expected files to be named `image`"}])
+            raise InvalidBody(
+                [{"where": name[:80], "detail": "expected files to be named `image`, got this one; rename the part"}]
+            )
         if is_file and len(self._pictures) >= MOST_FILES:
-            raise InvalidBody([{"where": "image", "detail": f"expected at most {MOST_FILES} pictures"}])
+            raise InvalidBody(
+                [
+                    {
+                        "where": "image",
+                        "detail": f"expected at most {MOST_FILES} pictures, got more; split them over several requests",
+                    }
+                ]
+            )
         if not is_file and (name not in self._known or name in self._fields):
-            raise InvalidBody([{"where": name[:80], "detail": f"expected each of {sorted(self._known)} once at most"}])
+            raise InvalidBody(
+                [
+                    {
+                        "where": name[:80],
+                        "detail": f"expected each of {sorted(self._known)} once at most, got this one besides; "
+                        "remove it, or "
+                        "correct its name",
+                    }
+                ]
+            )
         if not is_file:
             self._fields[name] = bytearray()
 
@@ -217,14 +247,15 @@ class _Parts:
         if self._part.filename is None:
             if self._size_bytes > MOST_FIELD_BYTES:
                 raise TooLarge(
-                    f"expected at most {MOST_FIELD_BYTES} bytes in the field `{self._part.name}`",
+                    f"expected at most {MOST_FIELD_BYTES} bytes in the field `{self._part.name}`, got more; shorten it",
                     values={"limit_bytes": MOST_FIELD_BYTES},
                 )
             self._fields[self._part.name] += piece
             return
         if self._size_bytes > self._max_image_bytes:
             raise TooLarge(
-                f"expected at most {self._max_image_bytes} bytes in each picture",
+                f"expected at most {self._max_image_bytes} bytes in each picture, got more; scale it down, or "
+                "save it as a JPEG",
                 values={"limit_bytes": self._max_image_bytes},
             )
         self._hash.update(piece)
@@ -239,7 +270,7 @@ class _Parts:
         self.is_complete = True
 
 
-def _said(name: bytes) -> str:
+def _decode_name(name: bytes) -> str:
     """A name as the client said it; bytes that are no UTF-8 become U+FFFD."""
     return name.decode("utf-8", "replace")
 
@@ -248,7 +279,9 @@ def _text(data: bytearray, *, where: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        raise InvalidBody([{"where": where, "detail": "expected UTF-8"}]) from None
+        raise InvalidBody(
+            [{"where": where, "detail": "expected UTF-8, got other bytes; encode the text anew"}]
+        ) from None
 
 
 def _add(digest: hashlib._Hash, *texts: str) -> None:

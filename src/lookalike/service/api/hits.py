@@ -46,7 +46,7 @@ def hit_json(hit: Hit, *, collection: str, principal: Principal, model: str = ""
         "metadata": hit.metadata,
         "copies": hit.copies,
         "group": list(hit.group),
-        "opinion": hit.opinion,
+        "rerank_similarity": hit.rerank_similarity,
         "reason": hit.reason,
         "reasons": remarks_json(hit.reason),
         "provisional": hit.provisional,
@@ -85,7 +85,7 @@ def index_json(index: IndexFacts) -> dict[str, Json]:
         "count": index.count,
         "dimension": index.dimension,
         "recall": index.recall,
-        "seq": index.seq,
+        "cursor": index.cursor,
     }
 
 

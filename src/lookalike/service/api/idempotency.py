@@ -15,13 +15,15 @@ from fastapi import Request
 from starlette.responses import Response
 
 from lookalike.core.errors import LookalikeError
-from lookalike.ledger.base import KeptReply
+from lookalike.ledger.base import KeptReply, ReplyQuota
 from lookalike.service.access.principal import Principal
 from lookalike.service.context import Service, deadline_of
 from lookalike.service.edge.leaving import carry_on
 from lookalike.service.problems import InvalidBody
 
 KEPT_S = 24 * 3600
+REPLIES = ReplyQuota(replies=10_000, size_bytes=32_000_000)
+"""Of one caller. The longest reply, of a delete of 1,000, has 170 kB."""
 RENEW_EVERY_S = 10.0
 """A third of the lease: two may fail."""
 
@@ -55,12 +57,18 @@ async def once(
         return await act()
     if not _KEY.fullmatch(key):
         raise InvalidBody(
-            [{"where": "header.Idempotency-Key", "detail": "expected 1 to 255 printable ASCII characters"}]
+            [
+                {
+                    "where": "header.Idempotency-Key",
+                    "detail": "expected 1 to 255 printable ASCII characters without blanks, "
+                    f"got {key[:40]!a} ({len(key)} characters); take a new UUID for each request",
+                }
+            ]
         )
     carry_on(request.scope)
     route = f"{request.method} {request.url.path}?{request.url.query}"
     whole = hashlib.sha256(f"{principal.name}\n{route}\n{key}".encode()).hexdigest()
-    lease = _Lease(whole, service)
+    lease = _Lease(whole, principal.name, service)
     kept = await lease.begin(digest, deadline=deadline_of(request))
     if kept is not None:
         return Response(kept.body, kept.status, {**kept.headers, "Idempotency-Replayed": "true"})
@@ -74,16 +82,16 @@ async def once(
 class _Lease:
     """A key that one request holds: for 30 s, and on as long as it says so. A process that dies says nothing."""
 
-    def __init__(self, key: str, service: Service) -> None:
-        self._key, self._service = key, service
+    def __init__(self, key: str, caller: str, service: Service) -> None:
+        self._key, self._caller, self._service = key, caller, service
         self._holder = secrets.token_hex(16)
 
     async def begin(self, digest: str, *, deadline: float | None) -> KeptReply | None:
         """Take the key; see `Ledger.begin`."""
-        now = time.time()
+        expires_at = time.time() + KEPT_S
         return await self._service.books.run(
             lambda: self._service.ledger.begin(
-                self._key, body_hash=digest, holder=self._holder, now=now, expires_at=now + KEPT_S
+                self._key, caller=self._caller, body_hash=digest, holder=self._holder, expires_at=expires_at
             ),
             deadline=deadline,
         )
@@ -107,7 +115,9 @@ class _Lease:
     async def finish(self, reply: KeptReply) -> None:
         """Keep the reply. Where that fails, it was done all the same, which is what the client must hear."""
         try:
-            await self._service.books.run(lambda: self._service.ledger.finish(self._key, reply, holder=self._holder))
+            await self._service.books.run(
+                lambda: self._service.ledger.finish(self._key, reply, holder=self._holder, quota=REPLIES)
+            )
         except LookalikeError as error:
             _log.warning("a reply is not kept for its idempotency key: %s", error)
             await self._abandon()
@@ -116,9 +126,7 @@ class _Lease:
         while True:
             await asyncio.sleep(RENEW_EVERY_S)
             try:
-                await self._service.books.run(
-                    lambda: self._service.ledger.renew(self._key, holder=self._holder, now=time.time())
-                )
+                await self._service.books.run(lambda: self._service.ledger.renew(self._key, holder=self._holder))
             except LookalikeError as error:
                 _log.warning("an idempotency key is not renewed, and tried again: %s", error)
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, BadQuery, NotIndexed, UploadRefused
-from lookalike.core.file_names import kept_name
+from lookalike.core.file_names import clean_name
 from lookalike.core.records import Metadata
 from lookalike.search.stored_pictures import Numbered, StoredPicture
 from lookalike.service.access.dependencies import needs
@@ -26,7 +26,7 @@ from lookalike.service.api.forms import Form, Picture, form_of
 from lookalike.service.api.hits import picture_json
 from lookalike.service.api.idempotency import once
 from lookalike.service.api.queued import queue_picture
-from lookalike.service.api.schemas import DeleteBody, FilterField, MetadataBody, MetadataField, checked_metadata
+from lookalike.service.api.request_bodies import DeleteBody, FilterField, MetadataBody, MetadataField, check_metadata
 from lookalike.service.api.spool import Spool
 from lookalike.service.context import Service, collection_of, deadline_of, service_of, with_collection
 from lookalike.service.problems import InvalidBody, TooLarge, UnsupportedMediaType
@@ -60,19 +60,22 @@ async def list_images(
     where = filter_of(asked, principal)
     after = _number(read_cursor(cursor))
     if spread and cursor is not None:
-        raise BadQuery("`spread` gives pictures from all over at once: leave the cursor or it away")
+        raise BadQuery(
+            "`spread` gives pictures from all over at once, and needs to be without a cursor, got both: "
+            "leave one of them away"
+        )
     deadline = deadline_of(request)
 
-    async def listed(held: Collection) -> Response:
+    async def list_pictures(opened: Collection) -> Response:
         if spread:
-            some = partial(held.spread, limit, where=where)
+            some = partial(opened.pictures.spread, limit, where=where)
             make = partial(_some, some, collection=collection, principal=principal)
         else:
-            ask = partial(held.page, where=where, after=after, limit=limit + 1)
+            ask = partial(opened.pictures.list, where=where, after=after, limit=limit + 1)
             make = partial(_page, ask, limit, collection=collection, principal=principal)
         return await answer_aside(make, service.threads, deadline=deadline)
 
-    return await with_collection(service, collection, listed, deadline=deadline)
+    return await with_collection(service, collection, list_pictures, deadline=deadline)
 
 
 @router.post(
@@ -96,21 +99,29 @@ async def add_images(
     most = service.settings.upload_max_bytes
     async with form_of(request, fields=frozenset({"metadata"}), max_image_bytes=most) as form:
         if not form.pictures:
-            raise InvalidBody([{"where": "image", "detail": "expected at least one picture"}])
+            raise InvalidBody(
+                [
+                    {
+                        "where": "image",
+                        "detail": "expected at least one picture, got none; send it as a file in the field `image` "
+                        "of a form",
+                    }
+                ]
+            )
         said = form.fields.get("metadata", "{}")
         metadata = (await parse_field(said, MetadataField, service.parsing, where="metadata")).root
         await collection_of(service, collection, deadline=deadline_of(request))
 
         deadline = deadline_of(request)
 
-        async def added(held: Collection) -> Response:
-            calls = [partial(_added, one, metadata, held) for one in form.pictures]
+        async def add(opened: Collection) -> Response:
+            calls = [partial(_add, one, metadata, opened) for one in form.pictures]
             return answer({"data": [await service.writes.run(call, deadline=deadline) for call in calls]})
 
         async def act() -> Response:
             if mode == "queued":
-                return await _queued(form, metadata, collection, principal, service, deadline)
-            return await with_collection(service, collection, added, deadline=deadline)
+                return await _queue(form, metadata, collection, principal, service, deadline)
+            return await with_collection(service, collection, add, deadline=deadline)
 
         return await once(request, principal, service, digest=form.digest, act=act)
 
@@ -130,12 +141,12 @@ async def delete_images(request: Request, collection: str, principal: Writer) ->
     deadline = deadline_of(request)
     await collection_of(service, collection, deadline=deadline)
 
-    async def removed(held: Collection) -> Response:
-        call = partial(_removed, body.ids, held, forever=body.forever)
+    async def remove(opened: Collection) -> Response:
+        call = partial(_remove, body.ids, opened, forever=body.forever)
         return answer({"data": await service.writes.run(call, deadline=deadline)})
 
     async def act() -> Response:
-        return await with_collection(service, collection, removed, deadline=deadline)
+        return await with_collection(service, collection, remove, deadline=deadline)
 
     return await once(request, principal, service, digest=digest, act=act)
 
@@ -148,10 +159,10 @@ async def get_image(request: Request, collection: str, image_id: ImageId, princi
     service = service_of(request)
     deadline = deadline_of(request)
 
-    async def looked_up(held: Collection) -> StoredPicture:
-        return await service.threads.run(lambda: held.get(image_id), deadline=deadline)
+    async def look_up(opened: Collection) -> StoredPicture:
+        return await service.threads.run(lambda: opened.get(image_id), deadline=deadline)
 
-    stored = await with_collection(service, collection, looked_up, deadline=deadline)
+    stored = await with_collection(service, collection, look_up, deadline=deadline)
     return answer(picture_json(stored, collection=collection, principal=principal))
 
 
@@ -167,19 +178,22 @@ async def put_image(request: Request, collection: str, image_id: ImageId, princi
     """The id must be the SHA-256 of the bytes. Idempotent."""
     service = service_of(request)
     if not media_type(request).startswith("image/"):
-        raise UnsupportedMediaType(f"expected image/*, got {media_type(request)[:80] or 'nothing'!r}")
+        raise UnsupportedMediaType(
+            f"expected image/*, got {media_type(request)[:80] or 'nothing'!r}"
+            "; set the Content-Type header to that of the picture"
+        )
     with Spool(service.files, service.spooled) as spool:
-        picture = await _received(request, image_id, spool, max_bytes=service.settings.upload_max_bytes)
+        picture = await _receive(request, image_id, spool, max_bytes=service.settings.upload_max_bytes)
 
-        async def added(held: Collection) -> tuple[str, StoredPicture]:
-            result = await service.writes.run(partial(_added, picture, {}, held))
+        async def add(opened: Collection) -> tuple[str, StoredPicture]:
+            result = await service.writes.run(partial(_add, picture, {}, opened))
             if result["status"] == "refused":
                 raise UploadRefused(result["detail"], code=result["code"], values=result["values"])
             return result["status"], await service.threads.run(
-                lambda: held.get(image_id), deadline=deadline_of(request)
+                lambda: opened.get(image_id), deadline=deadline_of(request)
             )
 
-        how, stored = await with_collection(service, collection, added, deadline=deadline_of(request))
+        how, stored = await with_collection(service, collection, add, deadline=deadline_of(request))
     status = 201 if how == "added" else 200
     return answer(picture_json(stored, collection=collection, principal=principal), status=status)
 
@@ -197,11 +211,11 @@ async def patch_image(request: Request, collection: str, image_id: ImageId, prin
     service = service_of(request)
     body, _ = await read_json(request, MetadataBody)
 
-    async def relabelled(held: Collection) -> StoredPicture:
-        await service.writes.run(lambda: _relabelled(image_id, body.metadata, held))
-        return await service.threads.run(lambda: held.get(image_id), deadline=deadline_of(request))
+    async def relabel(opened: Collection) -> StoredPicture:
+        await service.writes.run(lambda: _relabel(image_id, body.metadata, opened))
+        return await service.threads.run(lambda: opened.get(image_id), deadline=deadline_of(request))
 
-    stored = await with_collection(service, collection, relabelled, deadline=deadline_of(request))
+    stored = await with_collection(service, collection, relabel, deadline=deadline_of(request))
     return answer(picture_json(stored, collection=collection, principal=principal))
 
 
@@ -222,12 +236,15 @@ async def delete_image(
     """Files that lie elsewhere stay where they are; metadata is kept for a while and returns with the picture."""
     service = service_of(request)
 
-    async def removed(held: Collection) -> list[dict[str, Any]]:
-        return await service.writes.run(lambda: _removed([image_id], held, forever=forever))
+    async def remove(opened: Collection) -> list[dict[str, Any]]:
+        return await service.writes.run(lambda: _remove([image_id], opened, forever=forever))
 
-    (result,) = await with_collection(service, collection, removed, deadline=deadline_of(request))
+    (result,) = await with_collection(service, collection, remove, deadline=deadline_of(request))
     if result["status"] == "not_found":
-        raise NotIndexed(f"no picture in the collection has the id {image_id}", values={"id": image_id})
+        raise NotIndexed(
+            f"no picture in the collection has the id {image_id}; `GET .../images` lists those that are there",
+            values={"id": image_id},
+        )
     return Response(status_code=204)
 
 
@@ -242,12 +259,12 @@ def _page(ask: Callable[[], Numbered], limit: int, *, collection: str, principal
     return page(data, next_cursor=cursor_of(str(found[limit - 1][0])) if more else None)
 
 
-def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, Any]:
-    was_there = picture.sha256 in held
+def _add(picture: Picture, metadata: Metadata, opened: Collection) -> dict[str, Any]:
+    was_there = picture.sha256 in opened
     try:
         if was_there:
-            _check_laid_over(picture.sha256, metadata, held)
-        held.add(picture.read(), metadata=_with_name(metadata, picture, held))
+            _check_laid_over(picture.sha256, metadata, opened)
+        opened.add(picture.read(), metadata=_with_name(metadata, picture, opened))
     except BadInput as error:
         return {
             "name": picture.name,
@@ -259,7 +276,7 @@ def _added(picture: Picture, metadata: Metadata, held: Collection) -> dict[str, 
     return {"name": picture.name, "status": "unchanged" if was_there else "added", "id": picture.sha256}
 
 
-async def _queued(
+async def _queue(
     form: Form,
     metadata: Metadata,
     collection: str,
@@ -267,9 +284,9 @@ async def _queued(
     service: Service,
     deadline: float | None,
 ) -> Response:
-    def put_in(picture: Picture, held: Collection) -> dict[str, Any]:
+    def put_in(picture: Picture, opened: Collection) -> dict[str, Any]:
         return queue_picture(
-            picture, held, metadata=metadata, collection=collection, owner=principal.name, service=service
+            picture, opened, metadata=metadata, collection=collection, owner=principal.name, service=service
         )
 
     use = service.collections.use
@@ -279,47 +296,61 @@ async def _queued(
     return answer({"data": results}, status=202, headers={"Location": f"/v1/jobs/{first}"} if first else None)
 
 
-def _with_name(metadata: Metadata, picture: Picture, held: Collection) -> Metadata:
+def _with_name(metadata: Metadata, picture: Picture, opened: Collection) -> Metadata:
     """The name that a new picture comes under stays with it, where nobody says or has said another."""
-    name = kept_name(picture.name)
-    is_known = picture.sha256 in held or held.keeps_metadata_of(picture.sha256)
+    name = clean_name(picture.name)
+    is_known = picture.sha256 in opened or opened.pictures.is_remembered(picture.sha256)
     return metadata if is_known or not name else {"name": name, **metadata}
 
 
-def _removed(ids: list[str], held: Collection, *, forever: bool) -> list[dict[str, Any]]:
-    there = [one for one in dict.fromkeys(ids) if one in held or (forever and held.keeps_metadata_of(one))]
+def _remove(ids: list[str], opened: Collection, *, forever: bool) -> list[dict[str, Any]]:
+    there = [one for one in dict.fromkeys(ids) if one in opened or (forever and opened.pictures.is_remembered(one))]
     if there:
-        held.remove(*there, forever=forever)
+        opened.remove(*there, forever=forever)
     return [{"name": one, "id": one, "status": "removed" if one in there else "not_found"} for one in ids]
 
 
-def _relabelled(image_id: str, metadata: Metadata, held: Collection) -> None:
-    _check_laid_over(image_id, metadata, held)
-    held.relabel(image_id, metadata)
+def _relabel(image_id: str, metadata: Metadata, opened: Collection) -> None:
+    _check_laid_over(image_id, metadata, opened)
+    opened.pictures.label(image_id, metadata)
 
 
-def _check_laid_over(image_id: str, metadata: Metadata, held: Collection) -> None:
+def _check_laid_over(image_id: str, metadata: Metadata, opened: Collection) -> None:
     """However often fields are laid over, they do not grow beyond what may be said at once; deleting always helps."""
     fields = {name: value for name, value in metadata.items() if value is not None}
     if not fields:
         return
     try:
-        checked_metadata({**held.get(image_id).image.metadata, **fields})
+        check_metadata({**opened.get(image_id).image.metadata, **fields})
     except ValueError as error:
-        raise InvalidBody([{"where": "metadata", "detail": f"with the fields that are there: {error}"}]) from None
+        raise InvalidBody(
+            [
+                {
+                    "where": "metadata",
+                    "detail": f"expected fields that fit beside those that are there: {error}; remove fields "
+                    "first by setting them to null",
+                }
+            ]
+        ) from None
 
 
-async def _received(request: Request, image_id: str, spool: Spool, *, max_bytes: int) -> Picture:
+async def _receive(request: Request, image_id: str, spool: Spool, *, max_bytes: int) -> Picture:
     digest = hashlib.sha256()
     async for chunk in request.stream():
         spool.expect(len(chunk))
         digest.update(chunk)
         await spool.write(chunk)
         if spool.size_bytes > max_bytes:
-            raise TooLarge(f"expected at most {max_bytes} bytes", values={"limit_bytes": max_bytes})
+            raise TooLarge(
+                f"expected at most {max_bytes} bytes, got more; scale the picture down, or save it as a JPEG",
+                values={"limit_bytes": max_bytes},
+            )
     await spool.flush()
     if digest.hexdigest() != image_id:
-        raise UploadRefused("the SHA-256 of the bytes is not the id in the path", code="hash_mismatch")
+        raise UploadRefused(
+            "expected bytes whose SHA-256 is the id in the path, got others; hash the file anew, or send it whole",
+            code="hash_mismatch",
+        )
     return Picture("", image_id, spool.size_bytes, spool, 0)
 
 
@@ -327,5 +358,13 @@ def _number(text: str) -> int:
     if not text:
         return 0
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise InvalidBody([{"where": "query.cursor", "detail": "expected a cursor of an earlier page"}])
+        raise InvalidBody(
+            [
+                {
+                    "where": "query.cursor",
+                    "detail": "expected a cursor of an earlier page, got something else; leave it out for the "
+                    "first one",
+                }
+            ]
+        )
     return int(text)

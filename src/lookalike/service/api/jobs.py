@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from lookalike.core.errors import NotFound
-from lookalike.queue.base import Job, JobState
+from lookalike.jobs.base import Job, JobState
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
@@ -41,9 +41,17 @@ async def list_jobs(
     service = service_of(request)
     before = read_cursor(cursor) or None
     if before is not None and not re.fullmatch("[0-9a-f]{32}", before):
-        raise InvalidBody([{"where": "query.cursor", "detail": "expected a cursor of an earlier page"}])
+        raise InvalidBody(
+            [
+                {
+                    "where": "query.cursor",
+                    "detail": "expected a cursor of an earlier page, got something else; leave it out for the "
+                    "first one",
+                }
+            ]
+        )
     found = await service.books.run(
-        lambda: service.queue.jobs(collections=principal.collections, state=state, before=before, limit=limit + 1)
+        lambda: service.ledger.jobs.jobs(collections=principal.collections, state=state, before=before, limit=limit + 1)
     )
     next_cursor = cursor_of(found[limit - 1].id) if len(found) > limit else None
     return answer(page([job_json(job) for job in found[:limit]], next_cursor=next_cursor))
@@ -55,9 +63,11 @@ async def list_jobs(
 async def get_job(request: Request, job_id: JobId, principal: Reader) -> Response:
     """How it stands."""
     service = service_of(request)
-    job = await service.books.run(lambda: service.queue.get(job_id))
+    job = await service.books.run(lambda: service.ledger.jobs.get(job_id))
     if not principal.may(Scope.READ, job.collection):
-        raise NotFound(f"there is no job {job_id}", values={"kind": "job", "id": job_id})
+        raise NotFound(
+            f"there is no job {job_id}; `GET /v1/jobs` lists those that are there", values={"kind": "job", "id": job_id}
+        )
     return answer(job_json(job))
 
 
@@ -73,18 +83,20 @@ async def retry_job(request: Request, job_id: JobId, principal: Writer) -> Respo
     service = service_of(request)
 
     async def act() -> Response:
-        call = partial(_retried, job_id, principal, service)
+        call = partial(_retry, job_id, principal, service)
         return answer(job_json(await service.books.run(call, deadline=deadline_of(request))))
 
     return await once(request, principal, service, digest=hashlib.sha256().hexdigest(), act=act)
 
 
-def _retried(job_id: str, principal: Principal, service: Service) -> Job:
-    job = service.queue.get(job_id)
+def _retry(job_id: str, principal: Principal, service: Service) -> Job:
+    job = service.ledger.jobs.get(job_id)
     theirs = job.owner != principal.name and not principal.may(Scope.ADMIN, job.collection)
     if theirs or not principal.may(Scope.WRITE, job.collection):
-        raise NotFound(f"there is no job {job_id}", values={"kind": "job", "id": job_id})
-    return service.queue.retry(job_id)
+        raise NotFound(
+            f"there is no job {job_id}; `GET /v1/jobs` lists those that are there", values={"kind": "job", "id": job_id}
+        )
+    return service.ledger.jobs.retry(job_id)
 
 
 def job_json(job: Job) -> dict[str, Any]:

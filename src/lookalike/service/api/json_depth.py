@@ -9,7 +9,7 @@ DEEPEST = 32
 T = TypeVar("T")
 
 
-def checked_depth(value: T) -> T:
+def check_depth(value: T) -> T:
     """JSON that has been parsed, as it is.
 
     Raises:

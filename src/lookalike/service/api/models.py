@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path as FilePath
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request
@@ -16,13 +15,15 @@ from lookalike.catalog.base import MAIN
 from lookalike.collection import Collection
 from lookalike.core.errors import LookalikeError, NotFound
 from lookalike.images.files import OpenFile
+from lookalike.models.store import ModelFile
 from lookalike.objects.durable import translating
+from lookalike.objects.streams import BytesStream, FileStream, ObjectStream
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer, cursor_of, page, read_cursor
-from lookalike.service.api.describing import BYTES
-from lookalike.service.api.open_files import OpenFileResponse
+from lookalike.service.api.describing import BYTES, PART_OF_BYTES
+from lookalike.service.api.open_files import send_range
 from lookalike.service.collections import AT_THE_MOMENT, CANNOT_BE_READ
 from lookalike.service.context import Service, service_of
 from lookalike.service.model_cards import KnownModel
@@ -52,7 +53,7 @@ async def list_models(
     """The cards of the models of the collections that one may see, by id. A model's file is read once."""
     service = service_of(request)
     after = read_cursor(cursor)
-    return answer(await service.threads.run(lambda: _listed(principal, service, after=after, limit=limit)))
+    return answer(await service.threads.run(lambda: _list_page(principal, service, after=after, limit=limit)))
 
 
 @router.get(
@@ -65,7 +66,7 @@ async def list_models(
 async def get_model(request: Request, model_id: ModelId, principal: Reader) -> Response:
     """Its card."""
     service = service_of(request)
-    return answer(await service.threads.run(lambda: _card(having(model_id, principal, service), service)))
+    return answer(await service.threads.run(lambda: _card(find_visible(model_id, principal, service), service)))
 
 
 @router.get(
@@ -73,21 +74,29 @@ async def get_model(request: Request, model_id: ModelId, principal: Reader) -> R
     tags=["models"],
     summary="A model's ONNX file",
     response_model=None,
-    responses={200: BYTES, 304: {"description": "As before."}},
+    responses={200: BYTES, 206: PART_OF_BYTES, 304: {"description": "As before."}},
 )
 async def get_file(request: Request, model_id: ModelId, principal: Reader) -> Response:
-    """Its id is its SHA-256: it may be kept for ever, and checked."""
+    """Its id is its SHA-256: it may be kept for ever, and checked. With a `Range` header, one range of it."""
     service = service_of(request)
     headers = {"ETag": f'"{model_id}"', "Cache-Control": "private, max-age=31536000, immutable"}
-    who = await service.threads.run(lambda: having(model_id, principal, service))
+    who = await service.threads.run(lambda: find_visible(model_id, principal, service))
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    model = await service.threads.run(lambda: _of_any(who, Collection.model_file, service))
-    kind, path = "application/octet-stream", model.path
-    if path is None:
-        return Response(model.content, media_type=kind, headers=headers)
-    opened = await service.threads.run(lambda: _opened(path))
-    return OpenFileResponse(opened, sha256=model_id, media_type=kind, headers=headers, threads=service.files)
+    model = await service.threads.run(lambda: _of_any(who, _file, service))
+
+    async def open_stream(first: int, size_bytes: int | None) -> ObjectStream:
+        return await service.threads.run(lambda: _open(model, first=first, size_bytes=size_bytes))
+
+    return await send_range(
+        request,
+        open_stream,
+        sha256=model_id,
+        total_bytes=len(model.content),
+        media_type="application/octet-stream",
+        headers=headers,
+        threads=service.files,
+    )
 
 
 class Visible(NamedTuple):
@@ -124,7 +133,7 @@ def visible(principal: Principal, service: Service) -> Iterator[Visible]:
         raise last
 
 
-def having(model_id: str, principal: Principal, service: Service) -> list[Visible]:
+def find_visible(model_id: str, principal: Principal, service: Service) -> list[Visible]:
     """All who have a model, at least one.
 
     Raises:
@@ -142,18 +151,18 @@ def having(model_id: str, principal: Principal, service: Service) -> list[Visibl
     return found
 
 
-def using(model: Visible, held: Collection) -> Collection:
+def open_with_model(model: Visible, opened: Collection) -> Collection:
     """The collection, if it still has that model.
 
     Raises:
         NotFound: when another collection has taken its place, or the name was given to another model.
     """
-    if held.model_card(model.name).id != model.model_id:
+    if opened.models.card(model.name).id != model.model_id:
         raise _no_model(model.model_id)
-    return held
+    return opened
 
 
-def _listed(principal: Principal, service: Service, *, after: str, limit: int) -> dict[str, Any]:
+def _list_page(principal: Principal, service: Service, *, after: str, limit: int) -> dict[str, Any]:
     by_id: dict[str, list[Visible]] = {}
     try:
         for one in visible(principal, service):
@@ -178,7 +187,7 @@ def _listed(principal: Principal, service: Service, *, after: str, limit: int) -
 
 def _card(who: list[Visible], service: Service) -> dict[str, Any]:
     model_id = who[0].model_id
-    known = service.cards.get(model_id, lambda: _of_any(who, _known, service))
+    known = service.cards.get(model_id, lambda: _of_any(who, _find_known, service))
     return {
         **asdict(known.card),
         "size_bytes": known.size_bytes,
@@ -188,13 +197,20 @@ def _card(who: list[Visible], service: Service) -> dict[str, Any]:
     }
 
 
-def _opened(path: FilePath) -> OpenFile:
-    with translating(path):
-        return OpenFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+def _open(model: ModelFile, *, first: int, size_bytes: int | None) -> ObjectStream:
+    if model.path is None:
+        return BytesStream(model.content, first=first, size_bytes=size_bytes)
+    with translating(model.path):
+        file = OpenFile(os.open(model.path, os.O_RDONLY | os.O_CLOEXEC))
+    return FileStream(file, first=first, size_bytes=size_bytes)
 
 
-def _known(held: Collection, name: str) -> KnownModel:
-    return KnownModel(held.model_card(name), len(held.model_file(name).content))
+def _file(opened: Collection, name: str) -> ModelFile:
+    return opened.models.file(name)
+
+
+def _find_known(opened: Collection, name: str) -> KnownModel:
+    return KnownModel(opened.models.card(name), len(opened.models.file(name).content))
 
 
 def _of_any(who: list[Visible], look: Callable[[Collection, str], T], service: Service) -> T:
@@ -206,15 +222,18 @@ def _of_any(who: list[Visible], look: Callable[[Collection, str], T], service: S
     last: LookalikeError = _no_model(who[0].model_id)
     for one in who:
         try:
-            return service.collections.use(one.tenant, partial(_looked, look=look, model=one))
+            return service.collections.use(one.tenant, partial(_look, look=look, model=one))
         except LookalikeError as error:
             last = error
     raise last
 
 
-def _looked(held: Collection, *, look: Callable[[Collection, str], T], model: Visible) -> T:
-    return look(using(model, held), model.name)
+def _look(opened: Collection, *, look: Callable[[Collection, str], T], model: Visible) -> T:
+    return look(open_with_model(model, opened), model.name)
 
 
 def _no_model(model_id: str) -> NotFound:
-    return NotFound(f"there is no model {model_id[:80]}", values={"kind": "model", "id": model_id[:80]})
+    return NotFound(
+        f"there is no model {model_id[:80]}; `GET /v1/models` lists those that you may use",
+        values={"kind": "model", "id": model_id[:80]},
+    )

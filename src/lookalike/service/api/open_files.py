@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 
-from starlette.responses import FileResponse, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from lookalike.core.errors import StorageFailed
-from lookalike.images.files import OpenFile
+from lookalike.objects.streams import ObjectStream
+from lookalike.service.api.ranges import parse_range
 from lookalike.service.threads import Threads
 from lookalike.service.unread import MOST_BYTES
 
@@ -24,41 +26,88 @@ class FileInPieces(FileResponse):
     chunk_size = MOST_BYTES
 
 
-class OpenFileResponse(StreamingResponse):
-    """The bytes of an open file, which is closed at the end.
-
-    They are hashed while they are sent: of a file that was written to meanwhile the last piece is kept back, so that
-    the client does not take it for the whole.
+async def send_range(
+    request: Request,
+    open_stream: Callable[[int, int | None], Awaitable[ObjectStream]],
+    *,
+    sha256: str,
+    total_bytes: int,
+    media_type: str,
+    headers: Mapping[str, str],
+    threads: Threads,
+) -> Response:
+    """The reply to who asks for a file whose bytes never change: all of them, or the one range of a `Range` header.
 
     Args:
-        file: to send.
-        sha256: of its bytes.
-        media_type: of them.
+        request: that asks.
+        open_stream: opens it from a byte on, for at most so many; None for all until the end.
+        sha256: of the whole.
+        total_bytes: of the whole.
+        media_type: of it.
+        headers: with its `ETag`.
+        threads: on which it is read.
+    Raises:
+        HTTPException: 416, when the range lies behind the end.
+    """
+    part = parse_range(request.headers, etag=headers["ETag"], total_bytes=total_bytes)
+    first, size_bytes = (0, None) if part is None else part
+    of_part = {} if part is None else {"Content-Range": part.content_range(total_bytes)}
+    return StreamResponse(
+        await open_stream(first, size_bytes),
+        sha256=sha256,
+        media_type=media_type,
+        headers={**headers, **of_part, "Accept-Ranges": "bytes"},
+        threads=threads,
+        status_code=200 if part is None else 206,
+    )
+
+
+class StreamResponse(StreamingResponse):
+    """The bytes of a stream, which is closed at the end.
+
+    Where it gives the whole, they are hashed while they are sent: of a file that was written to meanwhile the last
+    piece is kept back, so that the client does not take it for the whole.
+
+    Args:
+        stream: to send.
+        sha256: of the whole.
+        media_type: of it.
         headers: further ones.
         threads: on which it is read.
+        status_code: 206 for a range.
     """
 
     def __init__(
-        self, file: OpenFile, *, sha256: str, media_type: str, headers: Mapping[str, str], threads: Threads
+        self,
+        stream: ObjectStream,
+        *,
+        sha256: str,
+        media_type: str,
+        headers: Mapping[str, str],
+        threads: Threads,
+        status_code: int = 200,
     ) -> None:
-        self._file, self._sha256, self._threads = file, sha256, threads
-        whole = {**headers, "Content-Length": str(file.size_bytes)}
-        super().__init__(self._pieces(), media_type=media_type, headers=whole)
+        self._stream, self._sha256, self._threads = stream, sha256, threads
+        whole = {**headers, "Content-Length": str(stream.size_bytes)}
+        super().__init__(self._pieces(), status_code=status_code, media_type=media_type, headers=whole)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._file.close()
+            self._stream.close()
 
     async def _pieces(self) -> AsyncIterator[bytes]:
-        digest, start = hashlib.sha256(), 0
-        while start < self._file.size_bytes:
-            size_bytes = min(MOST_BYTES, self._file.size_bytes - start)
-            piece = await self._threads.run_through(partial(self._file.read, start, size_bytes))
+        digest, left = hashlib.sha256(), self._stream.size_bytes
+        while left:
+            piece = await self._threads.run_through(partial(self._stream.read, min(MOST_BYTES, left)))
             digest.update(piece)
-            start += len(piece)
-            if not piece or (start == self._file.size_bytes and digest.hexdigest() != self._sha256):
-                raise StorageFailed("a file was written to while it was sent")
+            left -= len(piece)
+            is_other = self._stream.is_whole and digest.hexdigest() != self._sha256
+            if not piece or (not left and is_other):
+                raise StorageFailed(
+                    "expected the file to stay as it is, but it was written to while it was sent; index its folder "
+                    "again"
+                )
             yield piece

@@ -47,12 +47,13 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """By stage, route and part."""
     service = service_of(request)
-    facts = await service.books.run(service.queue.facts)
+    facts = await service.books.run(service.ledger.jobs.facts)
     service.metrics.queue_depth(facts.queued, facts.running)
     service.metrics.saturation("embedding", service.embedding.waiting / service.settings.embed_waiting)
     service.metrics.saturation("searches", service.searches.waiting / WAITING)
     service.metrics.saturation("spooled", service.spooled.size_bytes / service.spooled.most_bytes)
     for name, threads in kinds(service).items():
         service.metrics.saturation(name, threads.waiting / threads.most_waiting)
+    service.metrics.not_saved(service.collections.not_saved_for_s())
     figures = await service.books.run(service.metrics.render)
     return Response(figures, media_type="text/plain; version=0.0.4; charset=utf-8")

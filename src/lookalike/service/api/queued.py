@@ -10,7 +10,7 @@ from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, LookalikeError, QuotaExceeded
 from lookalike.core.records import Metadata
 from lookalike.ledger.base import Upload, UploadState
-from lookalike.objects.direct.base import DirectUploads
+from lookalike.objects.uploads import DirectUploads
 from lookalike.service.api.forms import Picture
 from lookalike.service.api.quota import quota_of
 from lookalike.service.context import Service
@@ -18,7 +18,7 @@ from lookalike.worker.completing import complete
 
 
 def queue_picture(
-    picture: Picture, held: Collection, *, metadata: Metadata, collection: str, owner: str, service: Service
+    picture: Picture, opened: Collection, *, metadata: Metadata, collection: str, owner: str, service: Service
 ) -> dict[str, Any]:
     """Keep a picture's bytes, and have a worker do the rest.
 
@@ -33,8 +33,7 @@ def queue_picture(
         done = complete(
             upload.id,
             ledger=service.ledger,
-            queue=service.queue,
-            collection=held,
+            collection=opened,
             uploads=uploads,
             owner=owner,
             sha256=upload.sha256,

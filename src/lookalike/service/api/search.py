@@ -13,12 +13,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from lookalike.collection import Collection
+from lookalike.collection.hosting import hosting
 from lookalike.core.errors import BadQuery, FetchRefused
 from lookalike.core.filters import Filter
 from lookalike.core.vectors import Vectors
+from lookalike.images.crop import Crop
 from lookalike.parts.reply import Reply
 from lookalike.results import SearchResult
-from lookalike.search.query import Crop
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
@@ -28,7 +29,7 @@ from lookalike.service.api.describing import FILE, form_body
 from lookalike.service.api.filters import filter_of
 from lookalike.service.api.forms import form_of
 from lookalike.service.api.hits import hit_json, index_json, is_soon_told, remarks_json
-from lookalike.service.api.schemas import SearchBody
+from lookalike.service.api.request_bodies import SearchBody
 from lookalike.service.context import Service, deadline_of, service_of, with_collection
 from lookalike.service.problems import InvalidBody
 from lookalike.service.search_batching import Way
@@ -67,16 +68,16 @@ async def search(request: Request, collection: str, principal: Reader) -> Respon
     """Search by picture, vector, id or URL. The reply says how it was found and whether it is exact."""
     service = service_of(request)
     began = time.perf_counter()
-    asked, image = await _asked(request, service)
+    asked, image = await _read_request(request, service)
     _check_one_start(asked, image)
     deadline = deadline_of(request)
     where = await _where(asked, principal, service, deadline)
 
-    async def found_in(held: Collection) -> tuple[_Start, SearchResult]:
-        start = await _start(asked, image, held, service, deadline)
-        return start, await _result(asked, where, start, held, service, deadline)
+    async def find_in(opened: Collection) -> tuple[_Start, SearchResult]:
+        start = await _start(asked, image, opened, service, deadline)
+        return start, await _result(asked, where, start, opened, service, deadline)
 
-    start, result = await with_collection(service, collection, found_in, deadline=deadline)
+    start, result = await with_collection(service, collection, find_in, deadline=deadline)
     for name, milliseconds in (*start.timings, *result.timings_ms.items()):
         service.metrics.stage(name, milliseconds / 1000)
     _count_tier(asked, result.reply, service)
@@ -97,19 +98,26 @@ async def _where(asked: SearchBody, principal: Principal, service: Service, dead
 
 def _count_tier(asked: SearchBody, reply: Reply, service: Service) -> None:
     """How often the finer model was spared: a client's vector whose answer was sure, against one that asked again."""
-    if service.settings.finer and asked.opinion == service.settings.finer:
-        service.metrics.tier("asked")
-    elif service.settings.finer and asked.vector is not None and reply.sure:
-        service.metrics.tier("kept")
+    if service.settings.reranker and asked.rerank == service.settings.reranker:
+        service.metrics.count_rerank("asked")
+    elif service.settings.reranker and asked.vector is not None and reply.sure:
+        service.metrics.count_rerank("kept")
 
 
-async def _asked(request: Request, service: Service) -> tuple[SearchBody, bytes | None]:
+async def _read_request(request: Request, service: Service) -> tuple[SearchBody, bytes | None]:
     if media_type(request) != "multipart/form-data":
         return await read_only_json(request, SearchBody), None
     most = service.settings.upload_max_bytes
     async with form_of(request, fields=frozenset({"query"}), max_image_bytes=most) as form:
         if len(form.pictures) != 1:
-            raise InvalidBody([{"where": "image", "detail": f"expected one picture, got {len(form.pictures)}"}])
+            raise InvalidBody(
+                [
+                    {
+                        "where": "image",
+                        "detail": f"expected one picture, got {len(form.pictures)}; send one request for each",
+                    }
+                ]
+            )
         asked = await parse_text_aside(form.fields.get("query") or "{}", SearchBody, service.parsing)
         return asked, await form.pictures[0].data(service.threads)
 
@@ -119,60 +127,71 @@ def _check_one_start(asked: SearchBody, image: bytes | None) -> None:
     starts = [name for name, value in named.items() if value is not None]
     if len(starts) > 1 or not (starts or asked.more):
         came = " and ".join(starts) if starts else "none of them"
-        detail = f"expected exactly one of image, vector, id, image_url (or only `more`), got {came}"
+        advice = "leave the others away" if starts else "add the one that you have"
+        detail = f"expected exactly one of image, vector, id, image_url (or only `more`), got {came}; {advice}"
         raise InvalidBody([{"where": "body", "detail": detail}])
-    if asked.opinion is not None and starts not in (["image"], ["id"], ["image_url"]):
+    if asked.rerank is not None and starts not in (["image"], ["id"], ["image_url"]):
         raise BadQuery(
-            "a second opinion looks at pixels: it needs image, id or image_url",
+            "reranking looks at pixels: it needs image, id or image_url, got something else; send one of "
+            "them, or leave `rerank` away",
             code="needs_picture",
-            values={"asked": "opinion"},
+            values={"asked": "rerank"},
         )
-    if asked.weigh is not None and starts not in (["image"], ["id"], ["image_url"]):
+    if asked.mixture is not None and starts not in (["image"], ["id"], ["image_url"]):
         raise BadQuery(
-            "a search by several models looks at pixels: it needs image, id or image_url",
+            "a search by several models looks at pixels: it needs image, id or image_url, got something "
+            "else; send one of them, or leave `weigh` away",
             code="needs_picture",
-            values={"asked": "weigh"},
+            values={"asked": "mixture"},
         )
-    if (asked.opinion or asked.weigh) and (asked.more or asked.less):
-        raise BadQuery("`more` and `less` mix vectors, which a second opinion and several models cannot see")
+    if (asked.rerank or asked.mixture) and (asked.more or asked.less):
+        raise BadQuery(
+            "`more` and `less` mix vectors, which reranking and several models cannot see"
+            "; leave `rerank` and `weigh` away"
+        )
     if asked.crop is not None and starts not in (["image"], ["id"], ["image_url"]):
-        raise BadQuery("a crop needs a picture: image, id or image_url", code="needs_picture", values={"asked": "crop"})
+        raise BadQuery(
+            "a crop needs a picture: image, id or image_url, got something else; send one of them, or leave "
+            "`crop` away",
+            code="needs_picture",
+            values={"asked": "crop"},
+        )
 
 
 async def _start(
-    asked: SearchBody, image: bytes | None, held: Collection, service: Service, deadline: float | None
+    asked: SearchBody, image: bytes | None, opened: Collection, service: Service, deadline: float | None
 ) -> _Start:
-    looks_at_pixels = asked.opinion is not None or asked.weigh is not None
+    looks_at_pixels = asked.rerank is not None or asked.mixture is not None
     if asked.vector is not None:
         vector = read_vector(
             asked.vector,
             model=asked.model,
-            expected_model=held.embedder.card.id,
-            dimension=held.embedder.card.dimension,
+            expected_model=opened.models.embedder.card.id,
+            dimension=opened.models.embedder.card.dimension,
         )
-        service.metrics.embedded("client")
+        service.metrics.count_embedding("client")
         return _Start(vector)
     if asked.image_url is not None:
-        image = await _fetched(asked.image_url, service, deadline)
+        image = await _fetch(asked.image_url, service, deadline)
     if asked.id is not None and (looks_at_pixels or asked.crop is not None):
-        image = await service.threads.run(lambda: held.bytes_of(str(asked.id)), deadline=deadline)
+        image = await service.threads.run(lambda: opened.pictures.read(str(asked.id)), deadline=deadline)
     if image is None:
         return _Start(query_id=asked.id)
-    query_id = asked.id or await service.threads.run(lambda: _known_id(image, held), deadline=deadline)
+    query_id = asked.id or await service.threads.run(lambda: _find_known_id(image, opened), deadline=deadline)
     if looks_at_pixels:
         return _Start(data=image, query_id=query_id)
-    embedded = await service.embedding.embed(image, held.embedder, crop=_crop(asked), deadline=deadline)
-    service.metrics.embedded("server")
+    embedded = await service.embedding.embed(image, opened.models.embedder, crop=_crop(asked), deadline=deadline)
+    service.metrics.count_embedding("server")
     timings = (("decode", embedded.decode_ms), ("wait", embedded.wait_ms), ("embed", embedded.embed_ms))
     return _Start(embedded.vector, timings=timings, query_id=query_id)
 
 
-def _known_id(image: bytes, held: Collection) -> str | None:
+def _find_known_id(image: bytes, opened: Collection) -> str | None:
     image_id = hashlib.sha256(image).hexdigest()
-    return image_id if image_id in held else None
+    return image_id if image_id in opened else None
 
 
-async def _fetched(url: str, service: Service, deadline: float | None) -> bytes:
+async def _fetch(url: str, service: Service, deadline: float | None) -> bytes:
     from lookalike.storage.fetch import fetch
 
     most, private = service.settings.upload_max_bytes, service.settings.allow_private_fetch
@@ -192,44 +211,44 @@ def _crop(asked: SearchBody) -> Crop | None:
 
 
 async def _result(
-    asked: SearchBody, where: Filter, start: _Start, held: Collection, service: Service, deadline: float | None
+    asked: SearchBody, where: Filter, start: _Start, opened: Collection, service: Service, deadline: float | None
 ) -> SearchResult:
     """A plain search by vector goes with others of its kind, everything else to a thread of its own."""
     leaves_out = asked.exclude_query and start.query_id is not None
     if start.vector is None or asked.more or asked.less or asked.collapse != "none" or leaves_out:
-        return await service.threads.run(lambda: _searched(asked, where, start, held), deadline=deadline)
+        return await service.threads.run(lambda: _search(asked, where, start, opened), deadline=deadline)
     way = Way(
         k=asked.k + asked.offset,
         where=where,
         recall=asked.recall,
         min_confidence=asked.min_confidence,
     )
-    return await service.searches.search(held, start.vector, way=way, deadline=deadline)
+    return await service.searches.search(hosting(opened), start.vector, way=way, deadline=deadline)
 
 
-def _searched(asked: SearchBody, where: Filter, start: _Start, held: Collection) -> SearchResult:
-    known = {"local", *(model.name for model in held.models())} if asked.opinion is not None else set()
-    if asked.opinion is not None and asked.opinion not in known:
+def _search(asked: SearchBody, where: Filter, start: _Start, opened: Collection) -> SearchResult:
+    known = {"local", *(model.name for model in opened.models())} if asked.rerank is not None else set()
+    if asked.rerank is not None and asked.rerank not in known:
         raise BadQuery(
-            f"expected one of {', '.join(sorted(known))} as the second opinion, got {asked.opinion!r}",
-            code="unknown_opinion",
-            values={"got": asked.opinion, "known": sorted(known)},
+            f"expected one of {', '.join(sorted(known))} as the reranker, got {asked.rerank!r}; leave it out for none",
+            code="unknown_reranker",
+            values={"got": asked.rerank, "known": sorted(known)},
         )
     query: bytes | Vectors
     if start.data is not None:
         query = start.data
     else:
         more = [*asked.more, *([asked.id] if asked.id is not None and start.vector is None else [])]
-        query = held.mixed(start.vector, more=more, less=asked.less)
-    found: SearchResult = held.search(
+        query = hosting(opened).mix(start.vector, more=more, less=asked.less)
+    found: SearchResult = opened.search(
         query,
         k=asked.k + asked.offset,
         where=where,
         crop=_crop(asked) if start.data is not None else None,
         recall=asked.recall,
         collapse=asked.collapse,
-        model=asked.weigh,
-        opinion=asked.opinion,
+        mixture=asked.mixture,
+        rerank=asked.rerank,
         min_confidence=asked.min_confidence,
         without=start.query_id if asked.exclude_query else None,
     )
@@ -247,7 +266,7 @@ def _reply(
 ) -> dict[str, Any]:
     hits = reply.hits[asked.offset :]
     if not asked.explain:
-        hits = tuple(replace(hit, reason="") for hit in hits) if asked.opinion else hits
+        hits = tuple(replace(hit, reason="") for hit in hits) if asked.rerank else hits
     found = {
         "hits": [hit_json(hit, collection=collection, principal=principal, model=reply.model) for hit in hits],
         "plan": reply.plan,

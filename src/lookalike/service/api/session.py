@@ -41,6 +41,7 @@ async def session(request: Request, principal: Reader) -> Response:
             "scopes": sorted(scope.value for scope in Scope if principal.may(scope)),
             "collections": names,
             "version": __version__,
+            "upload_flow": settings.flow,
             "limits": {
                 "k": 1_000,
                 "images_per_request": MOST_FILES,

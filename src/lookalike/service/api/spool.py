@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 from lookalike.objects.durable import translating
-from lookalike.service.held_bytes import HeldBytes, Holding
+from lookalike.service.request_bytes import Holding, RequestBytes
 from lookalike.service.threads import Threads
 
 IN_MEMORY_BYTES = 1_000_000
@@ -19,15 +19,15 @@ class Spool:
 
     Args:
         threads: on which it is written to disk.
-        held: what all requests hold; this one lets go when it is closed.
+        of_all: what all requests hold; this one lets go when it is closed.
 
     Attributes:
         size_bytes: that came.
     """
 
-    def __init__(self, threads: Threads, held: HeldBytes) -> None:
-        self._threads, self._held = threads, held
-        self._holding = Holding(held)
+    def __init__(self, threads: Threads, of_all: RequestBytes) -> None:
+        self._threads, self._of_all = threads, of_all
+        self._holding = Holding(of_all)
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed in `close`
         self._pending = bytearray()  # not a list of pieces: each may be one byte
         self._kept_bytes = 0
@@ -48,10 +48,10 @@ class Spool:
         """Count a piece of the body, whatever it holds, before it is taken.
 
         Raises:
-            Overloaded: when more is held already than may be, of all or of this caller.
+            Overloaded: when more is there already than may be, of all or of this caller.
         """
         if not self._holding.add(size_bytes):
-            raise self._held.overloaded("forms and pictures that come in")
+            raise self._of_all.overloaded_error("forms and pictures that come in")
 
     async def write(self, data: bytes) -> None:
         """Take what is to be kept of a piece that was counted.

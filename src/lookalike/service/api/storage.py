@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from lookalike.core.errors import Conflict
 from lookalike.ledger.base import Upload, UploadState
-from lookalike.objects.direct.receiving import Receiver
+from lookalike.objects.receiving import Receiver
 from lookalike.service.api.uploads import UploadId
 from lookalike.service.asker import note_asker
 from lookalike.service.context import Service, service_of
@@ -37,10 +37,10 @@ async def put(request: Request, name: Name, upload_id: UploadId) -> Response:
     """Exactly as announced: length, type, SHA-256 and time are signed, and the bytes are hashed while they come."""
     service = service_of(request)
     query, headers = dict(request.query_params), dict(request.headers)
-    note_asker(await _signed_for(service, name, upload_id, query, headers), name)
+    note_asker(await _check_signature(service, name, upload_id, query, headers), name)
     threads, begun = service.files, list[Receiver]()
     try:
-        await threads.run_through(lambda: begun.append(_begun(service, name, upload_id, query, headers)))
+        await threads.run_through(lambda: begun.append(_begin(service, name, upload_id, query, headers)))
         async for chunk in request.stream():
             await threads.run_through(partial(begun[0].write, chunk))
         await threads.run_through(begun[0].finish)
@@ -51,22 +51,22 @@ async def put(request: Request, name: Name, upload_id: UploadId) -> Response:
     return Response(status_code=200)
 
 
-async def _signed_for(
+async def _check_signature(
     service: Service, name: str, upload_id: str, query: dict[str, str], headers: dict[str, str]
 ) -> str:
     """For whom the URL was signed. Told at once where the collection is open: who shows none takes no thread then."""
 
     def owner() -> str:
-        return service.collections.local_uploads(name).announced(upload_id, query=query, headers=headers).owner
+        return service.collections.receiving(name).announced(upload_id, query=query, headers=headers).owner
 
     if service.collections.is_at_hand(name):
         return owner()
     return await service.files.run(owner)
 
 
-def _begun(service: Service, name: str, upload_id: str, query: dict[str, str], headers: dict[str, str]) -> Receiver:
+def _begin(service: Service, name: str, upload_id: str, query: dict[str, str], headers: dict[str, str]) -> Receiver:
     """Begin to take bytes in; the signature is looked at first, so that nobody without one learns what is there."""
-    receiver = service.collections.local_uploads(name).receive(upload_id, query=query, headers=headers)
+    receiver = service.collections.receiving(name).receive(upload_id, query=query, headers=headers)
     try:
         service.collections.get(name)  # removed since, it would be made again by the bytes
         upload = service.ledger.upload(upload_id)
@@ -80,4 +80,8 @@ def _begun(service: Service, name: str, upload_id: str, query: dict[str, str], h
 
 def _check_waiting(upload: Upload) -> None:
     if upload.state is not UploadState.WAITING:
-        raise Conflict("the upload was completed or given up", code="upload_completed")
+        raise Conflict(
+            "expected an upload that waits for its bytes, but it was completed or given up; begin a new one "
+            "with `POST .../uploads`",
+            code="upload_completed",
+        )

@@ -13,9 +13,9 @@ from starlette.responses import Response
 
 from lookalike.collection import Collection
 from lookalike.core.errors import NotFound
-from lookalike.core.file_names import kept_name
+from lookalike.core.file_names import clean_name
 from lookalike.ledger.base import Upload, UploadState
-from lookalike.objects.direct.base import PresignedPut
+from lookalike.objects.presigning import PresignedPut
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api import schemas
@@ -24,7 +24,7 @@ from lookalike.service.api.bodies import read_json, read_vector
 from lookalike.service.api.describing import json_body
 from lookalike.service.api.idempotency import once
 from lookalike.service.api.quota import quota_of
-from lookalike.service.api.schemas import CompleteBody, UploadBody
+from lookalike.service.api.request_bodies import CompleteBody, UploadBody
 from lookalike.service.context import Service, collection_of, deadline_of, service_of
 from lookalike.service.problems import TooLarge
 from lookalike.worker.completing import as_told, complete
@@ -53,14 +53,15 @@ async def ask(request: Request, collection: str, principal: Writer) -> Response:
     body, digest = await read_json(request, UploadBody)
     if body.size_bytes > service.settings.upload_max_bytes:
         raise TooLarge(
-            f"expected at most {service.settings.upload_max_bytes} bytes, got {body.size_bytes} announced",
+            f"expected at most {service.settings.upload_max_bytes} bytes, got {body.size_bytes} announced"
+            "; scale the picture down, or save it as a JPEG",
             values={"limit_bytes": service.settings.upload_max_bytes, "got_bytes": body.size_bytes},
         )
     await collection_of(service, collection)
 
     async def act() -> Response:
         upload = _new(body, collection, principal, service, browser=browser_of(request))
-        put = await service.books.run(lambda: _noted(upload, service), deadline=deadline_of(request))
+        put = await service.books.run(lambda: _note(upload, service), deadline=deadline_of(request))
         return answer(upload_json(upload, put=put), status=201, headers={"Location": f"{request.url.path}/{upload.id}"})
 
     return await once(request, principal, service, digest=digest, act=act)
@@ -77,7 +78,7 @@ async def look(request: Request, collection: str, upload_id: UploadId, principal
     """Only who asked for it, and `admin`, can see it. One that was given up says why, and how to put it in again."""
     service = service_of(request)
     upload = await _own(request, collection, upload_id, principal)
-    return answer(upload_json(await service.books.run(lambda: as_told(upload, service.queue))))
+    return answer(upload_json(await service.books.run(lambda: as_told(upload, service.ledger.jobs))))
 
 
 @router.delete(_ONE, tags=["uploads"], summary="Give an upload up", status_code=204, response_model=None)
@@ -110,13 +111,13 @@ async def finish(request: Request, collection: str, upload_id: UploadId, princip
     await _own(request, collection, upload_id, principal)
 
     async def act() -> Response:
-        call = partial(_completed, body, collection, upload_id, principal, service)
+        call = partial(_complete, body, collection, upload_id, principal, service)
         return answer(await service.writes.run(call, deadline=deadline_of(request)))
 
     return await once(request, principal, service, digest=digest, act=act)
 
 
-def _noted(upload: Upload, service: Service) -> PresignedPut:
+def _note(upload: Upload, service: Service) -> PresignedPut:
     put = service.collections.uploads(upload.collection).presign(
         upload.id,
         size_bytes=upload.size_bytes,
@@ -129,27 +130,26 @@ def _noted(upload: Upload, service: Service) -> PresignedPut:
     return put
 
 
-def _completed(
+def _complete(
     body: CompleteBody, collection: str, upload_id: str, principal: Principal, service: Service
 ) -> dict[str, Any]:
     return service.collections.use(
-        collection, lambda held: _completed_in(held, body, collection, upload_id, principal, service)
+        collection, lambda opened: _complete_in(opened, body, collection, upload_id, principal, service)
     )
 
 
-def _completed_in(
-    held: Collection, body: CompleteBody, collection: str, upload_id: str, principal: Principal, service: Service
+def _complete_in(
+    opened: Collection, body: CompleteBody, collection: str, upload_id: str, principal: Principal, service: Service
 ) -> dict[str, Any]:
-    card = held.embedder.card
+    card = opened.models.embedder.card
     vector = None
     if body.vector is not None:
         vector = read_vector(body.vector, model=body.model, expected_model=card.id, dimension=card.dimension)
-        service.metrics.embedded("client")
+        service.metrics.count_embedding("client")
     done = complete(
         upload_id,
         ledger=service.ledger,
-        queue=service.queue,
-        collection=held,
+        collection=opened,
         uploads=service.collections.uploads(collection),
         owner=_owner(service, upload_id, principal),
         sha256=body.sha256,
@@ -170,7 +170,10 @@ async def _own(request: Request, collection: str, upload_id: str, principal: Pri
     upload = await service.books.run(lambda: service.ledger.upload(upload_id))
     theirs = upload.owner != principal.name and not principal.may(Scope.ADMIN)
     if upload.collection != collection or theirs:
-        raise NotFound(f"there is no upload {upload_id}", values={"kind": "upload", "id": upload_id})
+        raise NotFound(
+            f"there is no upload {upload_id}; begin a new one with `POST .../uploads`",
+            values={"kind": "upload", "id": upload_id},
+        )
     return upload
 
 
@@ -184,7 +187,7 @@ def _new(body: UploadBody, collection: str, principal: Principal, service: Servi
         size_bytes=body.size_bytes,
         content_type=body.content_type,
         sha256=body.sha256,
-        name=kept_name(body.name),
+        name=clean_name(body.name),
         created_at=now,
         expires_at=now + service.settings.upload_expires_s,
         browser=browser,

@@ -51,7 +51,7 @@ class Ask(Generic[T]):
         """How long ago it was asked, in milliseconds."""
         return (time.monotonic() - self.asked_at) * 1000
 
-    async def answered(self) -> T:
+    async def wait(self) -> T:
         """Wait for the answer, at most until the deadline.
 
         Raises:
@@ -66,7 +66,9 @@ class Ask(Generic[T]):
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise DeadlineExceeded("the answer would come after the deadline of the request") from error
+            raise DeadlineExceeded(
+                "the answer could not come before the deadline of the request; allow more time, or try again later"
+            ) from error
         finally:
             self.leave()
 

@@ -25,7 +25,7 @@ class Crew:
         for thread in self._threads:
             thread.start()
 
-    async def ended(self) -> None:
+    async def wait_until_done(self) -> None:
         """Wait until nothing comes any more, and all is done."""
         for thread in self._threads:
             await asyncio.to_thread(thread.join)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from lookalike.embedding.base import Embedder
+from lookalike.images.crop import Crop
 from lookalike.images.limits import DEFAULT_LIMITS, ImageLimits
-from lookalike.search.query import Crop
 from lookalike.service.batching.crew import Crew
 from lookalike.service.batching.line import Line, Share
 from lookalike.service.batching.observer import Observer
-from lookalike.service.batching.picture import EmbedAsk, Embedded, Prepared, prepared
+from lookalike.service.batching.picture import EmbedAsk, Embedded, Prepared, prepare
 
 WAITING_BYTES = 256_000_000
 """Of pictures that may wait, encoded."""
@@ -89,12 +89,12 @@ class Embedding:
         """
         ask = EmbedAsk(data, embedder, crop, deadline=deadline)
         with self._line.standing(ask):
-            return await ask.answered()
+            return await ask.wait()
 
     async def close(self) -> None:
         """Turn away who waits, and wait for what is under way. Idempotent."""
         self._line.close()
-        await self._crew.ended()
+        await self._crew.wait_until_done()
 
     def _did_some(self) -> bool:
         """Embed a batch; False once the line is closed. While the next is waited for, nothing of this one is held."""
@@ -103,7 +103,7 @@ class Embedding:
             return False
         taken, started = [first], time.perf_counter()
         try:
-            batch = self._gathered(taken)
+            batch = self._gather(taken)
             if batch:
                 self._embed(batch)
                 self._line.pace.took(time.perf_counter() - started, count=len(batch))
@@ -114,11 +114,11 @@ class Embedding:
             self._line.done(taken)
         return True
 
-    def _gathered(self, taken: list[EmbedAsk]) -> list[Prepared]:
+    def _gather(self, taken: list[EmbedAsk]) -> list[Prepared]:
         """Decode the first, and others that can go with it, which are put behind it in `taken`."""
         embedder, begun = taken[0].embedder, time.monotonic()
         until = begun + self._window_s
-        batch = self._decoded(taken[0])
+        batch = self._decode(taken[0])
         while (
             batch
             and len(batch) < self._batch_size
@@ -129,15 +129,15 @@ class Embedding:
             if ask is None:
                 break
             taken.append(ask)
-            batch += self._decoded(ask)
+            batch += self._decode(ask)
         return batch
 
-    def _decoded(self, ask: EmbedAsk) -> list[Prepared]:
+    def _decode(self, ask: EmbedAsk) -> list[Prepared]:
         """The picture; nothing where nobody waits for it any more, or it cannot be used, which its asker is told."""
         if not ask.is_wanted:
             return []
         try:
-            one = ask.context.run(prepared, ask, limits=self._limits)
+            one = ask.context.run(prepare, ask, limits=self._limits)
         except Exception as error:
             ask.refuse(error)
             return []
@@ -161,9 +161,9 @@ class Embedding:
 
     def _embed_together(self, batch: list[Prepared]) -> None:
         started = time.perf_counter()
-        vectors = batch[0].ask.embedder.embed([one.pixels for one in batch])
+        vectors = batch[0].seeing.embed([one.pixels for one in batch])
         seconds = time.perf_counter() - started
         self._observe.stage("embed", seconds)
         self._observe.batch(len(batch))
         for one, vector in zip(batch, vectors, strict=True):
-            one.ask.give(one.embedded(vector.copy(), embed_ms=seconds * 1000, batch=len(batch)))
+            one.ask.give(one.with_vector(vector.copy(), embed_ms=seconds * 1000, batch=len(batch)))

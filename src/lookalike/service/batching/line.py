@@ -17,7 +17,7 @@ from lookalike.service.batching.pace import Pace
 STUCK_S = 2.0
 """So long all threads may be taken, without one of them ending anything, before the line counts as saturated."""
 
-_STOPPING = "the service is stopping"
+_STOPPING = "nothing more can be begun, for the service is stopping; try again in a moment"
 
 A = TypeVar("A", bound=Ask[Any])
 
@@ -64,7 +64,7 @@ class Line(Generic[A]):
         self._moved_at = time.monotonic()  # when one was last taken or done
         self._turn = 0
         self._served: dict[str, int] = {}  # in which turn, of callers that wait or have a thread
-        self._held_back = 0  # of those under way, by threads that wait a moment for others
+        self._pausing = 0  # of those under way, by threads that wait a moment for others
         self._is_closed = False
         self.pace = Pace()
 
@@ -101,7 +101,8 @@ class Line(Generic[A]):
             ready = self._idle if self._may_have_thread(ask.asker) else 0
             if not anyway and (self._is_full(ask.size_bytes, ready) or self._has_too_many(ask.asker, ready)):
                 raise Overloaded(
-                    f"{len(self._waiting)} {self._what} wait already, which is the most that may",
+                    f"{len(self._waiting)} {self._what} wait already, which is the most that may"
+                    "; try again in a moment",
                     retry_after_s=self._retry,
                 )
             self._waiting.append(ask)
@@ -135,7 +136,7 @@ class Line(Generic[A]):
             if ask is None:
                 return None
             self._heads.append(ask)
-            return self._taken(ask)
+            return self._take(ask)
 
     def take_another(self, fits: Callable[[A], bool], *, own: Sequence[A], until: float) -> A | None:
         """Wait a moment for one that goes together with those that a thread has taken.
@@ -152,14 +153,14 @@ class Line(Generic[A]):
             while not self._is_closed:
                 ask = self._next_beside(own[0].asker)
                 if ask is not None:
-                    return self._taken(ask) if fits(ask) else None
+                    return self._take(ask) if fits(ask) else None
                 left = until - time.monotonic()
-                is_alone = len(self._under_way) - self._held_back <= len(own)
+                is_alone = len(self._under_way) - self._pausing <= len(own)
                 if (self._idle and self._may_have_thread(own[0].asker)) or is_alone or left <= 0:
                     return None
-                self._held_back += len(own)
+                self._pausing += len(own)
                 self._changed.wait(left)
-                self._held_back -= len(own)
+                self._pausing -= len(own)
             return None
 
     def gather(self, count: int, *, until: float) -> None:
@@ -222,7 +223,7 @@ class Line(Generic[A]):
         collections = sum(one.asker.collection == asker.collection for one in self._heads)
         return callers < self._share.caller and (not asker.collection or collections < self._share.collection)
 
-    def _taken(self, ask: A) -> A:
+    def _take(self, ask: A) -> A:
         self._take_out(ask)
         self._under_way.append(ask)
         self._turn += 1

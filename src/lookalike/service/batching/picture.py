@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from lookalike.core.vectors import Pixels, Vectors
 from lookalike.embedding.base import Embedder
-from lookalike.images.decode import decode
+from lookalike.embedding.picture_embedder import PictureEmbedder
+from lookalike.images.crop import Crop
 from lookalike.images.limits import ImageLimits
-from lookalike.search.query import Crop
 from lookalike.service.batching.ask import Ask
 
 
@@ -50,17 +50,19 @@ class Prepared(NamedTuple):
     """A picture that was decoded for an embedder.
 
     Attributes:
+        seeing: what it was decoded by, and is to be embedded by.
         pixels: shape (h, w, 3), uint8 RGB: small, or the crop.
     """
 
     ask: EmbedAsk
+    seeing: PictureEmbedder
     pixels: Pixels
     width: int
     height: int
     decode_ms: float
     wait_ms: float
 
-    def embedded(self, vector: Vectors, *, embed_ms: float, batch: int) -> Embedded:
+    def with_vector(self, vector: Vectors, *, embed_ms: float, batch: int) -> Embedded:
         """With its vector.
 
         Args:
@@ -71,7 +73,7 @@ class Prepared(NamedTuple):
         return Embedded(vector, self.width, self.height, self.pixels, self.decode_ms, self.wait_ms, embed_ms, batch)
 
 
-def prepared(ask: EmbedAsk, *, limits: ImageLimits) -> Prepared:
+def prepare(ask: EmbedAsk, *, limits: ImageLimits) -> Prepared:
     """Decode a picture as a search of the library does: small, or every pixel where a part is cut out.
 
     Raises:
@@ -80,9 +82,8 @@ def prepared(ask: EmbedAsk, *, limits: ImageLimits) -> Prepared:
         ModelUnavailable: when the model cannot be opened.
     """
     wait_ms = ask.wait_ms
-    side = ask.embedder.card.input_side
+    seeing = PictureEmbedder(ask.embedder, limits=limits)
     started = time.perf_counter()
-    decoded = decode(ask.data, min_side=None if ask.crop is not None else side, limits=limits)
-    pixels = decoded.pixels if ask.crop is None else ask.crop.cut(decoded.pixels)
+    decoded = seeing.decode(ask.data, crop=ask.crop)
     decode_ms = (time.perf_counter() - started) * 1000
-    return Prepared(ask, pixels, decoded.width, decoded.height, decode_ms, wait_ms)
+    return Prepared(ask, seeing, decoded.pixels, decoded.width, decoded.height, decode_ms, wait_ms)

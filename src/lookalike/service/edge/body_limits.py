@@ -8,15 +8,15 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike.service.edge.refusing import Refusal, refuse, refuse_while_sending
-from lookalike.service.held_bytes import RETRY_AFTER_S, HeldBytes, Holding
+from lookalike.service.request_bytes import RETRY_AFTER_S, Holding, RequestBytes
 
 BYTES_PER_S = 64_000
 """The slowest that a body may come, on top of what every body may take."""
 
 
-MOST_HELD_BYTES = 64_000_000
-"""Of all JSON bodies that one process reads at a time, which lie in memory; see `HeldBytes`. What other bodies hold is
-counted where they are kept."""
+MOST_JSON_BYTES = 64_000_000
+"""Of all JSON bodies that one process reads at a time, which lie in memory; see `RequestBytes`. What other bodies hold
+is counted where they are kept."""
 
 
 class BodyRefused(Exception):
@@ -44,7 +44,7 @@ class BodyLimits:
         self.max_body_bytes = max_body_bytes
         self.max_json_bytes = max_json_bytes
         self.timeout_s = timeout_s
-        self._held = HeldBytes(MOST_HELD_BYTES)
+        self._json = RequestBytes(MOST_JSON_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection."""
@@ -54,8 +54,9 @@ class BodyLimits:
         headers = Headers(scope=scope)
         is_json = _is_json(headers.get("content-type", ""))
         most = min(self.max_json_bytes, self.max_body_bytes) if is_json else self.max_body_bytes
-        holding = Holding(self._held if is_json else HeldBytes(2 * most))  # which is never too much
-        body = _Body(receive, announced_bytes=_announced(headers), most=most, timeout_s=self.timeout_s, holding=holding)
+        holding = Holding(self._json if is_json else RequestBytes(2 * most))  # which is never too much
+        announced_bytes = _announced_bytes(headers)
+        body = _Body(receive, announced_bytes=announced_bytes, most=most, timeout_s=self.timeout_s, holding=holding)
         started = False
 
         async def send_unless_refused(message: Message) -> None:
@@ -117,7 +118,10 @@ class _Body:
         if self._holding.size_bytes > self._most:
             self._refuse(_too_large(self._most))
         if not fits:
-            detail = "too much comes at once: try again in a moment"
+            detail = (
+                "expected at most so many bytes at once as the service can hold, but others send as many already: try "
+                f"again in {RETRY_AFTER_S} s"
+            )
             self._refuse(Refusal(503, "overloaded", "Busy", detail, {"retry_after_s": RETRY_AFTER_S}))
         return message
 
@@ -129,7 +133,11 @@ class _Body:
             async with asyncio.timeout(allowed_s - self._waited_s):
                 return await self._receive()
         except TimeoutError:
-            detail = f"expected the body within {allowed_s:.0f} s, got {self._holding.size_bytes} bytes in that time"
+            detail = (
+                f"expected the body within {allowed_s:.0f} s, got {self._holding.size_bytes} bytes in that time; "
+                "send less "
+                "at a time, or try again over a faster line"
+            )
             return self._refuse(Refusal(408, "too_slow", "Too slow", detail))
         finally:
             self._waited_s += loop.time() - began
@@ -139,7 +147,7 @@ class _Body:
         raise BodyRefused(refusal)
 
 
-def _announced(headers: Headers) -> int:
+def _announced_bytes(headers: Headers) -> int:
     """How many bytes the client says that it sends; 0 where it does not."""
     said = headers.get("content-length", "")
     return int(said[:20]) if said.isascii() and said.isdigit() else 0
@@ -151,4 +159,5 @@ def _is_json(content_type: str) -> bool:
 
 
 def _too_large(most: int) -> Refusal:
-    return Refusal(413, "too_large", "Too large", f"expected a body of at most {most} bytes", {"limit_bytes": most})
+    detail = f"expected a body of at most {most} bytes, got more; send less at a time, or shrink what you send"
+    return Refusal(413, "too_large", "Too large", detail, {"limit_bytes": most})

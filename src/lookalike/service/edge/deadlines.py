@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookalike.service.edge.leaving import carries_on
-from lookalike.service.edge.refusing import Refusal, refuse, refused
+from lookalike.service.edge.refusing import Refusal, refuse, reply_to_refusal
 
 HEADER = "X-Timeout-Ms"
 LONGEST_MS = 60_000
@@ -39,9 +39,12 @@ class Deadlines:
             return
         headers = Headers(scope=scope)
         said = headers.get(HEADER)
-        timeout_ms = self.default_ms if said is None else _parsed(said)
+        timeout_ms = self.default_ms if said is None else _parse(said)
         if timeout_ms is None:
-            detail = f"expected {HEADER} to be a whole number, 1 to {LONGEST_MS}"
+            detail = (
+                f"expected {HEADER} to be a whole number, 1 to {LONGEST_MS}, got {said!r:.80}; leave it out for "
+                f"{self.default_ms}"
+            )
             await refuse(Refusal(422, "bad_input", "Cannot be used", detail), scope, receive, send)
             return
         watched = _Watched(self.app, scope, timeout_s=timeout_ms / 1000, renewed=said is None)
@@ -55,20 +58,18 @@ class _Watched:
         self._app = app
         self._scope = scope
         self._timeout_s = timeout_s
-        self._renewed = renewed  # whether each part of the body that comes sets the clock back
+        self._renew = renewed  # whether each part of the body that comes sets the clock back
         self._limit = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
         self._answering: asyncio.Task[None] | None = None  # in the place of what carries on
         self._started = False
 
     async def serve(self, receive: Receive, send: Send) -> None:
-        self._answer = partial(self._told, receive, send)
+        self._answer = partial(self._tell, receive, send)
         try:
             async with self._limit:
                 self._set_clock()
-                await self._app(
-                    self._scope, self._receiving(receive) if self._renewed else receive, self._sending(send)
-                )
+                await self._app(self._scope, self._receiving(receive) if self._renew else receive, self._sending(send))
         except TimeoutError:
             if not self._limit.expired():
                 raise
@@ -97,16 +98,21 @@ class _Watched:
         else:
             self._limit.reschedule(loop.time())
 
-    async def _told(self, receive: Receive, send: Send) -> None:
-        detail = f"it could not be answered in {self._timeout_s * 1000:.0f} ms"
+    async def _tell(self, receive: Receive, send: Send) -> None:
+        detail = (
+            f"it could not be answered in {self._timeout_s * 1000:.0f} ms; try again in a moment, or raise "
+            f"{HEADER}, to at "
+            f"most {LONGEST_MS}"
+        )
         values = {"limit_ms": round(self._timeout_s * 1000)}
-        await refused(Refusal(504, "deadline_exceeded", "Too late", detail, values))(self._scope, receive, send)
+        refusal = Refusal(504, "deadline_exceeded", "Too late", detail, values)
+        await reply_to_refusal(refusal)(self._scope, receive, send)
 
     def _receiving(self, receive: Receive) -> Receive:
         async def receive_body() -> Message:
             message = await receive()
-            if self._renewed:
-                self._renewed = message.get("more_body", False)
+            if self._renew:
+                self._renew = message.get("more_body", False)
                 self._set_clock()
             return message
 
@@ -123,7 +129,7 @@ class _Watched:
         return send_reply
 
 
-def _parsed(text: str) -> int | None:
+def _parse(text: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 6):
         return None
     timeout_ms = int(text)

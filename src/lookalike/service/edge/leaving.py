@@ -59,7 +59,7 @@ class _Followed:
         if "transfer-encoding" not in headers and headers.get("content-length", "0") == "0":
             self._first.append(await self._next())  # nobody may ever ask for a body that is not there
         try:
-            await self._app(self._scope, self._taken, self._sent)
+            await self._app(self._scope, self._take, self._note_sent)
         except asyncio.CancelledError:
             if not self._has_left or self._task is None or self._task.uncancel() > 0:
                 raise
@@ -68,7 +68,7 @@ class _Followed:
             if self._looking is not None:
                 self._looking.cancel()
 
-    async def _taken(self) -> Message:
+    async def _take(self) -> Message:
         if self._first:
             return self._first.pop()
         if self._looking is not None:
@@ -88,7 +88,7 @@ class _Followed:
             self._task.cancel()
         return message
 
-    async def _sent(self, message: Message) -> None:
+    async def _note_sent(self, message: Message) -> None:
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self._is_over = True
         await self._send(message)

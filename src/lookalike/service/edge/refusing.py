@@ -34,7 +34,7 @@ class Refusal(NamedTuple):
     values: Mapping[str, object] = {}
 
 
-def refused(refusal: Refusal, *, headers: Mapping[str, str] | None = None) -> Response:
+def reply_to_refusal(refusal: Refusal, *, headers: Mapping[str, str] | None = None) -> Response:
     """The problem as a reply."""
     status, code, title, detail, values = refusal
     if "retry_after_s" in values:
@@ -46,7 +46,7 @@ def refused(refusal: Refusal, *, headers: Mapping[str, str] | None = None) -> Re
 
 async def refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
     """Send the problem and end the connection, without reading on."""
-    await refused(refusal, headers={"Connection": "close"})(scope, receive, send)
+    await reply_to_refusal(refusal, headers={"Connection": "close"})(scope, receive, send)
 
 
 async def refuse_while_sending(refusal: Refusal, receive: Receive, send: Send) -> None:
@@ -55,7 +55,7 @@ async def refuse_while_sending(refusal: Refusal, receive: Receive, send: Send) -
     If the connection were closed while bytes come in, the system would reset it, and most clients would tell of that
     and not of the problem. So a little more is read and thrown away: for `LINGER_S` seconds or `LINGER_BYTES` bytes.
     """
-    response = refused(refusal, headers={"Connection": "close"})
+    response = reply_to_refusal(refusal, headers={"Connection": "close"})
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": bytes(response.body), "more_body": True})
     left = LINGER_BYTES

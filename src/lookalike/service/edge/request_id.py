@@ -33,7 +33,7 @@ class RequestIds:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        request_id = _chosen(Headers(scope=scope).getlist(HEADER))
+        request_id = _choose(Headers(scope=scope).getlist(HEADER))
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
@@ -48,7 +48,7 @@ class RequestIds:
             _current.reset(token)
 
 
-def _chosen(given: list[str]) -> str:
+def _choose(given: list[str]) -> str:
     if len(given) == 1 and _TAKEN_OVER.fullmatch(given[0]):
         return given[0]
     return f"{random.getrandbits(128):032x}"  # no secret; asking the system for one lets go of the interpreter's lock

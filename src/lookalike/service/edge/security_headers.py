@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,7 +32,11 @@ _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
 def content_security_policy(
-    host: str | None = None, *, scripts: Sequence[str] = SCRIPTS, styles: Sequence[str] = STYLES
+    host: str | None = None,
+    *,
+    scripts: Sequence[str] = SCRIPTS,
+    styles: Sequence[str] = STYLES,
+    storage: str = "",
 ) -> str:
     """Write a Content-Security-Policy. A reply that carries one of its own keeps it.
 
@@ -40,7 +45,9 @@ def content_security_policy(
             `'self'`; None, or one that is no host, names none.
         scripts: where they may come from.
         styles: likewise.
+        storage: URL of the server to which pages put pictures straight, where that is not this one.
     """
+    elsewhere = f" {origin_of(storage)}" if storage else ""
     sockets = f" ws://{host} wss://{host}" if host is not None and _HOST.fullmatch(host) else ""
     return "; ".join(
         (
@@ -48,7 +55,7 @@ def content_security_policy(
             f"script-src {' '.join(scripts)}",
             "worker-src 'self' blob:",
             "img-src 'self' blob: data:",
-            f"connect-src 'self'{sockets}",
+            f"connect-src 'self'{sockets}{elsewhere}",
             f"style-src {' '.join(styles)}",
             "object-src 'none'",
             "base-uri 'none'",
@@ -56,6 +63,12 @@ def content_security_policy(
             "form-action 'self'",
         )
     )
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def policy_of_page(html: str) -> str:
@@ -68,10 +81,16 @@ def policy_of_page(html: str) -> str:
 
 
 class SecurityHeaders:
-    """Adds them to every reply; those that the application set itself stay."""
+    """Adds them to every reply; those that the application set itself stay.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: the application.
+        storage: as for `content_security_policy`.
+    """
+
+    def __init__(self, app: ASGIApp, *, storage: str = "") -> None:
         self.app = app
+        self._storage = storage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection."""
@@ -82,16 +101,17 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _add(MutableHeaders(scope=message), host=host, secure=scope.get("scheme") == "https")
+                policy = content_security_policy(host, storage=self._storage)
+                _add(MutableHeaders(scope=message), host=host, policy=policy, secure=scope.get("scheme") == "https")
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
 
 
-def _add(headers: MutableHeaders, *, host: str | None, secure: bool) -> None:
+def _add(headers: MutableHeaders, *, host: str | None, policy: str, secure: bool) -> None:
     for name, value in FIXED.items():
         headers.setdefault(name, value)
-    headers.setdefault("Content-Security-Policy", content_security_policy(host))
+    headers.setdefault("Content-Security-Policy", policy)
     if "json" in headers.get("content-type", ""):
         headers.setdefault("Cache-Control", "no-store")
     if secure and host is not None and not host.startswith(_LOCAL):

@@ -10,11 +10,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from lookalike.service.edge.body_limits import BodyRefused
-from lookalike.service.edge.refusing import Refusal, refused
+from lookalike.service.edge.refusing import Refusal, reply_to_refusal
 
 _log = logging.getLogger(__name__)
 
-_FAILED = Refusal(500, "error", "Failed", "an error that should not be; the log has it under the request's id")
+_FAILED = Refusal(
+    500,
+    "error",
+    "Failed",
+    "it failed by an error that was not foreseen; report the request's id to whoever runs the service, for the log has "
+    "the error under it",
+)
 _FAILED_SOCKET = 1011
 _VANISHED = (ClientDisconnect, WebSocketDisconnect, ConnectionError, BodyRefused)
 
@@ -62,4 +68,4 @@ async def _tell(scope: Scope, receive: Receive, send: Send, *, started: bool) ->
         with suppress(OSError, RuntimeError):  # it may be closed already
             await send({"type": "websocket.close", "code": _FAILED_SOCKET})
     elif not started:
-        await refused(_FAILED)(scope, receive, send)
+        await reply_to_refusal(_FAILED)(scope, receive, send)

@@ -49,7 +49,7 @@ def edge(app: ASGIApp, *, settings: ServiceSettings, metrics: Metrics, health: H
     )
     app = UnhandledErrors(app)
     app = with_cors(app, allowed=settings.cors_origins)
-    app = SecurityHeaders(app)
+    app = SecurityHeaders(app, storage=settings.objects_public_endpoint or settings.objects_endpoint)
     app = AccessLog(app, metrics=metrics)
     app = RequestIds(app)
     return Edge(Pieces(app), health)

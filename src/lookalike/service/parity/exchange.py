@@ -96,7 +96,10 @@ def serving(exchange: Exchange) -> Iterator[str]:
     try:
         server = _Server(("127.0.0.1", 0), Handler)
     except OSError as error:
-        raise ServiceDown(f"no port of this machine can be listened on: {error.strerror or error}") from error
+        raise ServiceDown(
+            f"no port of this machine can be listened on: {error.strerror or error}"
+            "; close programs that hold ports, or allow listening on 127.0.0.1"
+        ) from error
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="parity", daemon=True)
     thread.start()
     try:
@@ -145,12 +148,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, status: HTTPStatus, content: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
-        for name, value in {**self._isolated(), **(headers or {}), "Content-Length": str(len(content))}.items():
+        for name, value in {
+            **self._isolation_headers(),
+            **(headers or {}),
+            "Content-Length": str(len(content)),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 
-    def _isolated(self) -> dict[str, str]:
+    def _isolation_headers(self) -> dict[str, str]:
         """As the service sends them: they decide what the page may do, and whether WASM may have threads."""
         policy = content_security_policy(self.headers.get("Host"))
         return {**FIXED, "Cache-Control": "no-store", "Content-Security-Policy": policy}

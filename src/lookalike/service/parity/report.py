@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lookalike.assembly.models import opened
+from lookalike.assembly.models import open_embedder
 from lookalike.core.vectors import Vectors
 from lookalike.embedding.base import Embedder
+from lookalike.embedding.picture_embedder import PictureEmbedder
 from lookalike.evaluation.parity import Parity, parity
-from lookalike.images.decode import decode
+from lookalike.images.limits import DEFAULT_LIMITS
 from lookalike.models.store import default_model
 from lookalike.service.parity.golden import Golden, by_form
 from lookalike.service.parity.run import BrowserVectors, embed_in_browser
@@ -63,17 +64,18 @@ def compare(pictures: Sequence[Golden], *, cache: Path, page: Path, browser: Pat
         ModelUnavailable: as `default_model`.
     """
     int8, fp32 = default_model("int8", cache_dir=cache), default_model("fp32", cache_dir=cache)
-    server = opened(int8)
-    reference = _embedded(server, pictures)
-    columns = [_column("python fp32", pictures, reference, _embedded(opened(fp32), pictures))]
+    server = open_embedder(int8)
+    reference = _embed(server, pictures)
+    columns = [_column("python fp32", pictures, reference, _embed(open_embedder(fp32), pictures))]
     if browser is not None:
         found = embed_in_browser(pictures, card=server.card, model=int8, page=page, browser=browser)
         columns.extend(_of_browser(vectors, pictures, reference) for vectors in found)
     return columns
 
 
-def _embedded(embedder: Embedder, pictures: Sequence[Golden]) -> Vectors:
-    return embedder.embed([decode(picture.content, min_side=embedder.card.input_side).pixels for picture in pictures])
+def _embed(embedder: Embedder, pictures: Sequence[Golden]) -> Vectors:
+    seeing = PictureEmbedder(embedder, limits=DEFAULT_LIMITS)
+    return seeing.embed([seeing.decode(picture.content).pixels for picture in pictures])
 
 
 def _of_browser(found: BrowserVectors, pictures: Sequence[Golden], reference: Vectors) -> Column:

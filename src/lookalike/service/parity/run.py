@@ -78,7 +78,10 @@ def embed_in_browser(
     with serving(exchange) as url:
         _show(browser, url, exchange, limit_s=limit_s)
     if exchange.failure:
-        raise ServiceDown(f"the page failed in the browser: {exchange.failure}")
+        raise ServiceDown(
+            f"the page failed in the browser: {exchange.failure}"
+            "; open it in the browser by hand, and look at its console"
+        )
     return [_read(result, dimension=card.dimension) for result in exchange.results]
 
 
@@ -88,11 +91,20 @@ def _show(browser: Path, url: str, exchange: Exchange, *, limit_s: float) -> Non
         with browsing(browser, url) as process:
             while not exchange.finished.wait(_LOOK_EVERY_S):
                 if process.poll() is not None:
-                    raise ServiceDown(f"the browser {browser} ended by itself, with exit code {process.returncode}")
+                    raise ServiceDown(
+                        f"expected the browser {browser} to stay until it is done, but it ended by itself, with exit "
+                        f"code {process.returncode}; start it by hand to see why"
+                    )
                 if time.monotonic() > end:
-                    raise ServiceDown(f"the browser {browser} did not finish within {limit_s:.0f} seconds")
+                    raise ServiceDown(
+                        f"the browser {browser} did not finish within {limit_s:.0f} seconds"
+                        "; close other programs, or give it fewer pictures"
+                    )
     except OSError as error:
-        raise ServiceDown(f"the browser {browser} cannot be started: {error.strerror or error}") from error
+        raise ServiceDown(
+            f"the browser {browser} cannot be started: {error.strerror or error}"
+            "; start it by hand to see why, or choose another with --browser"
+        ) from error
 
 
 def _read(result: dict[str, Any], *, dimension: int) -> BrowserVectors:

@@ -60,11 +60,18 @@ class Places:
         of_caller = sum(one.name == asker.name for one in self._taken)
         about_it = sum(one.collection == asker.collection for one in self._taken) if asker.collection else 0
         if self.taken >= self._most:
-            raise Overloaded(f"{self.taken} connections of this kind are open, which is the most that may")
+            raise Overloaded(
+                f"{self.taken} connections of this kind are open, which is the most that may; try again later"
+            )
         if of_caller >= self._most - self._most // 4:
-            raise Overloaded(f"{of_caller} connections of this kind are open for you, which is the most that may")
+            raise Overloaded(
+                f"{of_caller} connections of this kind are open for you, which is the most that may"
+                "; close one of yours first"
+            )
         if about_it >= self._most - self._most // 8:
-            raise Overloaded(f"{about_it} connections to this collection are open, which is the most that may")
+            raise Overloaded(
+                f"{about_it} connections to this collection are open, which is the most that may; try again later"
+            )
         self._taken.append(asker)
         try:
             yield
@@ -89,7 +96,7 @@ async def admit(
     found = await _let_in(websocket, collection)
     await websocket.accept(PROTOCOL if PROTOCOL in websocket.scope.get("subprotocols", []) else None)
     connection = Connection(websocket, bounds)
-    ending = found if isinstance(found, Closing) else await _served(connection, body, found, places)
+    ending = found if isinstance(found, Closing) else await _serve(connection, body, found, places)
     if ending is not None:
         await connection.close(ending.code, ending.reason)
 
@@ -98,10 +105,10 @@ async def _let_in(websocket: WebSocket, collection: str | None) -> Principal | C
     try:
         return await principal_of_websocket(websocket, Scope.READ, collection)
     except LookalikeError as error:
-        return _closing(error)
+        return _closing_for(error)
 
 
-async def _served(connection: Connection, body: Body, principal: Principal, places: Places) -> Closing | None:
+async def _serve(connection: Connection, body: Body, principal: Principal, places: Places) -> Closing | None:
     """How it ended; None where the client ended it."""
     try:
         with places.one(current_asker()):
@@ -112,7 +119,7 @@ async def _served(connection: Connection, body: Body, principal: Principal, plac
     except Closing as closing:
         return closing
     except LookalikeError as error:
-        return _closing(error)
+        return _closing_for(error)
     except Exception:
         _log.exception("a WebSocket failed")
         return Closing(Code.FAILED, "failed")
@@ -131,7 +138,7 @@ async def until_over(service: Service, principal: Principal) -> None:
         await asyncio.sleep(_LOOKS_EVERY_S)
 
 
-def _closing(error: LookalikeError) -> Closing:
+def _closing_for(error: LookalikeError) -> Closing:
     if isinstance(error, Busy | DeadlineExceeded):
         return Closing(Code.TOO_BUSY, error.code)
     if isinstance(error, AccessDenied | BadInput | NoCollection):

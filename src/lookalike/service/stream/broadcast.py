@@ -1,4 +1,4 @@
-"""One look at the queue for all who wait for its events."""
+"""One look at the jobs for all who wait for its events."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _log = logging.getLogger(__name__)
 class Broadcast:
     """Knows the number of the newest event, while somebody listens. Belongs to the event loop of who listens.
 
-    Nothing is kept for a listener: each reads from the queue what it has not seen, at its own pace.
+    Nothing is kept for a listener: each reads from the jobs what it has not seen, at its own pace.
 
     Args:
-        last_event: asks the queue, which takes a moment; called in a thread.
+        last_event: asks the jobs, which takes a moment; called in a thread.
         poll_s: how often, in seconds.
     """
 
@@ -33,12 +33,12 @@ class Broadcast:
 
     @property
     def is_looking(self) -> bool:
-        """Whether the queue is asked now and then."""
+        """Whether the jobs are asked now and then."""
         return self._poller is not None
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Have the queue asked for as long as the block lasts; the last who leaves ends that."""
+        """Have the jobs asked for as long as the block lasts; the last who leaves ends that."""
         self._listeners += 1
         if self._poller is None:
             self._changed = asyncio.Event()
@@ -61,7 +61,7 @@ class Broadcast:
             try:
                 newest = await asyncio.to_thread(self._last_event)
             except Exception:
-                _log.warning("the queue does not tell its events", exc_info=True)
+                _log.warning("the jobs do not tell their events", exc_info=True)
                 await asyncio.sleep(_AFTER_FAILURE_S)
                 continue
             if newest != self._newest:

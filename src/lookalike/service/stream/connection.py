@@ -121,7 +121,7 @@ async def first_ended(*tasks: Coroutine[object, object, object]) -> None:
     """Run several until one ends, then end the others; raises what that one raised."""
     running = [asyncio.ensure_future(task) for task in tasks]
     for task in running:
-        task.add_done_callback(_looked_at)
+        task.add_done_callback(_retrieve_error)
     try:
         done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -133,7 +133,7 @@ async def first_ended(*tasks: Coroutine[object, object, object]) -> None:
             task.result()
 
 
-def _looked_at(task: asyncio.Future[object]) -> None:
+def _retrieve_error(task: asyncio.Future[object]) -> None:
     """So that asyncio does not complain of the errors of those that were not the first."""
     if not task.cancelled():
         task.exception()

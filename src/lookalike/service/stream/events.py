@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from lookalike.queue.base import Event, Job, Queue
+from lookalike.jobs.base import Event, Job, Jobs
 from lookalike.service.access.principal import Principal
 from lookalike.service.context import Service
 from lookalike.service.stream.admission import until_over
@@ -21,7 +21,7 @@ JobJson = Callable[[Job], dict[str, Any]]
 
 
 class _News(NamedTuple):
-    """What a look into the queue gives.
+    """What a look at the jobs gives.
 
     Attributes:
         events: after those that are known.
@@ -57,9 +57,9 @@ async def follow_events(
     """
 
     async def tell() -> None:
-        position = await service.books.run(service.queue.last_event) if after is None else after
+        position = await service.books.run(service.ledger.jobs.last_event) if after is None else after
         while True:
-            news = await service.books.run(partial(_look, service.queue, principal, position))
+            news = await service.books.run(partial(_look, service.ledger.jobs, principal, position))
             if news.missed is not None:
                 await connection.send(gap_message(news.missed))
             for event in news.events:
@@ -80,12 +80,12 @@ async def follow_events(
         await first_ended(tell(), listen(), drain())
 
 
-def _look(queue: Queue, principal: Principal, position: int) -> _News:
+def _look(jobs: Jobs, principal: Principal, position: int) -> _News:
     """What happened after an event. The newest is asked for first, so that nothing between is passed over."""
-    last = queue.last_event()
-    if last < position:  # numbers of a queue that was there before this one
+    last = jobs.last_event()
+    if last < position:  # numbers of jobs that was there before this one
         return _News((), last, last)
-    events, forgotten = queue.events(position, collections=principal.collections, limit=_AT_ONCE)
+    events, forgotten = jobs.events(position, collections=principal.collections, limit=_AT_ONCE)
     missed = forgotten if forgotten > position else None
     if len(events) == _AT_ONCE:
         return _News(events, missed, events[-1].seq)

@@ -15,14 +15,14 @@ from lookalike.core.filters import Filter
 from lookalike.core.records import Json
 from lookalike.core.vectors import Vectors
 from lookalike.core.wording import remarks_of
+from lookalike.jobs.base import Event
 from lookalike.models.card import ModelCard
-from lookalike.queue.base import Event
 from lookalike.search.search_options import Collapse
 from lookalike.search.where import read_filter
 from lookalike.service.api.answers import json_bytes
 from lookalike.service.api.bodies import parse_text, read_vector
-from lookalike.service.api.schemas import Body, FilterJson, Sha256, Share
-from lookalike.service.problems import Malformed, told, values_of
+from lookalike.service.api.request_bodies import Body, FilterJson, Sha256, Share
+from lookalike.service.problems import Malformed, describe_error, values_of
 
 MOST_FRAME_BYTES = 8_000_000
 MOST_TEXT_BYTES = 64_000
@@ -108,10 +108,16 @@ def read_frame(message: bytes) -> Frame:
         Malformed: when it does not begin as a query does. Its number is not known then.
     """
     if len(message) <= _HEADER.size:
-        raise Malformed(f"expected {_HEADER.size} bytes and a picture or a vector, got {len(message)} bytes")
+        raise Malformed(
+            f"expected {_HEADER.size} bytes and a picture or a vector, got {len(message)} bytes"
+            "; put its header before it, as docs/reference/stream.md says"
+        )
     seq, kind, zeros = _HEADER.unpack_from(message)
     if kind not in tuple(Kind) or zeros != _ZEROS:
-        raise Malformed("expected 4 bytes of seq, 1 byte of kind (1 or 2) and 3 zero bytes, got something else")
+        raise Malformed(
+            "expected 4 bytes of seq, 1 byte of kind (1 or 2) and 3 zero bytes, got something else"
+            "; write them in little-endian order, as docs/reference/stream.md says"
+        )
     return Frame(seq, Kind(kind), message[_HEADER.size :])
 
 
@@ -125,7 +131,10 @@ def vector_of(payload: bytes, *, model: str | None, expected: ModelCard) -> Vect
         DimensionMismatch, BadVectors: when it is not D finite numbers of length 1.
     """
     if len(payload) % 4:
-        raise BadVectors(f"expected a whole number of float32, got {len(payload)} bytes")
+        raise BadVectors(
+            f"expected a whole number of float32, got {len(payload)} bytes"
+            "; make it anew: vector.astype('<f4').tobytes()"
+        )
     return read_vector(
         np.frombuffer(payload, "<f4"), model=model, expected_model=expected.id, dimension=expected.dimension
     )
@@ -156,7 +165,7 @@ def hits_message(
 
 def problem_message(seq: int | None, error: LookalikeError, *, code: str | None = None) -> str:
     """What is said in place of hits; without a number of what is no query."""
-    facts = {"code": code or error.code, "values": values_of(error), "detail": told(error)}
+    facts = {"code": code or error.code, "values": values_of(error), "detail": describe_error(error)}
     return _text({"type": "problem", "seq": seq, **facts})
 
 

@@ -53,7 +53,7 @@ def stream_router(
         async def serve(connection: Connection, principal: Principal) -> None:
             service = service_of(websocket)
             if not broadcasts:
-                broadcasts.append(Broadcast(service.queue.last_event))
+                broadcasts.append(Broadcast(service.ledger.jobs.last_event))
             await follow_events(
                 connection,
                 service,
@@ -72,5 +72,8 @@ def _after(text: str | None) -> int | None:
     if text is None:
         return None
     if not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise BadInput(f"expected `after` to be the number of an event, got {text[:40]!r}")
+        raise BadInput(
+            f"expected `after` to be the number of an event, got {text[:40]!r}"
+            "; leave it out to hear of what comes from now on"
+        )
     return int(text)

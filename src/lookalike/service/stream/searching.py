@@ -9,14 +9,15 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from lookalike.collection import Collection
+from lookalike.collection.hosting import hosting
 from lookalike.core.errors import Conflict, LookalikeError
 from lookalike.core.vectors import Vectors
 from lookalike.results import SearchResult
 from lookalike.service.access.principal import Principal
-from lookalike.service.api.filters import allowed
+from lookalike.service.api.filters import check_allowed
 from lookalike.service.api.hits import is_soon_told
 from lookalike.service.context import Service, with_collection
-from lookalike.service.held_bytes import Holding
+from lookalike.service.request_bytes import Holding
 from lookalike.service.search_batching import Way
 from lookalike.service.stream.admission import until_over
 from lookalike.service.stream.connection import Closing, Code, Connection, first_ended
@@ -34,7 +35,7 @@ from lookalike.service.stream.protocol import (
 )
 
 MOST_STREAMED_BYTES = 48_000_000
-"""Of all queries of one process that wait or are being answered; see `HeldBytes`."""
+"""Of all queries of one process that wait or are being answered; see `RequestBytes`."""
 
 HitJson = Callable[..., dict[str, Any]]
 """Makes a hit what goes over the wire: `lookalike.service.api.hits.hit_json`."""
@@ -81,7 +82,7 @@ class SearchStream:
             Closing, Gone: when it is over.
             NoCollection: when there is no such collection.
         """
-        card = await self._service.threads.run(lambda: self._service.collections.get(self._name).embedder.card)
+        card = await self._service.threads.run(lambda: self._service.collections.get(self._name).models.embedder.card)
         await self._connection.send(ready_message(self._name, card))
         try:
             await first_ended(self._read(), self._answer(), self._drain())
@@ -100,20 +101,23 @@ class SearchStream:
     async def _hear(self, message: bytes | str) -> None:
         if isinstance(message, str):
             said = read_configure(message)
-            self._configured = said._replace(where=allowed(said.where, self._principal))
+            self._configured = said._replace(where=check_allowed(said.where, self._principal))
         else:
             await self._take_in(read_frame(message))
 
     async def _take_in(self, frame: Frame) -> None:
         if frame.seq <= self._last_seq:
-            error = Conflict(f"expected a seq above {self._last_seq}, got {frame.seq}", code="seq_not_growing")
+            error = Conflict(
+                f"expected a seq above {self._last_seq}, got {frame.seq}; count it up by 1 with each frame",
+                code="seq_not_growing",
+            )
             await self._connection.send(problem_message(frame.seq, error))
             return
         self._last_seq = frame.seq
         holding = Holding(self._service.streamed)
         if not holding.add(len(frame.payload)):
             holding.let_go()
-            overloaded = self._service.streamed.overloaded("pictures that are searched for over streams")
+            overloaded = self._service.streamed.overloaded_error("pictures that are searched for over streams")
             await self._connection.send(problem_message(frame.seq, overloaded))
             return
         dropped = self._newest.put(_Query(frame, self._configured, holding))
@@ -124,7 +128,7 @@ class SearchStream:
     async def _answer(self) -> None:
         while (query := await self._newest.take()) is not None:
             with query.holding:
-                answer = await self._answered(query)
+                answer = await self._answer_query(query)
             query = None  # its picture is not held while the client reads, nor while the next is waited for
             await self._connection.send(answer)
         raise Closing(Code.RESTART, "the service stops")
@@ -136,17 +140,17 @@ class SearchStream:
         await asyncio.sleep(self._connection.bounds.drain_s)
         raise Closing(Code.RESTART, "the service stops")
 
-    async def _answered(self, query: _Query) -> str:
+    async def _answer_query(self, query: _Query) -> str:
         frame, configured, _ = query
         began = time.perf_counter()
         deadline = time.monotonic() + self._service.settings.request_timeout_ms / 1000
 
-        async def found_in(held: Collection) -> tuple[_Looked, SearchResult]:
-            looked = await self._looked(frame, configured, held, deadline)
-            return looked, await self._found(held, looked.vector, configured, deadline)
+        async def find_in(opened: Collection) -> tuple[_Looked, SearchResult]:
+            looked = await self._look(frame, configured, opened, deadline)
+            return looked, await self._find(opened, looked.vector, configured, deadline)
 
         try:
-            looked, result = await with_collection(self._service, self._name, found_in, deadline=deadline)
+            looked, result = await with_collection(self._service, self._name, find_in, deadline=deadline)
         except LookalikeError as error:
             return problem_message(frame.seq, error)
         for name, milliseconds in result.timings_ms.items():
@@ -160,24 +164,24 @@ class SearchStream:
         except LookalikeError as error:
             return problem_message(frame.seq, error)
 
-    async def _looked(self, frame: Frame, configured: Configured, held: Collection, deadline: float) -> _Looked:
+    async def _look(self, frame: Frame, configured: Configured, opened: Collection, deadline: float) -> _Looked:
         """The vector of a query, and what it took."""
         if frame.kind is Kind.VECTOR:
-            vector = vector_of(frame.payload, model=configured.model, expected=held.embedder.card)
-            self._service.metrics.embedded("client")
+            vector = vector_of(frame.payload, model=configured.model, expected=opened.models.embedder.card)
+            self._service.metrics.count_embedding("client")
             return _Looked(vector, {})
-        embedded = await self._service.embedding.embed(frame.payload, held.embedder, deadline=deadline)
-        self._service.metrics.embedded("server")
+        embedded = await self._service.embedding.embed(frame.payload, opened.models.embedder, deadline=deadline)
+        self._service.metrics.count_embedding("server")
         timings = {"decode": embedded.decode_ms, "wait": embedded.wait_ms, "embed": embedded.embed_ms}
         return _Looked(embedded.vector, timings)
 
-    async def _found(self, held: Collection, vector: Vectors, configured: Configured, deadline: float) -> SearchResult:
+    async def _find(self, opened: Collection, vector: Vectors, configured: Configured, deadline: float) -> SearchResult:
         k, where, recall, min_confidence, collapse, _ = configured
         if collapse == "none":
             way = Way(k, where, recall, min_confidence)
-            return await self._service.searches.search(held, vector, way=way, deadline=deadline)
+            return await self._service.searches.search(hosting(opened), vector, way=way, deadline=deadline)
         return await self._service.threads.run(
-            lambda: held.search(
+            lambda: opened.search(
                 vector, k=k, where=where, recall=recall, min_confidence=min_confidence, collapse=collapse
             ),
             deadline=deadline,

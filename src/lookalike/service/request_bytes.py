@@ -14,7 +14,7 @@ SMALL_BYTES = 64_000
 RETRY_AFTER_S = 1
 
 
-class HeldBytes:
+class RequestBytes:
     """Room for so many; belongs to the event loop. Three quarters of it are for one caller at most.
 
     Args:
@@ -28,7 +28,7 @@ class HeldBytes:
 
     @property
     def size_bytes(self) -> int:
-        """How many are held."""
+        """How many there are now."""
         return self._sizes_bytes.total()
 
     def add(self, size_bytes: int, *, caller: str) -> None:
@@ -42,15 +42,15 @@ class HeldBytes:
         of_one = self._sizes_bytes[caller] if caller else 0
         return self.size_bytes > self.most_bytes or of_one > self.most_of_one_bytes
 
-    def overloaded(self, what: str) -> Overloaded:
+    def overloaded_error(self, what: str) -> Overloaded:
         """The error for who brings more.
 
         Args:
-            what: is held, for people.
+            what: takes the room, for people.
         """
         return Overloaded(
-            f"{what} hold {self.most_bytes} bytes already, or yours {self.most_of_one_bytes}, which is the most that "
-            "may: try again once some are done",
+            f"at most {self.most_bytes} bytes may be taken by {what}, {self.most_of_one_bytes} of them by "
+            "one caller, and they are: try again once some are done",
             retry_after_s=RETRY_AFTER_S,
         )
 
@@ -59,11 +59,11 @@ class Holding:
     """What one request holds, until it lets go. A context manager that does.
 
     Args:
-        held: what all hold.
+        of_all: what all hold.
     """
 
-    def __init__(self, held: HeldBytes) -> None:
-        self._held = held
+    def __init__(self, of_all: RequestBytes) -> None:
+        self._of_all = of_all
         self._caller = ""
         self.size_bytes = 0
 
@@ -80,10 +80,10 @@ class Holding:
         if not self.size_bytes:
             self._caller = current_asker().name
         self.size_bytes += size_bytes
-        self._held.add(size_bytes, caller=self._caller)
-        return self.size_bytes <= SMALL_BYTES or not self._held.is_too_much(caller=self._caller)
+        self._of_all.add(size_bytes, caller=self._caller)
+        return self.size_bytes <= SMALL_BYTES or not self._of_all.is_too_much(caller=self._caller)
 
     def let_go(self) -> None:
         """Hold nothing any more. Idempotent."""
-        self._held.add(-self.size_bytes, caller=self._caller)
+        self._of_all.add(-self.size_bytes, caller=self._caller)
         self.size_bytes = 0
