@@ -12,6 +12,7 @@ import click
 from lookalike.cli.hits import short_path
 from lookalike.cli.progress import counting
 from lookalike.cli.session import Session, command
+from lookalike.cli.words import check_words
 from lookalike.presentation.text import human_count, human_size, safe
 
 if TYPE_CHECKING:
@@ -30,17 +31,17 @@ _NAMED = {"make": ("FOLDER",), "check": ("FOLDER",), "restore": ("FOLDER", "INTO
 def backup_command(
     session: Session, what: str, folders: tuple[str, ...], *, home: str | None, keys: str | None
 ) -> int | None:
-    """Copy a service's collections, queue and keys.
+    """Copy a service's collections, jobs and keys.
 
     make FOLDER copies what `lookalike serve` with the same -c, --home and --keys would serve, also while it does. check
     FOLDER reads a backup and says whether it is whole. restore FOLDER INTO copies a whole one into a new folder, for
     `lookalike serve --home INTO`.
     """
-    wanted = _NAMED[what]
-    if len(folders) != len(wanted):
-        raise click.UsageError(f"expected lookalike backup {' '.join((what, *wanted))}, got {len(folders)} folders")
+    check_words("backup", what, _NAMED[what], folders)
     if what != "make" and (home or keys or session.collection):
-        raise click.UsageError("-c, --home and --keys are for backup make")
+        raise click.UsageError(
+            f"Expected -c, --home and --keys with backup make only, got one of them with {what!r}: leave it out"
+        )
     if what == "make":
         return _make(session, folders[0], home=home, keys=keys)
     if what == "check":
@@ -52,10 +53,15 @@ def _make(session: Session, folder: str, *, home: str | None, keys: str | None) 
     from lookalike import __version__
     from lookalike.assembly.service import service_place
     from lookalike.backup import make_backup
-    from lookalike.core.errors import NoCollection
+    from lookalike.core.errors import BadInput, NoCollection
     from lookalike.settings.service_reading import read_service_settings
 
     settings = read_service_settings(collection=session.collection, home=home, keys_file=keys)
+    if settings.database:
+        raise BadInput(
+            "expected a service whose collections lie in folders, got one that keeps them in a database and an object "
+            "store; back these up with their own means, such as pg_dump and a bucket's versions"
+        )
     place = service_place(settings)
     if not place.collections:
         raise NoCollection(f"there is no collection in {settings.home}: name one with -c, or the service's --home")

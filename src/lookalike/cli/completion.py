@@ -18,7 +18,9 @@ def completion_command(context: click.Context, session: Session, shell: str) -> 
     """
     script = get_completion_class(shell)
     if script is None:
-        raise click.UsageError(f"click knows no completion for {shell}")
+        raise click.UsageError(
+            f"Expected a shell that click can complete for, got {shell}: write its completion by hand"
+        )
     root = context.find_root()
     variable = f"_{root.info_name}_COMPLETE".upper()
     session.write(script(root.command, {}, str(root.info_name), variable).source())

@@ -33,7 +33,7 @@ def demo_command(session: Session, folder: str, *, count: int) -> None:
     They go into FOLDER, ./lookalike-demo if it is not named. A second run takes what the first has made. To be
     rid of it all, delete FOLDER.
     """
-    from lookalike.cli.demo_searches import asked, introduced, shown, summed_up
+    from lookalike.cli.demo_searches import choose_shown, introduce, search_altered, sum_up
     from lookalike.demo.kept import kept_pictures
 
     place = Path(folder).absolute()
@@ -44,20 +44,20 @@ def demo_command(session: Session, folder: str, *, count: int) -> None:
             with progress_of(session, task="Indexing") as progress:
                 report = collection.index(place / "pictures", prune=True, progress=progress)
             tell_report(report, session)
-            questions = list(asked(collection, pictures))
-            sheet = shown(questions)[0].result.sheet(place / "contact-sheet.jpg")
+            questions = list(search_altered(collection, pictures))
+            sheet = choose_shown(questions)[0].result.sheet(place / "contact-sheet.jpg")
             home = str(collection.path)
     if session.as_json:
         session.write_json(_as_json(questions, report=report_as_json(report, None), sheet=sheet))
         return
-    for question in shown(questions):
-        session.write(f"\n{introduced(question)}\n")
+    for question in choose_shown(questions):
+        session.write(f"\n{introduce(question)}\n")
         show_result(question.result, session, most=K, pictures=False)
-    session.write(f"\n{summed_up(questions)}{_how_to_go_on(sheet, str(shown(questions)[0].query), home=home)}")
+    session.write(f"\n{sum_up(questions)}{_how_to_go_on(sheet, str(choose_shown(questions)[0].query), home=home)}")
 
 
 def _as_json(questions: Sequence[Question], *, report: object, sheet: Path) -> dict[str, object]:
-    from lookalike.cli.demo_searches import shown
+    from lookalike.cli.demo_searches import choose_shown
 
     answers = [
         {
@@ -67,7 +67,7 @@ def _as_json(questions: Sequence[Question], *, report: object, sheet: Path) -> d
             "rank_of_original": question.rank,
             **asdict(question.result.reply),
         }
-        for question in shown(questions)
+        for question in choose_shown(questions)
     ]
     asked = [
         {"query": str(question.query), "variant": str(question.variant), "rank_of_original": question.rank}

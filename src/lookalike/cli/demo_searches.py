@@ -44,7 +44,7 @@ class Question(NamedTuple):
     rank: int | None
 
 
-def asked(collection: Collection, pictures: Sequence[MadePicture]) -> Iterator[Question]:
+def search_altered(collection: Collection, pictures: Sequence[MadePicture]) -> Iterator[Question]:
     """Search with every altered picture."""
     for picture in pictures:
         if picture.variant not in _WAYS or picture.of is None:
@@ -57,7 +57,7 @@ def asked(collection: Collection, pictures: Sequence[MadePicture]) -> Iterator[Q
         yield Question(picture.path, picture.of, picture.variant, crop, result, rank)
 
 
-def shown(questions: Sequence[Question]) -> list[Question]:
+def choose_shown(questions: Sequence[Question]) -> list[Question]:
     """One of each kind: of those that found their original first, the middle one; else of all."""
     chosen = []
     for variant in _WAYS:
@@ -67,7 +67,7 @@ def shown(questions: Sequence[Question]) -> list[Question]:
     return chosen
 
 
-def introduced(question: Question) -> str:
+def introduce(question: Question) -> str:
     """What a search shows, what was found, and that in the words of what is really there."""
     original = safe(question.original.name)
     found = {None: f"{original} is not among the first {LOOKED_AT}", 1: f"{original} comes first"}
@@ -76,7 +76,7 @@ def introduced(question: Question) -> str:
     return f"{_WAYS[question.variant]}.\nWhat looks like {what}? {outcome}.\n"
 
 
-def summed_up(questions: Sequence[Question]) -> str:
+def sum_up(questions: Sequence[Question]) -> str:
     """How often the original came first, over all that were asked."""
     parts = []
     for variant in _WAYS:

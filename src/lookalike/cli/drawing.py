@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lookalike.collection.hosting import hosting
 from lookalike.core.errors import BadInput
 from lookalike.storage.output_file import OutputKind, check_output, write_output
 
@@ -27,7 +28,7 @@ def check_outputs(collection: Collection, query: str, *, why: str | None, sheet:
     """Refuse, before anything is searched, what must not be written in the end. Errors are those of `check_output`."""
     from lookalike.presentation.contact_sheet import CONTACT_SHEET
 
-    precious = collection.precious(query)
+    precious = hosting(collection).precious(query)
     for path, kind in ((why, DRAWING), (sheet, CONTACT_SHEET)):
         if path is not None:
             check_output(path, kind=kind, precious=precious, force=force)
@@ -56,7 +57,10 @@ def draw_why(
     from PIL.PngImagePlugin import PngInfo
 
     if not result.hits:
-        raise BadInput("nothing was found that could be drawn beside the query")
+        raise BadInput(
+            "there is no answer that could be drawn beside the query; index pictures that resemble it, or "
+            "lower --min-confidence"
+        )
     target = Path(os.path.expanduser(path))
     drawing, buffer = Image.fromarray(collection.drawing_of(asked, result.hits[0])), io.BytesIO()
     if target.suffix.lower() == ".png":
@@ -65,5 +69,5 @@ def draw_why(
         drawing.save(buffer, "PNG", pnginfo=marked)
     else:
         drawing.save(buffer, "JPEG", quality=92, comment=_MARK.encode())
-    write_output(target, buffer.getvalue(), kind=DRAWING, precious=collection.precious(query), force=force)
+    write_output(target, buffer.getvalue(), kind=DRAWING, precious=hosting(collection).precious(query), force=force)
     return target

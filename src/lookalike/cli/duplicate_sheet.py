@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookalike.cli.duplicates import how_it_stands
+from lookalike.cli.duplicate_words import how_it_stands
+from lookalike.collection.hosting import hosting
 from lookalike.core.errors import ImageRefused, NotIndexed
 from lookalike.presentation.text import human_count, human_size
 from lookalike.storage.output_file import check_output, write_output
@@ -30,7 +31,7 @@ def write_sheet(collection: Collection, groups: Sequence[DuplicateGroup], path: 
     """
     from lookalike.presentation.contact_sheet import CONTACT_SHEET, contact_sheet_html, contact_sheet_jpeg
 
-    target, precious = Path(os.path.expanduser(path)), collection.precious(None)
+    target, precious = Path(os.path.expanduser(path)), hosting(collection).precious(None)
     check_output(target, kind=CONTACT_SHEET, precious=precious, force=force)
     cards = [_card(collection, n, member) for n, group in enumerate(groups, start=1) for member in group.members]
     title = f"Duplicates: {human_count(len(groups), 'group')}"
@@ -46,7 +47,7 @@ def _card(collection: Collection, group: int, member: DuplicateMember) -> Card:
     from lookalike.presentation.contact_sheet import Card
 
     try:
-        pixels = collection.small(member.id, min_side=_SIDE)
+        pixels = collection.pictures.thumbnail(member.id, min_side=_SIDE)
     except (ImageRefused, NotIndexed):
         pixels = None
     size = f"{member.width} × {member.height}, {human_size(member.size_bytes)}"

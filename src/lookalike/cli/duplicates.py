@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lookalike.cli.duplicate_words import how_it_stands
 from lookalike.cli.hits import short_path
 from lookalike.cli.progress import counting
 from lookalike.cli.session import Session, command, force_option
@@ -15,7 +16,7 @@ from lookalike.presentation.text import human_count, human_size, safe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lookalike.duplicates.result import DuplicateGroup, DuplicateMember
+    from lookalike.duplicates.result import DuplicateGroup
 
 
 @command("duplicates")
@@ -50,9 +51,14 @@ def duplicates_command(
     quality). The first of each group is the one to keep. Nothing is deleted.
     """
     if null and not paths_only:
-        raise click.UsageError("-0 ends the names of --paths-only: say both")
+        raise click.UsageError(
+            "-0 needs --paths-only, whose names it ends, but came alone: leave it out, or add --paths-only"
+        )
     if include_near and not paths_only:
-        raise click.UsageError("--include-near adds to what --paths-only prints: say both")
+        raise click.UsageError(
+            "--include-near needs --paths-only, to whose names it adds, but came alone: leave it out, or add "
+            "--paths-only"
+        )
     with session.open() as collection:
         with counting(session, task="Comparing") as compared:
             groups = collection.duplicates(threshold=threshold, where=where, keep=keep or "best", progress=compared)
@@ -82,13 +88,6 @@ def _lines(group: DuplicateGroup) -> str:
         size = f"{member.width} × {member.height}, {human_size(member.size_bytes)}"
         lines.append(f"  {name}  {size}  ({how_it_stands(member)})")
     return "\n".join(lines) + "\n"
-
-
-def how_it_stands(member: DuplicateMember) -> str:
-    """What a file is in its group, and why, in one line."""
-    if member.keep:
-        return f"keep: {member.reason}"
-    return f"{member.kind}{'' if member.could_go else ', keep too'}: {member.reason}"
 
 
 def _summary(groups: Sequence[DuplicateGroup]) -> str:

@@ -22,7 +22,7 @@ NOTHING_LIKE_IT = (
 )
 """What is said of an answer that is as good as chance; the share is `lookalike.view.nearness.SHARE`."""
 
-_STAGES = ("embed", "refresh", "filter", "search", "opinion", "fetch")
+_STAGES = ("embed", "refresh", "filter", "search", "rerank", "fetch")
 
 
 def show_result(result: SearchResult, session: Session, *, pictures: bool | None, most: int | None = None) -> None:
@@ -52,7 +52,7 @@ def _line(hit: Hit) -> HitLine:
     if hit.group:
         notes.append(f"+{len(hit.group):,} alike")
     if hit.reason:
-        notes.append(hit.reason if hit.opinion is None else f"{hit.opinion:.3f}: {hit.reason}")
+        notes.append(hit.reason if hit.rerank_similarity is None else f"{hit.rerank_similarity:.3f}: {hit.reason}")
     if hit.path is None:
         return HitLine(hit.rank, hit.similarity, hit.id, notes)
     return HitLine(hit.rank, hit.similarity, short_path(hit.path), notes, href=Path(hit.path).as_uri())
@@ -73,7 +73,7 @@ def _account(result: SearchResult, *, shown: int) -> str:
         found = "the collection holds no pictures yet: lookalike index FOLDER"
     timings = result.timings_ms
     stages = ", ".join(
-        f"{stage} {timings.get(stage, 0):.0f}" for stage in _STAGES if stage != "opinion" or stage in timings
+        f"{stage} {timings.get(stage, 0):.0f}" for stage in _STAGES if stage != "rerank" or stage in timings
     )
     plan = safe(result.plan) + ("" if result.exact else " (approximate)")
     return f"{found}; {plan}; {result.scanned:,} compared; {timings['total']:.0f} ms ({stages})"

@@ -52,13 +52,18 @@ def index_command(
     Unchanged files are not read again. Ctrl-C stops cleanly, and the same command goes on from there.
     """
     if forget and not prune:
-        raise click.UsageError("--forget names what --prune may forget although its folder has vanished: say both")
+        raise click.UsageError(
+            "--forget needs --prune, which then forgets that, too, but came alone: leave it out, or add --prune"
+        )
     if watch and dry_run:
-        raise click.UsageError("expected --watch or --dry-run, got both")
+        raise click.UsageError("Expected --watch or --dry-run, got both: leave one out")
     if metadata_root is not None and metadata is None:
-        raise click.UsageError("--metadata-root says where the paths of a table begin: name the table with --metadata")
+        raise click.UsageError(
+            "--metadata-root needs --metadata, to whose paths it belongs, but came alone: leave it out, or name "
+            "the table with --metadata TABLE"
+        )
     table = _table(metadata, root=metadata_root)
-    with stopping_cleanly() as is_asked_to_stop, _opened(session, dry_run=dry_run) as collection:
+    with stopping_cleanly() as is_asked_to_stop, _open(session, dry_run=dry_run) as collection:
 
         def index() -> int:
             with progress_of(session, task="Indexing") as progress:
@@ -73,7 +78,7 @@ def index_command(
                     progress=progress,
                 )
             labels = collection.label(table) if table is not None and not dry_run else None
-            return _told(report, labels, session)
+            return _tell(report, labels, session)
 
         code = index()
         if watch:
@@ -90,7 +95,7 @@ def _table(metadata: str | None, *, root: str | None) -> MetadataTable | None:
     return read_metadata(metadata, root=root)
 
 
-def _opened(session: Session, *, dry_run: bool) -> Collection:
+def _open(session: Session, *, dry_run: bool) -> Collection:
     try:
         return session.open(create=not dry_run)
     except NoCollection:
@@ -109,7 +114,7 @@ def _again(index: Callable[[], int], session: Session) -> Callable[[], None]:
     return call
 
 
-def _told(report: IngestReport, labels: MetadataReport | None, session: Session) -> int:
+def _tell(report: IngestReport, labels: MetadataReport | None, session: Session) -> int:
     tell_report(report, session)
     if labels is not None:
         labels.changed += report.labelled

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lookalike.core.records import Json
     from lookalike.parts.collection_info import CollectionInfo
     from lookalike.storage.cache import CacheFacts
-    from lookalike.view.facts import IndexFacts
+    from lookalike.view.facts import IndexFacts, VersionFacts
     from lookalike.view.recall_gauge import RecallFacts
 
 
@@ -49,6 +49,8 @@ def index_facts(index: IndexFacts) -> dict[str, str]:
         facts["parameters"] = ", ".join(f"{name} {_short(value)}" for name, value in simple.items())
     if index.gauge is not None:
         facts["gauge"] = _gauge(index.gauge)
+    if index.elsewhere is not None:
+        facts["elsewhere"] = _elsewhere(index.elsewhere)
     return facts
 
 
@@ -58,7 +60,7 @@ def _facts(info: CollectionInfo) -> dict[str, str]:
         "pictures": f"{info.images:,}",
         "files": f"{info.files:,}",
         "refused": f"{info.refused:,}",
-        **_forgotten(info.forgotten),
+        **_describe_forgotten(info.forgotten),
         "no date": f"{info.without_date:,}",
         "catalog": f"{info.catalog}, {human_size(info.size_bytes)}",
         "model": f"{info.model[:12] or 'none yet'}, {info.dimension} dimensions",
@@ -67,13 +69,19 @@ def _facts(info: CollectionInfo) -> dict[str, str]:
         facts[f"model {model.name}"] = (
             f"{model.model_id[:12]}, {model.dimension} dimensions, of {model.count:,} pictures"
         )
+    if info.kept_models:
+        size = human_size(sum(info.kept_models.values()))
+        facts["kept models"] = f"{human_count(len(info.kept_models), 'file')}, {size}"
     facts |= {**index_facts(info.index), "answers": _answers(info.answers)}
     if info.rebuilt_because is not None:
         facts["made anew"] = f"because {safe(info.rebuilt_because)}"
+    if info.not_saved is not None:
+        tries = human_count(info.not_saved.tries, "attempt")
+        facts["not saved"] = f"for {info.not_saved.lasts_s:,.0f} s, {tries}: {safe(info.not_saved.reason)}"
     return facts
 
 
-def _forgotten(pictures: int) -> dict[str, str]:
+def _describe_forgotten(pictures: int) -> dict[str, str]:
     return {"forgotten": f"metadata of {human_count(pictures, 'removed picture')} is kept"} if pictures else {}
 
 
@@ -84,9 +92,19 @@ def _gauge(gauge: RecallFacts) -> str:
     return f"{told}, {gauge.samples:,} samples of {gauge.observed:,} searches{'; sinking' * gauge.sinking}"
 
 
+def _elsewhere(version: VersionFacts) -> str:
+    if version.version is None:
+        told = f"{version.engine}, no version to search yet: the catalog is compared"
+    elif version.behind:
+        told = f"{version.engine}, version {version.version}, {human_count(version.behind, 'picture')} behind"
+    else:
+        told = f"{version.engine}, version {version.version}, up to date"
+    return told if version.not_fed is None else f"{told}; not fed: {safe(version.not_fed)}"
+
+
 def _answers(answers: CacheFacts) -> str:
-    held = f"{answers.entries:,} kept, {human_size(answers.size_bytes)} of {human_size(answers.max_bytes)}"
-    return f"{held}; {answers.hits:,} given again, {answers.misses:,} looked for"
+    size = f"{answers.entries:,} kept, {human_size(answers.size_bytes)} of {human_size(answers.max_bytes)}"
+    return f"{size}; {answers.hits:,} given again, {answers.misses:,} looked for"
 
 
 def _short(value: Json) -> str:

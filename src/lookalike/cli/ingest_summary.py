@@ -41,7 +41,7 @@ def tell_report(report: IngestReport, session: Session) -> None:
         told = human_count(len(report.cut_short), "file")
         session.say(f"Taken in although cut short, for only the end marker is missing: {told}.")
         tell_some(report.cut_short, session)
-    tell_some([_kept(folder) for folder in report.kept], session)
+    tell_some([_describe_kept(folder) for folder in report.kept], session)
     for place in report.unmatched_forget:
         session.say(f"Nothing to forget at --forget {safe(place)}: no file that is known there is missing")
     _tell_passed_over(report, session)
@@ -100,7 +100,7 @@ def _names(paths: Sequence[str]) -> str:
     return f" ({', '.join(names)}{', …' * (len(paths) > len(names))})"
 
 
-def _kept(folder: KeptFolder) -> str:
+def _describe_kept(folder: KeptFolder) -> str:
     return (
         f"Kept {human_count(folder.files, 'file')} below {folder.path}: {folder.reason}. If it is gone for good: "
         f"--prune --forget {shlex.quote(folder.path)}"

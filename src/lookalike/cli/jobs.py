@@ -12,7 +12,7 @@ from lookalike.core.errors import Conflict, NotFound
 from lookalike.presentation.text import human_count, safe
 
 if TYPE_CHECKING:
-    from lookalike.queue.base import Job, Queue
+    from lookalike.jobs.base import Job, Jobs
     from lookalike.worker.listing import ListedJob
 
 
@@ -30,24 +30,26 @@ def jobs_command(
     Those that are done are left out if --state is not said. A job that failed is kept for 30 days. With -c only those
     of that collection.
     """
-    from lookalike.assembly.places import LEDGER, QUEUE
-    from lookalike.assembly.service import open_ledger, open_queue
-    from lookalike.queue.base import JobState
+    from lookalike.assembly.service import has_ledger, ledger_of
+    from lookalike.jobs.base import JobState
     from lookalike.settings.service_reading import read_service_settings
-    from lookalike.worker.listing import UNFINISHED, listed_jobs
+    from lookalike.worker.listing import UNFINISHED, list_jobs
 
     if retry and retry_every:
-        raise click.UsageError("expected --retry ID or --all, got both")
+        raise click.UsageError("Expected --retry ID or --all, got both: leave one out")
     settings = read_service_settings(collection=session.collection, home=home)
-    if not all((settings.home / name).is_file() for name in (QUEUE, LEDGER)):
-        raise NotFound(f"expected the folder of a service with its queue, but {settings.home} has none: name --home")
+    if not has_ledger(settings):
+        raise NotFound(
+            f"expected the folder of a service with its jobs, but {settings.home} has none: name that of "
+            "`lookalike serve` with --home"
+        )
     collections = list(settings.collections) if session.collection is not None else None
-    with closing(open_queue(settings.home)) as queue, closing(open_ledger(settings.home)) as ledger:
+    with closing(ledger_of(settings)) as ledger:
         if retry or retry_every:
-            _retry(session, queue, retry, collections)
+            _retry(session, ledger.jobs, retry, collections)
             return
         states = UNFINISHED if state is None else (JobState(state),)
-        found = listed_jobs(queue, ledger, states=states, collections=collections, limit=limit)
+        found = list_jobs(ledger, states=states, collections=collections, limit=limit)
     if session.as_json:
         session.write_json({"jobs": [_json(one) for one in found]})
     else:
@@ -55,22 +57,29 @@ def jobs_command(
         session.say(_summary(found))
 
 
-def _retry(session: Session, queue: Queue, ids: tuple[str, ...], collections: list[str] | None) -> None:
+def _retry(session: Session, jobs: Jobs, ids: tuple[str, ...], collections: list[str] | None) -> None:
     from lookalike.worker.listing import retry_all
 
     for job_id in ids:  # all before the first is put in again
-        _check_may_retry(queue.get(job_id), collections)
-    jobs = [queue.retry(job_id) for job_id in ids] if ids else retry_all(queue, collections=collections)
-    session.say(f"Put in again: {human_count(len(jobs), 'job')}.")
+        _check_may_retry(jobs.get(job_id), collections)
+    retried = [jobs.retry(job_id) for job_id in ids] if ids else retry_all(jobs, collections=collections)
+    session.say(f"Put in again: {human_count(len(retried), 'job')}.")
     if session.as_json:
-        session.write_json({"retried": [job.id for job in jobs]})
+        session.write_json({"retried": [job.id for job in retried]})
 
 
 def _check_may_retry(job: Job, collections: list[str] | None) -> None:
     if collections is not None and job.collection not in collections:
-        raise NotFound(f"job {job.id} is of the collection {job.collection!r}, not of {', '.join(collections)}")
+        raise NotFound(
+            f"expected a job of {', '.join(collections)}, but {job.id} is of the collection "
+            f"{job.collection!r}; choose that one with --collection"
+        )
     if str(job.state) == "done":
-        raise Conflict(f"job {job.id} is done: only one that failed can be put in again", code="job_state")
+        raise Conflict(
+            f"job {job.id} is done: only one that failed can be put in again"
+            "; list those with `lookalike jobs --state failed`",
+            code="job_state",
+        )
 
 
 def _lines(one: ListedJob) -> str:

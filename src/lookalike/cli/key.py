@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lookalike.cli.session import Session, command
+from lookalike.cli.words import check_words
 from lookalike.presentation.text import human_count
 
 if TYPE_CHECKING:
@@ -42,11 +43,12 @@ def key_command(
     """
     from lookalike.service.access.key_file import usual_keys_file
 
-    wanted = _NAMED[what]
-    if len(names) != len(wanted):
-        raise click.UsageError(f"expected lookalike key {' '.join((what, *wanted))}, got {len(names)} of these names")
+    check_words("key", what, _NAMED[what], names)
     if what != "add" and (scopes or expires or collections):
-        raise click.UsageError("--scope, --collection and --expires are for key add")
+        raise click.UsageError(
+            f"Expected --scope, --collection and --expires with key add only, got one of them with {what!r}: "
+            "leave it out"
+        )
     path = Path(keys).expanduser() if keys is not None else usual_keys_file()
     if what == "add":
         _add(session, path, names[0], scopes=scopes or ("read",), collections=collections or None, expires=expires)

@@ -138,10 +138,10 @@ def _tell(result: KnnResult, session: Session, output: str | None) -> None:
     took = human_duration(result.seconds)
     session.say(f"Found the neighbours of {human_count(count, 'vector')} on {result.device} in {took}.{where}")
     if result.comparison is not None:
-        session.say(_compared(result.comparison))
+        session.say(_describe_comparison(result.comparison))
 
 
-def _compared(comparison: Comparison) -> str:
+def _describe_comparison(comparison: Comparison) -> str:
     agreement = (
         f"all values agree within {comparison.tolerance:g}"
         if comparison.agrees

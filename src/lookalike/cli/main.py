@@ -14,9 +14,10 @@ import click
 from click.shell_completion import shell_complete
 
 from lookalike import __version__
-from lookalike.cli.meant import no_such_command, no_such_option
+from lookalike.cli.meant import dashed_path, no_such_command, no_such_option
+from lookalike.cli.once import check_given_once
 from lookalike.cli.session import Session, check_values_given, common_options, names_of_options
-from lookalike.core.errors import Interrupted, LookalikeError, StorageFailed, missing_extra
+from lookalike.core.errors import STOPPED, Interrupted, LookalikeError, StorageFailed, missing_extra
 from lookalike.presentation.text import safe
 
 PROGRAM = "lookalike"
@@ -67,10 +68,11 @@ class Program(click.Group):
         """Read what stands before the command.
 
         Raises:
-            UsageError: when an option in it has no value.
+            UsageError: when an option in it has no value, or more than one.
         """
         if not context.resilient_parsing:
             check_values_given(context, args)
+            check_given_once(context, args)
         return super().parse_args(context, args)
 
     def resolve_command(
@@ -122,22 +124,22 @@ def run(arguments: Sequence[str]) -> int:
         _forget_output()
         return 0
     except OSError as error:
-        return _failed(StorageFailed(f"input or output failed: {error}"), session)
+        return _tell_failure(StorageFailed(f"input or output failed: {error}"), session)
     except KeyboardInterrupt:
-        return _failed(Interrupted("stopped; what was complete is kept"), session)
+        return _tell_failure(Interrupted(STOPPED), session)
     except LookalikeError as error:
-        return _failed(error, session)
+        return _tell_failure(error, session)
     except Exception as error:
-        return _failed(_unforeseen(error, session), session)
+        return _tell_failure(_translate(error, session), session)
     return code
 
 
-def _unforeseen(error: Exception, session: Session) -> LookalikeError:
+def _translate(error: Exception, session: Session) -> LookalikeError:
     """What is told of an error of others: which extra is missing, where it is that."""
     if isinstance(error, ImportError) and (missing := missing_extra(error)) is not None:
         return missing
-    advice = "" if session.debug else "; --debug shows where"
-    return LookalikeError(f"an error that should not be ({type(error).__name__}: {error}){advice}")
+    advice = "report it, with the traceback above" if session.debug else "run it again with --debug to see where"
+    return LookalikeError(f"an error that was not foreseen, {type(error).__name__}: {error}; {advice}")
 
 
 def _writable(stream: TextIO | None) -> TextIO:
@@ -150,11 +152,26 @@ def _writable(stream: TextIO | None) -> TextIO:
 
 
 def _help_asked(arguments: list[str]) -> list[str]:
-    """`lookalike [OPTIONS] help [COMMAND]` in the words that click knows."""
-    before = _options_before(arguments)
-    if arguments[before : before + 1] != ["help"]:
-        return arguments
-    return [*arguments[:before], *arguments[before + 1 : before + 2], "--help"]
+    """`lookalike [OPTIONS] help [COMMAND]`, and `lookalike --help COMMAND`, in the words that click knows.
+
+    Raises:
+        UsageError: when there are more words than that, or any behind `--version`.
+    """
+    n = _options_before(arguments)
+    before, behind = arguments[:n], arguments[n:]
+    if "--version" in before:
+        _check_no_more(behind, "no argument with --version")
+    if behind[:1] == ["help"]:
+        _check_no_more(behind[2:], "one command behind help")
+        return [*before, *(one for one in behind[1:] if one != "help"), "--help"]
+    if behind and behind[0] in COMMANDS and not {"-h", "--help"}.isdisjoint(before):
+        return [*(one for one in before if one not in ("-h", "--help")), behind[0], "--help"]
+    return arguments
+
+
+def _check_no_more(arguments: Sequence[str], expected: str) -> None:
+    if words := [one for one in arguments if not one.startswith("-")]:
+        raise click.UsageError(f"Expected {expected}, and got {', '.join(map(repr, words))} as well: leave it out.")
 
 
 def _options_before(arguments: list[str]) -> int:
@@ -177,19 +194,25 @@ def _ran(arguments: Sequence[str], session: Session) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return USAGE
-    except click.NoSuchOption as error:
-        _tell_error(no_such_option(error))
-        return USAGE
     except click.UsageError as error:
-        place = error.ctx.command_path if error.ctx else PROGRAM
-        message = error.format_message().replace("\n\t", " ")  # click lists choices on lines of their own
-        _tell_error(f"{message} (see {place} --help)")
+        _tell_error(_usage_told(error, arguments))
         return USAGE
     except click.Abort as error:
         raise KeyboardInterrupt from error
 
 
-def _failed(error: LookalikeError, session: Session) -> int:
+def _usage_told(error: click.UsageError, arguments: Sequence[str]) -> str:
+    context, unknown = error.ctx, error if isinstance(error, click.NoSuchOption) else None
+    told = no_such_option(unknown) if unknown else error.format_message()
+    here = context.command if context else program
+    with_value = names_of_options(here, with_value=True) | names_of_options(program, with_value=True)
+    letter = unknown.option_name[1:] if unknown and unknown.option_name[:2] != "--" else ""
+    path = dashed_path(arguments, with_value, letter=letter)
+    message = told.replace("\n\t", " ")  # click lists choices on lines of their own
+    return f"{message}{path} (see {context.command_path if context else PROGRAM} --help)"
+
+
+def _tell_failure(error: LookalikeError, session: Session) -> int:
     if session.debug:
         import traceback
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -26,18 +26,13 @@ def no_such_command(name: str, known: Iterable[str]) -> str:
         verb = "index" if os.path.isdir(os.path.expanduser(name)) else "search"
         return f"Expected a command first, got the path {name!r}. Did you mean `lookalike {verb} {shlex.quote(name)}`?"
     return f"No such command {name!r}. " + (
-        f"Did you mean {' or '.join(alike)}?" if alike else f"There are {', '.join(known)}."
+        f"Did you mean {' or '.join(alike)}?" if alike else f"There are {', '.join(known)}; see what each does."
     )
 
 
 def no_such_option(error: click.NoSuchOption) -> str:
     """What to say of an option that is not there: where it belongs, or what may have been meant by it."""
     option, context = error.option_name, error.ctx
-    place = context.command_path if context else "lookalike"
-    return f"{_said_of(option, context)} (see {place} --help)"
-
-
-def _said_of(option: str, context: click.Context | None) -> str:
     meant = _option_meant(option, context)
     if meant is None and context is not None and isinstance(context.command, click.Group):
         behind = _commands_with(option, context, context.command)
@@ -49,6 +44,29 @@ def _said_of(option: str, context: click.Context | None) -> str:
     if os.path.exists(option):
         meant = f"the path ./{option}"
     return f"No such option {option!r}." + (f" Did you mean {meant}?" if meant else "")
+
+
+def dashed_path(arguments: Sequence[str], with_value: set[str], *, letter: str) -> str:
+    """What to add where a word may be a path, or a sum, that begins with a dash and was read as options; else nothing.
+
+    Args:
+        arguments: of the command line.
+        with_value: the options behind which stands a value, which is none of these words.
+        letter: the one that is no option, which the word has to have; '' where that is not what was wrong: then it has
+            to look like a file, or be there.
+    """
+    for n, word in enumerate(arguments):
+        if word == "--":
+            break
+        if not word.startswith("-") or word[:2] == "--" or len(word) < 3 or (n and arguments[n - 1] in with_value):
+            continue
+        if os.path.lexists(word):
+            return f" Did you mean the path {shlex.quote('./' + word)}?"
+        if " " in word or "*" in word:
+            return f" If {word!r} is a sum, put -- before it."
+        if letter in word[1:] if letter else "." in word:
+            return f" If {word!r} is a path, write {shlex.quote('./' + word)}."
+    return ""
 
 
 def _option_meant(option: str, context: click.Context | None) -> str | None:

@@ -9,6 +9,7 @@ import click
 from lookalike.cli.ingest_summary import tell_some
 from lookalike.cli.progress import counting
 from lookalike.cli.session import Session, command
+from lookalike.cli.words import check_words
 from lookalike.core.errors import ModelUnavailable
 from lookalike.presentation.text import human_count, human_duration, safe
 
@@ -25,11 +26,10 @@ def model_command(session: Session, what: str, names: tuple[str, ...]) -> int:
 
     card and path tell of the collection's own model; where there is none yet, the model that one would be made with.
     list names the further ones. add NAME SOURCE computes the vectors that pictures lack of a further model: int8, fp32,
-    fine or an ONNX file. drop NAME forgets one.
+    fine or an ONNX file. drop NAME forgets one. In Python,
+    lookalike.adapt makes such a file of a model that expects a mean and a deviation.
     """
-    wanted = _NAMED[what]
-    if len(names) != len(wanted):
-        raise click.UsageError(f"expected lookalike model {' '.join((what, *wanted))}, got {len(names)} of these names")
+    check_words("model", what, _NAMED[what], names)
     if what == "add":
         return _add(session, *names)
     if what == "drop":
@@ -49,7 +49,10 @@ def _show(session: Session, *, path_only: bool) -> None:
         session.write_json({**asdict(card), "path": str(path) if path is not None else None})
     elif path_only:
         if path is None:
-            raise ModelUnavailable("the model lies in no file, for the cache folder cannot be written")
+            raise ModelUnavailable(
+                "the model cannot be shown as a file, for the cache folder cannot be written: set "
+                "XDG_CACHE_HOME to one that can"
+            )
         session.write_names([str(path)], null=False)
     else:
         facts = {**asdict(card), "path": path if path is not None else "in memory"}

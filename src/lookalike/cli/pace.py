@@ -18,7 +18,7 @@ class Pace:
     def __init__(self) -> None:
         self._reached: deque[tuple[float, int]] = deque()
 
-    def reached(self, items: int, *, now_s: float) -> None:
+    def note(self, items: int, *, now_s: float) -> None:
         """Note that so many items are done at this moment of a monotonic clock, in seconds."""
         self._reached.append((now_s, items))
         while len(self._reached) > 2 and now_s - self._reached[1][0] >= WINDOW_S:
@@ -34,7 +34,7 @@ class Pace:
             return None
         return (after - before) / (now_s - begun_s)
 
-    def left_s(self, items: int) -> float | None:
+    def estimate_left_s(self, items: int) -> float | None:
         """Seconds that so many items more will take; None while that is unknown."""
         rate = self.per_second
         return None if rate is None else items / rate

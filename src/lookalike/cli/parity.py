@@ -52,13 +52,13 @@ def parity_command(session: Session, folder: str | None, *, count: int, browser:
 
 @contextmanager
 def _files(folder: str | None, *, count: int) -> Iterator[list[Path]]:
-    from lookalike.service.parity.golden import drawn_files, files_below
+    from lookalike.service.parity.golden import draw_files, files_below
 
     if folder is not None:
         yield files_below(Path(folder), count=count)
         return
     with tempfile.TemporaryDirectory(prefix="lookalike-parity-") as place:
-        yield drawn_files(Path(place), count=count)
+        yield draw_files(Path(place), count=count)
 
 
 def _lines(columns: Sequence[Column]) -> Iterator[str]:

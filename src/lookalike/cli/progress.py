@@ -59,7 +59,7 @@ def counting(session: Session, *, task: str, things: str = "pictures") -> Iterat
         with _counting_bar(task, color=session.color) as tell:
             yield tell
     else:
-        yield _counting_lines(task, things)
+        yield _count_lines(task, things)
 
 
 def facts_of(report: IngestReport, pace: Pace) -> str:
@@ -67,7 +67,7 @@ def facts_of(report: IngestReport, pace: Pace) -> str:
     parts = [f"{report.done:,} of {report.total:,} pictures"]
     if (rate := pace.per_second) is not None:
         parts.append(human_rate(rate, unit="photos"))
-    if (left_s := pace.left_s(report.total - report.done)) is not None and report.done < report.total:
+    if (left_s := pace.estimate_left_s(report.total - report.done)) is not None and report.done < report.total:
         parts.append(f"about {human_duration(left_s)} left")
     if report.failed:
         parts.append(f"{len(report.failed):,} refused")
@@ -93,7 +93,7 @@ def _lines(task: str) -> Progress:
     pace, due = Pace(), _Due()
 
     def tell(report: IngestReport) -> None:
-        pace.reached(report.done, now_s=time.monotonic())
+        pace.note(report.done, now_s=time.monotonic())
         if due(report.done, report.total):
             sys.stderr.write(f"{task}: {facts_of(report, pace)}\n")
             sys.stderr.flush()
@@ -101,7 +101,7 @@ def _lines(task: str) -> Progress:
     return tell
 
 
-def _counting_lines(task: str, things: str) -> Counted:
+def _count_lines(task: str, things: str) -> Counted:
     due = _Due()
 
     def tell(done: int, total: int) -> None:
@@ -145,7 +145,7 @@ def _bar(task: str, *, color: bool) -> Iterator[Progress]:
         shown = bar.add_task(task, total=None, facts="looking for pictures")
 
         def tell(report: IngestReport) -> None:
-            pace.reached(report.done, now_s=time.monotonic())
+            pace.note(report.done, now_s=time.monotonic())
             bar.update(shown, total=report.total, completed=report.done, facts=facts_of(report, pace))
 
         yield tell

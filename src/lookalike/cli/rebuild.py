@@ -6,6 +6,8 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+import click
+
 from lookalike.cli.info import index_facts, write_facts
 from lookalike.cli.session import Session, command
 from lookalike.presentation.text import human_duration
@@ -15,14 +17,16 @@ if TYPE_CHECKING:
 
 
 @command("rebuild")
-def rebuild_command(session: Session) -> None:
+@click.option("--learn", is_flag=True, help="Learn the projection anew, too: similarities change a little.")
+def rebuild_command(session: Session, *, learn: bool) -> None:
     """Make the index anew and tell what it is.
 
-    With --engine, --recall, --memory and --projection it is made as they say.
+    With --engine, --recall, --memory and --projection it is made as they say. It answers as the one before, unless
+    --learn is given.
     """
     with session.open() as collection:
         begun_s = time.monotonic()
-        facts = collection.rebuild()
+        facts = collection.rebuild(learn=learn)
         seconds = time.monotonic() - begun_s
     if session.as_json:
         session.write_json({**asdict(facts), "seconds": round(seconds, 3)})

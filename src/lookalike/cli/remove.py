@@ -24,18 +24,24 @@ def remove_command(
     (or as keep_removed_days is set) and return with the picture, unless --forever is given.
     """
     if not ids_or_paths and not where:
-        raise click.UsageError("expected ids or paths of pictures, or --where")
+        raise click.UsageError(
+            "expected ids or paths of pictures, or --where, got nothing: take an id from `lookalike search --json`"
+        )
     with session.open() as collection:
-        agreed = yes or not where or _agreed(collection.count(where=where), session)
+        agreed = yes or not where or _ask(collection.count(where=where), session)
         removed = collection.remove(*ids_or_paths, where=where or None, forever=forever) if agreed else 0
     session.say(f"Removed {human_count(removed, 'picture')}." if agreed else "Nothing was removed.")
     if session.as_json:
         session.write_json({"removed": removed})
 
 
-def _agreed(count: int, session: Session) -> bool:
+def _ask(count: int, session: Session) -> bool:
     if not _is_anybody_there():
-        raise click.UsageError("expected --yes: there is nobody to ask whether all that --where chooses should go")
+        raise click.UsageError(
+            "expected --yes where nobody can be asked, got --where alone: look at what it chooses with "
+            "`lookalike search`, then "
+            "add --yes"
+        )
     question = f"Remove {human_count(count, 'picture')} from the collection? Their files stay."
     try:
         return click.confirm(question, err=True)

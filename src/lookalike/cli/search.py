@@ -23,8 +23,8 @@ from lookalike.presentation.text import human_count, safe
     default="none",
     help="Count once what looks nearly the same to the model.",
 )
-@click.option("--weigh", metavar="MODELS", help="Models of the collection to weigh, such as 'main + 0.5*fine'.")
-@click.option("--opinion", metavar="WHOSE", help="Who looks at the best again: local, or a model.")
+@click.option("--mixture", metavar="MODELS", help="Models of the collection, weighted, such as 'main + 0.5*fine'.")
+@click.option("--rerank", metavar="WHOSE", help="Who looks at the best again: local, or a model.")
 @click.option("--min-confidence", type=float, metavar="C", help="Leave out what more than 1 - C of random pairs reach.")
 @click.option(
     "--allow-private-addresses", is_flag=True, default=None, help="Let a URL lead to this machine or its own network."
@@ -43,8 +43,8 @@ def search_command(
     where: tuple[str, ...],
     crop: str | None,
     collapse: Literal["none", "group"],
-    weigh: str | None,
-    opinion: str | None,
+    mixture: str | None,
+    rerank: str | None,
     min_confidence: float | None,
     allow_private_addresses: bool | None,
     why: str | None,
@@ -60,7 +60,9 @@ def search_command(
     "2*beach.jpg + sunset.jpg - people.jpg".
     """
     if null and not paths_only:
-        raise click.UsageError("-0 ends the names of --paths-only: say both")
+        raise click.UsageError(
+            "-0 needs --paths-only, whose names it ends, but came alone: leave it out, or add --paths-only"
+        )
     check_query_file(query)
     with session.open(model_soon=True, allow_private_addresses=allow_private_addresses) as collection:
         if why is not None or sheet is not None:
@@ -75,8 +77,8 @@ def search_command(
             crop=crop,
             recall=session.recall,
             collapse=collapse,
-            model=weigh,
-            opinion=opinion,
+            mixture=mixture,
+            rerank=rerank,
             min_confidence=min_confidence,
         )
         if why is not None:

@@ -22,7 +22,7 @@ from lookalike.core.errors import missing_extra
 @click.option("--tls-certificate", metavar="PATH", help="Answer https with this certificate (PEM).")
 @click.option("--tls-key", metavar="PATH", help="Its key (PEM).")
 @click.option("--rate", type=click.IntRange(min=0), metavar="N", help="Requests a minute that one caller may make.")
-@click.option("--finer", metavar="NAME", help="The further model that looks again where an answer is not sure.")
+@click.option("--reranker", metavar="NAME", help="The further model that looks again where an answer is not sure.")
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 def serve_command(
     session: Session,
@@ -36,7 +36,7 @@ def serve_command(
     tls_certificate: str | None,
     tls_key: str | None,
     rate: int | None,
-    finer: str | None,
+    reranker: str | None,
     opens: bool,
 ) -> int:
     """Serve collections, with a page to search on.
@@ -58,11 +58,11 @@ def serve_command(
         tls_certificate=tls_certificate,
         tls_key=tls_key,
         rate_per_minute=rate,
-        finer=finer,
+        reranker=reranker,
     )
     share_processors(settings.workers)  # before NumPy is imported
     serve = _server()
-    if not settings.collections:
+    if not settings.collections and not settings.database:
         session.say("No collection is there yet: `lookalike index` makes one, and so does the page.")
     if settings.page is None:
         from lookalike.settings.page_folder import how_to_build

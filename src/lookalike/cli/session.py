@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 from click.core import ParameterSource, augment_usage_errors
 
+from lookalike.cli.once import check_given_once, given_twice, has_one_value
+
 if TYPE_CHECKING:
     from lookalike.collection import Collection
 
@@ -41,7 +43,7 @@ class Session:
         collection: folder of the collection.
         model: `auto`, `int8`, `fp32`, `fine`, or the path of an ONNX file.
         projection: `auto` or `off`.
-        engine: `auto`, `exact` or a factory string of FAISS.
+        engine: `auto`, `exact`, `gpu` or a factory string of FAISS.
         recall: that an approximate index is to have.
         memory: that building an index may take, such as `4G`.
         threads: that read, decode and embed at once.
@@ -133,7 +135,7 @@ def common_options() -> list[click.Option]:
         _option("-c", "--collection", metavar="PATH", help="Folder of the collection."),
         _option("--model", metavar="MODEL", help="auto, int8, fp32, fine, or an ONNX file."),
         _option("--projection", type=click.Choice(["auto", "off"]), help="Learn one from the collection, or none."),
-        _option("--engine", metavar="ENGINE", help="Of the index: auto, exact, or a factory string of FAISS."),
+        _option("--engine", metavar="ENGINE", help="Of the index: auto, exact, gpu, or a factory of FAISS."),
         _option("--recall", type=float, metavar="R", help="Share of the true nearest to find, up to 1."),
         _option("--memory", metavar="SIZE", help="That building an index may take, such as 4G."),
         _option("--threads", type=click.IntRange(min=1), metavar="N", help="How many threads read, decode and embed."),
@@ -171,6 +173,8 @@ def _note(context: click.Context, parameter: click.Parameter, value: object) -> 
     if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
         return
     session = context.ensure_object(Session)
+    if name in session.said and has_one_value(parameter):
+        raise click.UsageError(given_twice(parameter, context, "before and behind the command's name"), context)
     session.said[name] = max(parameter.opts, key=len)
     if name.startswith("max_"):
         session.limits[name] = str(value)
@@ -190,16 +194,19 @@ class Command(click.Command):
         """Read the command line.
 
         Raises:
-            UsageError: when it cannot be understood, or has more arguments than the command takes.
+            UsageError: when it cannot be understood, says something twice, or has more arguments than the command
+                takes.
         """
         with augment_usage_errors(context):  # so that they point to the help of this command
             if not context.resilient_parsing:
                 check_values_given(context, args)
+                check_given_once(context, args)
             rest = super().parse_args(context, args)
         if rest and not context.resilient_parsing:
             taken = " ".join(one.make_metavar(context) for one in self.params if isinstance(one, click.Argument))
             got = ", ".join(map(repr, rest))
-            context.fail(f"Expected {taken}, and got {got} as well." if taken else f"Expected no argument, got {got}.")
+            expected = f"Expected {taken}, and got {got} as well" if taken else f"Expected no argument, got {got}"
+            context.fail(f"{expected}: leave that out, or quote what belongs together.")
         return rest
 
     def invoke(self, context: click.Context) -> int | None:
@@ -241,7 +248,11 @@ def check_values_given(context: click.Context, args: Sequence[str]) -> None:
     while n < len(args) and args[n] != "--" and (context.allow_interspersed_args or args[n].startswith("-")):
         name, following = args[n], args[n + 1 : n + 2]
         if name in with_value and following and following[0] in known:
-            context.fail(f"Option {name!r} requires an argument, and got the option {following[0]!r} in its place.")
+            context.fail(
+                f"Option {name!r} requires an argument, and got the option {following[0]!r} in its place: write the "
+                "argument "
+                f"behind {name}."
+            )
         n += 2 if name in with_value else 1
 
 
@@ -252,7 +263,8 @@ def is_obeyed(option: str, *, by: str) -> bool:
 
 def not_obeyed(spelled: str, obeyed_by: Sequence[str]) -> str:
     """What to say where an option stands that the command does not obey."""
-    return f"No such option {spelled!r} here: it is one of {', '.join(obeyed_by[:-1])} and {obeyed_by[-1]}."
+    known = f"{', '.join(obeyed_by[:-1])} and {obeyed_by[-1]}"
+    return f"No such option {spelled!r} here: it is one of {known}; leave it out."
 
 
 Callback = Callable[..., "int | None"]

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Thread
 from types import FrameType
 from typing import NoReturn
 
@@ -25,11 +25,14 @@ def stopping_cleanly() -> Iterator[Event]:
     at the event that is given, too; and the block ends with KeyboardInterrupt at the latest.
     """
     is_asked = Event()
+    came = False
 
     def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+        nonlocal came
+        came = True
         for each in _SIGNALS:
             signal.signal(each, _stop_at_once)
-        is_asked.set()
+        _set_elsewhere(is_asked)
         raise KeyboardInterrupt
 
     before = {number: signal.getsignal(number) for number in _SIGNALS}
@@ -41,8 +44,23 @@ def stopping_cleanly() -> Iterator[Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if is_asked.is_set():
+    if came:
         raise KeyboardInterrupt
+
+
+def set_at_signals(event: Event) -> None:
+    """From now on Ctrl-C and SIGTERM set an event, and do nothing else. Only for the main thread.
+
+    A signal that the system gave to another thread does not wake the main one, so that it must not wait for the event
+    without end.
+    """
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: _set_elsewhere(event))
+
+
+def _set_elsewhere(event: Event) -> None:
+    """On another thread: a handler runs within whatever the main one is doing, which may have the event's lock."""
+    Thread(target=event.set, daemon=True).start()
 
 
 def _stop_at_once(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -49,7 +49,7 @@ def screenshot(picture: Image.Image, rng: np.random.Generator, *, title: str) ->
     canvas.text((left + right) / 2 + 0.04, top + TITLE_BAR / 2, title, size=0.034, colour=ink, anchor="mm")
     shown = picture.resize((round(wide * canvas.unit), round(high * canvas.unit)), Image.Resampling.BILINEAR)
     canvas.image.paste(shown, (round(left * canvas.unit), round((top + TITLE_BAR) * canvas.unit)))
-    return canvas.finished(), (left / canvas.w, top + TITLE_BAR, wide / canvas.w, high)
+    return canvas.finish(), (left / canvas.w, top + TITLE_BAR, wide / canvas.w, high)
 
 
 def _window_of(canvas: Canvas, picture: Image.Image, rng: np.random.Generator) -> tuple[float, float, float, float]:

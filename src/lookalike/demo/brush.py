@@ -42,7 +42,7 @@ def oval(x: float, y: float, rx: float, ry: float, *, turn: float = 0.0, points:
     return list(zip(xs.tolist(), ys.tolist(), strict=True))
 
 
-def moved(points: Iterable[Point], x: float, y: float, *, scale: float = 1.0, turn: float = 0.0) -> list[Point]:
+def move(points: Iterable[Point], x: float, y: float, *, scale: float = 1.0, turn: float = 0.0) -> list[Point]:
     """Scale and turn points about the origin (`turn` in radians), then move them by (x, y)."""
     cos, sin = np.cos(turn) * scale, np.sin(turn) * scale
     return [(float(x + px * cos - py * sin), float(y + px * sin + py * cos)) for px, py in points]
@@ -166,13 +166,13 @@ class Canvas:
         whole = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
         self.image.paste(whole.resize(self.image.size, Image.Resampling.BILINEAR))
 
-    def finished(self) -> Image.Image:
+    def finish(self) -> Image.Image:
         """Scale down to the size of the finished picture."""
         return self.image.reduce(SUPERSAMPLING)
 
-    def photographed(self, rng: np.random.Generator) -> Image.Image:
+    def photograph(self, rng: np.random.Generator) -> Image.Image:
         """Scale down, then add uneven light, darker corners and grain, a little different each time."""
-        pixels = np.array(self.finished(), np.float32)
+        pixels = np.array(self.finish(), np.float32)
         down = np.linspace(-1, 1, self.height, dtype=np.float32)[:, None]
         across = np.linspace(-1, 1, self.width, dtype=np.float32)[None, :]
         corners = rng.uniform(0, 0.12) * (down**2 + across**2)

@@ -24,7 +24,7 @@ def kept_pictures(folder: Path, *, count: int, drawn: Callable[[int, int], None]
         BadInput, StorageFailed: as `make_pictures`.
         WouldOverwrite: when the folder holds something and no list: nothing is drawn over what is not ours.
     """
-    kept = _listed(folder)
+    kept = _list(folder)
     if len(kept) == count and all(picture.path.is_file() for picture in kept):
         return kept
     _begin(folder)
@@ -49,7 +49,9 @@ def _begin(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         there = {path.name for path in folder.iterdir()}
     except OSError as error:
-        raise StorageFailed(f"could not draw into {folder}: {error.strerror or error}") from error
+        raise StorageFailed(
+            f"could not draw into {folder}: {error.strerror or error}; make room there, or choose another folder"
+        ) from error
     if there and LIST not in there:
         raise WouldOverwrite(f"{folder} holds files that are not the demo's, and stays as it is: name another folder")
     _write_list(folder, [])
@@ -59,10 +61,12 @@ def _write_list(folder: Path, rows: list[dict[str, object]]) -> None:
     try:
         (folder / LIST).write_text(json.dumps({"version": _VERSION, "pictures": rows}, indent=1))
     except OSError as error:
-        raise StorageFailed(f"could not write {folder / LIST}: {error.strerror or error}") from error
+        raise StorageFailed(
+            f"could not write {folder / LIST}: {error.strerror or error}; make room there, or choose another folder"
+        ) from error
 
 
-def _listed(folder: Path) -> list[MadePicture]:
+def _list(folder: Path) -> list[MadePicture]:
     try:
         content = json.loads((folder / LIST).read_text())
         rows = content["pictures"] if content["version"] == _VERSION else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lookalike.demo.brush import Canvas, Colour, Point, blend, hsv, moved, oval
+from lookalike.demo.brush import Canvas, Colour, Point, blend, hsv, move, oval
 
 GOLDEN_ANGLE = np.pi * (3 - 5**0.5)
 
@@ -21,7 +21,7 @@ def sunflower(canvas: Canvas, rng: np.random.Generator) -> None:
     canvas.stroke([(x, y), (x + rng.uniform(-0.04, 0.04), 0.75), (x + rng.uniform(-0.08, 0.08), 1.02)], 0.035, stem)
     for side in (-1, 1):
         leaf = oval(0.16 * side, 0, 0.15, 0.06, points=30)
-        canvas.shape(moved(leaf, x, rng.uniform(0.82, 0.92), turn=-side * 0.5), blend(stem, (0, 0, 0), 0.15))
+        canvas.shape(move(leaf, x, rng.uniform(0.82, 0.92), turn=-side * 0.5), blend(stem, (0, 0, 0), 0.15))
     hue, petals = rng.uniform(0.1, 0.15), int(rng.integers(16, 26))
     start = rng.uniform(0, 1)
     for ring, shade in ((0.0, 0.82), (0.5, 1.0)):
@@ -29,7 +29,7 @@ def sunflower(canvas: Canvas, rng: np.random.Generator) -> None:
             angle = start + (i + ring) * 2 * np.pi / petals + rng.normal(0, 0.03)
             length = rng.uniform(0.92, 1.05) * (1 if ring else 1.06)
             colour = hsv(hue + rng.normal(0, 0.006), 0.9, shade)
-            canvas.shape(moved(_petal(length), x, y, scale=size, turn=angle), colour)
+            canvas.shape(move(_petal(length), x, y, scale=size, turn=angle), colour)
     canvas.disc(x, y, size * 0.5, hsv(0.07, 0.8, 0.25))
     for i in range(260):
         radius, angle = size * 0.48 * (i / 260) ** 0.5, i * GOLDEN_ANGLE
@@ -143,7 +143,7 @@ def butterfly(canvas: Canvas, rng: np.random.Generator) -> None:
     for side in (-1, 1):
 
         def at(points: list[Point], side: int = side) -> list[Point]:
-            return moved([(px * side, py) for px, py in points], x, y, scale=size, turn=turn)
+            return move([(px * side, py) for px, py in points], x, y, scale=size, turn=turn)
 
         for scale, colour in ((1.0, rim), (0.84, wing), (0.5, blend(wing, dots, 0.45))):
             canvas.shape(at(oval(0.28, 0.33, 0.3 * scale, 0.4 * scale, turn=-0.6)), colour)
@@ -152,8 +152,8 @@ def butterfly(canvas: Canvas, rng: np.random.Generator) -> None:
             canvas.shape(at(oval(0.86 - 0.3 * share, -0.85 + 0.62 * share, 0.035, 0.035)), (255, 255, 255))
             canvas.shape(at(oval(0.2 + 0.32 * share, 0.62 - 0.2 * share, 0.05, 0.05)), dots)
         canvas.stroke(at([(0.01, -0.35), (0.08, -0.6), (0.2, -0.78)]), 0.006, (30, 22, 25))
-    canvas.shape(moved(oval(0, 0, 0.045, 0.42), x, y, scale=size, turn=turn), (30, 22, 25))
-    canvas.shape(moved(oval(0, -0.4, 0.06, 0.07), x, y, scale=size, turn=turn), (30, 22, 25))
+    canvas.shape(move(oval(0, 0, 0.045, 0.42), x, y, scale=size, turn=turn), (30, 22, 25))
+    canvas.shape(move(oval(0, -0.4, 0.06, 0.07), x, y, scale=size, turn=turn), (30, 22, 25))
 
 
 def watermelon(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -173,18 +173,18 @@ def _slice(
     arc = np.linspace(0, np.pi, 50)
 
     def half(r: float) -> list[Point]:
-        return moved(
+        return move(
             list(zip((r * np.cos(arc)).tolist(), (r * np.sin(arc)).tolist(), strict=True)), x, y, scale=size, turn=turn
         )
 
-    canvas.soft(moved(half(1), 0.02, 0.035), (0, 0, 0, 110), blur=0.02)
+    canvas.soft(move(half(1), 0.02, 0.035), (0, 0, 0, 110), blur=0.02)
     rind = hsv(rng.uniform(0.3, 0.38), 0.75, 0.4)
     for r, colour in ((1.0, rind), (0.95, hsv(0.3, 0.5, 0.75)), (0.91, (238, 244, 214)), (0.85, flesh)):
         canvas.shape(half(r), colour)
     for r in (0.35, 0.6):
         for angle in np.linspace(0.3, np.pi - 0.3, round(9 * r) + 1) + rng.normal(0, 0.04):
-            seed = moved(oval(r, 0, 0.045, 0.022, points=20), 0, 0, turn=angle)
-            canvas.shape(moved(seed, x, y, scale=size, turn=turn), (40, 24, 22))
+            seed = move(oval(r, 0, 0.045, 0.022, points=20), 0, 0, turn=angle)
+            canvas.shape(move(seed, x, y, scale=size, turn=turn), (40, 24, 22))
 
 
 def blossom_tree(canvas: Canvas, rng: np.random.Generator) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lookalike.demo.brush import Canvas, Colour, Field, Point, blend, hsv, moved, oval
+from lookalike.demo.brush import Canvas, Colour, Field, Point, blend, hsv, move, oval
 
 
 def polka_dots(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -85,7 +85,7 @@ def tiled_floor(canvas: Canvas, rng: np.random.Generator) -> None:
             for corner in ((x, y), (x + step, y), (x, y + step), (x + step, y + step)):
                 canvas.shape(oval(*corner, step * 0.2, step * 0.2, points=4), second)
             for angle in np.arange(petals) * 2 * np.pi / petals:
-                petal = moved(oval(0.26, 0, 0.2, slim, points=30), *middle, scale=step, turn=angle)
+                petal = move(oval(0.26, 0, 0.2, slim, points=30), *middle, scale=step, turn=angle)
                 canvas.shape(petal, ink)
             canvas.disc(*middle, step * 0.09, second)
 

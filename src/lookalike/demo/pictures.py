@@ -93,44 +93,46 @@ def make_pictures(
         StorageFailed: when a file cannot be written.
     """
     if count < 1:
-        raise BadInput(f"expected at least 1 picture to make, got {count}")
+        raise BadInput(f"expected at least 1 picture to make, got {count}; leave it out for the usual number")
     try:
         made = []
-        for picture in _written(folder, _Shares(count), seed):
+        for picture in _write(folder, _Shares(count), seed):
             made.append(picture)
             if drawn is not None:
                 drawn(len(made), count)
     except OSError as error:
-        raise StorageFailed(f"could not write the demo's pictures under {folder}: {error}") from error
+        raise StorageFailed(
+            f"could not write the demo's pictures under {folder}: {error}; make room there, or choose another folder"
+        ) from error
     return made
 
 
-def _written(folder: Path, shares: _Shares, seed: int) -> Iterator[MadePicture]:
+def _write(folder: Path, shares: _Shares, seed: int) -> Iterator[MadePicture]:
     names = list(FAMILIES)
     for i in range(shares.originals):
         family, member = names[i % len(names)], i // len(names)
         rng = np.random.default_rng([seed, i % len(names), member])
         picture = _original(family, rng)
         path = folder / family / f"{family}-{member + 1:02d}{_suffix(i)}"
-        yield _made(MadePicture(path, family, Variant.ORIGINAL), _encoded(picture, path.suffix, rng))
+        yield _make(MadePicture(path, family, Variant.ORIGINAL), _encode(picture, path.suffix, rng))
         if i < shares.altered:
-            yield _altered(picture, path, family, i, rng)
+            yield _alter(picture, path, family, i, rng)
         if i < shares.copies:
             twin = path.with_name(f"copy of {path.name}")
-            yield _made(MadePicture(twin, family, Variant.COPY, path), path.read_bytes())
+            yield _make(MadePicture(twin, family, Variant.COPY, path), path.read_bytes())
         if i < shares.broken:
-            whole = _encoded(picture, ".jpg", rng)
+            whole = _encode(picture, ".jpg", rng)
             half = folder / "broken" / f"{path.stem} cut in half on purpose.jpg"
-            yield _made(MadePicture(half, family, Variant.BROKEN, path), whole[: len(whole) // 2])
+            yield _make(MadePicture(half, family, Variant.BROKEN, path), whole[: len(whole) // 2])
 
 
 def _original(family: str, rng: np.random.Generator) -> Image.Image:
     canvas = Canvas(*SIZES[int(rng.integers(len(SIZES)))])
     FAMILIES[family](canvas, rng)
-    return canvas.photographed(rng)
+    return canvas.photograph(rng)
 
 
-def _altered(picture: Image.Image, path: Path, family: str, i: int, rng: np.random.Generator) -> MadePicture:
+def _alter(picture: Image.Image, path: Path, family: str, i: int, rng: np.random.Generator) -> MadePicture:
     variant = (Variant.CROP, Variant.ROTATION, Variant.SCREENSHOT)[i % 3]
     shown_at = None
     match variant:
@@ -142,10 +144,10 @@ def _altered(picture: Image.Image, path: Path, family: str, i: int, rng: np.rand
             changed, shown_at = screenshot(picture, rng, title=path.name)
     suffix = ".png" if variant is Variant.SCREENSHOT and i % 2 else ".jpg"
     altered = path.with_name(f"{path.stem}-{variant}{suffix}")
-    return _made(MadePicture(altered, family, variant, path, shown_at), _encoded(changed, suffix, rng))
+    return _make(MadePicture(altered, family, variant, path, shown_at), _encode(changed, suffix, rng))
 
 
-def _made(picture: MadePicture, content: bytes) -> MadePicture:
+def _make(picture: MadePicture, content: bytes) -> MadePicture:
     picture.path.parent.mkdir(parents=True, exist_ok=True)
     picture.path.write_bytes(content)
     return picture
@@ -155,7 +157,7 @@ def _suffix(i: int) -> str:
     return {5: ".png", 11: ".webp", 17: ".gif"}.get(i % 31, ".jpg")
 
 
-def _encoded(picture: Image.Image, suffix: str, rng: np.random.Generator) -> bytes:
+def _encode(picture: Image.Image, suffix: str, rng: np.random.Generator) -> bytes:
     buffer = io.BytesIO()
     match suffix:
         case ".jpg":

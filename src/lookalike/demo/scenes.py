@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from lookalike.demo.brush import Canvas, Colour, Point, blend, hsv, moved, oval, waves
+from lookalike.demo.brush import Canvas, Colour, Point, blend, hsv, move, oval, waves
 
 
 def sunset(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -39,9 +39,9 @@ def _glitter(canvas: Canvas, rng: np.random.Generator, x: float, top: float, col
 
 def _sailing_boat(canvas: Canvas, x: float, y: float, size: float) -> None:
     dark = (25, 18, 35)
-    canvas.shape(moved([(-0.5, -0.15), (0.5, -0.15), (0.32, 0.05), (-0.35, 0.05)], x, y, scale=size), dark)
-    canvas.shape(moved([(0.02, -0.2), (0.02, -1.2), (0.5, -0.22)], x, y, scale=size), dark)
-    canvas.shape(moved([(-0.03, -0.2), (-0.03, -1.0), (-0.38, -0.22)], x, y, scale=size), dark)
+    canvas.shape(move([(-0.5, -0.15), (0.5, -0.15), (0.32, 0.05), (-0.35, 0.05)], x, y, scale=size), dark)
+    canvas.shape(move([(0.02, -0.2), (0.02, -1.2), (0.5, -0.22)], x, y, scale=size), dark)
+    canvas.shape(move([(-0.03, -0.2), (-0.03, -1.0), (-0.38, -0.22)], x, y, scale=size), dark)
 
 
 def mountains(canvas: Canvas, rng: np.random.Generator) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lookalike.demo.brush import Canvas, Colour, Point, blend, hsv, moved, oval
+from lookalike.demo.brush import Canvas, Colour, Point, blend, hsv, move, oval
 
 INK = (38, 36, 44)
 
@@ -165,7 +165,7 @@ def clock(canvas: Canvas, rng: np.random.Generator) -> None:
         (minutes / 60 % 1, 0.7, 0.038, INK),
         (rng.random(), 0.76, 0.014, (200, 40, 40)),
     ):
-        hand = moved([(0, 0.14), (0, -length)], x, y, scale=r, turn=turn * 2 * np.pi)
+        hand = move([(0, 0.14), (0, -length)], x, y, scale=r, turn=turn * 2 * np.pi)
         canvas.stroke(hand, r * width, colour)
     canvas.disc(x, y, r * 0.05, (200, 40, 40))
 

@@ -11,7 +11,17 @@ from PIL import Image, ImageDraw
 
 from lookalike.core.vectors import Pixels
 from lookalike.images.features.homography import Homography, inverse, project
-from lookalike.presentation.contact_sheet.image import CAPTION_PX, FAINT, GAP, INK, MOUNT, PAPER, Colour, fitted, font
+from lookalike.presentation.contact_sheet.image import (
+    CAPTION_PX,
+    FAINT,
+    GAP,
+    INK,
+    MOUNT,
+    PAPER,
+    Colour,
+    font,
+    shorten_to_fit,
+)
 from lookalike.search.local_features import Match
 
 HEIGHT = 420  # of both pictures, in pixels
@@ -72,11 +82,11 @@ def matches_picture(
     theirs = _panel(hit, left=ours.right + BETWEEN, top=top)
     sheet = Image.new("RGB", (theirs.right + GAP, top + HEIGHT + CAPTION_PX + 22), PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((GAP, GAP), fitted(match.reason, TITLE_PX, sheet.width - 2 * GAP), fill=INK, font=font(TITLE_PX))
+    draw.text((GAP, GAP), shorten_to_fit(match.reason, TITLE_PX, sheet.width - 2 * GAP), fill=INK, font=font(TITLE_PX))
     for panel, name in ((ours, query_name), (theirs, hit_name)):
         draw.rounded_rectangle((panel.left, top, panel.right - 1, top + HEIGHT - 1), 4, fill=MOUNT)
         sheet.paste(panel.image, panel.corner)
-        caption = fitted(name, CAPTION_PX, panel.right - panel.left)
+        caption = shorten_to_fit(name, CAPTION_PX, panel.right - panel.left)
         draw.text((panel.left, top + HEIGHT + 8), caption, fill=FAINT, font=font(CAPTION_PX))
     if match.homography is not None:
         _draw_frame(sheet, query, theirs, match.homography)

@@ -51,7 +51,7 @@ def hits_table(lines: Sequence[HitLine], *, terminal: bool, color: bool = True, 
     """
     if not lines:
         return ""
-    return _drawn_table(lines, color=color, width=width) if terminal else _plain_table(lines)
+    return _draw_table(lines, color=color, width=width) if terminal else _plain_table(lines)
 
 
 def _plain_table(lines: Sequence[HitLine]) -> str:
@@ -64,7 +64,7 @@ def _plain_table(lines: Sequence[HitLine]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _drawn_table(lines: Sequence[HitLine], *, color: bool, width: int) -> str:
+def _draw_table(lines: Sequence[HitLine], *, color: bool, width: int) -> str:
     # rich takes some 50 ms to import, which plain output must not pay.
     from rich import box
     from rich.table import Table
@@ -75,15 +75,15 @@ def _drawn_table(lines: Sequence[HitLine], *, color: bool, width: int) -> str:
         table.add_column(justify="right", no_wrap=True)
         table.add_column(overflow="fold")
         for line in lines:
-            table.add_row(str(line.rank), Text("\n").join([_similarity(line), *_called(line, color=color)]))
-        return _rendered(table, color=color, width=width)
+            table.add_row(str(line.rank), Text("\n").join([_similarity(line), *_title_lines(line, color=color)]))
+        return _render(table, color=color, width=width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     table.add_column("rank", justify="right", no_wrap=True)
     table.add_column("similarity", no_wrap=True)
     table.add_column("picture", overflow="fold")
     for line in lines:
-        table.add_row(str(line.rank), _similarity(line), Text("  ").join(_called(line, color=color)))
-    return _rendered(table, color=color, width=width)
+        table.add_row(str(line.rank), _similarity(line), Text("  ").join(_title_lines(line, color=color)))
+    return _render(table, color=color, width=width)
 
 
 def _similarity(line: HitLine) -> Text:
@@ -93,7 +93,7 @@ def _similarity(line: HitLine) -> Text:
     return Text(f"{line.similarity:.3f} ").append_text(bar)
 
 
-def _called(line: HitLine, *, color: bool) -> list[Text]:
+def _title_lines(line: HitLine, *, color: bool) -> list[Text]:
     """What a picture is called, and where there are some, the facts beside it."""
     from rich.text import Text
 
@@ -124,11 +124,11 @@ def facts_text(facts: Mapping[str, str], *, terminal: bool, width: int = 80) -> 
             parts.append(f"{line}\n")
         else:
             below = Padding(Text(value, overflow="fold"), (0, 0, 0, 2))
-            parts.append(f"{name}\n" + _rendered(below, color=False, width=width))
+            parts.append(f"{name}\n" + _render(below, color=False, width=width))
     return "".join(parts)
 
 
-def _rendered(what: RenderableType, *, color: bool, width: int) -> str:
+def _render(what: RenderableType, *, color: bool, width: int) -> str:
     """Its lines that are not empty, without blanks at their ends."""
     from rich.console import Console
 

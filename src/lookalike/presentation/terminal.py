@@ -72,9 +72,12 @@ def picture_text(pixels: Pixels, graphics: Graphics, *, columns: int = 40, rows:
         BadInput: when `pixels` has another shape or dtype, or there is no room.
     """
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
-        raise BadInput(f"expected pixels of shape (H, W, 3), uint8, got {pixels.shape}, {pixels.dtype}")
+        raise BadInput(
+            f"expected pixels of shape (H, W, 3), uint8, got {pixels.shape}, {pixels.dtype}"
+            "; decode it first with lookalike.images.decode"
+        )
     if columns < 1 or rows < 1:
-        raise BadInput(f"expected room of at least 1 by 1 cells, got {columns} by {rows}")
+        raise BadInput(f"expected room of at least 1 by 1 cells, got {columns} by {rows}; widen the terminal")
     image = Image.fromarray(pixels)
     wide, high = _cells(image, columns, rows)
     match graphics:

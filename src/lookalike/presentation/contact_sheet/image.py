@@ -60,18 +60,19 @@ def contact_sheet(cards: Sequence[Card], *, title: str, query: Card | None = Non
         BadInput: when `columns` is out of range, or the sheet would be higher than a JPEG can be.
     """
     if not 1 <= columns <= MOST_COLUMNS:
-        raise BadInput(f"expected 1 to {MOST_COLUMNS} columns, got {columns}")
+        raise BadInput(f"expected 1 to {MOST_COLUMNS} columns, got {columns}; leave it out for the usual number")
     top = 2 * GAP + TITLE_PX
     band = _card_height([query]) + 2 * GAP if query else 0
     first_row, step = top + band + (GAP if query else 0), _card_height(cards) + GAP
     width, height = GAP + columns * (WIDTH + GAP), first_row + max(-(-len(cards) // columns), 1) * step
     if height > MOST_HEIGHT:
         raise BadInput(
-            f"{len(cards)} pictures in {columns} columns make too high a sheet: take fewer, or an HTML sheet"
+            f"expected a sheet that one picture can hold, but {len(cards)} pictures in {columns} columns "
+            "make it too high: take fewer, or an HTML sheet"
         )
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((GAP, GAP), fitted(title, TITLE_PX, width - 2 * GAP), fill=INK, font=font(TITLE_PX))
+    draw.text((GAP, GAP), shorten_to_fit(title, TITLE_PX, width - 2 * GAP), fill=INK, font=font(TITLE_PX))
     if query:
         draw.rectangle((0, top, width, top + band), fill=QUERY_BAND)
         _draw_card(sheet, draw, query, GAP, top + GAP)
@@ -98,9 +99,9 @@ def _draw_card(sheet: Image.Image, draw: ImageDraw.ImageDraw, card: Card, x: int
     figure = "" if card.similarity is None else f"{card.similarity:.3f}"
     room = WIDTH - (FIGURE_WIDTH if figure else 0)
     draw.text((x + WIDTH, y), figure, fill=FAINT, font=font(CAPTION_PX), anchor="ra")
-    draw.text((x, y), fitted(card.caption, CAPTION_PX, room), fill=INK, font=font(CAPTION_PX))
+    draw.text((x, y), shorten_to_fit(card.caption, CAPTION_PX, room), fill=INK, font=font(CAPTION_PX))
     for i, line in enumerate(card.lines, start=1):
-        draw.text((x, y + i * LINE_STEP), fitted(line, LINE_PX, WIDTH), fill=FAINT, font=font(LINE_PX))
+        draw.text((x, y + i * LINE_STEP), shorten_to_fit(line, LINE_PX, WIDTH), fill=FAINT, font=font(LINE_PX))
 
 
 def _draw_picture(sheet: Image.Image, draw: ImageDraw.ImageDraw, card: Card, x: int, y: int) -> None:
@@ -112,7 +113,7 @@ def _draw_picture(sheet: Image.Image, draw: ImageDraw.ImageDraw, card: Card, x: 
     sheet.paste(shown, (x + (WIDTH - shown.width) // 2, y + (HEIGHT - shown.height) // 2))
 
 
-def fitted(text: str, size: int, width: int) -> str:
+def shorten_to_fit(text: str, size: int, width: int) -> str:
     """Shorten in the middle, where names differ least, until the text is `width` pixels wide at most."""
     length = font(size).getlength
     text = drawable(text[:400])
@@ -129,11 +130,11 @@ def drawable(text: str) -> str:
 
     Letters lose their accents (`é` becomes `e`); where that is not enough they are escaped: `漢` becomes `\u6f22`.
     """
-    return "".join(map(_drawn_as, safe(text)))
+    return "".join(map(_glyph_for, safe(text)))
 
 
 @lru_cache(maxsize=4096)
-def _drawn_as(character: str) -> str:
+def _glyph_for(character: str) -> str:
     if character.isascii() or _has_glyph(character):
         return character
     plain = "".join(part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part))

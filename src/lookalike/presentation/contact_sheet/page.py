@@ -61,7 +61,7 @@ def contact_sheet_html(cards: Sequence[Card], *, title: str, query: Card | None 
     """
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode("ascii")
     policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    heading = _escaped(title)
+    heading = _escape(title)
     asked = f'<section class="query" aria-label="query">\n{_figure(query)}\n</section>\n' if query else ""
     hits = "\n".join(f"<li>{_figure(card)}</li>" for card in cards)
     listed = f'<ol class="hits">\n{hits}\n</ol>' if cards else "<p>nothing found</p>"
@@ -85,7 +85,7 @@ def notebook_grid(cards: Sequence[Card], *, title: str = "") -> str:
     """
     if not cards:
         return "<p>nothing found</p>"
-    above = f"<p>{_escaped(title)}</p>\n" if title else ""
+    above = f"<p>{_escape(title)}</p>\n" if title else ""
     cells = "\n".join(_cell(card) for card in cards)
     return f'{above}<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start">\n{cells}\n</div>'
 
@@ -97,9 +97,9 @@ def _figure(card: Card) -> str:
         similarity = f"<small>similarity {card.similarity:.3f}</small>"
         share = min(max(card.similarity, 0.0), 1.0)
         meter = f'<meter min="0" max="1" value="{share:.4f}" aria-label="similarity"></meter>'
-    lines = "".join(f"<small>{_escaped(line)}</small>" for line in card.lines)
-    picture = _linked(f'<div class="mount">{picture}</div>', card.href)
-    return f"<figure>{picture}{meter}<figcaption>{_escaped(card.caption)}{similarity}{lines}</figcaption></figure>"
+    lines = "".join(f"<small>{_escape(line)}</small>" for line in card.lines)
+    picture = _link(f'<div class="mount">{picture}</div>', card.href)
+    return f"<figure>{picture}{meter}<figcaption>{_escape(card.caption)}{similarity}{lines}</figcaption></figure>"
 
 
 def _cell(card: Card) -> str:
@@ -108,16 +108,14 @@ def _cell(card: Card) -> str:
     else:
         picture = f'<span style="opacity:.6">{GONE}</span>'
     figure = [] if card.similarity is None else [f"{card.similarity:.3f}"]
-    small = "".join(
-        f'<div style="font-size:.85em;opacity:.7">{_escaped(line)}</div>' for line in [*figure, *card.lines]
-    )
+    small = "".join(f'<div style="font-size:.85em;opacity:.7">{_escape(line)}</div>' for line in [*figure, *card.lines])
     mount = (
         f'<div style="width:{NOTEBOOK_PX}px;height:{NOTEBOOK_PX * 3 // 4}px;display:flex;align-items:center;'
         f'justify-content:center;background:rgba(128,128,128,.15);border-radius:4px">{picture}</div>'
     )
     return (
         f'<div style="width:{NOTEBOOK_PX}px;overflow-wrap:anywhere;text-align:left">'
-        f"{_linked(mount, card.href)}<div>{_escaped(card.caption)}</div>{small}</div>"
+        f"{_link(mount, card.href)}<div>{_escape(card.caption)}</div>{small}</div>"
     )
 
 
@@ -130,14 +128,14 @@ def _image(card: Card, side: int, *, style: str = "") -> str:
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     styled = f' style="{style}"' if style else ""
     size = f'width="{shown.width}" height="{shown.height}"'
-    return f'<img src="data:image/jpeg;base64,{data}" alt="{_escaped(card.caption)}" {size}{styled}>'
+    return f'<img src="data:image/jpeg;base64,{data}" alt="{_escape(card.caption)}" {size}{styled}>'
 
 
-def _linked(content: str, href: str | None) -> str:
+def _link(content: str, href: str | None) -> str:
     if href is None or not href.isprintable() or not LINKED.fullmatch(href):
         return content
     return f'<a href="{escape(href)}" rel="noreferrer">{content}</a>'
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return escape(safe(text))
