@@ -33,8 +33,8 @@ export interface SearchOptions {
   minConfidence?: number;
   collapse?: "none" | "group";
   recall?: number;
-  weigh?: string;
-  opinion?: string;
+  mixture?: string;
+  rerank?: string;
   /** Leave the picture that is searched with out of the hits; it is known by its bytes or its id, not by a vector. */
   excludeQuery?: boolean;
   explain?: boolean;
@@ -72,8 +72,8 @@ function settings(o: SearchOptions): object {
     min_confidence: o.minConfidence,
     collapse: o.collapse,
     recall: o.recall,
-    weigh: o.weigh,
-    opinion: o.opinion,
+    mixture: o.mixture,
+    rerank: o.rerank,
     exclude_query: o.excludeQuery,
     explain: o.explain,
   };

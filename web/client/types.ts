@@ -16,6 +16,8 @@ export interface Session {
   scopes: Scope[];
   collections: string[];
   version: string;
+  /** How this service wants pictures: `direct` into storage, with the client's vector, or `classic`, through it. */
+  upload_flow: "direct" | "classic";
   limits: {[name: string]: number};
 }
 
@@ -37,7 +39,8 @@ export interface IndexFacts {
   count: number;
   dimension: number;
   recall: number;
-  seq: number;
+  /** The place in the collection's changes up to which it has applied them; to be compared for equality. */
+  cursor: string;
 }
 
 export interface CollectionFacts {
@@ -51,8 +54,8 @@ export interface CollectionFacts {
   further_models: string[];
   /** What a filter may ask for, by who asks: built-in fields, then those of the metadata. */
   fields: string[];
-  /** The further model by which the tiered mode looks again; null where there is none. */
-  finer: string | null;
+  /** The further model by which reranking where unsure looks again; null where there is none. */
+  reranker: string | null;
 }
 
 /** One that is there and cannot be read, and why. */
@@ -120,7 +123,7 @@ export interface Hit extends ImageFacts {
   similarity: number;
   confidence: number | null;
   group: string[];
-  opinion: number | null;
+  rerank_similarity: number | null;
   reason: string;
   /** The same, coded. */
   reasons: Remark[];

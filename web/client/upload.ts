@@ -56,7 +56,7 @@ async function put(transport: Transport, to: PresignedPut, bytes: Uint8Array<Arr
   }
   const init = {method: to.method, headers: settable(to.headers), body: bytes, ...(o.signal ? {signal: o.signal} : {})};
   const response = await transport.raw(url, {...init, credentials: "omit"});
-  if (!response.ok) throw await problemOf(response);
+  if (!isThere(response)) throw await problemOf(response);
   o.onProgress?.(bytes.length, bytes.length);
 }
 
@@ -76,10 +76,15 @@ async function putByXhr(url: string, to: PresignedPut, bytes: Uint8Array<ArrayBu
       for (const [name, value] of Object.entries(settable(to.headers))) request.setRequestHeader(name, value);
       request.send(bytes);
     });
-    if (!response.ok) throw await problemOf(response);
+    if (!isThere(response)) throw await problemOf(response);
   } finally {
     o.signal?.removeEventListener("abort", stop);
   }
+}
+
+/** 412: something came before, as when a first try's answer was lost. The completion compares it with what was announced. */
+function isThere(response: Response): boolean {
+  return response.ok || response.status === 412;
 }
 
 /** Without those that a browser sets itself and lets nobody else set. */

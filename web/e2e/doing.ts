@@ -49,11 +49,11 @@ export async function queryPicture(page: Page): Promise<Locator> {
 }
 
 /** The service says from now on that a finer model may look again. */
-export async function offerFinerModel(page: Page): Promise<void> {
+export async function offerReranker(page: Page): Promise<void> {
   await page.route("**/v1/collections?*", async (route) => {
     const response = await route.fetch();
-    const body = (await response.json()) as {data: {finer: string | null}[]};
-    for (const one of body.data) one.finer = "finer";
+    const body = (await response.json()) as {data: {reranker: string | null}[]};
+    for (const one of body.data) one.reranker = "reranked";
     await route.fulfill({response, json: body});
   });
 }

@@ -4,7 +4,7 @@ import type {Page, Route} from "playwright-core";
 import {describe, expect, it} from "vitest";
 
 import {SERVICE, TEXTS} from "./browser";
-import {asked, CARDS, chooseFile, computeAt, drop, expectSoon, hits, idsOf, offerFinerModel, queryPicture, searchFromStored, searchWithPicture} from "./doing";
+import {asked, CARDS, chooseFile, computeAt, drop, expectSoon, hits, idsOf, offerReranker, queryPicture, searchFromStored, searchWithPicture} from "./doing";
 import {openForEach} from "./opening";
 import {drawnPicture} from "./pictures";
 
@@ -14,7 +14,7 @@ let page: Page;
 
 openForEach({size: "desktop", language: "en", reducedMotion: true}, (open) => (page = open.page));
 
-type SearchBody = {id?: string; offset?: number; filter?: unknown; opinion?: string; more?: string[]; vector?: string};
+type SearchBody = {id?: string; offset?: number; filter?: unknown; rerank?: string; more?: string[]; vector?: string};
 
 /** Searches for which this is true are answered late, although the page may have given them up. Gives what settles once one was asked. */
 async function slowDown(isSlow: (body: SearchBody) => boolean): Promise<() => Promise<void>> {
@@ -210,11 +210,11 @@ describe("a late reply never takes the place of a newer one", () => {
 describe("the finer answer", () => {
   it.each([0, 600, 1_500])("is not overwritten by more of the first, however wide the window; the finer model takes %s ms", async (slowMs) => {
     await page.setViewportSize({width: 1920, height: 1400});
-    await offerFinerModel(page);
+    await offerReranker(page);
     // The finer model says the reverse of the first, page by page.
     await page.route("**/search", async (route) => {
       const body = bodyOf(route);
-      if (!body.opinion) {
+      if (!body.rerank) {
         if (body.offset) await page.waitForTimeout(300);
         const response = await route.fetch();
         return route.fulfill({response, json: {...(await response.json()), sure: false}});
@@ -226,7 +226,7 @@ describe("the finer answer", () => {
     });
     await computeAt(page, "server");
     await chooseFile(page, await drawnPicture(page, {seed: 8}));
-    await page.locator(".status", {hasText: t.status.tierFiner}).waitFor();
+    await page.locator(".status", {hasText: t.status.rerankDone}).waitFor();
     await expectSoon(
       async () => {
         await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
@@ -235,9 +235,9 @@ describe("the finer answer", () => {
       (count) => expect(count).toBeGreaterThan(96),
     );
 
-    const finer = (await everyHit()).hits.map(({id}) => id);
+    const reranked = (await everyHit()).hits.map(({id}) => id);
     const shown = await idsOf(page);
-    expect(shown).toEqual(finer.slice(0, shown.length));
+    expect(shown).toEqual(reranked.slice(0, shown.length));
   });
 
   let all: Promise<{hits: {id: string}[]}> | null = null;
@@ -254,7 +254,7 @@ describe("the finer answer", () => {
 
 describe("a finer look that is offered", () => {
   it("is not offered any more once another question is asked, even while that has no answer yet", async () => {
-    await offerFinerModel(page);
+    await offerReranker(page);
     let held: Route | null = null;
     await page.route("**/search", async (route) => {
       if (bodyOf(route).id) return void (held = route);
@@ -263,11 +263,11 @@ describe("a finer look that is offered", () => {
     });
     await computeAt(page, "browser");
     await searchWithPicture(page, 12);
-    await page.getByText(t.offer.finerHeading).waitFor();
+    await page.getByText(t.offer.rerankHeading).waitFor();
     await page.locator(`${CARDS} .picture`).first().click();
     await expectSoon(() => held, (route) => expect(route).not.toBeNull());
 
-    expect(await page.getByText(t.offer.finerHeading).count()).toBe(0);
+    expect(await page.getByText(t.offer.rerankHeading).count()).toBe(0);
     expect(await page.locator(".grid.stale .card").count()).toBeGreaterThan(0);
     await held!.continue();
     await hits(page);
@@ -355,20 +355,20 @@ describe("what there was stays", () => {
 
 describe("an answer that was left while the finer model looked", () => {
   it("is looked at again when one comes back, and does not wait for ever", async () => {
-    await offerFinerModel(page);
+    await offerReranker(page);
     await page.route("**/search", async (route) => {
-      if (bodyOf(route).opinion) return void (await page.waitForTimeout(1_500), await route.fulfill({status: 500, json: {code: "internal", detail: "no"}}).catch(() => undefined));
+      if (bodyOf(route).rerank) return void (await page.waitForTimeout(1_500), await route.fulfill({status: 500, json: {code: "internal", detail: "no"}}).catch(() => undefined));
       const response = await route.fetch();
       await route.fulfill({response, json: {...(await response.json()), sure: false}});
     });
     await computeAt(page, "server");
     await chooseFile(page, await drawnPicture(page, {seed: 9}));
-    await page.locator(".status", {hasText: t.status.tierLooking}).waitFor();
+    await page.locator(".status", {hasText: t.status.rerankLooking}).waitFor();
     await page.locator(".card .picture").first().click();
     await hits(page);
     await page.goBack();
 
-    await page.locator(".status", {hasText: t.status.tierFailed}).waitFor();
+    await page.locator(".status", {hasText: t.status.rerankFailed}).waitFor();
     await hits(page);
   });
 });

@@ -6,7 +6,7 @@ import type {Browser, Page} from "playwright-core";
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from "vitest";
 
 import {startBrowser, TEXTS, type Visit, visit} from "./browser";
-import {asked, chooseFile, drop, expectSoon, hits, offerFinerModel} from "./doing";
+import {asked, chooseFile, drop, expectSoon, hits, offerReranker} from "./doing";
 import {drawnPicture} from "./pictures";
 import {moreThanVectors, Recorder, wasSent} from "./recorder";
 
@@ -43,11 +43,11 @@ async function choose(place: "auto" | "browser" | "server"): Promise<void> {
 }
 
 /** The service says that it has a finer model and that no first answer is sure: what tempts most to send the picture. */
-async function temptWithFinerModel(): Promise<void> {
-  await offerFinerModel(page);
+async function temptWithReranker(): Promise<void> {
+  await offerReranker(page);
   await page.route("**/search", async (route) => {
     const request = route.request();
-    if (!request.headers()["content-type"]!.startsWith("application/json") || request.postData()?.includes("opinion")) return route.continue();
+    if (!request.headers()["content-type"]!.startsWith("application/json") || request.postData()?.includes("rerank")) return route.continue();
     const response = await route.fetch();
     if (!response.ok()) return route.fulfill({response});
     await route.fulfill({response, json: {...(await response.json()), sure: false}});
@@ -84,12 +84,12 @@ async function anotherPicture(bring: () => Promise<void>): Promise<void> {
 
 describe("where vectors are computed in the browser", () => {
   it("nothing but vectors leaves, by whichever way a picture comes in, whatever else is on", async () => {
-    await temptWithFinerModel();
+    await temptWithReranker();
     await choose("browser");
     const files = await Promise.all([1, 2, 3, 4].map((seed) => drawnPicture(page, {seed: seed + 30})));
 
     await anotherPicture(() => chooseFile(page, files[0]!));
-    await page.getByText(t.offer.finerHeading).waitFor();
+    await page.getByText(t.offer.rerankHeading).waitFor();
     await page.getByText(t.source.stayedHere).waitFor();
     await anotherPicture(() => drop(page, "main", {file: files[1]!}));
     await anotherPicture(() => paste(files[2]!));
@@ -287,7 +287,7 @@ describe("where the browser cannot compute a vector although it is to", () => {
 
 describe("a finer look, where vectors are computed in the browser", () => {
   it("is offered, and takes the picture only when it is said", async () => {
-    await temptWithFinerModel();
+    await temptWithReranker();
     await choose("browser");
     const [file, other] = await Promise.all([61, 62].map((seed) => drawnPicture(page, {seed})));
     await chooseFile(page, file!);

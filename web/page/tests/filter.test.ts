@@ -1,6 +1,8 @@
+import {readFileSync} from "node:fs";
+
 import {describe, expect, it} from "vitest";
 
-import {askedTwice, conditionsIn, jsonToRows, readRaw, type Row, rowsToJson} from "../src/state/filter";
+import {askedTwice, conditionsIn, jsonToRows, OPERATORS, readRaw, type Row, rowsToJson} from "../src/state/filter";
 
 describe("rows of the form", () => {
   const cases: [Row[], object | null][] = [
@@ -87,5 +89,21 @@ describe("JSON as rows", () => {
     expect(readRaw("[1]")).toEqual({unreadable: {line: 1, column: 1}});
     expect(readRaw('{"a": 1,\n b: 1}')).toEqual({unreadable: {line: 2, column: 2}});
     expect(readRaw('{"a"')).toHaveProperty("unreadable");
+  });
+});
+
+describe("operators", () => {
+  it("are those of the OpenAPI document, and take what it says", () => {
+    const document = readFileSync(new URL("../../../docs/reference/openapi.json", import.meta.url), "utf8");
+    const {Condition} = JSON.parse(document).components.schemas;
+    const taken = ({type, description}: {type: string | string[]; description: string}) => {
+      if (Array.isArray(type)) return "one";
+      if (type === "string") return description.includes("Takes a text with *") ? "pattern" : "one";
+      return {array: "list", boolean: "truth"}[type];
+    };
+
+    const expected = Object.entries(Condition.properties).map(([name, schema]) => [name, taken(schema as never)]);
+
+    expect({...OPERATORS}).toEqual(Object.fromEntries(expected));
   });
 });

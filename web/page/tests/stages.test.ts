@@ -19,7 +19,7 @@ it("lists the stages in the order in which they happened, without the total", ()
   };
   const timingsMs = {search: 1.5, fetch: 0.5, total: 2};
 
-  const stages = stagesOf({how, timingsMs, finerMs: 90});
+  const stages = stagesOf({how, timingsMs, rerankMs: 90});
 
   expect(stages.map(({place, name, ms}) => `${place} ${name} ${ms}`)).toEqual([
     "browser decode 3",
@@ -28,6 +28,6 @@ it("lists the stages in the order in which they happened, without the total", ()
     "network network 7",
     "service search 1.5",
     "service fetch 0.5",
-    "service finer 90",
+    "service reranked 90",
   ]);
 });

@@ -1,7 +1,7 @@
 import {afterEach, beforeEach, expect, it, vi} from "vitest";
 
-import {type CollectionClient, type CollectionFacts, type Job, Problem, type UploadOptions, type UploadResult} from "../../client";
-import {client, collections} from "../src/state/service";
+import {type CollectionClient, type CollectionFacts, type Job, Problem, type Session, type UploadOptions, type UploadResult} from "../../client";
+import {client, collections, session} from "../src/state/service";
 import {add, cancel, items, retry} from "../src/upload/uploads";
 
 const {embedHere} = vi.hoisted(() => ({embedHere: vi.fn()}));
@@ -71,6 +71,37 @@ it.each<[string, File, unknown]>([
 
   expect(tries).toHaveLength(error ? 2 : 1);
   expect(items.value[0]).toMatchObject({stage: "failed", why: {code}});
+});
+
+it("where the service says so, pictures go through it, and nothing is computed here", async () => {
+  embedHere.mockClear();
+  const asked: unknown[] = [];
+  const addQueued = (files: Blob[], options: unknown) => {
+    asked.push([files.length, options]);
+    return Promise.resolve([{name: "b.jpg", status: "queued", id: "i", job_id: "j2"}]);
+  };
+  session.value = {upload_flow: "classic"} as Session;
+  items.value = [];
+  add([new File(["y"], "b.jpg", {type: "image/jpeg"})], {...collection, addQueued} as unknown as CollectionClient);
+  await settled();
+
+  expect(items.value[0]).toMatchObject({stage: "queued", imageId: "i", jobId: "j2"});
+  expect(asked).toMatchObject([[1, {metadata: {name: "b.jpg"}}]]);
+  expect(embedHere).not.toHaveBeenCalled();
+  event({...done("stored"), id: "j2"} as Job);
+  expect(stage()).toBe("stored");
+  session.value = null;
+});
+
+it("what the service refuses when pictures go through it is said as it says it", async () => {
+  const addQueued = () => Promise.resolve([{name: "b.jpg", status: "refused", code: "quota_exceeded", values: {limit: 3}, detail: "d"}]);
+  session.value = {upload_flow: "classic"} as Session;
+  items.value = [];
+  add([new File(["y"], "b.jpg", {type: "image/jpeg"})], {...collection, addQueued} as unknown as CollectionClient);
+  await settled();
+
+  expect(items.value[0]).toMatchObject({stage: "failed", why: {code: "quota_exceeded", values: {limit: 3}}});
+  session.value = null;
 });
 
 it("two files of the same name, size and date have vectors of their own", async () => {

@@ -46,6 +46,12 @@ test("an upload that storage refuses is given up, and the refusal is what the ca
   expect([last.method, last.url.pathname]).toEqual(["DELETE", "/v1/collections/c/uploads/u1"]);
 });
 
+test("bytes that came before, by a try whose answer was lost, are completed", async () => {
+  const service = new FakeService(json(BEGUN, 201), new Response("<Error/>", {status: 412}), json(COMPLETED));
+
+  expect(await client(service).collection("c").upload(FILE)).toEqual(COMPLETED);
+});
+
 test("a file without a type is some picture", async () => {
   const service = new FakeService(json(BEGUN, 201), new Response(null, {status: 200}), json(COMPLETED));
 

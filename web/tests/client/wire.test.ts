@@ -24,6 +24,7 @@ const SAME = {
   Fault: "Fault",
   Hit: "Hit",
   Reply: "SearchReply",
+  Condition: "Condition",
   ItemResult: "ItemResult",
   PresignedPut: "Put",
   Upload: "Upload",

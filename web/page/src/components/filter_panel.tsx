@@ -102,13 +102,13 @@ function RowFields({row, onChange, onRemove}: RowProps) {
         value={row.operator}
         onChange={(event) => onChange({operator: event.currentTarget.value as Operator})}
       >
-        {OPERATORS.map((operator) => (
+        {(Object.keys(OPERATORS) as Operator[]).map((operator) => (
           <option key={operator} value={operator}>
             {t.operators[operator]}
           </option>
         ))}
       </select>
-      {row.operator === "exists" ? (
+      {OPERATORS[row.operator] === "truth" ? (
         <select aria-label={t.value} value={row.value || "true"} onChange={(event) => onChange({value: event.currentTarget.value})}>
           <option value="true">{t.yes}</option>
           <option value="false">{t.no}</option>
@@ -116,7 +116,7 @@ function RowFields({row, onChange, onRemove}: RowProps) {
       ) : (
         <input
           aria-label={t.value}
-          placeholder={row.operator === "in" || row.operator === "not_in" ? t.listHint : t.value}
+          placeholder={OPERATORS[row.operator] === "list" ? t.listHint : t.value}
           value={row.value}
           onInput={(event) => onChange({value: event.currentTarget.value})}
         />

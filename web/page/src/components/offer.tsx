@@ -2,10 +2,10 @@
 
 import {sentences, texts} from "../i18n/language";
 import {answer, askAgain, isOld, pictureNeeded} from "../search/answer";
-import {sendForFinerLook} from "../search/finer_look";
+import {sendForReranking} from "../search/reranking";
 import {allowSending} from "../search/sending";
 import {question} from "../state/route";
-import {finer} from "../state/service";
+import {reranker} from "../state/service";
 import {Icon} from "./icons";
 
 /** There is no answer without the picture: this browser could not work out its vector. */
@@ -42,17 +42,17 @@ export function VectorOffer() {
 }
 
 /** The first answer is close, and the finer model would have to see the picture. */
-export function FinerOffer() {
+export function RerankOffer() {
   const t = texts.value.offer;
-  if (answer.value?.tier !== "offered" || isOld.value || !finer.value) return null;
+  if (answer.value?.reranking !== "offered" || isOld.value || !reranker.value) return null;
   return (
-    <section class="offer quiet-offer" aria-labelledby="finer-offer">
+    <section class="offer quiet-offer" aria-labelledby="rerank-offer">
       <Icon name="alert" />
       <div>
-        <h2 id="finer-offer">{t.finerHeading}</h2>
-        <p id="finer-offer-means">{sentences(t.finerStayed(finer.value), t.means)}</p>
+        <h2 id="rerank-offer">{t.rerankHeading}</h2>
+        <p id="rerank-offer-means">{sentences(t.rerankStayed(reranker.value), t.means)}</p>
         <div class="row">
-          <button type="button" aria-describedby="finer-offer-means" onClick={sendForFinerLook}>
+          <button type="button" aria-describedby="rerank-offer-means" onClick={sendForReranking}>
             {t.send}
           </button>
         </div>

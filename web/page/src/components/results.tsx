@@ -15,7 +15,7 @@ import {ask, question} from "../state/route";
 import {FilterPanel} from "./filter_panel";
 import {Grid} from "./grid";
 import {Icon} from "./icons";
-import {FinerOffer, VectorOffer} from "./offer";
+import {RerankOffer, VectorOffer} from "./offer";
 import {Trouble} from "./problem";
 
 const AT_A_TIME = [12, 24, 48, 96];
@@ -23,13 +23,13 @@ const AT_A_TIME = [12, 24, 48, 96];
 export function Results() {
   const {results: t} = texts.value;
   const shown = answer.value;
-  const busy = searching.value || shown?.tier === "looking";
+  const busy = searching.value || shown?.reranking === "looking";
   useAnnouncements();
   return (
     <section class="results" id="results" aria-labelledby="results-heading" aria-busy={busy} tabIndex={-1}>
       <Toolbar />
       <VectorOffer />
-      <FinerOffer />
+      <RerankOffer />
       {shown && isOld.value && !searching.value && <OldNote shown={shown} />}
       {shown && (!isOld.value || searching.value) && <OwnNote shown={shown} />}
       {shown && (!isOld.value || searching.value) && isLikeNothing(shown) && <p class="note unlike">{t.nothingLikeIt}</p>}
@@ -153,7 +153,7 @@ function More() {
       ) : shown.hasMore ? (
         // Not `disabled`, by which it would lose the focus.
         <button type="button" aria-disabled={!possible} onClick={() => void showMore()}>
-          {lengthening.value ? t.searching : shown.tier === "looking" ? texts.value.status.tierLooking : t.loadMore}
+          {lengthening.value ? t.searching : shown.reranking === "looking" ? texts.value.status.rerankLooking : t.loadMore}
         </button>
       ) : (
         <p class="hint">{t.end}</p>

@@ -5,8 +5,8 @@ import {sayFetching} from "../i18n/said";
 import {fetched} from "../search/browser";
 import {forgetOwnPictures} from "../search/forgetting";
 import {expectPicture} from "../search/warming";
-import {type Where, where, tiered} from "../state/preferences";
-import {finer} from "../state/service";
+import {type Where, where, reranks} from "../state/preferences";
+import {reranker} from "../state/service";
 
 const PLACES: readonly Where[] = ["auto", "browser", "server"];
 
@@ -15,12 +15,12 @@ export function Settings() {
   return (
     <section class="settings" aria-label={t.heading}>
       <PlaceSwitch name="where" />
-      {finer.value && (
+      {reranker.value && (
         <label class="switch">
-          <input type="checkbox" checked={tiered.value} onChange={(event) => (tiered.value = event.currentTarget.checked)} />
+          <input type="checkbox" checked={reranks.value} onChange={(event) => (reranks.value = event.currentTarget.checked)} />
           <span>
-            {t.tiered}
-            <small>{t.tieredHint(finer.value)}</small>
+            {t.reranks}
+            <small>{t.reranksHint(reranker.value)}</small>
           </span>
         </label>
       )}

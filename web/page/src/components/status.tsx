@@ -23,7 +23,7 @@ export function Status() {
 
 function Account({shown}: {shown: Answer}) {
   const {status: t} = texts.value;
-  const {reply, tier} = shown;
+  const {reply, reranking} = shown;
   return (
     <>
       <dl class="facts">
@@ -32,7 +32,7 @@ function Account({shown}: {shown: Answer}) {
         <Fact name={t.exact} value={reply.exact ? t.isExact : t.isApproximate} mark={reply.exact ? "good" : "fair"} />
         <Fact name={t.plan} value={planOf(shown)} />
         {reply.total_matching > 0 && <Fact name={t.scanned} value={comparedOf(shown)} />}
-        {tier !== "off" && <Fact name={t.tier} value={tierOf(tier)} />}
+        {reranking !== "off" && <Fact name={t.reranking} value={rerankingOf(reranking)} />}
       </dl>
       <Stages shown={shown} />
     </>
@@ -69,17 +69,17 @@ function whereOf({how}: Answer): string {
   return `${t.whereBrowser} · ${wordFor("backends", backend)} · ${sayAll("whys", whys)}`;
 }
 
-function tierOf(tier: Exclude<Answer["tier"], "off">): string {
+function rerankingOf(reranking: Exclude<Answer["reranking"], "off">): string {
   const {status: t} = texts.value;
   const words = {
-    first: t.tierFirst,
-    finer: t.tierFiner,
-    offered: t.tierOffered,
-    looking: t.tierLooking,
-    failed: t.tierFailed,
-    unknown: t.tierUnknown,
+    first: t.rerankFirst,
+    reranked: t.rerankDone,
+    offered: t.rerankOffered,
+    looking: t.rerankLooking,
+    failed: t.rerankFailed,
+    unknown: t.rerankUnknown,
   };
-  return words[tier];
+  return words[reranking];
 }
 
 function Stages({shown}: {shown: Answer}) {

@@ -134,8 +134,8 @@ function Figures({session}: {session: LiveSession}) {
     <>
       <dl class="figures">
         <Figure name={t.sent} value={sent.value ? formatNumber(sent.value) : NONE} />
-        <Figure name={t.answered} value={answered.value ? formatNumber(answered.value) : NONE} />
-        <Figure name={t.dropped} value={dropped.value ? formatNumber(dropped.value) : NONE} />
+        <Figure name={t.answered} value={sent.value ? formatNumber(answered.value) : NONE} />
+        <Figure name={t.dropped} value={sent.value ? formatNumber(dropped.value) : NONE} />
         <Figure name={t.roundTrip} value={roundTripMs.value === null ? NONE : status.ms(formatNumber(roundTripMs.value))} />
       </dl>
       <p class="hint" role="status">

@@ -3,13 +3,13 @@
 import {batch, computed, effect, signal, untracked} from "@preact/signals";
 
 import type {Hit, Reply, TimingsMs} from "../../../client";
-import {tiered, where} from "../state/preferences";
+import {reranks, where} from "../state/preferences";
 import {asksSomething, type Question} from "../state/question";
 import {cameBy, question} from "../state/route";
 import {collection, collectionName, facts} from "../state/service";
 import {explain, type Trouble, trouble} from "../state/trouble";
 import {askOnce, type How, type Means, PictureLost} from "./asking";
-import {lookCloser, tierOf} from "./finer_look";
+import {rerankNow, rerankingOf} from "./reranking";
 import {keepAnswer, knownAnswer} from "./known";
 import {Latest} from "./latest";
 import {PictureNeeded} from "./sending";
@@ -17,10 +17,10 @@ import {tryAgain} from "./thumbnails";
 import {warmUpAfterwards} from "./warming";
 
 /**
- * What the tiered mode did: `first` kept the first answer, `finer` took the finer model's, `offered` would have to send
+ * What reranking where unsure did: `first` kept the first answer, `finer` took the finer model's, `offered` would have to send
  * the picture, which the person has not said.
  */
-export type Tier = "off" | "first" | "unknown" | "offered" | "looking" | "finer" | "failed";
+export type Reranking = "off" | "first" | "unknown" | "offered" | "looking" | "reranked" | "failed";
 
 export type Answer = {
   question: Question;
@@ -41,9 +41,9 @@ export type Answer = {
   how: How;
   /** Whether the picture itself was sent for any of it. */
   sentPicture: boolean;
-  tier: Tier;
+  reranking: Reranking;
   /** Milliseconds that the finer look took; null where there was none. */
-  finerMs: number | null;
+  rerankMs: number | null;
 };
 
 export const answer = signal<Answer | null>(null);
@@ -75,7 +75,7 @@ export function answerQuestions(): void {
   effect(() => {
     again.value;
     where.value;
-    tiered.value;
+    reranks.value;
     const asked = question.value;
     const name = collectionName.value;
     if (!name || model.value === undefined) return untracked(stop);
@@ -102,7 +102,7 @@ function stop(): void {
 async function answerTo(asked: Question): Promise<void> {
   const signal = questions.begin();
   const means = {collection: collection.value!, model: model.value ?? "", where: where.value};
-  const known = cameBy.value === "history" ? knownAnswer(asked, means, tiered.value) : undefined;
+  const known = cameBy.value === "history" ? knownAnswer(asked, means, reranks.value) : undefined;
   const isAsked = asksSomething(asked);
   pages.stop();
   batch(() => {
@@ -118,7 +118,7 @@ async function answerTo(asked: Question): Promise<void> {
   if (!isAsked) return;
   try {
     if (!known) await firstPage(asked, {...means, signal});
-    if (answer.value!.tier === "looking") await lookCloser();
+    if (answer.value!.reranking === "looking") await rerankNow();
   } catch (error) {
     if (!signal.aborted) batch(() => failed(error));
   } finally {
@@ -136,8 +136,8 @@ function failed(error: unknown): void {
 async function firstPage(asked: Question, {signal, ...means}: Means): Promise<void> {
   const {page, reply, how} = await askOnce(asked, {...means, signal, offset: 0});
   const {sentPicture} = how;
-  const tier = tierOf(asked, reply);
-  show({question: asked, means, ...page, reply, timingsMs: reply.timings_ms, how, sentPicture, tier, finerMs: null});
+  const reranking = rerankingOf(asked, reply);
+  show({question: asked, means, ...page, reply, timingsMs: reply.timings_ms, how, sentPicture, reranking, rerankMs: null});
   if (how.meanwhile) warmUpAfterwards(means.model);
 }
 
@@ -149,6 +149,6 @@ export function show(shown: Answer): void {
     searching.value = false;
     lengthening.value = false;
   });
-  keepAnswer(shown, tiered.value);
+  keepAnswer(shown, reranks.value);
 }
 

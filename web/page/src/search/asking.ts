@@ -38,7 +38,7 @@ export type Answered = {page: HitPage; reply: Reply; how: How};
 /**
  * Ask for one page of hits.
  *
- * `offset`: how many of the service's hits came before. `opinion`: the further model that is to look again.
+ * `offset`: how many of the service's hits came before. `rerank`: the further model that is to look again.
  *
  * Raises:
  *   PictureLost: when the address names a picture that this browser does not have.
@@ -46,7 +46,7 @@ export type Answered = {page: HitPage; reply: Reply; how: How};
  *   Problem: what the service refuses.
  *   the signal's reason, once it is aborted.
  */
-export async function askOnce(question: Question, o: Means & {offset: number; opinion?: string}): Promise<Answered> {
+export async function askOnce(question: Question, o: Means & {offset: number; rerank?: string}): Promise<Answered> {
   const {query, own, ...how} = await whileWanted(queryOf(question, o), o.signal);
   // The service leaves out a picture that it sees; of a vector or a copy it does not know whose it is.
   const isUnknown = (how.vector !== null || how.meanwhile) && own !== "" && !question.withOwn;
@@ -56,7 +56,7 @@ export async function askOnce(question: Question, o: Means & {offset: number; op
     k: question.k + (isUnknown ? 1 : 0),
     offset: o.offset,
     signal: o.signal,
-    ...(o.opinion ? {opinion: o.opinion} : {}),
+    ...(o.rerank ? {rerank: o.rerank} : {}),
     ...(how.vector ? {} : {...cropOf(question), excludeQuery: !question.withOwn && question.source.kind !== "none"}),
   });
   const reply = await whileWanted(search, o.signal);
@@ -70,7 +70,7 @@ type Asked = {query: Query; own: string} & Omit<How, "networkMs">;
 
 const PLAIN = {vector: null, fellBack: null, meanwhile: false, sentPicture: false} as const;
 
-async function queryOf(question: Question, o: Means & {opinion?: string}): Promise<Asked> {
+async function queryOf(question: Question, o: Means & {rerank?: string}): Promise<Asked> {
   const {source} = question;
   const mixed = {more: [...question.more], less: [...question.less]};
   switch (source.kind) {
@@ -86,7 +86,7 @@ async function queryOf(question: Question, o: Means & {opinion?: string}): Promi
 }
 
 /** The one place at which a picture to be searched with becomes part of a request. */
-async function withPicture(question: Question, key: string, o: Means & {opinion?: string}): Promise<Asked> {
+async function withPicture(question: Question, key: string, o: Means & {rerank?: string}): Promise<Asked> {
   const picture = await findPicture(key);
   if (!picture) throw new PictureLost();
   const itself = (fellBack: Saying | null = null, o_: {meanwhile?: boolean; need?: Need} = {}): Asked => {
@@ -94,7 +94,7 @@ async function withPicture(question: Question, key: string, o: Means & {opinion?
     const query = {image: picture.blob, more: [...question.more], less: [...question.less]};
     return {...PLAIN, query, own: picture.id, where: "server", fellBack, meanwhile: o_.meanwhile ?? false, sentPicture: true};
   };
-  if (o.opinion) return itself(null, {need: "finer"});
+  if (o.rerank) return itself(null, {need: "reranked"});
   if (o.where === "server") return itself();
   if (!o.model) return itself(sayWhy("no_model"));
   if (o.where === "auto" && !isOpen(o.model)) return await meanwhile(itself(null, {meanwhile: true}), question, picture);

@@ -6,12 +6,12 @@ import type {Answer} from "./answer";
 const KEPT = 30;
 const known = new Map<string, Answer>();
 
-export function knownAnswer(question: Question, means: Answer["means"], tiered: boolean): Answer | undefined {
-  return known.get(nameOf(question, means, tiered));
+export function knownAnswer(question: Question, means: Answer["means"], reranks: boolean): Answer | undefined {
+  return known.get(nameOf(question, means, reranks));
 }
 
-export function keepAnswer(answer: Answer, tiered: boolean): void {
-  const name = nameOf(answer.question, answer.means, tiered);
+export function keepAnswer(answer: Answer, reranks: boolean): void {
+  const name = nameOf(answer.question, answer.means, reranks);
   known.delete(name);
   known.set(name, answer);
   if (known.size > KEPT) known.delete(known.keys().next().value!);
@@ -22,6 +22,6 @@ export function forgetAnswers(): void {
 }
 
 /** All that an answer depends on; an address without a collection means the first that there is. */
-function nameOf(question: Question, {collection, model, where}: Answer["means"], tiered: boolean): string {
-  return [collection.name, model, where, tiered, toParams({...question, collection: ""})].join(" ");
+function nameOf(question: Question, {collection, model, where}: Answer["means"], reranks: boolean): string {
+  return [collection.name, model, where, reranks, toParams({...question, collection: ""})].join(" ");
 }

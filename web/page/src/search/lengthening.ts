@@ -2,14 +2,14 @@
 
 import {batch} from "@preact/signals";
 
-import {finer} from "../state/service";
+import {reranker} from "../state/service";
 import {explain, needsCredential, troubleOf} from "../state/trouble";
 import {type Answer, answer, furtherTrouble, lengthening, pages, searching, show} from "./answer";
 import {askOnce} from "./asking";
 
 /** Whether a page can be asked for now: not while another order of the hits is on its way. */
 export function canLengthen(shown: Answer | null): boolean {
-  return shown !== null && shown.hasMore && shown.tier !== "looking" && !lengthening.value && !searching.value;
+  return shown !== null && shown.hasMore && shown.reranking !== "looking" && !lengthening.value && !searching.value;
 }
 
 /** Add the next page to the hits. One at a time; a failure is shown where the page would stand, and can be tried again. */
@@ -22,7 +22,7 @@ export async function showMore(): Promise<void> {
     furtherTrouble.value = null;
   });
   try {
-    const {page} = await askOnce(current.question, {...meansOf(current), signal, offset: current.next, ...opinionOf(current)});
+    const {page} = await askOnce(current.question, {...meansOf(current), signal, offset: current.next, ...rerankOf(current)});
     const shown = new Set(current.hits.map((hit) => hit.id));
     const added = page.hits.filter((hit) => !shown.has(hit.id));
     show({
@@ -47,6 +47,6 @@ function meansOf({means, how}: Answer): Answer["means"] {
   return how.sentPicture ? {...means, where: "server"} : means;
 }
 
-function opinionOf({tier}: Answer): {opinion?: string} {
-  return tier === "finer" && finer.value ? {opinion: finer.value} : {};
+function rerankOf({reranking}: Answer): {rerank?: string} {
+  return reranking === "reranked" && reranker.value ? {rerank: reranker.value} : {};
 }

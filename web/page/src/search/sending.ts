@@ -6,7 +6,7 @@ import type {Saying} from "../i18n/said";
 import {where} from "../state/preferences";
 
 /** What the person's own picture would be needed for. */
-export type Need = "vector" | "finer";
+export type Need = "vector" | "reranked";
 
 /** Thrown where the picture itself would have to be sent, and nobody has said that it may be. */
 export class PictureNeeded extends Error {

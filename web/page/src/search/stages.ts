@@ -5,7 +5,7 @@ import type {Answer} from "./answer";
 export type Stage = {place: "browser" | "network" | "service"; name: string; ms: number};
 
 /** In the order in which they happened; the service's total is left out, for it is the sum of its stages, and a finer look is one. */
-export function stagesOf({how, timingsMs, finerMs}: Pick<Answer, "how" | "timingsMs" | "finerMs">): Stage[] {
+export function stagesOf({how, timingsMs, rerankMs}: Pick<Answer, "how" | "timingsMs" | "rerankMs">): Stage[] {
   const timings = how.vector?.timings;
   const here: Stage[] = timings
     ? [
@@ -17,6 +17,6 @@ export function stagesOf({how, timingsMs, finerMs}: Pick<Answer, "how" | "timing
   const there: Stage[] = Object.entries(timingsMs)
     .filter(([name]) => name !== "total")
     .map(([name, ms]) => ({place: "service", name, ms}));
-  const finer: Stage[] = finerMs === null ? [] : [{place: "service", name: "finer", ms: finerMs}];
-  return [...here, {place: "network", name: "network", ms: how.networkMs}, ...there, ...finer];
+  const reranker: Stage[] = rerankMs === null ? [] : [{place: "service", name: "reranked", ms: rerankMs}];
+  return [...here, {place: "network", name: "network", ms: how.networkMs}, ...there, ...reranker];
 }

@@ -2,8 +2,20 @@
 
 import {type FilterJson, isObject} from "./question";
 
-export const OPERATORS = ["eq", "ne", "lt", "lte", "gt", "gte", "like", "in", "not_in", "exists"] as const;
-export type Operator = (typeof OPERATORS)[number];
+/** Every operator, in the order of the form, with what it takes; a test holds them to the OpenAPI document. */
+export const OPERATORS = {
+  eq: "one",
+  ne: "one",
+  lt: "one",
+  lte: "one",
+  gt: "one",
+  gte: "one",
+  like: "pattern",
+  in: "list",
+  not_in: "list",
+  exists: "truth",
+} as const satisfies {[operator: string]: "one" | "pattern" | "list" | "truth"};
+export type Operator = keyof typeof OPERATORS;
 
 export type Row = {field: string; operator: Operator; value: string};
 
@@ -84,15 +96,16 @@ function placeIn(text: string, message: string): Place | null {
 const COMMA = /[,，]/;
 
 function isOperator(text: string): text is Operator {
-  return (OPERATORS as readonly string[]).includes(text);
+  return Object.hasOwn(OPERATORS, text);
 }
 
 function valueOf(row: Row): unknown {
-  if (row.operator === "exists") return row.value !== "false";
-  if (row.operator === "in" || row.operator === "not_in") {
+  const takes = OPERATORS[row.operator];
+  if (takes === "truth") return row.value !== "false";
+  if (takes === "list") {
     return row.value.split(COMMA).map((part) => scalar(part.trim())).filter((part) => part !== "");
   }
-  return row.operator === "like" ? row.value : scalar(row.value.trim());
+  return takes === "pattern" ? row.value : scalar(row.value.trim());
 }
 
 /** Numbers are compared as numbers; a value in quotes stays text. */

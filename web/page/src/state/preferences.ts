@@ -12,7 +12,7 @@ export const theme = signal<Theme>(oneOf(THEMES, stored("theme")));
 /** Where vectors are to be computed. */
 export const where = signal<Where>(oneOf(PLACES, stored("where")));
 /** Whether a finer model may look again at an answer that is not sure. */
-export const tiered = signal(stored("tiered") !== "no");
+export const reranks = signal(stored("tiered") !== "no");
 
 /** Follow the preferences: keep them, and put the theme on the document. */
 export function keepPreferences(): void {
@@ -22,7 +22,7 @@ export function keepPreferences(): void {
     else document.documentElement.dataset["theme"] = theme.value;
   });
   effect(() => store("where", where.value));
-  effect(() => store("tiered", tiered.value ? "yes" : "no"));
+  effect(() => store("tiered", reranks.value ? "yes" : "no"));
 }
 
 function oneOf<T extends string>(known: readonly T[], text: string | null): T {

@@ -38,7 +38,7 @@ export const collection = computed<CollectionClient | null>(() =>
 export const mayWrite = computed(() => session.value?.scopes.some((scope) => scope !== "read") ?? false);
 
 /** Name of the further model that may look again; null where there is none. */
-export const finer = computed(() => facts.value?.finer ?? null);
+export const reranker = computed(() => facts.value?.reranker ?? null);
 
 export const modelName = (id: string): string => {
   const card = models.value.find((one) => one.id === id);

@@ -2,12 +2,12 @@
 
 import {signal} from "@preact/signals";
 
-import {type CollectionClient, type Job, Problem, type Remark, type Subscription, type UploadState} from "../../../client";
+import {type CollectionClient, type Job, Problem, type Remark, type Subscription, type UploadResult, type UploadState} from "../../../client";
 import {texts} from "../i18n/language";
 import {embedHere} from "../search/browser";
 import {announce} from "../state/panels";
 import {where} from "../state/preferences";
-import {client, collections, refreshFacts} from "../state/service";
+import {client, collections, refreshFacts, session} from "../state/service";
 import {codeOf, explain, isStopped} from "../state/trouble";
 import {keptName} from "./file_name";
 
@@ -83,19 +83,12 @@ function begin(): void {
 
 async function send(number: number): Promise<void> {
   const item = items.value.find((one) => one.number === number)!;
-  const {file, collection, stop} = item;
+  const {file, stop} = item;
   const name = keptName(file.name);
   follow();
   try {
     if (file.size === 0) return change(item, {stage: "failed", why: {code: "empty", values: {}}});
-    const known = await vectorOf(item);
-    change(item, {stage: "sending"});
-    const result = await collection.upload(file, {
-      ...known,
-      ...(name ? {name, metadata: {name}} : {}),
-      signal: stop.signal,
-      onProgress: (sent, total) => change(item, {share: total ? sent / total : 1}),
-    });
+    const result = session.value?.upload_flow === "classic" ? await sendThrough(item, name) : await sendStraight(item, name);
     change(item, {stage: result.state, share: 1, imageId: result.image_id ?? "", jobId: result.job_id ?? ""});
     void refreshFacts();
     // What became of it since, should its event have been missed; the picture is in, whether that is told or not.
@@ -105,6 +98,28 @@ async function send(number: number): Promise<void> {
     change(item, {stage: "failed", why: whyOf(error)});
     if (error instanceof Problem && error.status === 401) explain(error);
   }
+}
+
+/** Embedded here, and put straight into storage. */
+async function sendStraight(item: Item, name: string): Promise<UploadResult> {
+  const known = await vectorOf(item);
+  change(item, {stage: "sending"});
+  return await item.collection.upload(item.file, {
+    ...known,
+    ...(name ? {name, metadata: {name}} : {}),
+    signal: item.stop.signal,
+    onProgress: (sent, total) => change(item, {share: total ? sent / total : 1}),
+  });
+}
+
+/** Through the service, whose workers embed it. */
+async function sendThrough(item: Item, name: string): Promise<UploadResult> {
+  change(item, {stage: "sending"});
+  const [sent] = await item.collection.addQueued([item.file], {...(name ? {metadata: {name}} : {}), signal: item.stop.signal});
+  if (!sent || sent.status === "refused") {
+    throw new Problem({code: sent?.code ?? "unexpected", status: 422, detail: sent?.detail ?? "", values: sent?.values ?? {}});
+  }
+  return {id: "", state: "queued", image_id: sent.id ?? null, job_id: sent.job_id ?? null};
 }
 
 function whyOf(error: unknown): Remark {
