@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from lookalike.catalog.base import DAY_S, Catalog
-from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.core.filters import Filter
-from tests.collections import open_catalog
+from tests.catalogs import known_ids
+from tests.contract.catalog_engines import ENGINES, new_catalog
 from tests.contract.test_catalog import MODEL, D, image, image_id, rows
 
 Opening = Callable[..., Catalog]
@@ -37,16 +37,12 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=ENGINES)
 def opening(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Opening]:
     opened: list[Catalog] = []
 
     def make(**settings: Any) -> Catalog:
-        catalog: Catalog
-        if request.param == "sqlite":
-            catalog = open_catalog(tmp_path / "catalog.db", clock=clock, **settings)
-        else:
-            catalog = MemoryCatalog(clock=clock, **settings)
+        catalog = new_catalog(request.param, tmp_path / "catalog.db", clock=clock, **settings)
         opened.append(catalog)
         catalog.claim_model(MODEL, D)
         return catalog
@@ -158,7 +154,7 @@ def test_forgotten_forever_with_what_was_kept_before(catalog: Catalog) -> None:
         ids = [image_id("there"), image_id("removed"), image_id("nobody")]
         assert transaction.forget_forever(ids) == 2
         assert transaction.forget_forever(ids) == 0
-    assert catalog.known_ids() == set()
+    assert known_ids(catalog) == set()
     assert catalog.facts().forgotten == 0
     for name in ("there", "removed"):
         assert put(catalog, name) == frozenset()

@@ -8,14 +8,22 @@ import numpy as np
 import pytest
 
 from lookalike.core.errors import BadInput
+from lookalike.core.retrying import Retrying
 from lookalike.core.vectors import Pixels
 from lookalike.embedding.base import Embedder
 from lookalike.embedding.fake import FakeEmbedder
 from lookalike.embedding.onnx import OnnxEmbedder
+from lookalike.embedding.remote import RemoteEmbedder
 from lookalike.models.store import default_model
+from tests.remote.model_server import Fault, ModelServer
 
 ENGINES: dict[str, Callable[[Path], Embedder]] = {
     "fake": lambda cache: FakeEmbedder(),
+    "remote": lambda cache: RemoteEmbedder(ModelServer(latency_s=0.0005)),
+    "remote that fails": lambda cache: RemoteEmbedder(
+        ModelServer(*[Fault.TIMED_OUT, Fault.LOST, Fault.BUSY] * 5, dimension=12),
+        retrying=Retrying(attempts=20, first_pause_s=0.001, longest_pause_s=0.002),
+    ),
     "onnx-int8": lambda cache: OnnxEmbedder(default_model("int8", cache_dir=cache)),
     "onnx-fp32": lambda cache: OnnxEmbedder(default_model("fp32", cache_dir=cache)),
     "onnx-fine": lambda cache: OnnxEmbedder(default_model("fine", cache_dir=cache)),

@@ -1,10 +1,13 @@
-"""What every index promises, over every engine, against a naive oracle in float64."""
+"""What every index promises, over every engine, against a naive oracle in float64.
+
+What a remote one promises beside is in `test_remote_index.py`.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,62 +18,73 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lookalike.core.errors import BadInput, BadQuery, BadVectors, DimensionMismatch
+from lookalike.core.filters import Filter
 from lookalike.core.records import Neighbours
-from lookalike.index.base import Index
+from lookalike.index.base import LocalIndex
 from lookalike.index.exact import ExactIndex
 from lookalike.index.faiss import FaissIndex, OperatingPoint
+from lookalike.index.manifest import NODES_FILE
 from lookalike.index.nodes import NodeIndex
+from tests.remote.fed_version import FedVersion
+from tests.remote.remote_index import IndexServer
 
 TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine, and what it promises beyond `Index`.
+    """An engine, and what it promises beyond `LocalIndex`.
 
     Attributes:
+        load: reads what it saved; None where it is not saved.
         tolerance: how large `Neighbours.error` may be.
     """
 
     name: str
-    make: Callable[[int], Index]
-    load: Callable[[Path], Index]
+    make: Callable[[int], LocalIndex]
+    load: Callable[[Path], LocalIndex] | None
     exact: bool
     tolerance: float = 0.0
 
 
-def _loaded_exact(folder: Path) -> Index:
+def _loaded_exact(folder: Path) -> LocalIndex:
     return ExactIndex.from_arrays(np.load(folder / "keys.npy"), np.load(folder / "vectors.npy"))
 
 
-def _loaded_nodes(folder: Path) -> Index:
-    return NodeIndex.load(_loaded_exact(folder), folder / "nodes.npz")
+def _loaded_nodes(folder: Path) -> LocalIndex:
+    return NodeIndex.load(_loaded_exact(folder), folder / NODES_FILE)
 
 
-def _coded(dimension: int) -> Index:
+def _coded(dimension: int) -> LocalIndex:
     """With codes from the first row and query on."""
     return ExactIndex(dimension, threads=2, codes_from_rows=1, codes_from_queries=1)
 
 
-def _torch_index(dimension: int) -> Index:
+def _torch_index(dimension: int) -> LocalIndex:
     from lookalike.index.gpu.index import TorchIndex
 
     return TorchIndex(dimension)
 
 
-def _loaded_torch(folder: Path) -> Index:
+def _loaded_torch(folder: Path) -> LocalIndex:
     from lookalike.index.gpu.index import TorchIndex
 
     return TorchIndex.over(ExactIndex.from_arrays(np.load(folder / "keys.npy"), np.load(folder / "vectors.npy")))
 
 
-def _trained_faiss(dimension: int) -> Index:
+def _trained_faiss(dimension: int) -> LocalIndex:
     """With few candidates, so that FAISS is asked for them even of few vectors."""
     codes = f"PQ{dimension // 2}x4fs" if dimension % 2 == 0 and dimension < 256 else "SQ8"
-    index = FaissIndex.trained(random_vectors(64, dimension, seed=9), factory=f"IVF4,{codes}")
+    index = FaissIndex.train(random_vectors(64, dimension, seed=9), factory=f"IVF4,{codes}")
     index.set_points([OperatingPoint(recall=0.9, gap=0.5, rerank=12, scanned=20)], recall=0.9)
     return index
 
+
+def _nowhere(_: int) -> LocalIndex:
+    raise AssertionError("the fixture says in which database")
+
+
+PGVECTOR = "a version with pgvector"
 
 ENGINES = [
     Engine("exact", ExactIndex, _loaded_exact, exact=True),
@@ -83,13 +97,27 @@ if find_spec("faiss"):
         Engine("faiss, untrained", FaissIndex, FaissIndex.load, exact=True, tolerance=2e-4),
         Engine("faiss, 4-bit codes in lists", _trained_faiss, FaissIndex.load, exact=False, tolerance=2e-4),
     ]
+ENGINES.append(
+    Engine("a version of a remote one", lambda dimension: FedVersion(IndexServer(), dimension), None, exact=True)
+)
+ENGINES.append(Engine(PGVECTOR, _nowhere, None, exact=True, tolerance=2e-3))
 if find_spec("torch"):
     ENGINES.append(Engine("gpu", _torch_index, _loaded_torch, exact=True))
 
 
+@pytest.fixture(params=[engine for engine in ENGINES if engine.load], ids=lambda engine: engine.name)
+def local_engine(request: pytest.FixtureRequest) -> Engine:
+    """An engine that is saved to a folder."""
+    return request.param
+
+
 @pytest.fixture(params=ENGINES, ids=lambda engine: engine.name)
 def engine(request: pytest.FixtureRequest) -> Engine:
-    return request.param
+    found: Engine = request.param
+    if found.name != PGVECTOR:
+        return found
+    new_index = request.getfixturevalue("new_pgvector")
+    return replace(found, make=lambda dimension: FedVersion(new_index(), dimension))
 
 
 Held = dict[int, Any]
@@ -135,7 +163,7 @@ def assert_ties_in_order(keys: list[int], held: Held, eligible: set[int]) -> Non
         assert answered == group[: len(answered)]
 
 
-def filled(engine: Engine, held: dict[int, Any], *, dimension: int) -> Index:
+def filled(engine: Engine, held: dict[int, Any], *, dimension: int) -> LocalIndex:
     index = engine.make(dimension)
     index.upsert(np.array(list(held), np.int64), np.array(list(held.values()), np.float32).reshape(-1, dimension))
     return index
@@ -234,11 +262,18 @@ def test_only_allowed_keys_are_answered(engine: Engine) -> None:
     index.upsert(np.arange(N), vectors)
     held = as_held(range(N), vectors)
     for allowed in ([], [3], [5, 5, 5, 2], [10**12, -1, 4], list(range(0, N, 2)), list(range(N))):
-        found = index.search(vectors[:3], k, allowed=np.array(allowed, np.int64))
+        found = index.search(vectors[:3], k, among=np.array(allowed, np.int64))
         assert_answers(found, held, vectors[:3], k, allowed=allowed)
         if engine.exact:
             count = len(set(allowed) & set(range(N)))
             assert (found.exact, found.scanned) == (True, count)
+
+
+def test_an_engine_that_takes_no_filter_refuses_one_and_says_what_it_takes(engine: Engine) -> None:
+    index = filled(engine, {1: [1, 0]}, dimension=2)
+    assert not index.takes_filters
+    with pytest.raises(BadInput, match=r"expected the keys .* got the filter"):
+        index.search(np.ones((1, 2), np.float32), 1, among=Filter.parse("width > 3"))
 
 
 def test_upsert_replaces_and_is_idempotent(engine: Engine) -> None:
@@ -358,7 +393,7 @@ def test_vectors_of_other_forms_are_taken_and_left_as_they_are(engine: Engine, f
     before = given.copy()
     index = engine.make(D)
     index.upsert(keys, given)
-    found = index.search(queries, k, allowed=keys)
+    found = index.search(queries, k, among=keys)
     assert_answers(found, as_held(keys, given), np.atleast_2d(queries), k)
     assert (given == before).all()
 
@@ -375,15 +410,15 @@ def test_arrays_that_were_given_or_answered_may_be_changed_afterwards(engine: En
     assert_answers(index.search(queries, N), held, queries, N)
 
 
-def test_an_index_that_was_saved_answers_as_before_and_goes_on(engine: Engine, tmp_path: Path) -> None:
+def test_an_index_that_was_saved_answers_as_before_and_goes_on(local_engine: Engine, tmp_path: Path) -> None:
     D = 7
     vectors = random_vectors(50, D)
-    index = engine.make(D)
+    index = local_engine.make(D)
     index.upsert(np.arange(40) * 5, vectors[:40])
     index.remove(np.array([0, 5, 195]))
     names = index.save(tmp_path)
     assert sorted(names) == sorted(path.name for path in tmp_path.iterdir())
-    loaded = engine.load(tmp_path)
+    loaded = local_engine.load(tmp_path)
     assert (len(loaded), loaded.dimension) == (37, D)
     for one, other in zip(index.search(vectors, 50), loaded.search(vectors, 50), strict=True):
         assert np.array_equal(one, other)
@@ -395,9 +430,28 @@ def test_an_index_that_was_saved_answers_as_before_and_goes_on(engine: Engine, t
     assert len(index) == 37
 
 
-def test_an_empty_index_can_be_saved(engine: Engine, tmp_path: Path) -> None:
-    engine.make(3).save(tmp_path)
-    loaded = engine.load(tmp_path)
+def test_a_frozen_index_is_saved_as_it_was_whatever_changes_meanwhile(local_engine: Engine, tmp_path: Path) -> None:
+    D = 8
+    vectors = random_vectors(90, D)
+    index = local_engine.make(D)
+    index.upsert(np.arange(40), np.concatenate([vectors[:39], vectors[:1]]))  # two share a vector
+    index.remove(np.array([3]))
+    before = index.search(vectors, 60, recall=1.0)
+    save = index.freeze()
+    index.upsert(np.arange(10, 80), vectors[10:80])  # replaces, and appends
+    index.remove(np.array([0, 5, 70]))
+    index.upsert(np.array([39]), vectors[80:81])
+    names = save(tmp_path)
+    assert sorted(names) == sorted(path.name for path in tmp_path.iterdir())
+    loaded = local_engine.load(tmp_path)
+    assert len(loaded) == 39
+    for one, other in zip(before, loaded.search(vectors, 60, recall=1.0), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_an_empty_index_can_be_saved(local_engine: Engine, tmp_path: Path) -> None:
+    local_engine.make(3).save(tmp_path)
+    loaded = local_engine.load(tmp_path)
     assert (len(loaded), loaded.dimension) == (0, 3)
     loaded.upsert(np.array([1]), np.ones((1, 3), np.float32))
     assert len(loaded) == 1
@@ -421,7 +475,7 @@ _STEPS = st.lists(
 @given(steps=_STEPS, queries=st.lists(_ROWS, min_size=1, max_size=3), k=st.integers(1, 16), allowed=st.data())
 def test_after_any_changes_the_answers_are_those_of_the_oracle(steps: Any, queries: Any, k: int, allowed: Any) -> None:
     wanted = allowed.draw(st.none() | st.lists(st.integers(-1, 14), max_size=10))
-    for engine in ENGINES:
+    for engine in (one for one in ENGINES if one.make is not _nowhere):
         index, held = engine.make(3), Held()
         for verb, items in steps:
             if verb == "upsert":
@@ -432,7 +486,7 @@ def test_after_any_changes_the_answers_are_those_of_the_oracle(steps: Any, queri
                 index.remove(np.array(items, np.int64))
                 held = {key: row for key, row in held.items() if key not in items}
         rows = np.array(queries, np.float32)
-        found = index.search(rows, k, allowed=None if wanted is None else np.array(wanted, np.int64))
+        found = index.search(rows, k, among=None if wanted is None else np.array(wanted, np.int64))
         assert len(index) == len(held)
         assert_answers(found, held, rows, k, allowed=wanted)
 

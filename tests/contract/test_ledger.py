@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from lookalike.core.errors import BadInput, Conflict, NotFound, QuotaExceeded
-from lookalike.ledger.base import KeptReply, Ledger, Quota, Upload, UploadState
-from lookalike.ledger.memory import MemoryLedger
-from lookalike.ledger.sqlite import SqliteLedger
+from lookalike.ledger.base import KeptReply, Ledger, Quota, ReplyQuota, Upload, UploadState
 from tests.clock import Clock
+from tests.contract.ledger_engines import LEDGERS, opening_ledgers
 
 DAY_S = 24 * 3600.0
 NOW = 1_000_000.0
@@ -29,19 +27,10 @@ def clock() -> Clock:
     return Clock(NOW)
 
 
-@pytest.fixture(params=["sqlite", "memory"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Callable[[], Ledger]]:
-    opened: list[Ledger] = []
-
-    def make() -> Ledger:
-        path = tmp_path / f"{len(opened)}.db"
-        ledger: Ledger = SqliteLedger(path, clock=clock) if request.param == "sqlite" else MemoryLedger(clock=clock)
-        opened.append(ledger)
-        return ledger
-
-    yield make
-    for ledger in opened:
-        ledger.close()
+@pytest.fixture(params=LEDGERS)
+def engine(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Callable[[], Ledger]]:
+    with opening_ledgers(request, clock) as open_ledger:
+        yield open_ledger
 
 
 @pytest.fixture
@@ -202,6 +191,21 @@ def test_a_request_that_runs_and_says_so_keeps_the_next_out_for_as_long_as_it_do
     assert begun(ledger, now=NOW + 3_000) == REPLY
 
 
+def test_where_no_time_is_given_a_key_is_free_by_the_clock_of_the_ledger(ledger: Ledger, clock: Clock) -> None:
+    def begin() -> KeptReply | None:
+        return ledger.begin("k", caller="ann", body_hash="h", holder="me", expires_at=NOW + DAY_S)
+
+    assert begin() is None
+    clock.now += 25
+    ledger.renew("k", holder="me")
+    clock.now += 29
+    with pytest.raises(Conflict) as clash:
+        begin()
+    assert clash.value.retry_after_s == pytest.approx(1)
+    clock.now += 2
+    assert begin() is None
+
+
 def test_who_has_lost_a_key_neither_renews_nor_ends_what_another_began(ledger: Ledger) -> None:
     begun(ledger, holder="lost")
     assert begun(ledger, holder="me", now=NOW + 31) is None
@@ -325,7 +329,9 @@ class LedgerAgainstDictionaries(RuleBasedStateMachine):
         self.tickets: dict[str, float] = {}
 
     def begun(self, key: str, body_hash: str) -> KeptReply | None:
-        return self.ledger.begin(key, body_hash=body_hash, holder="me", now=self.now, expires_at=self.now + 2_000)
+        return self.ledger.begin(
+            key, caller="ann", body_hash=body_hash, holder="me", now=self.now, expires_at=self.now + 2_000
+        )
 
     @rule(key=st.sampled_from("kl"), body_hash=st.sampled_from("ab"))
     def begin(self, key: str, body_hash: str) -> None:
@@ -396,12 +402,12 @@ def ids(uploads: list[Upload]) -> list[int]:
 def begun(
     ledger: Ledger, *, key: str = "k", body_hash: str = "h", holder: str = "me", now: float = NOW
 ) -> KeptReply | None:
-    return ledger.begin(key, body_hash=body_hash, holder=holder, now=now, expires_at=now + DAY_S)
+    return ledger.begin(key, caller="ann", body_hash=body_hash, holder=holder, now=now, expires_at=now + DAY_S)
 
 
-def conflict(ledger: Ledger, *, body_hash: str = "h", now: float = NOW) -> str:
+def conflict(ledger: Ledger, *, key: str = "k", body_hash: str = "h", now: float = NOW) -> str:
     with pytest.raises(Conflict) as clash:
-        begun(ledger, body_hash=body_hash, now=now)
+        begun(ledger, key=key, body_hash=body_hash, now=now)
     return clash.value.code
 
 
@@ -411,3 +417,174 @@ def together(do: Callable[[str], object], names: list[str]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def put_in(within: Any, **options: Any) -> Any:
+    return within.jobs.enqueue("embed", collection="photos", payload={}, **options)
+
+
+def test_a_transaction_changes_uploads_and_jobs_together(ledger: Ledger) -> None:
+    ledger.add_upload(upload(1))
+    with ledger.transaction() as within:
+        within.add_upload(upload(2))
+        job = put_in(within)
+        within.advance_upload(upload(1, state=UploadState.QUEUED, job_id=job.id), only_from=[UploadState.WAITING])
+    assert ledger.upload(upload(1).id).job_id == job.id
+    assert ledger.upload(upload(2).id) == upload(2)
+    assert ledger.jobs.get(job.id) == job == ledger.jobs.jobs()[0]
+    assert [row.job_id for row in ledger.jobs.outbox()] == [job.id]
+    assert [event.job.id for event in ledger.jobs.events(0)[0]] == [job.id]
+
+
+def change_all_and_raise(ledger: Ledger, error: BaseException) -> None:
+    with ledger.transaction() as within:
+        within.add_upload(upload(2))
+        job = put_in(within)
+        within.advance_upload(upload(1, state=UploadState.QUEUED, job_id=job.id), only_from=[UploadState.WAITING])
+        begun = within.jobs.claim(["embed"], worker="w", lease_s=60)
+        assert begun is not None
+        assert within.jobs.finish(begun.id, lease=begun.lease, result=None)
+        raise error
+
+
+@pytest.mark.parametrize("error", [Conflict("no"), KeyboardInterrupt()], ids=["an error", "an end"])
+def test_a_transaction_that_raises_has_changed_nothing(ledger: Ledger, error: BaseException) -> None:
+    ledger.add_upload(upload(1))
+    before = put_in(ledger, key="k")
+    told = ledger.jobs.last_event()
+    (row,) = ledger.jobs.outbox()
+    with pytest.raises(type(error)):
+        change_all_and_raise(ledger, error)
+    assert ledger.upload(upload(1).id) == upload(1)
+    with pytest.raises(NotFound):
+        ledger.upload(upload(2).id)
+    assert ledger.jobs.jobs() == [before]
+    assert (ledger.jobs.last_event(), ledger.jobs.outbox()) == (told, [row])
+    assert put_in(ledger, key="k") == before
+    assert put_in(ledger, key="l").id != before.id
+    assert ledger.jobs.last_event() == told + 1
+
+
+def test_a_transaction_reads_what_it_has_changed(ledger: Ledger) -> None:
+    ledger.add_upload(upload(1))
+    with ledger.transaction() as within:
+        within.advance_upload(upload(1, state=UploadState.KEPT), only_from=[UploadState.WAITING])
+        assert within.upload(upload(1).id).state is UploadState.KEPT
+        job = put_in(within, key="k")
+        assert within.jobs.get(job.id) == job == put_in(within, key="k")
+        with pytest.raises(NotFound):
+            within.upload("0" * 31 + "9")
+
+
+def test_what_a_transaction_is_doing_is_seen_by_nobody_before_it_is_done(ledger: Ledger) -> None:
+    ledger.add_upload(upload(1))
+    begun, seen = threading.Event(), list[object]()
+
+    def look() -> None:
+        begun.wait(60)
+        seen.extend((ledger.upload(upload(1).id).state, len(ledger.jobs.jobs())))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    with ledger.transaction() as within:
+        job = put_in(within)
+        begun.set()
+        looking.join(0.3)  # it sees what was before, or waits
+        within.advance_upload(upload(1, state=UploadState.QUEUED, job_id=job.id), only_from=[UploadState.WAITING])
+    looking.join(60)
+    assert seen in ([UploadState.WAITING, 0], [UploadState.QUEUED, 1])
+
+
+def test_who_follows_events_misses_none_that_is_committed_late(ledger: Ledger) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def put_in_late() -> None:
+        with ledger.transaction() as within:
+            put_in(within, key="late")
+            begun.set()
+            go.wait(0.5)  # where another engine keeps all others waiting, that is over soon
+
+    def numbers(after: int) -> list[int]:
+        return [event.seq for event in ledger.jobs.events(after)[0]]
+
+    late = threading.Thread(target=put_in_late)
+    late.start()
+    begun.wait(60)
+    put_in(ledger, key="early")
+    seen = numbers(0)
+    go.set()
+    late.join(60)
+    seen += numbers(seen[-1])
+    assert seen == [1, 2]
+    assert {event.job.id for event in ledger.jobs.events(0)[0]} == {job.id for job in ledger.jobs.jobs()}
+
+
+def test_of_many_transactions_that_decide_by_what_they_read_one_acts(ledger: Ledger) -> None:
+    ledger.add_upload(upload(1))
+
+    def act(_: str) -> None:
+        with ledger.transaction() as within:
+            if within.upload(upload(1).id).state is UploadState.WAITING:
+                job = put_in(within)
+                queued = upload(1, state=UploadState.QUEUED, job_id=job.id)
+                within.advance_upload(queued, only_from=[UploadState.WAITING])
+
+    together(act, [str(number) for number in range(8)])
+    assert [job.id for job in ledger.jobs.jobs()] == [ledger.upload(upload(1).id).job_id]
+
+
+def keep_reply(
+    ledger: Ledger, key: str, size_bytes: int, *, quota: ReplyQuota, caller: str = "ann", now: float
+) -> None:
+    """Begin and finish, with a reply of so many bytes."""
+    body = b"x" * (size_bytes - len("{}"))
+    assert ledger.begin(key, caller=caller, body_hash="h", holder="me", now=now, expires_at=NOW + DAY_S) is None
+    ledger.finish(key, KeptReply(200, {}, body), holder="me", quota=quota)
+
+
+def is_new(ledger: Ledger, key: str, *, caller: str = "ann") -> bool:
+    """Whether the same request would be done; it is not done then."""
+    holder = "who looks"
+    is_so = ledger.begin(key, caller=caller, body_hash="h", holder=holder, now=NOW + 9, expires_at=NOW + DAY_S) is None
+    ledger.abandon(key, holder=holder)
+    return is_so
+
+
+@pytest.mark.parametrize(
+    ("quota", "kept"),
+    [(ReplyQuota(3, 10_000), 3), (ReplyQuota(100, 250), 2), (ReplyQuota(100, 300), 3), (ReplyQuota(2, 150), 1)],
+)
+def test_of_the_replies_of_a_caller_the_last_within_their_quota_are_kept(
+    ledger: Ledger, quota: ReplyQuota, kept: int
+) -> None:
+    for number in range(6):
+        keep_reply(ledger, f"k{number}", 100, quota=quota, now=NOW + number)
+        assert not is_new(ledger, f"k{number}")
+    assert [is_new(ledger, f"k{number}") for number in range(6)] == [True] * (6 - kept) + [False] * kept
+
+
+def test_replies_of_other_callers_and_what_runs_are_left_alone(ledger: Ledger) -> None:
+    quota = ReplyQuota(1, 1_000)
+    keep_reply(ledger, "theirs", 900, quota=quota, caller="\ud800", now=NOW)
+    begun(ledger, key="runs", now=NOW + 5)
+    for number in range(3):
+        keep_reply(ledger, f"k{number}", 900, quota=quota, now=NOW + number)
+    assert not is_new(ledger, "theirs", caller="\ud800")
+    assert not is_new(ledger, "k2")
+    assert conflict(ledger, key="runs", now=NOW + 9) == "idempotency_running"
+
+
+def test_a_reply_that_is_larger_than_all_that_is_kept_of_a_caller_pushes_no_other_out(ledger: Ledger) -> None:
+    quota = ReplyQuota(10, 500)
+    keep_reply(ledger, "small", 100, quota=quota, now=NOW)
+    keep_reply(ledger, "large", 501, quota=quota, now=NOW + 1)
+    assert is_new(ledger, "large")
+    assert not is_new(ledger, "small")
+
+
+def test_a_reply_that_comes_when_the_key_is_another_s_is_not_counted(ledger: Ledger) -> None:
+    quota = ReplyQuota(1, 500)
+    keep_reply(ledger, "kept", 100, quota=quota, now=NOW)
+    begun(ledger, key="k", holder="me", now=NOW + 1)
+    ledger.finish("k", REPLY, holder="somebody else", quota=quota)
+    assert not is_new(ledger, "kept")

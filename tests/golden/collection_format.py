@@ -1,7 +1,7 @@
 """Make a golden collection with the Lookalike that is imported: `python -m tests.golden.collection_format FOLDER`.
 
 A golden collection is what an earlier Lookalike has written, kept for good: whatever comes later must open it and
-answer as that one did. `collection-formats/1` to `3` were made by running this file with the last code that wrote
+answer as that one did. `collection-formats/1` to `5` were made by running this file with the last code that wrote
 that format of the catalog; whoever changes what lies in a collection adds one.
 
     FOLDER/collection/    as it was written

@@ -1,0 +1,3 @@
+"""See `tests.unit.test_collection`."""
+
+from tests.unit.test_collection import *  # noqa: F403

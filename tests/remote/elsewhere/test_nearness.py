@@ -1,0 +1,3 @@
+"""See `tests.unit.view.test_nearness`."""
+
+from tests.unit.view.test_nearness import *  # noqa: F403

@@ -1,0 +1,1 @@
+"""Real servers, each started once for all tests that need it."""
