@@ -23,16 +23,20 @@ from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.collection import Collection
 from lookalike.core.vectors import Pixels, Vectors
+from lookalike.embedding.base import Embedder
 from lookalike.embedding.fake import FakeEmbedder
 from lookalike.images.limits import DEFAULT_LIMITS
 from lookalike.models.card import ModelCard
+from lookalike.objects.base import Objects
 from lookalike.objects.local import LocalObjects
 from lookalike.objects.memory import MemoryObjects
 from lookalike.parts.answer_cache import AnswerCache
 from lookalike.parts.parts import Parts
 from lookalike.parts.shelf import ModelShelf
 from lookalike.storage.private import FOLDER
-from lookalike.view.view import View, Wish
+from lookalike.view.local_view import LocalView
+from lookalike.view.view import View
+from lookalike.view.wish import Wish
 
 D = 16
 
@@ -92,33 +96,54 @@ class CountingEmbedder:
         self.pictures += len(images)
         return self._fake.embed(images)
 
+    def close(self) -> None:
+        """Nothing."""
+
+
+def local_view(catalog: Catalog, folder: Path | None) -> View:
+    """An index in this process, as most collections have."""
+    snapshots = folder / "snapshots" if folder else None
+    return LocalView(catalog, snapshots, engines=LocalEngines(), wish=Wish(projecting="off"))
+
+
+class Views:
+    """How small collections are given their view; tests that run over an index elsewhere put another one here."""
+
+    make: Callable[[Catalog, Path | None], View] = staticmethod(local_view)
+
 
 def new_parts(
-    folder: Path | None = None, *, embedder: CountingEmbedder | None = None, catalog: Catalog | None = None
+    folder: Path | None = None,
+    *,
+    embedder: Embedder | None = None,
+    catalog: Catalog | None = None,
+    objects_of: Callable[[Catalog], Objects] | None = None,
+    view_of: Callable[[Catalog, Wish], View] | None = None,
 ) -> Parts:
-    """A collection in a folder, or in memory."""
+    """A collection in a folder, or in memory; or in what is given."""
     if catalog is None:
         catalog = open_catalog(folder / "catalog.sqlite") if folder else MemoryCatalog()
+    elif folder is not None:  # which a catalog elsewhere has not made
+        folder.mkdir(parents=True, exist_ok=True)
     embedder = embedder or CountingEmbedder()
     catalog.claim_model(embedder.card.id, embedder.card.dimension)
+    objects: Objects = LocalObjects(folder / "objects") if folder else MemoryObjects()
     return Parts(
         catalog=catalog,
-        objects=LocalObjects(folder / "objects") if folder else MemoryObjects(),
+        objects=objects_of(catalog) if objects_of else objects,
         embedder=embedder,
         models=ModelShelf(
             catalog, embedder, folder=None, open_model=lambda _: FakeEmbedder(dimension=D), own_models={}
         ),
         answers=AnswerCache(1_000_000),
-        view=View(
-            catalog, folder / "snapshots" if folder else None, engines=LocalEngines(), wish=Wish(projecting="off")
-        ),
+        view=view_of(catalog, Wish(projecting="off")) if view_of else Views.make(catalog, folder),
         limits=DEFAULT_LIMITS,
         folder=folder,
     )
 
 
 def new_collection(
-    folder: Path | None = None, *, embedder: CountingEmbedder | None = None, catalog: Catalog | None = None
+    folder: Path | None = None, *, embedder: Embedder | None = None, catalog: Catalog | None = None
 ) -> Collection:
     return Collection(new_parts(folder, embedder=embedder, catalog=catalog), threads=2, read_only=False)
 

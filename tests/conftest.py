@@ -13,6 +13,15 @@ import pytest
 import lookalike  # noqa: F401  # before any library that would report to its maker
 from tests.collections import close_catalogs
 from tests.disks import mount, unmount
+from tests.unclosed import watch_connections
+
+pytest_plugins = [
+    "tests.servers.postgres",
+    "tests.servers.rabbitmq",
+    "tests.servers.s3",
+    "tests.servers.vectors",
+    "tests.servers.chain",
+]
 
 # Read when OpenMP is loaded, here and in processes that tests begin. By itself a thread of it that has nothing to do
 # computes on for a while, which on a busy machine keeps from the processors whoever it waits for.
@@ -22,6 +31,8 @@ hypothesis.settings.register_profile(
     "any machine", deadline=None
 )  # a busy one takes longer for an example now and then
 hypothesis.settings.load_profile("any machine")
+
+watch_connections()
 
 
 @pytest.fixture(autouse=True)

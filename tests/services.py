@@ -22,13 +22,13 @@ import numpy as np
 import uvicorn
 from starlette.testclient import TestClient
 
-from lookalike.assembly.service import open_ledger, open_queue
+from lookalike.assembly.service import open_ledger
 from lookalike.collection import Collection
 from lookalike.service.app import application, wire
 from lookalike.service.context import Service
 from lookalike.service.edge import Edge, edge
-from lookalike.service.http_protocol import bounded_http
-from lookalike.service.websocket_protocol import bounded_websocket
+from lookalike.service.http_protocol import bound_http
+from lookalike.service.websocket_protocol import bound_websocket
 from lookalike.settings.service import ServiceSettings
 from tests.collections import D, lasting_folder, new_collection, png
 
@@ -53,7 +53,7 @@ class Running(NamedTuple):
 
     @property
     def model(self) -> str:
-        return self.service.collections.get(FIRST).embedder.card.id
+        return self.service.collections.get(FIRST).models.embedder.card.id
 
 
 def token(*scopes: str, name: str = "somebody", collections: list[str] | None = None, exp: int = FAR) -> dict[str, str]:
@@ -75,12 +75,12 @@ def listening(folder: Path, **changed: Any) -> Iterator[tuple[str, Service, tupl
     """The same behind a real socket: its address, its parts, and the ids of its pictures."""
     service, ids = _prepared(folder, changed)
     settings = service.settings
-    http = bounded_http(
+    http = bound_http(
         head_timeout_s=settings.body_timeout_s,
         unread_timeout_s=settings.body_timeout_s,
         most_connections=settings.max_connections,
     )
-    ws = bounded_websocket(unread_timeout_s=settings.body_timeout_s)
+    ws = bound_websocket(unread_timeout_s=settings.body_timeout_s)
     config = uvicorn.Config(_whole(service), port=0, http=http, log_level="critical", ws=ws)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="uvicorn")
@@ -173,12 +173,23 @@ def process_of(
 
 def whole_service(settings: ServiceSettings) -> Edge:
     """What that process runs."""
-    return _whole(wire(settings, open_=_open))
+    return _whole(_wired(settings))
 
 
 def _prepared(folder: Path, changed: dict[str, Any]) -> tuple[Service, tuple[str, ...]]:
     settings, ids = _settings(folder, changed)
-    return wire(settings, open_=_open), ids
+    service = _wired(settings)
+    service.dispatch.look_every_s = 0.05  # type: ignore[misc]  # of a polling one: so long tests wait for a worker
+    return service, ids
+
+
+def _wired(settings: ServiceSettings) -> Service:
+    """Around collections in folders, or, where that is asked for, on servers."""
+    if not settings.database:
+        return wire(settings, open_=open_small)
+    from tests.served_by_servers import SmallBacking
+
+    return wire(settings, backing=SmallBacking(settings, not_ours=(FIRST, SECOND)))
 
 
 def _copy_into(folder: Path, made: Path) -> None:
@@ -205,7 +216,16 @@ def _settings(folder: Path, changed: dict[str, Any]) -> tuple[ServiceSettings, t
         ),
         **changed,
     )
+    if are_servers_asked_for() and set(settings.collections) == {FIRST, SECOND}:
+        from tests.served_by_servers import settings_over_servers
+
+        settings = settings_over_servers(settings, (FIRST, SECOND), pictures=PICTURES)
     return settings, ids
+
+
+def are_servers_asked_for() -> bool:
+    """Whether the tests are to run over servers."""
+    return bool(os.environ.get("LOOKALIKE_TEST_SERVERS"))
 
 
 @cache
@@ -217,7 +237,6 @@ def _made() -> tuple[Path, tuple[str, ...]]:
         with new_collection(folder / name) as collection:
             ids = [collection.add(png(n), metadata={"n": n, "name": f"picture {n}"}) for n in range(PICTURES)]
     open_ledger(folder / "home").close()
-    open_queue(folder / "home").close()
     return folder, tuple(ids)
 
 
@@ -225,7 +244,8 @@ def _whole(service: Service) -> Edge:
     return edge(application(service), settings=service.settings, metrics=service.metrics, health=service.health)
 
 
-def _open(folder: Path, create: bool) -> Collection:
+def open_small(folder: Path, create: bool) -> Collection:
+    """A collection with the fake embedder, whoever opens it."""
     return new_collection(folder)
 
 

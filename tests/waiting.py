@@ -15,9 +15,9 @@ _TIMES = (1, 4, 16)
 Found = TypeVar("Found")
 
 
-def eventually(look: Callable[[], Found | None], *, every_s: float = 0.02) -> Found:
-    """The first that is true of what a look finds; fails where none is for a minute."""
-    end = time.monotonic() + PATIENCE_S
+def eventually(look: Callable[[], Found | None], *, every_s: float = 0.02, within_s: float = PATIENCE_S) -> Found:
+    """The first that is true of what a look finds; fails where none is in that time."""
+    end = time.monotonic() + within_s
     while not (found := look()):
         assert time.monotonic() < end, f"it never came to hold: {found!r}"
         time.sleep(every_s)

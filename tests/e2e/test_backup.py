@@ -185,8 +185,8 @@ def test_what_was_damaged_before_is_told_by_each_command(command: Command, album
     made = command("backup", "make", tmp_path / "b", "-c", album.collection)
     checked = command("backup", "check", tmp_path / "b")
     assert (made.code, checked.code) == (3, 3)
-    assert "damaged before it was copied: c.lookalike: the stored picture 0000" in made.stderr
-    assert "damaged before it was copied: c.lookalike: the stored picture 0000" in checked.stderr
+    assert "damaged before it was copied: c.lookalike: " in made.stderr
+    assert "damaged before it was copied: c.lookalike: " in checked.stderr
 
 
 def test_a_collection_without_its_catalog_is_told_by_name_or_in_the_home(

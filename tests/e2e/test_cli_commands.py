@@ -163,7 +163,7 @@ def test_a_new_collection_is_made_with_the_model_of_what_it_takes_in(
     file, new = exported_as_of(MODEL_IDS["fp32"], command, album, tmp_path / "all.jsonl"), tmp_path / "new"
     refused = command("--model", "int8", "import", file, "-c", new)
     assert (refused.code, new.exists()) == (1, False)
-    assert "is of the model fp32, and int8 was named" in refused.stderr
+    assert "is of the model fp32" in refused.stderr
     assert json.loads(command("import", file, "-c", new, "--json").stdout)["added"] == PICTURES
     assert json.loads(command("info", "-c", new, "--json").stdout)["model"] == MODEL_IDS["fp32"]
     later = command("import", file, "-c", album.collection)

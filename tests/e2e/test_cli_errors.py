@@ -32,9 +32,9 @@ from tests.e2e.conftest import Album, Command
             ["--where", "width > 3", "search", "a.jpg"],
             "it stands behind search or remove or duplicates or export. (see",
         ),
-        (["search", "a.jpg", "b c.jpg"], "Expected QUERY, and got 'b c.jpg' as well."),
-        (["knn", "a.npy", "b.npy", "c.npy", "d.npy"], "Expected BASE QUERIES, and got 'c.npy', 'd.npy' as well."),
-        (["info", "x"], "Expected no argument, got 'x'."),
+        (["search", "a.jpg", "b c.jpg"], "Expected QUERY, and got 'b c.jpg' as well"),
+        (["knn", "a.npy", "b.npy", "c.npy", "d.npy"], "Expected BASE QUERIES, and got 'c.npy', 'd.npy' as well"),
+        (["info", "x"], "Expected no argument, got 'x'"),
         (["search", "a.jpg", "-k", "0"], "0 is not in the range x>=1"),
         (["search", "a.jpg", "-k", "many"], "'many' is not a valid integer"),
         (["search", "a.jpg", "--null"], "--paths-only"),
@@ -67,7 +67,10 @@ def test_an_option_without_its_value_points_to_the_help_of_its_command(command: 
         assert here is not None
         help_of = " ".join(("lookalike", *verb, "--help"))
         for option in names_of_options(here, with_value=True):
-            for rest, said in (([], ""), (["--quiet"], ", and got the option '--quiet' in its place")):
+            for rest, said in (
+                ([], ""),
+                (["--quiet"], f", and got the option '--quiet' in its place: write the argument behind {option}"),
+            ):
                 outcome = command(*verb, option, *rest)
                 assert (outcome.code, outcome.stdout) == (2, b"")
                 assert outcome.stderr == f"lookalike: Option {option!r} requires an argument{said}. (see {help_of})\n"
@@ -179,7 +182,7 @@ def writer(album: Album) -> Iterator[subprocess.Popen[bytes]]:
     """Another process that is writing to the collection."""
     script = (
         "import sys; from pathlib import Path; from lookalike.catalog.sqlite.lock import writer_lock\n"
-        "with writer_lock(Path(sys.argv[1])).held(wait_s=1): print('held', flush=True); sys.stdin.read()"
+        "with writer_lock(Path(sys.argv[1])).holding(wait_s=1): print('held', flush=True); sys.stdin.read()"
     )
     arguments = [sys.executable, "-c", script, str(album.collection / "catalog.sqlite")]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -268,7 +271,10 @@ def test_a_file_as_collection_is_told_from_a_folder(command: Command, album: Alb
     catalog = album.collection / "catalog.sqlite"
     outcome = command(verb, *argument, "-c", album.photos / "0.jpg")
     assert (outcome.code, outcome.stdout) == (65, b"")
-    assert outcome.stderr == f"lookalike: expected the folder of a collection, but {album.photos / '0.jpg'} is a file\n"
+    assert outcome.stderr == (
+        f"lookalike: expected the folder of a collection, but {album.photos / '0.jpg'} is a file: "
+        "choose a path where a folder is\n"
+    )
     outcome = command(verb, *argument, "-c", catalog)
     assert outcome.stderr.endswith(f"{catalog} is a file: name the folder, {album.collection}\n")
 
@@ -290,9 +296,9 @@ def test_a_field_that_is_mistyped_is_answered_with_the_one_that_was_meant(comman
 
 
 def test_an_opinion_of_nobody_lists_whose_there_are(command: Command, album: Album) -> None:
-    outcome = command("search", album.photos / "0.jpg", "-c", album.collection, "--opinion", "loacl")
+    outcome = command("search", album.photos / "0.jpg", "-c", album.collection, "--rerank", "loacl")
     assert (outcome.code, outcome.stdout) == (1, b"")
-    assert "expected whose opinion to ask for: local, int8, fp32, fine, or the path of an ONNX file" in outcome.stderr
+    assert "expected a reranker: local, int8, fp32, fine, or the path of an ONNX file" in outcome.stderr
     assert "got 'loacl'" in outcome.stderr
 
 
@@ -304,10 +310,10 @@ def test_an_opinion_of_nobody_lists_whose_there_are(command: Command, album: Alb
             1,
             "expected auto, int8, fp32, fine or the path of an ONNX file as the model, got 'nope'",
         ),
-        (["--model", "fp32"], 1, "use that model, or another collection"),
+        (["--model", "fp32"], 1, "open it with that model, or make another collection"),
         (["--model", "TEXT"], 1, "expected an ONNX model, but"),
         (["--crop", "a"], 65, "expected a crop as x,y,width,height, for example"),
-        (["--weigh", "mian"], 65, "expected models of the collection (main), got 'mian'"),
+        (["--mixture", "mian"], 65, "expected models of the collection (main), got 'mian'"),
         (["--min-confidence", "5"], 65, "expected a least confidence from 0 to 1, got 5"),
         (["--where", "width > abc"], 65, "width: expected a number, got 'abc'"),
         (["--sheet", "sheet"], 65, "expected a contact sheet to end in .jpg, .jpeg, .html or .htm, got 'sheet'"),
@@ -329,7 +335,7 @@ def test_an_option_says_what_it_expected_and_what_came(
     ("written", "said"),
     [
         (b"engine = ", "cannot be read: Invalid value"),
-        (b'engin = "exact"', "unknown setting 'engin'"),
+        (b'engin = "exact"', "expected a setting that is known, got 'engin'"),
         (b'recall = "much"', "expected a recall above 0 and at most 1, got 'much'"),
         (b"threads = 0", "expected 1 to 1024 threads, got 0"),
         (b"\xff\xfe", "cannot be read"),

@@ -250,11 +250,11 @@ def test_pictures_without_a_date_are_told_everywhere(command: Command, photos: P
     assert "Without a date: 3 pictures" in outcome.stderr
     assert json.loads(command("info", *place, "--json").stdout)["without_date"] == 3
     asked = ["search", photos / "0.jpg", *place, "--json", "--where"]
-    outcome = command(*asked, "date = 2024-05")
+    outcome = command(*asked, "taken_at = 2024-05")
     answer = json.loads(outcome.stdout)
     assert ([hit["path"] for hit in answer["hits"]], answer["without_date"]) == ([str(photos / "dated.jpg")], 3)
     assert "Left out for having no date: 3 pictures." in outcome.stderr
-    for other in ("width > 1", "date not exists"):
+    for other in ("width > 1", "taken_at not exists"):
         outcome = command(*asked, other)
         assert json.loads(outcome.stdout)["without_date"] is None
         assert "no date" not in outcome.stderr
@@ -268,11 +268,11 @@ def test_a_field_that_no_picture_has_is_an_error_which_lists_the_fields(
     table.write_text("path,colour,stars\n0.jpg,red,3\n")
     place = ["-c", str(tmp_path / "new")]
     command("index", photos, *place, "--metadata", table, "--metadata-root", photos)
-    for asked, meant in (("color = red", "colour"), ("taken_at > 2020", "date"), ("Stars > 2", "stars")):
+    for asked, meant in (("color = red", "colour"), ("taken > 2020", "taken_at"), ("Stars > 2", "stars")):
         outcome = command("search", photos / "0.jpg", *place, "--where", asked)
         assert (outcome.code, outcome.stdout) == (65, b"")
         assert f"Did you mean {meant}?" in outcome.stderr
-        assert "id, path, folder, name, date" in outcome.stderr
+        assert "id, path, folder, name, taken_at" in outcome.stderr
         assert "colour, stars" in outcome.stderr
     for asked, code in (("colour = blue", 0), ("size_of_shoe not exists", 0), ("metadata.colour = red", 0)):
         assert command("search", photos / "0.jpg", *place, "--where", asked).code == code

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.assembly.service import open_ledger, open_queue
+from lookalike.assembly.service import open_ledger
+from lookalike.jobs.base import Job, Jobs, JobState
 from lookalike.ledger.base import Upload, UploadState
-from lookalike.queue.base import Job, JobState, Queue
 from tests.e2e.conftest import Command
 
 NAME = "rot\x1b[31m \udce9.jpg"
@@ -23,12 +23,12 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def queue(home: Path) -> Iterator[Queue]:
-    with closing(open_queue(home)) as queue:
-        yield queue
+def jobs(home: Path) -> Iterator[Jobs]:
+    with closing(open_ledger(home)) as ledger:
+        yield ledger.jobs
 
 
-def put(queue: Queue, home: Path, number: int, *, collection: str = "photos") -> Job:
+def put(jobs: Jobs, home: Path, number: int, *, collection: str = "photos") -> Job:
     upload_id = f"{number:032x}"
     with closing(open_ledger(home)) as ledger:
         upload = Upload(
@@ -36,19 +36,19 @@ def put(queue: Queue, home: Path, number: int, *, collection: str = "photos") ->
             content_type="image/png", sha256="a" * 64, name=NAME, created_at=0.0, expires_at=900.0,
         )  # fmt: skip
         ledger.add_upload(upload)
-    return queue.enqueue("verify_upload", collection=collection, payload={"upload_id": upload_id}, owner="ann")
+    return jobs.enqueue("verify_upload", collection=collection, payload={"upload_id": upload_id}, owner="ann")
 
 
-def given_up(queue: Queue, job: Job) -> None:
-    claimed = queue.claim(["verify_upload"], worker="w", lease_s=60)
+def given_up(jobs: Jobs, job: Job) -> None:
+    claimed = jobs.claim(["verify_upload"], worker="w", lease_s=60)
     assert claimed is not None
     assert claimed.id == job.id
-    queue.fail(job.id, worker="w", code="wrong_model", detail="it is of another model", retry_in_s=None)
+    jobs.fail(job.id, lease=claimed.lease, code="wrong_model", detail="it is of another model", retry_in_s=None)
 
 
-def test_what_failed_is_listed_with_its_upload_and_why(command: Command, home: Path, queue: Queue) -> None:
-    failed, waiting = put(queue, home, 1), put(queue, home, 2)
-    given_up(queue, failed)
+def test_what_failed_is_listed_with_its_upload_and_why(command: Command, home: Path, jobs: Jobs) -> None:
+    failed, waiting = put(jobs, home, 1), put(jobs, home, 2)
+    given_up(jobs, failed)
     outcome = command("jobs", "--home", home)
     lines = outcome.text.splitlines()
     assert [line.split()[:3] for line in (lines[0], lines[1])] == [
@@ -69,41 +69,41 @@ def test_what_failed_is_listed_with_its_upload_and_why(command: Command, home: P
     assert len(json.loads(command("jobs", "--home", home, "--limit", "1", "--json").stdout)["jobs"]) == 1
 
 
-def test_one_or_all_are_put_in_again(command: Command, home: Path, queue: Queue) -> None:
-    jobs = [put(queue, home, n) for n in range(3)]
-    for job in jobs:
-        given_up(queue, job)
-    outcome = command("jobs", "--home", home, "--retry", jobs[0].id, "--json")
-    assert json.loads(outcome.stdout) == {"retried": [jobs[0].id]}
-    assert [queue.get(job.id).state for job in jobs] == ["queued", "failed", "failed"]
+def test_one_or_all_are_put_in_again(command: Command, home: Path, jobs: Jobs) -> None:
+    put_in = [put(jobs, home, n) for n in range(3)]
+    for job in put_in:
+        given_up(jobs, job)
+    outcome = command("jobs", "--home", home, "--retry", put_in[0].id, "--json")
+    assert json.loads(outcome.stdout) == {"retried": [put_in[0].id]}
+    assert [jobs.get(job.id).state for job in put_in] == ["queued", "failed", "failed"]
     outcome = command("jobs", "--home", home, "--all")
     assert "2 jobs" in outcome.stderr
-    assert {queue.get(job.id).state for job in jobs} == {JobState.QUEUED}
+    assert {jobs.get(job.id).state for job in put_in} == {JobState.QUEUED}
     assert "0 jobs" in command("jobs", "--home", home, "--all").stderr
 
 
 def test_only_the_jobs_of_a_collection_are_put_in_again_where_one_is_named(
-    command: Command, tmp_path: Path, home: Path, queue: Queue
+    command: Command, tmp_path: Path, home: Path, jobs: Jobs
 ) -> None:
     mine = tmp_path / "mine"
     (tmp_path / "no photos").mkdir()
     assert command("index", tmp_path / "no photos", "-c", mine).code == 0
-    jobs = [put(queue, home, 1, collection="mine"), put(queue, home, 2, collection="other")]
-    for job in jobs:
-        given_up(queue, job)
-    refused = command("jobs", "--retry", jobs[0].id, "--retry", jobs[1].id, "--home", home, "-c", mine)
+    put_in = [put(jobs, home, 1, collection="mine"), put(jobs, home, 2, collection="other")]
+    for job in put_in:
+        given_up(jobs, job)
+    refused = command("jobs", "--retry", put_in[0].id, "--retry", put_in[1].id, "--home", home, "-c", mine)
     assert refused.code == 1
-    assert "of the collection 'other', not of mine" in refused.stderr
-    assert [queue.get(job.id).state for job in jobs] == ["failed", "failed"]
+    assert "is of the collection 'other'" in refused.stderr
+    assert [jobs.get(job.id).state for job in put_in] == ["failed", "failed"]
     assert command("jobs", "--all", "--home", home, "-c", mine).code == 0
-    assert [queue.get(job.id).state for job in jobs] == ["queued", "failed"]
+    assert [jobs.get(job.id).state for job in put_in] == ["queued", "failed"]
 
 
-def test_what_cannot_be_put_in_again_is_told(command: Command, home: Path, queue: Queue) -> None:
-    job = put(queue, home, 1)
+def test_what_cannot_be_put_in_again_is_told(command: Command, home: Path, jobs: Jobs) -> None:
+    job = put(jobs, home, 1)
     assert command("jobs", "--home", home, "--retry", "0" * 32).code == 1
-    queue.claim(["verify_upload"], worker="w", lease_s=60)
-    queue.finish(job.id, worker="w", result=None)
+    jobs.claim(["verify_upload"], worker="w", lease_s=60)
+    jobs.finish(job.id, lease=1, result=None)
     outcome = command("jobs", "--home", home, "--retry", job.id)
     assert outcome.code == 1
     assert "is done" in outcome.stderr

@@ -24,7 +24,7 @@ from tests.e2e.conftest import Album, Command
 from tests.interrupts import heard
 from tests.waiting import eventually
 
-MANY = 800
+MANY = 3_000
 PATIENCE_S = 60.0
 
 
@@ -86,12 +86,29 @@ def test_a_search_imports_nothing_that_it_does_not_need(album: Album) -> None:
         "lookalike.index.faiss",
         "lookalike.index.gpu",
         "lookalike.index.groups",
-        "lookalike.search.finer_model",
+        "lookalike.search.model_reranker",
         "lookalike.further.further_models",
         "lookalike.search.fusion",
         "lookalike.ingest.ingest",
         "lookalike.search.local_features",
     }
+
+
+FOR_ELSEWHERE = {"aio_pika", "aiormq", "boto3", "botocore", "obstore", "psycopg", "psycopg_pool", "sqlalchemy"}
+"""What a database, a store or a broker elsewhere is spoken to with, and what makes and migrates catalogs."""
+
+
+@pytest.mark.parametrize(
+    "told", ["search {photo}", "info", "index {photos}", "remove {photo}", "duplicates", "doctor", "model", "rebuild"]
+)
+def test_a_plain_command_imports_nothing_that_is_for_what_lies_elsewhere(album: Album, told: str) -> None:
+    given = [one.format(photo=album.photos / "0.jpg", photos=album.photos) for one in told.split()]
+    command = line(*given, "-c", album.collection)
+    done = subprocess.run([command[0], "-X", "importtime", *command[1:]], capture_output=True, text=True, check=True)
+    imported = {name.strip() for name in re.findall(r"\|[^|]*\|(.*)", done.stderr)}
+    assert "lookalike.catalog.sqlite" in imported
+    assert not {name.partition(".")[0] for name in imported} & FOR_ELSEWHERE
+    assert not [name for name in imported if re.match(r"lookalike\.\w+\.(postgres|s3|rabbitmq|pgvector)", name)]
 
 
 def test_ctrl_c_while_all_is_imported_leaves_no_traceback(tmp_path: Path) -> None:
@@ -202,7 +219,11 @@ def test_a_stopped_run_keeps_what_was_complete_and_the_next_one_goes_on(
         out, err = stopped(running, number)
     assert running.returncode == 130
     assert out == ""
-    assert err.strip().splitlines()[-1].startswith("lookalike: stopped; what was complete is kept")
+    assert (
+        err.strip()
+        .splitlines()[-1]
+        .startswith("lookalike: stopped: it could not be done to its end; what was complete is kept")
+    )
     assert "Traceback" not in err
     kept = pictures_in(tmp_path / "new")
     assert 0 < kept < MANY

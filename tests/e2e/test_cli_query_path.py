@@ -1,4 +1,4 @@
-"""Recall, groups, several models, second opinions and engines, from the command line as users have it."""
+"""Recall, groups, several models, second reranked and engines, from the command line as users have it."""
 
 from __future__ import annotations
 
@@ -75,14 +75,17 @@ def test_a_further_model_is_added_listed_weighed_and_dropped(process: Command, d
     assert (model["name"], model["count"]) == ("fine", PICTURES + COPIES)
     assert "model fine" in process("info", *collection).text
     query = ["search", str(detailed.photos / "3.jpg"), *collection, "-k", "2", "--json"]
-    weighed = json.loads(process(*query, "--weigh", "main + 0.5*fine").stdout)
+    weighed = json.loads(process(*query, "--mixture", "main + 0.5*fine").stdout)
     assert (Path(weighed["hits"][0]["path"]).name, weighed["model"]) == ("3.jpg", "1*main + 0.5*fine")
-    unknown = process(*query, "--weigh", "main + coarse")
+    unknown = process(*query, "--mixture", "main + coarse")
     assert (unknown.code, unknown.stdout) == (65, b"")
-    assert unknown.stderr == "lookalike: expected models of the collection (main, fine), got 'coarse'\n"
-    opinion = json.loads(process(*query, "--opinion", "fine").stdout)["hits"]
-    assert opinion[0]["opinion"] == pytest.approx(1, abs=1e-3)
-    assert opinion[0]["reason"] == "compared by fine"
+    assert unknown.stderr == (
+        "lookalike: expected models of the collection (main, fine), got 'coarse'; "
+        "add it with `lookalike model add NAME FILE`\n"
+    )
+    rerank = json.loads(process(*query, "--rerank", "fine").stdout)["hits"]
+    assert rerank[0]["rerank_similarity"] == pytest.approx(1, abs=1e-3)
+    assert rerank[0]["reason"] == "compared by fine"
     assert process("model", "drop", "fine", *collection).code == 0
     gone = process("model", "drop", "fine", *collection)
     assert (gone.code, gone.stderr.count("\n")) == (65, 1)
@@ -93,14 +96,11 @@ def test_the_second_command_does_not_learn_a_finer_models_projection_again(proce
     album(photos, LEAST_TO_LEARN)
     assert process("index", photos, *collection, "-q").code == 0
     assert process("model", "add", "fine", "fp32", *collection, "-q").code == 0
-    search = ["search", str(photos / "3.png"), *collection, "--opinion", "fine", "--json", "-v"]
+    search = ["search", str(photos / "3.png"), *collection, "--rerank", "fine", "--json", "-v"]
     first, second = process(*search), process(*search)
-    (kept,) = (tmp_path / "c" / "models").glob("*.projection")
-    kept.write_bytes(kept.read_bytes()[:-1])
-    third = process(*search)
-    assert [FINER_LEARNT in outcome.stderr for outcome in (first, second, third)] == [True, False, True]
-    hits = [json.loads(outcome.stdout)["hits"] for outcome in (first, second, third)]
-    assert hits[0] == hits[1] == hits[2]
+    assert [FINER_LEARNT in outcome.stderr for outcome in (first, second)] == [True, False]
+    hits = [json.loads(outcome.stdout)["hits"] for outcome in (first, second)]
+    assert hits[0] == hits[1]
     assert hits[0][0]["reason"] == "compared by fine"
 
 
@@ -111,7 +111,7 @@ def test_a_model_of_ones_own_is_kept_with_the_collection(command: Command, detai
     onnx.save(model, mine)
     assert command("model", "add", "fine", mine, "-c", detailed.collection, "-q").code == 0
     mine.unlink()
-    outcome = command("search", detailed.photos / "3.jpg", "-c", detailed.collection, "--weigh", "fine", "--json")
+    outcome = command("search", detailed.photos / "3.jpg", "-c", detailed.collection, "--mixture", "fine", "--json")
     assert Path(json.loads(outcome.stdout)["hits"][0]["path"]).name == "3.jpg"
 
 
@@ -134,15 +134,15 @@ def test_local_features_look_again_say_why_and_draw_it(process: Command, detaile
     with Image.open(detailed.photos / "5.jpg") as whole:
         whole.crop((40, 30, 280, 250)).save(part)
     drawing = tmp_path / "why.png"
-    arguments = ["search", str(part), "-c", str(detailed.collection), "-k", "2", "--opinion", "local"]
+    arguments = ["search", str(part), "-c", str(detailed.collection), "-k", "2", "--rerank", "local"]
     outcome = process(*arguments, "--why", str(drawing))
     hit = json.loads(process(*arguments, "--json").stdout)["hits"][0]
     assert outcome.code == 0
     assert str(drawing) in outcome.stderr
     assert "looked at again by local features" in outcome.stderr
-    assert "opinion " in outcome.stderr
+    assert "rerank " in outcome.stderr
     assert Path(hit["path"]).name == "5.jpg"
-    assert hit["opinion"] > 0.5
+    assert hit["rerank_similarity"] > 0.5
     assert "agree on one view" in hit["reason"]
     assert hit["reason"] in outcome.text
     with Image.open(drawing) as drawn:
@@ -199,15 +199,15 @@ def test_info_tells_recall_cache_and_engine(command: Command, detailed: Album) -
         (["--recall", "0"], 65, "expected a recall above 0 and at most 1, got 0.0"),
         (["--recall", "1.5"], 65, "expected a recall above 0 and at most 1, got 1.5"),
         (["--recall", "much"], 2, "'much' is not a valid float"),
-        (["--memory", "much"], 65, "expected a size such as 4G or 512M, got 'much'"),
-        (["--memory", "0"], 65, "expected a size such as 4G or 512M, got '0'"),
+        (["--memory", "much"], 65, "expected a size such as 4G or 512M for memory, got 'much'"),
+        (["--memory", "0"], 65, "expected a size such as 4G or 512M for memory, got '0'"),
         (["--collapse", "all"], 2, "'all' is not one of 'none', 'group'"),
-        (["--weigh", "fine"], 65, "(main), got 'fine'"),
-        (["--weigh", "main - main"], 65, "expected"),
-        (["--opinion", "nobody.onnx"], 1, "nobody.onnx"),
-        (["--opinion", "int8"], 65, "the collection's own model"),
+        (["--mixture", "fine"], 65, "(main), got 'fine'"),
+        (["--mixture", "main - main"], 65, "expected"),
+        (["--rerank", "nobody.onnx"], 1, "nobody.onnx"),
+        (["--rerank", "int8"], 65, "the collection's own model"),
         (["--why", "why.pdf"], 65, "expected a drawing to end in .jpg, .jpeg or .png"),
-        (["--where", "width < 0", "--why", "why.jpg"], 65, "nothing was found"),
+        (["--where", "width < 0", "--why", "why.jpg"], 65, "no answer that could be drawn"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(
@@ -236,7 +236,7 @@ def test_an_index_that_cannot_be_made_leaves_the_one_that_there_is(
     assert command("search", album.photos / "0.jpg", "-c", album.collection, "-q").code == 0
 
 
-@pytest.mark.parametrize("options", [[], ["--recall", "1"], ["--collapse", "group"], ["--weigh", "main"]])
+@pytest.mark.parametrize("options", [[], ["--recall", "1"], ["--collapse", "group"], ["--mixture", "main"]])
 def test_more_than_there_are_gives_all_and_a_filter_that_nothing_passes_none(
     command: Command, album: Album, options: list[str]
 ) -> None:
@@ -251,10 +251,10 @@ def test_more_than_there_are_gives_all_and_a_filter_that_nothing_passes_none(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["add"], "expected lookalike model add NAME SOURCE"),
-        (["add", "fine"], "expected lookalike model add NAME SOURCE"),
-        (["drop"], "expected lookalike model drop NAME"),
-        (["list", "fine"], "expected lookalike model list"),
+        (["add"], "Expected `lookalike model add NAME SOURCE`"),
+        (["add", "fine"], "Expected `lookalike model add NAME SOURCE`"),
+        (["drop"], "Expected `lookalike model drop NAME`"),
+        (["list", "fine"], "Expected `lookalike model list`"),
         (["show"], "'show' is not one of"),
     ],
 )

@@ -48,7 +48,7 @@ def test_json_is_the_reply_with_the_query(command: Command, album: Album) -> Non
     assert [hit["rank"] for hit in reply["hits"]] == [1, 2]
     assert set(reply["hits"][0]) == {
         "id", "rank", "similarity", "path", "copies", "metadata", "width", "height", "format", "size_bytes",
-        "taken_at", "camera", "group", "opinion", "reason", "provisional", "confidence",
+        "taken_at", "camera", "group", "rerank_similarity", "reason", "provisional", "confidence",
     }  # fmt: skip
     assert reply["timings_ms"]["total"] > 0
 

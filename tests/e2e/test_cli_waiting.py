@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from lookalike.cli import waiting
-from lookalike.further import finer_projection
+from lookalike.further import reranker_projection
 from lookalike.index.projection import LEAST_TO_LEARN
-from lookalike.view import view
+from lookalike.view import rebuilding
 from tests import collections
 from tests.e2e.conftest import Album, Command
 from tests.waiting import PATIENCE_S
@@ -25,11 +25,11 @@ LONG_S = 0.7
 
 KILLED_BEFORE_IT_IS_SAVED = """
 import sys, time
-from lookalike.view.view import View
+from lookalike.view.local_view import LocalView
 def settle(view):
     print("committed", flush=True)
     time.sleep(60)
-View.settle = settle
+LocalView.settle = settle
 from lookalike.cli.main import run
 run(sys.argv[1:])
 """
@@ -52,7 +52,7 @@ main()
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Building an index takes longer than a moment."""
-    monkeypatch.setattr(view, "build", slowly(view.build))
+    monkeypatch.setattr(rebuilding, "build", slowly(rebuilding.build))
 
 
 def slowly(function: Any) -> Any:
@@ -127,12 +127,12 @@ def test_rebuild_tells_and_quiet_does_not(command: Command, album: Album) -> Non
 def test_a_finer_models_projection_is_told_when_it_is_learnt(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finer_projection, "learn", slowly(finer_projection.learn))
+    monkeypatch.setattr(reranker_projection, "learn", slowly(reranker_projection.learn))
     collection = ["-c", str(tmp_path / "c")]
     collections.album(tmp_path / "photos", LEAST_TO_LEARN)
     command("index", tmp_path / "photos", *collection, "-q")
     command("model", "add", "fine", "fp32", *collection, "-q")
-    search = ["search", str(tmp_path / "photos" / "0.png"), *collection, "--opinion", "fine"]
+    search = ["search", str(tmp_path / "photos" / "0.png"), *collection, "--rerank", "fine"]
     learnt = f"The projection of the model fine is learnt ({LEAST_TO_LEARN} pictures)…\n"
     assert [learnt in command(*search).stderr for _ in range(2)] == [True, False]
 

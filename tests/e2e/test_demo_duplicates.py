@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import lookalike
-from tests.e2e.conftest import Command
+from tests.e2e.conftest import Outcome
 
 
-def test_each_group_of_the_demo_is_one_picture_and_its_copies(command: Command, tmp_path: Path) -> None:
-    command("demo", tmp_path / "demo", "-q")
-    collection = next((tmp_path / "demo").rglob("catalog.sqlite")).parent
-    with lookalike.open(collection) as opened:
+def test_each_group_of_the_demo_is_one_picture_and_its_copies(demo_made: tuple[Path, Outcome]) -> None:
+    with lookalike.open(demo_made[0] / "demo" / "demo.lookalike", read_only=True) as opened:
         groups = opened.duplicates()
     assert groups
     for group in groups:

@@ -24,7 +24,7 @@ PROGRAMS = {
     if (blocks := re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL))
     and (name := str(page.relative_to(ROOT))) not in ELSEWHERE
 }
-LIBRARIES = {'opinion="local"': "cv2", "to_parquet": "pyarrow", "to_pandas": "pandas", "import jwt": "jwt"}
+LIBRARIES = {'rerank="local"': "cv2", "to_parquet": "pyarrow", "to_pandas": "pandas", "import jwt": "jwt"}
 """What a program shows that it needs an extra, and the library of that."""
 SAYS = {
     "docs/reference/python.md": (

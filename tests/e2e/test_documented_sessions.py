@@ -30,7 +30,7 @@ STEPS = {
         Step(line.split("/bin/", 1)[1], "") for line in TUTORIAL.splitlines() if line.startswith("    .venv/bin/")
     ],
 }
-NEEDED = {"--opinion local": "cv2", "--why": "cv2", ".parquet": "pyarrow"}
+NEEDED = {"--rerank local": "cv2", "--why": "cv2", ".parquet": "pyarrow"}
 """What a command shows that it needs an extra, and the library of that."""
 CODES = {"index": 3}
 """Of commands that do not end with 0: one picture of the demo is broken on purpose."""

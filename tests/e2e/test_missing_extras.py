@@ -57,11 +57,11 @@ def test_the_environment_is_bare(core: BareEnvironment, served: BareEnvironment)
 
 def test_every_extra_is_known_by_what_is_imported_of_it() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert set(MODULES.values()) == set(extras) - {"all", "bench", "lint", "test"}
+    assert set(MODULES.values()) == set(extras) - {"all", "bench", "chain", "lint", "test"}
 
 
 COMMANDS: dict[str, tuple[list[str], str]] = {
-    "a second opinion": (["search", "0.jpg", "-c", "c", "--opinion", "local"], "features"),
+    "reranking": (["search", "0.jpg", "-c", "c", "--rerank", "local"], "features"),
     "a drawing": (["search", "0.jpg", "-c", "c", "--why", "why.jpg"], "features"),
     "a search with HEIC": (["search", "a.heic", "-c", "c"], "heic"),
     "watching": (["index", ".", "-c", "c", "--watch"], "watch"),
@@ -119,7 +119,7 @@ def test_indexing_goes_on_and_tells_of_heic(core: BareEnvironment, place: Path) 
 
 
 CALLS: dict[str, tuple[str, str]] = {
-    "a second opinion": ("c.search('0.jpg', opinion='local')", "features"),
+    "reranking": ("c.search('0.jpg', rerank='local')", "features"),
     "why": ("c.why('0.jpg', c.search('0.jpg').hits[0])", "features"),
     "a drawing": ("c.drawing_of('0.jpg', c.search('0.jpg').hits[0])", "features"),
     "a table of hits": ("c.search('0.jpg').to_pandas()", "pandas"),
@@ -190,7 +190,7 @@ def test_a_service_says_so_as_a_problem_and_shows_no_path(served: BareEnvironmen
     at = "/v1/collections/c"
 
     with serving(served, place) as address, httpx2.Client(base_url=address, timeout=60) as client:
-        opinion = client.post(f"{at}/search", files=picture, data={"query": '{"opinion": "local"}'})
+        rerank = client.post(f"{at}/search", files=picture, data={"query": '{"rerank": "local"}'})
         looked = client.post(f"{at}/search", files=heic)
         added = client.post(f"{at}/images", files=heic).json()["data"][0]
         embedded = client.post("/v1/embeddings", files=heic)
@@ -200,14 +200,14 @@ def test_a_service_says_so_as_a_problem_and_shows_no_path(served: BareEnvironmen
             framed = json.loads(stream.recv())
         after = client.post(f"{at}/search", files=picture)
 
-    assert (opinion.status_code, opinion.json()["code"]) == (501, "missing_extra")
-    assert opinion.headers["content-type"] == "application/problem+json"
-    assert opinion.json()["detail"].endswith(f"whoever runs the service can: pip install -e '.[features]'{FOLDER}")
+    assert (rerank.status_code, rerank.json()["code"]) == (501, "missing_extra")
+    assert rerank.headers["content-type"] == "application/problem+json"
+    assert rerank.json()["detail"].endswith(f"whoever runs the service can: pip install -e '.[features]'{FOLDER}")
     assert (looked.status_code, looked.json()["code"]) == (422, "needs_extra")
     assert (added["status"], added["code"]) == ("refused", "needs_extra")
     assert embedded.text.count("needs_extra") == 1
     assert (framed["type"], framed["code"]) == ("problem", "needs_extra")
-    for words in (looked.text, json.dumps(added), embedded.text, json.dumps(framed), opinion.text):
+    for words in (looked.text, json.dumps(added), embedded.text, json.dumps(framed), rerank.text):
         assert "pip install -e '.[" in words
         assert str(ROOT) not in words
     assert after.status_code == 200

@@ -39,8 +39,9 @@ class Served(NamedTuple):
 @contextmanager
 def serving(album: Album, *arguments: str, **variables: str) -> Iterator[Served]:
     command = [sys.executable, "-m", "lookalike", "serve", "-c", str(album.collection), "-q", "--port", "0"]
+    home = () if "--home" in arguments else ("--home", str(album.collection.parent / "home"))
     process = subprocess.Popen(
-        [*command, "--home", str(album.collection.parent / "home"), *arguments],
+        [*command, *home, *arguments],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **variables},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,13 @@ import platformdirs
 import pytest
 
 import lookalike
+from lookalike.assembly.catalogs import served_catalogs
 from lookalike.assembly.patient import open_patient
-from lookalike.assembly.removal import remove_collection, sweep_removed
 from lookalike.core.errors import BadInput, CatalogDamaged, ModelUnavailable, NoCollection, ReadOnly, WrongModel
 from lookalike.doctor import Status, examine, sweep
-from lookalike.models.store import MODEL_IDS
+from lookalike.embedding import onnx
+from lookalike.embedding.onnx import OnnxEmbedder
+from lookalike.models.store import MODEL_IDS, ModelFile
 from tests.collections import album, png, write
 from tests.mean_model import wrapped_mean_model
 
@@ -133,7 +137,7 @@ def test_a_catalog_that_was_lost_is_not_begun_anew_beside_what_belonged_to_it(
     with open_patient("photos") as patient:
         problems = [one for one in (*examine(patient), *sweep(patient)) if one.status is Status.PROBLEM]
     assert problems[0].check == "catalog"
-    assert {"catalog is empty or gone" in one.what for one in problems if one.check in ("catalog", "leftovers")} == {
+    assert {"but it is empty or gone" in one.what for one in problems if one.check in ("catalog", "leftovers")} == {
         True
     }
     assert sorted(path.name for path in (tmp_path / "photos").rglob("*")) == before
@@ -160,7 +164,7 @@ def test_a_collection_keeps_its_model_whatever_the_settings_say_by_default(monke
 
     with lookalike.open("photos") as collection:
         assert collection.info().model == MODEL_IDS["fp32"]
-    with pytest.raises(WrongModel, match=f"vectors of model {MODEL_IDS['fp32'][:12]}"):
+    with pytest.raises(WrongModel, match=f"expected model {MODEL_IDS['fp32'][:12]}"):
         lookalike.open("photos", model="int8")
     monkeypatch.setenv("LOOKALIKE_MODEL", "int8")
     with pytest.raises(WrongModel):
@@ -179,6 +183,79 @@ def test_a_file_can_be_the_model_and_is_kept_with_the_collection(tmp_path: Path,
         assert (hit.id, round(hit.similarity, 3)) == (image_id, 1.0)
     with pytest.raises(WrongModel):
         lookalike.open("photos", model="int8")
+
+
+def test_a_file_that_was_moved_away_is_not_needed_though_it_is_still_named(
+    tmp_path: Path, own_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with lookalike.open("photos", model=own_model) as collection:
+        image_id = collection.add(write(tmp_path / "a.png", 1))
+    own_model.rename(tmp_path / "elsewhere.onnx")
+    monkeypatch.setenv("LOOKALIKE_MODEL", str(own_model))
+
+    with lookalike.open("photos") as collection:
+        assert [hit.id for hit in collection.search(str(tmp_path / "a.png"))] == [image_id]
+        collection.add(write(tmp_path / "b.png", 2))
+    assert "the collection's own copy of its model is used" in caplog.text
+    with pytest.raises(ModelUnavailable, match="there is no such file"):
+        lookalike.open("new")
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_collection_that_does_not_keep_its_model_yet_does_so_when_it_is_opened_for_writing(
+    tmp_path: Path, own_model: Path, read_only: bool
+) -> None:
+    with lookalike.open("photos", model=own_model) as collection:
+        collection.add(write(tmp_path / "a.png", 1))
+        kept = Path("photos", "models", f"{collection.info().model}.onnx")
+    kept.unlink()  # as earlier versions left it
+
+    with lookalike.open("photos", model=own_model, read_only=read_only) as collection:
+        assert len(collection) == 1
+    assert kept.exists() is not read_only
+    if not read_only:
+        assert kept.read_bytes() == own_model.read_bytes()
+
+
+def test_a_model_that_comes_with_the_install_is_made_from_it_and_not_kept(tmp_path: Path) -> None:
+    with lookalike.open("photos") as collection:
+        collection.add(write(tmp_path / "a.png", 1))
+        assert collection.models.file().id == MODEL_IDS["int8"]
+    assert not Path("photos", "models").exists()
+    for made in (tmp_path / "user cache").glob("*.onnx"):
+        made.unlink()
+    with lookalike.open("photos", read_only=True) as collection:
+        assert len(collection.search(str(tmp_path / "a.png"))) == 1
+
+
+@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")  # of the one that is dropped without an end
+def test_collections_of_one_model_share_one_session(
+    tmp_path: Path, own_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n, many, opened = 3, 8, []
+
+    class Counted(OnnxEmbedder):
+        def __init__(self, model: ModelFile) -> None:
+            super().__init__(model)
+            opened.append(weakref.ref(self._session))
+
+    def sessions() -> int:
+        gc.collect()
+        return sum(one() is not None for one in opened)
+
+    monkeypatch.setattr(onnx, "OnnxEmbedder", Counted)
+    picture = write(tmp_path / "a.png", 1)
+    named = [lookalike.open(f"own {k}", model=own_model) for k in range(n)]
+    default = [lookalike.open(f"default {k}") for k in range(many)]
+    for collection in [*named, *default]:
+        assert len(collection.embed(str(picture))) == 1
+    assert (len(opened), sessions()) == (2, 2)
+    for collection in [*named, *default[1:]]:
+        collection.close()
+    assert sessions() == 1
+    assert len(default[0].embed(str(picture))) == 1
+    del collection, default
+    assert sessions() == 0
 
 
 def test_a_model_that_was_not_kept_must_be_named_again_and_a_damaged_one_is_not_used(
@@ -231,25 +308,29 @@ def test_from_folder_to_answer_with_the_model_that_comes_with_the_install(tmp_pa
 
 
 def test_of_a_collection_that_is_a_link_only_the_link_is_removed(tmp_path: Path) -> None:
-    behind, link = tmp_path / "behind", tmp_path / "photos"
+    behind, place = tmp_path / "behind", tmp_path / "collections"
+    place.mkdir()
+    catalogs = served_catalogs(tmp_path)
     with lookalike.open(behind):
         pass
-    link.symlink_to(behind)
-    remove_collection(link)
-    assert sorted(tmp_path.iterdir()) == [behind]
+    (place / "photos").symlink_to(behind)
+    catalogs.drop("photos")
+    assert list(place.iterdir()) == []
     assert (behind / "catalog.sqlite").is_file()
-    (tmp_path / ".photos.0a0a0a0a.removed").symlink_to(behind)
-    sweep_removed(tmp_path, before=time.time() + 60)
-    assert sorted(tmp_path.iterdir()) == [behind]
+    (place / ".photos.0a0a0a0a.removed").symlink_to(behind)
+    catalogs.sweep(before=time.time() + 60)
+    assert list(place.iterdir()) == []
     assert (behind / "catalog.sqlite").is_file()
 
 
 def test_what_a_removal_left_that_was_cut_off_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    catalogs, place = served_catalogs(tmp_path), tmp_path / "collections"
     for name in (".photos.0a0a0a0a.removed", "photos", ".other"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "catalog.sqlite").write_bytes(b"kept")
-    sweep_removed(tmp_path, before=time.time() - 60)
-    assert len(list(tmp_path.iterdir())) == 3  # it may be under way
-    sweep_removed(tmp_path, before=time.time() + 60)
-    assert {path.name for path in tmp_path.iterdir()} == {"photos", ".other"}
-    sweep_removed(tmp_path / "none", before=time.time())
+        (place / name).mkdir(parents=True)
+        (place / name / "catalog.sqlite").write_bytes(b"kept")
+    catalogs.sweep(before=time.time() - 60)
+    assert len(list(place.iterdir())) == 3  # it may be under way
+    catalogs.sweep(before=time.time() + 60)
+    assert {path.name for path in place.iterdir()} == {"photos", ".other"}
+    assert catalogs.names() == ["photos"]
+    served_catalogs(tmp_path / "none").sweep(before=time.time())

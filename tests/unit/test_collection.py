@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from lookalike.collection import Collection
+from lookalike.collection.hosting import hosting
 from lookalike.core.errors import (
     BadFilter,
     BadInput,
@@ -39,8 +40,19 @@ from lookalike.images.decode import decode
 from lookalike.parts.reply import Hit
 from lookalike.parts.shelf import ModelShelf
 from lookalike.search.where import read_filter
-from lookalike.view.view import View
-from tests.collections import CountingEmbedder, D, album, new_collection, new_parts, picture, png, write, write_bytes
+from lookalike.view.local_view import LocalView
+from tests.collections import (
+    CountingEmbedder,
+    D,
+    album,
+    new_collection,
+    new_parts,
+    open_catalog,
+    picture,
+    png,
+    write,
+    write_bytes,
+)
 from tests.unit.images.shapes import shapes
 from tests.unit.small_collection import picture as blots
 
@@ -129,7 +141,7 @@ def test_after_ctrl_c_what_was_complete_can_be_searched(photos: Path) -> None:
 def test_a_picture_is_got_by_the_beginning_of_its_id(collection: Collection, digits: int) -> None:
     image_id = collection.add(png(1))
     assert collection.get(image_id[:digits]).image.id == image_id
-    assert collection.bytes_of(image_id[:digits]) == png(1)
+    assert collection.pictures.read(image_id[:digits]) == png(1)
 
 
 @pytest.mark.parametrize(
@@ -166,19 +178,19 @@ def test_k_is_a_whole_number_of_at_least_one(collection: Collection, k: Any) -> 
 def test_pages_and_spreads_are_asked_for_by_whole_numbers(collection: Collection, count: Any) -> None:
     collection.add(png(1))
     for ask in (
-        lambda: collection.page(limit=count),
-        lambda: collection.page(after=count),
-        lambda: collection.spread(count),
+        lambda: collection.pictures.list(limit=count),
+        lambda: collection.pictures.list(after=count),
+        lambda: collection.pictures.spread(count),
     ):
         with pytest.raises(BadQuery, match=r"expected (limit|after|count) "):
             ask()
-    assert collection.page(limit=0) == collection.page(after=10**30) == []
-    assert len(collection.spread(10**30)) == 1
+    assert collection.pictures.list(limit=0) == collection.pictures.list(after=10**30) == []
+    assert len(collection.pictures.spread(10**30)) == 1
 
 
 def test_to_mix_nothing_is_refused(collection: Collection) -> None:
     with pytest.raises(BadQuery, match="got neither"):
-        collection.mixed(None)
+        hosting(collection).mix(None)
 
 
 def test_a_closed_collection_says_that_it_is_closed(collection: Collection) -> None:
@@ -437,9 +449,11 @@ def test_labels_return_with_a_picture_unless_it_was_removed_forever(collection: 
 
 def test_nothing_is_removed_when_one_of_them_is_unknown(collection: Collection, photos: Path) -> None:
     image_id = collection.add(png(1))
-    for unknown in ("f" * 64, "0" * 7, "", "nothing.png", "zero\0byte"):
+    for unknown in ("f" * 64, "0" * 7, "", "nothing.png"):
         with pytest.raises(NotIndexed):
             collection.remove(image_id, unknown)
+    with pytest.raises(BadInput, match="as a path, which has no NUL"):
+        collection.remove(image_id, "zero\0byte")
     assert len(collection) == 1
 
 
@@ -469,7 +483,7 @@ def test_a_thumbnail_comes_from_any_file_that_still_holds_the_picture(collection
     expected = decode(png(1)).pixels
 
     def shown(hit: Hit) -> bool:
-        return bool((collection.thumbnail(hit) == expected).all())
+        return bool((collection.pictures.thumbnail(hit) == expected).all())
 
     assert hit.path == str(photos / "a.png")
     assert shown(hit)
@@ -477,17 +491,17 @@ def test_a_thumbnail_comes_from_any_file_that_still_holds_the_picture(collection
     assert shown(hit)
     (photos / "b.png").unlink()
     with pytest.raises(ImageRefused, match="holds another picture now") as refused:
-        collection.thumbnail(hit)
+        collection.pictures.thumbnail(hit)
     assert refused.value.code == "changed"
     (photos / "a.png").unlink()
     with pytest.raises(ImageRefused) as refused:
-        collection.thumbnail(hit)
+        collection.pictures.thumbnail(hit)
     assert refused.value.code == "vanished"
     collection.add(png(1))
     assert shown(hit)
     collection.remove(hit.id)
     with pytest.raises((ImageRefused, NotIndexed)):
-        collection.thumbnail(hit)
+        collection.pictures.thumbnail(hit)
 
 
 # Closing, opening, threads and processes
@@ -521,7 +535,7 @@ def test_the_index_is_saved_and_used_at_the_next_opening(
         before = [hit.id for hit in collection.search(png(3), k=11)]
 
     parts = new_parts(tmp_path / "c")
-    monkeypatch.setattr(parts.view, "_rebuilt", None)
+    monkeypatch.setattr(parts.view, "_build", None)
     with Collection(parts, threads=1, read_only=False) as collection:
         assert [hit.id for hit in collection.search(png(3), k=11)] == before
         assert collection.info().rebuilt_because is None
@@ -557,10 +571,12 @@ def test_on_a_full_disk_searches_do_not_try_to_save_the_index_each_time(
         tries.append(1)
         raise StorageFailed("the disk is full")
 
-    monkeypatch.setattr(View, "save", lambda _: save())
+    monkeypatch.setattr(LocalView, "save", lambda _: save())
+    monkeypatch.setattr("lookalike.view.keeper.FIRST_PAUSE_S", 3600.0)
 
-    for _ in range(3):
-        assert len(collection.search(png(1))) == 1
+    for n in range(3):
+        assert len(collection.search(png(1), where={"width": {"gt": -n}})) == 1
+        collection._open.keeper.join()
 
     assert len(tries) == 1
 
@@ -577,7 +593,8 @@ with new_parts(Path(sys.argv[1])).catalog.transaction():
 
 def test_while_another_process_writes_searching_goes_on_and_writing_says_who(tmp_path: Path, photos: Path) -> None:
     album(photos, 3)
-    with new_collection(tmp_path / "c") as collection:
+    catalog = open_catalog(tmp_path / "c" / "catalog.sqlite", lock_wait_s=0.3)
+    with new_collection(tmp_path / "c", catalog=catalog) as collection:
         collection.index(photos)
         other = subprocess.Popen(
             [sys.executable, "-c", HOLDS_THE_LOCK, str(tmp_path / "c")],
@@ -665,7 +682,7 @@ def test_of_one_picture_added_and_removed_by_threads_no_bytes_are_lost(photos: P
     assert (image_id in collection) <= parts.objects.has(image_id)
 
 
-# Several models, second opinions, why
+# Several models, second reranked, why
 
 
 @pytest.fixture
@@ -691,32 +708,32 @@ def test_several_models_are_weighed_and_named(modelled: Collection) -> None:
     told: list[int] = []
     report = modelled.add_model("fine", "it", progress=lambda report: told.append(report.done))
     assert (report.embedded, told[-1], [one.count for one in modelled.models()]) == (12, 12, [12])
-    result = modelled.search(png(3), k=12, model="main + 0.5*fine")
+    result = modelled.search(png(3), k=12, mixture="main + 0.5*fine")
     main, fine = (
-        {hit.id: hit.similarity for hit in modelled.search(png(3), k=12, model=name)} for name in ("main", "fine")
+        {hit.id: hit.similarity for hit in modelled.search(png(3), k=12, mixture=name)} for name in ("main", "fine")
     )
     expected = {one: (main[one] + 0.5 * fine[one]) / 1.5 for one in main}
     assert [hit.id for hit in result] == sorted(expected, key=lambda one: -expected[one])
     np.testing.assert_allclose([hit.similarity for hit in result], sorted(expected.values(), reverse=True), atol=1e-3)
     assert (result.exact, result.model) == (True, "1*main + 0.5*fine")
-    assert modelled.search(png(3), model="fine").model == "1*fine"
-    assert modelled.search(png(3), model="main").model == modelled.info().model
+    assert modelled.search(png(3), mixture="fine").model == "1*fine"
+    assert modelled.search(png(3), mixture="main").model == modelled.info().model
     assert modelled.info().further_models == tuple(modelled.models())
 
 
 def test_a_vector_that_comes_later_changes_the_answer_of_the_mixture(modelled: Collection) -> None:
     modelled.add_model("fine", "it")
     modelled.add(png(50), metadata={"n": 50})
-    assert shown(modelled.search(png(50), k=1, model="fine")) != [50]
+    assert shown(modelled.search(png(50), k=1, mixture="fine")) != [50]
     modelled.add_model("fine", "it")
-    assert shown(modelled.search(png(50), k=1, model="fine")) == [50]
+    assert shown(modelled.search(png(50), k=1, mixture="fine")) == [50]
 
 
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
-        ({"model": "coarse"}, BadQuery, r"\(main, fine\), got 'coarse'"),
-        ({"model": "main - fine"}, BadQuery, "models joined by"),
+        ({"mixture": "coarse"}, BadQuery, r"\(main, fine\), got 'coarse'"),
+        ({"mixture": "main - fine"}, BadQuery, "models joined by"),
         ({"collapse": "all"}, BadQuery, "expected 'none' or 'group'"),
         ({"recall": 0}, BadQuery, "above 0"),
         ({"recall": 1.01}, BadQuery, "at most 1"),
@@ -732,30 +749,30 @@ def test_what_cannot_be_done_says_what_can(
 
 def test_a_dropped_model_is_forgotten_and_its_name_is_free(modelled: Collection) -> None:
     modelled.add_model("fine", "it")
-    by_first = modelled.search(png(3), k=12, opinion="fine")
+    by_first = modelled.search(png(3), k=12, rerank="fine")
     modelled.drop_model("fine")
     assert modelled.models() == []
     with pytest.raises(BadInput):
         modelled.drop_model("fine")
     modelled.add_model("fine", "other")
-    by_second = modelled.search(png(3), k=12, opinion="fine")
+    by_second = modelled.search(png(3), k=12, rerank="fine")
     for result, embedder in (
         (by_first, FakeEmbedder(dimension=7, seed=7)),
         (by_second, FakeEmbedder(dimension=9, seed=9)),
     ):
-        query = embedder.embed([decode(png(3)).pixels])[0]
         rows = embedder.embed([decode(png(n), min_side=embedder.card.input_side).pixels for n in range(12)])
+        query = rows[3]
         expected = {n: pytest.approx(float(rows[n] @ query), abs=2e-3) for n in range(12)}
-        assert {hit.metadata["n"]: hit.opinion for hit in result} == expected
+        assert {hit.metadata["n"]: hit.rerank_similarity for hit in result} == expected
 
 
 def test_a_model_that_the_collection_does_not_know_may_look_again_too(modelled: Collection) -> None:
-    result = modelled.search(png(3), k=5, opinion="it")
-    opinions = [hit.opinion for hit in result if hit.opinion is not None]
-    assert (len(opinions), opinions) == (5, sorted(opinions, reverse=True))
+    result = modelled.search(png(3), k=5, rerank="it")
+    reranked = [hit.rerank_similarity for hit in result if hit.rerank_similarity is not None]
+    assert (len(reranked), reranked) == (5, sorted(reranked, reverse=True))
     assert "looked at again" in result.plan
     with pytest.raises(BadQuery, match="one picture"):
-        modelled.search(np.ones(D), opinion="it")
+        modelled.search(np.ones(D), rerank="it")
 
 
 def test_near_identical_pictures_are_collapsed(modelled: Collection) -> None:
@@ -779,8 +796,8 @@ def test_answers_say_whether_they_were_given_before_and_info_counts_them(collect
 
 def test_every_fact_is_plain_json(modelled: Collection) -> None:
     modelled.add_model("fine", "it")
-    told = json.loads(json.dumps(modelled.search(png(1), opinion="fine", collapse="group").to_dict()))
-    assert set(told["hits"][0]) >= {"group", "opinion", "reason"}
+    told = json.loads(json.dumps(modelled.search(png(1), rerank="fine", collapse="group").to_dict()))
+    assert set(told["hits"][0]) >= {"group", "rerank_similarity", "reason"}
     info = json.loads(json.dumps({**asdict(modelled.info()), "path": ""}))
     assert set(info["answers"]) == {"entries", "size_bytes", "max_bytes", "hits", "misses", "evicted", "outdated"}
     assert [model["name"] for model in info["further_models"]] == ["fine"]
@@ -832,10 +849,10 @@ def test_why_counts_the_points_that_the_second_opinion_counts(collection: Collec
     Image.fromarray(pixels[top : top + 1_000, left : left + 1_400]).save(photos / "part.png")
     collection.add(photos / "a.jpg")
 
-    (hit,) = collection.search(photos / "part.png", opinion="local")
+    (hit,) = collection.search(photos / "part.png", rerank="local")
     match = collection.why(photos / "part.png", hit)
 
-    assert (match.reason, match.similarity) == (hit.reason, pytest.approx(hit.opinion))
+    assert (match.reason, match.similarity) == (hit.reason, pytest.approx(hit.rerank_similarity))
     assert match.reason == f"{match.agreeing.sum()} of {len(match.agreeing)} points agree on one view"
     moved = np.median(match.hit[match.agreeing] - match.query[match.agreeing], axis=0)
     np.testing.assert_allclose(moved, (left, top), atol=2)
@@ -845,15 +862,15 @@ def test_an_answer_says_how_many_a_filter_by_date_leaves_out(collection: Collect
     query, *_ = album(photos)
     collection.index(photos)
     for where, count in (
-        ("date >= 2000", len(collection)),
-        ("date >= 2000 and width < 1", 0),  # they would be left out with one, too
-        ("date >= 2000 or width >= 1", 0),  # they are not left out
-        ("date >= 2000 and width >= 1 or width < 1", len(collection)),
-        ("date not exists", None),
-        ("date != 2024", None),
+        ("taken_at >= 2000", len(collection)),
+        ("taken_at >= 2000 and width < 1", 0),  # they would be left out with one, too
+        ("taken_at >= 2000 or width >= 1", 0),  # they are not left out
+        ("taken_at >= 2000 and width >= 1 or width < 1", len(collection)),
+        ("taken_at not exists", None),
+        ("taken_at != 2024", None),
         (None, None),
     ):
         result = collection.search(query, where=where)
         assert (result.without_date, result.to_dict()["without_date"]) == (count, count)
-    together = collection.search([query, query], where="date = 2024 or width < 1")
+    together = collection.search([query, query], where="taken_at = 2024 or width < 1")
     assert [result.without_date for result in together] == [len(collection)] * 2

@@ -59,6 +59,24 @@ def test_it_answers_as_it_did_with_an_index_made_anew(golden: Path) -> None:
     test_it_answers_as_it_did(golden)
 
 
+def test_the_snapshot_that_it_has_is_used_where_its_format_is_known(golden: Path) -> None:
+    """Version 2 tells by a number and a word how far it had followed; version 3 by a cursor."""
+    snapshots = golden / "collection" / "snapshots"
+    (manifest,) = snapshots.glob("*/manifest.json")
+    is_known = json.loads(manifest.read_text())["version"] in (2, 3)
+    asked = answers_of(golden)["asked"]
+    with lookalike.open(golden / "collection") as collection:
+        collection.search(asked, k=1)
+        assert (collection.info().rebuilt_because is None) == is_known
+    written = []
+    for label in (1, 2):  # what it had not followed yet is saved with the first
+        with lookalike.open(golden / "collection") as collection:
+            collection.pictures.label(asked, {"a": label})
+            collection.search(asked, k=1)
+        written += snapshots.glob("*/manifest.json")
+    assert written[0] == written[1], "a label is no reason to write another one"
+
+
 def test_it_grows_and_is_sound(golden: Path, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "100.png").write_bytes(picture(100))

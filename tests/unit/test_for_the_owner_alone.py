@@ -87,7 +87,7 @@ def test_a_service_s_folder_is(tmp_path: Path) -> None:
         served.client.post(f"{UPLOADS}/{done['id']}/complete", json={"sha256": sha256(png(53))}, headers=WRITER)
         kept = {path.name for path in served.service.settings.home.iterdir()}
 
-        assert {"ledger.sqlite", "queue.sqlite", "signing.key"} <= kept
+        assert {"service.sqlite", "signing.key"} <= kept
         assert open_to_others(served.service.settings.home) == []
         staged = [path for path in home.rglob("staged") if list(path.iterdir())]
         assert staged
@@ -111,7 +111,7 @@ def test_folders_of_the_service_and_its_keys_that_were_there_keep_their_mode_and
     add_key(keys / "keys.json", name="phone", scopes={Scope.READ}, now=0.0)
     with running(home.parent, home=home):
         assert mode_of(home) == 0o755
-        assert {mode_of(home / name) for name in ("ledger.sqlite", "queue.sqlite", "signing.key")} == {0o600}
+        assert {mode_of(home / name) for name in ("service.sqlite", "signing.key")} == {0o600}
     assert (mode_of(keys), mode_of(keys / "keys.json")) == (0o755, 0o600)
 
 

@@ -109,12 +109,12 @@ def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
 def test_an_unknown_name_lists_the_known_ones(file: Path) -> None:
     with pytest.raises(
         BadInput,
-        match="'colection'; the settings are allow_private_addresses, cache, collection, engine, keep_removed_days",
+        match="'colection'; correct it to one of allow_private_addresses, cache, collection, engine, keep_removed_days",
     ):
         read(colection="x")
     file.write_text("colour = 1")
     with pytest.raises(
-        BadInput, match=r"'colour' in .*lookalike\.toml; the settings are allow_private_addresses, cache"
+        BadInput, match=r"'colour' in .*lookalike\.toml; correct it to one of allow_private_addresses, cache"
     ):
         read()
 
@@ -156,7 +156,7 @@ def test_memory_is_understood_as_people_write_it(given: Any, size: int) -> None:
 
 @pytest.mark.parametrize("given", ["", "much", "-1G", "0", "4 Gallons"])
 def test_memory_that_is_no_size_is_refused_with_where_it_came_from(given: str) -> None:
-    with pytest.raises(BadInput, match=r"expected a size such as 4G or 512M, got .* from the argument"):
+    with pytest.raises(BadInput, match=r"expected a size such as 4G or 512M for memory, got .* from the argument"):
         read({}, memory=given)
 
 
@@ -188,3 +188,13 @@ def test_how_long_metadata_of_removed_pictures_is_kept_is_set_like_everything_el
     for wrong in ("-1", "soon", "40000"):
         with pytest.raises(BadInput, match="0 to 36500 days"):
             read({"LOOKALIKE_KEEP_REMOVED_DAYS": wrong})
+
+
+def test_where_the_index_lives_is_set_like_everything_else_and_shown_nowhere(file: Path) -> None:
+    url = "postgresql://me:hidden@127.0.0.1/vectors"
+    assert read().vectors == ""
+    file.write_text(f'vectors = "{url}"\n')
+    assert read().vectors == url
+    assert read({"LOOKALIKE_VECTORS": "postgresql://other/x"}).vectors == "postgresql://other/x"
+    assert read(vectors="").vectors == ""
+    assert "hidden" not in repr(read())

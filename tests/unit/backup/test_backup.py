@@ -18,6 +18,7 @@ from lookalike.backup import make as making
 from lookalike.collection import Collection
 from lookalike.core.errors import BadInput, FormatTooNew, NotIndexed, StorageFailed, WouldOverwrite
 from lookalike.objects.local import LocalObjects
+from lookalike.objects.streams import ObjectStream
 from lookalike.settings.service import ServiceSettings
 from tests.collections import new_collection, png
 from tests.unit.storage.modes import open_to_others
@@ -31,18 +32,18 @@ Meanwhile = Callable[[str], object]
 
 
 class LiveObjects(LocalObjects):
-    """Something happens once the first object has been read, and before its copy is written; it is told its id."""
+    """Something happens once the first object has been opened, and before its copy is written; it is told its id."""
 
     def __init__(self, folder: Path, meanwhile: Meanwhile) -> None:
         super().__init__(folder)
         self._meanwhile: Meanwhile | None = meanwhile
 
-    def get(self, object_id: str) -> bytes:
-        data = super().get(object_id)
+    def open(self, object_id: str, *, first: int = 0, size_bytes: int | None = None) -> ObjectStream:
+        stream = super().open(object_id, first=first, size_bytes=size_bytes)
         meanwhile, self._meanwhile = self._meanwhile, None
         if meanwhile is not None:
             meanwhile(object_id)
-        return data
+        return stream
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_a_restored_backup_holds_what_a_service_needs_and_no_more(home: Path, tm
     assert set(files_in(tmp_path / "again")) == objects | named | beside | catalogs | {"signing.key", "keys.json"}
     assert told.collections == {"named.lookalike": PICTURES, MADE: PICTURES}
     with new_collection(tmp_path / "again" / MADE) as collection:
-        assert {collection.bytes_of(one) for one in ids_in(collection)} == {png(n) for n in range(PICTURES)}
+        assert {collection.pictures.read(one) for one in ids_in(collection)} == {png(n) for n in range(PICTURES)}
         assert {collection.get(one).image.metadata["n"] for one in ids_in(collection)} == set(range(PICTURES))
 
 
@@ -130,7 +131,7 @@ def test_a_picture_that_comes_while_objects_are_copied_is_there_with_its_bytes_o
     restore_backup(tmp_path / "backup", tmp_path / "again")
     with new_collection(tmp_path / "again" / MADE) as collection:
         assert len(ids_in(collection)) == PICTURES + 1
-        assert all(collection.bytes_of(one) for one in ids_in(collection))
+        assert all(collection.pictures.read(one) for one in ids_in(collection))
 
 
 def test_a_picture_that_is_removed_while_objects_are_copied_leaves_neither_row_nor_bytes(
@@ -161,7 +162,7 @@ def test_bytes_of_a_picture_that_comes_before_the_catalog_is_copied_cannot_be_re
         (one,) = [one for one in place.collections if one.name == MADE]
 
         class Late:
-            exists, last_seq = one.catalog.exists, one.catalog.last_seq
+            exists, cursor = one.catalog.exists, one.catalog.cursor
 
             def copied(self, target: Path):
                 live.add(png(60))
@@ -171,7 +172,7 @@ def test_bytes_of_a_picture_that_comes_before_the_catalog_is_copied_cannot_be_re
     restore_backup(tmp_path / "backup", tmp_path / "again")
     with new_collection(tmp_path / "again" / MADE) as collection:
         assert len(ids_in(collection)) == PICTURES + 1
-        assert all(collection.bytes_of(one) for one in ids_in(collection))
+        assert all(collection.pictures.read(one) for one in ids_in(collection))
 
 
 def test_a_collection_that_is_removed_meanwhile_is_left_out(home: Path, tmp_path: Path) -> None:
@@ -258,7 +259,7 @@ def test_a_backup_of_a_newer_version_is_refused(home: Path, tmp_path: Path) -> N
     made(home, tmp_path / "backup")
     note = tmp_path / "backup" / "backup.json"
     note.write_text(note.read_text().replace('"format": 1', '"format": 2'))
-    with pytest.raises(FormatTooNew, match=r"newer Lookalike \(1.2.3\)"):
+    with pytest.raises(FormatTooNew, match=r"is of 1.2.3"):
         check_backup(tmp_path / "backup")
 
 
@@ -293,7 +294,7 @@ def test_where_a_disk_is_mounted_is_told_before_anything_is_copied(
     (tmp_path / "disk").mkdir()
     monkeypatch.setattr(os.path, "ismount", lambda path: path == tmp_path / "disk")
     monkeypatch.setattr(making, "_copy_collection", None)
-    with pytest.raises(WouldOverwrite, match="name a folder in it"):
+    with pytest.raises(WouldOverwrite, match="choose one inside"):
         made(home, tmp_path / "disk")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "home"]
 
@@ -315,7 +316,7 @@ def test_damage_of_what_came_after_the_copy_began_is_told(home: Path, tmp_path: 
         came: list[str] = []
 
         class Late:
-            exists, last_seq = one.catalog.exists, one.catalog.last_seq
+            exists, cursor = one.catalog.exists, one.catalog.cursor
 
             def copied(self, target: Path):
                 came.append(live.add(png(60)))
@@ -427,7 +428,7 @@ def test_a_collection_that_has_lost_its_catalog_is_told_and_the_others_are_copie
 
     (line,) = backup.damaged
     assert line.startswith(f"{name}: left out: ")
-    assert "the catalog is empty or gone" in line
+    assert "empty or gone" in line
     assert backup.collections == {other: PICTURES}
     assert check_backup(tmp_path / "backup").damaged == [line]
     assert not (tmp_path / "backup" / name).exists()

@@ -18,6 +18,7 @@ import pytest
 from lookalike.catalog.sqlite import SqliteCatalog, continuity, nobody_writing
 from lookalike.core.errors import CollectionReplaced, NoCollection, StorageFailed
 from lookalike.storage.sqlite import pool
+from tests.catalogs import known_ids
 from tests.processes import ended
 from tests.unit.catalog.pictures import D, image, image_id, made, put, started
 
@@ -72,12 +73,12 @@ def test_one_that_was_made_anew_is_not_taken_for_the_one_that_was_opened(folder:
         assert not catalog.is_unchanged
         assert not catalog.is_current()
         with pytest.raises(CollectionReplaced, match="open it again"):
-            catalog.known_ids()
+            known_ids(catalog)
         with pytest.raises(CollectionReplaced):
             put(catalog, [3])
     with opened(folder) as again:
         assert again.identity() != known
-        assert again.known_ids() == ids(2)
+        assert known_ids(again) == ids(2)
 
 
 @pytest.mark.parametrize(
@@ -87,24 +88,24 @@ def test_an_older_copy_is_noticed(folder: Path, tmp_path: Path, put_back: Callab
     copy = Path(shutil.copy2(folder / FILE, tmp_path / "copy"))
     with opened(folder) as catalog:
         put(catalog, [2])
-        assert catalog.known_ids() == ids(1, 2)
+        assert known_ids(catalog) == ids(1, 2)
         put_back(folder, copy)
 
         with pytest.raises(CollectionReplaced):
-            catalog.known_ids()
+            known_ids(catalog)
         with pytest.raises(CollectionReplaced):
-            catalog.last_seq()
+            catalog.cursor()
     with opened(folder) as again:
-        assert again.known_ids() - ids(3) == ids(1)
+        assert known_ids(again) - ids(3) == ids(1)
 
 
 def test_another_collection_in_the_file_of_an_empty_one_is_noticed(folder: Path, tmp_path: Path) -> None:
     with opened(tmp_path / "empty") as catalog:
-        assert catalog.known_ids() == set()
+        assert known_ids(catalog) == set()
         copied_into(tmp_path / "empty", folder / FILE)
 
         with pytest.raises(CollectionReplaced):
-            catalog.known_ids()
+            known_ids(catalog)
 
 
 def test_an_older_copy_is_noticed_before_anything_is_written_into_it(folder: Path, tmp_path: Path) -> None:
@@ -116,26 +117,26 @@ def test_an_older_copy_is_noticed_before_anything_is_written_into_it(folder: Pat
         with pytest.raises(CollectionReplaced):
             put(catalog, [3])
     with opened(folder) as again:
-        assert again.known_ids() == ids(1)
+        assert known_ids(again) == ids(1)
 
 
 def test_a_folder_that_is_moved_away_and_back_is_the_same_again(folder: Path, tmp_path: Path) -> None:
     with opened(folder) as catalog:
         folder.rename(tmp_path / "away")
         with pytest.raises(NoCollection, match="removed or moved"):
-            catalog.known_ids()
+            known_ids(catalog)
         with pytest.raises(NoCollection):
             put(catalog, [2])
         assert not folder.exists()
         (tmp_path / "away").rename(folder)
 
         put(catalog, [2])
-        assert catalog.known_ids() == ids(1, 2)
+        assert known_ids(catalog) == ids(1, 2)
 
 
 def test_another_in_its_place_for_a_while_is_not_read(folder: Path, tmp_path: Path) -> None:
     with opened(folder) as catalog:
-        assert catalog.known_ids() == ids(1)
+        assert known_ids(catalog) == ids(1)
         folder.rename(tmp_path / "away")
         with opened(folder) as other:
             put(other, [2])
@@ -143,7 +144,7 @@ def test_another_in_its_place_for_a_while_is_not_read(folder: Path, tmp_path: Pa
         shutil.rmtree(folder)
         (tmp_path / "away").rename(folder)
 
-        assert catalog.known_ids() == ids(1)
+        assert known_ids(catalog) == ids(1)
 
 
 def test_what_others_commit_is_the_same_history(folder: Path) -> None:
@@ -152,7 +153,7 @@ def test_what_others_commit_is_the_same_history(folder: Path) -> None:
             put(other if n % 2 else catalog, [n])
             assert catalog.is_current()
             assert catalog.is_unchanged
-            assert len(catalog.known_ids()) == len(other.known_ids())
+            assert len(known_ids(catalog)) == len(known_ids(other))
             assert other.is_unchanged
 
 
@@ -162,13 +163,13 @@ def test_a_change_that_is_undone_is_no_other_history(folder: Path) -> None:
             transaction.remove_images([image_id(1)])
             raise ZeroDivisionError
         put(catalog, [2])
-        assert catalog.known_ids() == ids(1, 2)
+        assert known_ids(catalog) == ids(1, 2)
 
 
 def test_who_undoes_a_large_change_does_not_wait_for_who_waits_to_read(folder: Path) -> None:
     read: list[set[str]] = []
     with SqliteCatalog.open(folder / FILE, busy_wait_s=60, most_changed_bytes=20_000) as catalog:
-        thread = threading.Thread(target=lambda: read.append(catalog.known_ids()))
+        thread = threading.Thread(target=lambda: read.append(known_ids(catalog)))
         with suppress(ZeroDivisionError), catalog.transaction() as transaction:
             for n in range(2, 200):
                 transaction.put_images([image(n)], np.ones((1, D), np.float16))
@@ -201,7 +202,7 @@ def test_letting_go_within_a_change_waits_for_its_end(folder: Path, let_go: Call
                 transaction.remove_images([image_id(1)])
                 let_go(catalog)
                 transaction.put_images([image(2)], np.ones((1, D), np.float16))
-            assert before.known_ids() == ids(2)
+            assert known_ids(before) == ids(2)
             assert len(os.listdir("/dev/fd")) == files
 
 
@@ -221,7 +222,7 @@ def test_letting_go_while_another_thread_changes_something_waits_for_nobody(fold
         catalog.let_go()
         over.set()
         thread.join()
-        assert catalog.known_ids() == set()
+        assert known_ids(catalog) == set()
 
 
 def test_a_catalog_that_keeps_no_file_open_keeps_none_after_a_change_that_fails(folder: Path) -> None:
@@ -237,7 +238,7 @@ def test_a_catalog_that_keeps_no_file_open_keeps_none_after_a_change_that_fails(
 def test_a_connection_to_a_file_that_goes_while_it_is_opened_is_closed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connected = pool.connected
+    connected = pool.connect
 
     def connected_and_gone(path: Path, **options: Any) -> Any:
         connection = connected(path, **options)
@@ -247,9 +248,9 @@ def test_a_connection_to_a_file_that_goes_while_it_is_opened_is_closed(
     with opened(folder) as catalog:
         catalog.let_go()
         before = len(os.listdir("/dev/fd"))
-        monkeypatch.setattr(pool, "connected", connected_and_gone)
+        monkeypatch.setattr(pool, "connect", connected_and_gone)
         with pytest.raises(NoCollection) as kept:  # whose frames hold what was not closed
-            catalog.known_ids()
+            known_ids(catalog)
         assert len(os.listdir("/dev/fd")) == before
         del kept
 
@@ -275,7 +276,7 @@ def test_an_error_about_a_file_that_went_meanwhile_is_none_of_the_disk(
 def test_a_file_that_is_replaced_while_it_is_opened_is_opened_as_it_is_then(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connected, failed = pool.connected, []
+    connected, failed = pool.connect, []
 
     def fails_once(path: Path, **options: Any) -> Any:
         if not failed:
@@ -288,9 +289,9 @@ def test_a_file_that_is_replaced_while_it_is_opened_is_opened_as_it_is_then(
 
     with SqliteCatalog.open(folder / FILE) as catalog:
         catalog.let_go()
-        monkeypatch.setattr(pool, "connected", fails_once)
+        monkeypatch.setattr(pool, "connect", fails_once)
         with pytest.raises(CollectionReplaced):
-            catalog.last_seq()
+            catalog.cursor()
     assert failed
 
 
@@ -314,7 +315,7 @@ def test_many_threads_that_read_while_others_write_see_one_history(folder: Path)
     def read(catalog: SqliteCatalog) -> None:
         try:
             while not over.is_set():
-                catalog.known_ids()
+                known_ids(catalog)
         except BaseException as error:
             failures.append(error)
 
@@ -350,7 +351,7 @@ def test_nobody_writes_while_a_catalog_is_taken_away(folder: Path, tmp_path: Pat
         thread.join(30)
     assert went == ["refused"]
     with opened(tmp_path / "away") as again:
-        assert again.known_ids() == ids(1)
+        assert known_ids(again) == ids(1)
 
 
 def test_a_damaged_catalog_can_be_taken_away_too(folder: Path) -> None:
@@ -364,12 +365,12 @@ def test_a_damaged_catalog_can_be_taken_away_too(folder: Path) -> None:
 
 def test_one_that_keeps_no_file_open_goes_on(folder: Path) -> None:
     with opened(folder) as catalog:
-        catalog.known_ids()
+        known_ids(catalog)
         catalog.let_go()
         before = len(os.listdir("/dev/fd"))
 
         put(catalog, [2])
-        assert catalog.known_ids() == ids(1, 2)
+        assert known_ids(catalog) == ids(1, 2)
         assert len(os.listdir("/dev/fd")) == before
 
 
@@ -384,14 +385,14 @@ with catalog.transaction() as transaction:
 
 def test_what_a_killed_process_had_written_is_put_back_and_the_history_goes_on(folder: Path) -> None:
     with opened(folder) as catalog:
-        assert catalog.known_ids() == ids(1)
+        assert known_ids(catalog) == ids(1)
         for number in (2, 3):
             before = (folder / FILE).read_bytes()
             ended(started(KILLED, folder / FILE))
             assert (folder / FILE).read_bytes() != before  # pages of a commit that never was
-            assert image_id(100) not in catalog.known_ids()
+            assert image_id(100) not in known_ids(catalog)
             put(catalog, [number])
-        assert catalog.known_ids() == ids(1, 2, 3)
+        assert known_ids(catalog) == ids(1, 2, 3)
 
 
 def test_a_look_at_a_file_that_was_written_without_a_commit_waits_for_nobody_who_commits(
@@ -410,12 +411,12 @@ def test_a_look_at_a_file_that_was_written_without_a_commit_waits_for_nobody_who
 
     with opened(folder) as catalog, opened(folder) as other:
         writer = threading.Thread(target=put, args=(other, [2]))
-        assert catalog.known_ids() == ids(1)
+        assert known_ids(catalog) == ids(1)
         os.utime(path, ns=(1, 1))
         monkeypatch.setattr(continuity, "history_of", history_of_while_another_waits_to_commit)
-        assert catalog.known_ids() == ids(1)
+        assert known_ids(catalog) == ids(1)
         writer.join()
-        assert catalog.known_ids() == ids(1, 2)
+        assert known_ids(catalog) == ids(1, 2)
 
 
 def is_waited_for(path: Path) -> bool:

@@ -6,7 +6,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ import pytest
 from lookalike.catalog.sqlite import SqliteCatalog, errors
 from lookalike.core.errors import CatalogDamaged, CollectionError, LookalikeError
 from lookalike.core.filters import Filter
+from lookalike.core.records import START
+from tests.catalogs import known_ids
 from tests.unit.catalog.pictures import MODEL, D, add_further, image_id, made, put
 
 ROUNDS = 150
@@ -35,14 +37,14 @@ def use_all_of_it(catalog: SqliteCatalog) -> None:
         lambda: list(catalog.refused()),
         catalog.devices,
         catalog.out_of_sight,
-        catalog.known_ids,
+        lambda: known_ids(catalog),
         lambda: catalog.vectors(range(60)),
         lambda: list(catalog.all_vectors()),
         lambda: list(catalog.all_images()),
-        lambda: catalog.changes(0),
+        lambda: catalog.changes(START),
         lambda: catalog.select(where),
         lambda: catalog.matching_paths(where, ids),
-        catalog.last_seq,
+        catalog.cursor,
         catalog.version,
         catalog.further_models,
         lambda: catalog.model_vectors("fine", range(60)),
@@ -137,7 +139,7 @@ def _read_everything(catalog: SqliteCatalog) -> None:
     catalog.out_of_sight()
     catalog.further_models()
     list(catalog.all_model_vectors("fine"))
-    catalog.known_ids()
+    known_ids(catalog)
     catalog.facts()
 
 
@@ -167,7 +169,20 @@ def test_every_code_of_sqlite_becomes_one_of_our_errors() -> None:
     for name, code in codes.items():
         error = sqlite3.OperationalError("it failed")
         error.sqlite_errorcode = code
-        ours = errors.translated(error, Path("/c/catalog.db"))
+        ours = errors.translate(error, Path("/c/catalog.db"))
         assert isinstance(ours, LookalikeError), name
         assert "/c/catalog.db" in str(ours)
         assert "it failed" in str(ours)
+
+
+def test_a_number_that_was_given_before_is_not_given_to_another_change(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    made(path, count=3).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE settings SET value = '1' WHERE name = 'last_seq'")
+    with SqliteCatalog.open(path) as catalog:
+        assert any("number beyond the last one" in line for line in catalog.check())
+        with pytest.raises(CatalogDamaged, match="doctor"):
+            put(catalog, [7])
+        assert catalog.facts().images == 3
+        assert [change.key for change in catalog.changes(START).changes] == [1, 2, 3]

@@ -16,6 +16,7 @@ from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.catalog.sqlite.lock import writer_lock
 from lookalike.core.ending import Ending, ending
 from lookalike.core.errors import CollectionError, DeadlineExceeded, Locked, NoCollection, ReadOnly
+from tests.catalogs import known_ids
 from tests.processes import ended, next_line
 from tests.unit.catalog.pictures import image_id, made, put, started
 
@@ -49,7 +50,7 @@ def test_a_second_process_is_told_who_is_writing_while_readers_go_on(tmp_path: P
         other.stdin.write("\n")
         other.stdin.flush()
         assert next_line(other) == "committed"
-        assert image_id(7) in catalog.known_ids()
+        assert image_id(7) in known_ids(catalog)
         put(catalog, [8])  # the lock is held for a commit and no longer
         assert ended(other) == 0
         assert catalog.facts().images == 5
@@ -100,7 +101,7 @@ def test_a_collection_whose_folder_became_a_file_is_told_as_gone(tmp_path: Path)
     path = tmp_path / "photos" / "catalog.db"
     lock = writer_lock(path)
     path.parent.write_bytes(b"")
-    with pytest.raises(NoCollection), lock.held(wait_s=0.0):
+    with pytest.raises(NoCollection), lock.holding(wait_s=0.0):
         pass
 
 
@@ -111,7 +112,7 @@ def test_who_waits_long_enough_gets_its_turn(tmp_path: Path) -> None:
         waiting.start()
         assert ended(other) == 0
         waiting.join()
-        assert catalog.known_ids() == {image_id(7), image_id(8)}
+        assert known_ids(catalog) == {image_id(7), image_id(8)}
 
 
 BUSY = """
@@ -141,7 +142,7 @@ def test_processes_that_commit_without_a_pause_do_not_keep_another_from_writing(
         for number in range(10, 20):
             put(catalog, [number])
         assert [ended(other) for other in others] == [0, 0]
-        assert catalog.known_ids() == {image_id(n) for n in (0, 1, 2, *range(10, 20))}
+        assert known_ids(catalog) == {image_id(n) for n in (0, 1, 2, *range(10, 20))}
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
@@ -231,7 +232,7 @@ def test_a_thread_that_commits_without_a_pause_keeps_no_other_from_writing(tmp_p
             over.set()
             for thread in threads:
                 thread.join()
-        assert {image_id(n) for n in range(20)} <= catalog.known_ids()
+        assert {image_id(n) for n in range(20)} <= known_ids(catalog)
 
 
 def test_a_transaction_inside_another_one_is_told(tmp_path: Path) -> None:
@@ -306,7 +307,7 @@ def test_a_lock_file_on_a_full_disk_keeps_nobody_from_writing(tmp_path: Path, mo
 
         monkeypatch.setattr(os, "pwrite", full)
         put(catalog, [1])
-        assert catalog.known_ids() == {image_id(1)}
+        assert known_ids(catalog) == {image_id(1)}
 
 
 def test_an_earlier_version_that_keeps_the_lock_for_a_run_is_respected(tmp_path: Path) -> None:

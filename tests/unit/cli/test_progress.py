@@ -14,8 +14,8 @@ def test_facts_name_what_is_known_and_nothing_else() -> None:
     report = IngestReport(added=100, total=1300)
     pace = Pace()
     assert facts_of(report, pace) == "100 of 1,300 pictures"
-    pace.reached(0, now_s=0.0)
-    pace.reached(100, now_s=10.0)
+    pace.note(0, now_s=0.0)
+    pace.note(100, now_s=10.0)
     report.failed.append(Failure("a", "b", "c"))
     assert facts_of(report, pace) == "101 of 1,300 pictures, 10 photos/s, about 2 min 0 s left, 1 refused"
 

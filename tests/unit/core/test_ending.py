@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lookalike.core.ending import Ending, carried, check_wanted, ending, is_wanted, turn_of
+from lookalike.core.ending import Ending, carry_ending, check_wanted, ending, is_wanted, turn_of
 from lookalike.core.errors import DeadlineExceeded
 
 WANTED = Ending(None, lambda: True)
@@ -41,9 +41,9 @@ def test_a_turn_that_another_lets_go_of_is_had() -> None:
 def test_work_on_other_threads_ends_too() -> None:
     with ThreadPoolExecutor(1) as pool:
         with ending(soon(0.0)):
-            late = pool.submit(carried(lambda: "done"))
+            late = pool.submit(carry_ending(lambda: "done"))
         with ending(WANTED):
-            wanted = pool.submit(carried(is_wanted))
+            wanted = pool.submit(carry_ending(is_wanted))
         assert isinstance(late.exception(30), DeadlineExceeded)
         assert wanted.result(30)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lookalike.core.file_names import kept_name
+from lookalike.core.file_names import clean_name
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from lookalike.core.file_names import kept_name
     ],
 )
 def test_a_name_keeps_what_people_see_of_it_and_loses_folders_and_what_is_hidden(said: str, kept: str) -> None:
-    assert kept_name(said) == kept
+    assert clean_name(said) == kept

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookalike.core.condition_values import Op
 from lookalike.core.conditions import Condition
 from lookalike.core.errors import BadFilter
 from lookalike.core.filters import Filter
+from lookalike.core.operators import Op
 from lookalike.core.records import ImageRecord
 
 APPLE = ImageRecord(
@@ -45,13 +45,13 @@ PATH = "/photos/2024/Apple 1.jpg"
         "path like '%/apple\\ _.jpg' or path ~ 'APPLE 1'",
         "name = 'Apple 1.jpg'",
         'name = "Apple 1.jpg"',
-        "date = 2024-05",
-        "date >= 2024-05 and date <= 2024-05",
-        "date > 2023 and date < 2025",
-        "date = '2024-05-17 12:30'",
-        "date != 2023",
-        "date in (2023, 2024-05-17)",
-        "size < 2.1MB and size = 2MB and size > 1.9MiB",
+        "taken_at = 2024-05",
+        "taken_at >= 2024-05 and taken_at <= 2024-05",
+        "taken_at > 2023 and taken_at < 2025",
+        "taken_at = '2024-05-17 12:30'",
+        "taken_at != 2023",
+        "taken_at in (2023, 2024-05-17)",
+        "size_bytes < 2.1MB and size_bytes = 2MB and size_bytes > 1.9MiB",
         "format = jpg and format = JPEG",
         "camera exists and camera ~ canon",
         "price = 3 and price = 3.0 and price < 10",
@@ -76,9 +76,9 @@ def test_the_apple_passes(text: str) -> None:
         "folder = /photo",
         "folder = /photos/2024/Apple",
         "folder != /photos",
-        "date > 2024",
-        "date < 2024-05",
-        "date = 2024-06",
+        "taken_at > 2024",
+        "taken_at < 2024-05",
+        "taken_at = 2024-06",
         "label > 3 or label < 3",  # words and numbers are in no order
         "price > apple or price < apple",
         "shop = Ulm or shop < Ulm",
@@ -172,10 +172,10 @@ def test_a_path_that_is_no_utf_8_is_compared_with_a_replacement_character() -> N
         ("label = 'a", ["position 9"]),
         ("width = wide", ["position 1", "width", "a number", "'wide'"]),
         ("width like '8%'", ["width", "a number"]),
-        ("date like '2024%'", ["date", "2024-05"]),
-        ("date = 2024-02-30", ["date", "YYYY-MM-DD"]),
-        ("date = yesterday", ["date", "yesterday"]),
-        ("size > 2XB", ["size", "1.5GiB"]),
+        ("taken_at like '2024%'", ["taken_at", "2024-05"]),
+        ("taken_at = 2024-02-30", ["taken_at", "YYYY-MM-DD"]),
+        ("taken_at = yesterday", ["taken_at", "yesterday"]),
+        ("size_bytes > 2XB", ["size_bytes", "1.5GiB"]),
         ("folder < /a", ["folder", "below"]),
         ("label like 'a\\'", ["\\"]),
         ("label = " + "x" * 5000, ["4096"]),
@@ -272,7 +272,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.text(max_size=3) | st.sampled_from(["or", "width", "date", "size", *Op]), inner, max_size=3
+            st.text(max_size=3) | st.sampled_from(["or", "width", "taken_at", "size", *Op]), inner, max_size=3
         )
     ),
     max_leaves=8,
@@ -289,7 +289,7 @@ def test_any_json_is_read_or_refused(form: object) -> None:
 
 
 WORDS = st.sampled_from(
-    ["label", "=", "<", "in", "(", ")", ",", "and", "or", "not", "exists", "'a'", "like", "~", "date"]
+    ["label", "=", "<", "in", "(", ")", ",", "and", "or", "not", "exists", "'a'", "like", "~", "taken_at"]
 )
 
 
@@ -330,3 +330,11 @@ def test_like_takes_stars_and_question_marks_too_and_a_backslash_takes_them_lite
         assert Condition(condition.field, condition.op, condition.value) == condition
     assert Filter.parse("label ~ 'a*'").matches(image, None)
     assert not Filter.parse("label ~ 'a?'").matches(image, None)
+
+
+@pytest.mark.parametrize(("former", "now"), [("date", "taken_at"), ("size", "size_bytes")])
+def test_what_fields_were_called_before_is_still_read(former: str, now: str) -> None:
+    value = {"date": "2024-05", "size": 7}[former]
+    assert Filter.parse(f"{former} = {value}") == Filter.parse(f"{now} = {value}")
+    assert Filter.from_json({former: {"eq": value}}) == Filter.from_json({now: {"eq": value}})
+    assert Filter.parse(f"metadata.{former} = {value}") != Filter.parse(f"{now} = {value}")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lookalike.core.errors import BadVectors, DimensionMismatch
-from lookalike.core.vectors import as_vectors, normalise, widened
+from lookalike.core.vectors import as_vectors, normalise, to_unit, unit_of_kept, widen
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "uint16", "bool"])
@@ -56,13 +56,11 @@ def test_what_is_no_number_is_refused(values: Any) -> None:
         as_vectors(values)
 
 
-@given(
-    vectors=hnp.arrays(
-        np.float32,
-        hnp.array_shapes(min_dims=2, max_dims=2, max_side=6),
-        elements=st.floats(width=32, allow_nan=False, allow_infinity=False),
-    )
-)
+FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
+ROWS = hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=FINITE)
+
+
+@given(vectors=ROWS)
 def test_rows_get_length_one_whatever_their_size_unless_they_are_zero(vectors: Any) -> None:
     before = vectors.copy()
     lengths = np.linalg.norm(normalise(vectors).astype(np.float64), axis=1)
@@ -72,15 +70,54 @@ def test_rows_get_length_one_whatever_their_size_unless_they_are_zero(vectors: A
     assert np.array_equal(vectors, before)
 
 
-def test_normalising_no_rows_gives_no_rows() -> None:
-    assert normalise(np.empty((0, 4), dtype=np.float32)).shape == (0, 4)
+@given(vectors=ROWS)
+def test_what_has_length_one_already_stays_as_it_is_bit_for_bit(vectors: Any) -> None:
+    units = normalise(vectors)
+    assert to_unit(units).tobytes() == units.tobytes()
+    assert to_unit(vectors).tobytes() == to_unit(to_unit(vectors)).tobytes()
+
+
+@pytest.mark.parametrize("D", [1, 2, 128, 1280])
+def test_a_vector_is_scaled_once_however_many_ask_for_its_direction(D: int) -> None:
+    N = 2_000
+    vectors = np.random.default_rng(D).standard_normal((N, D)).astype(np.float32)
+    units = to_unit(vectors)
+    assert units.tobytes() == normalise(vectors).tobytes()
+    assert to_unit(units).tobytes() == units.tobytes()
+    assert D == 1 or normalise(units).tobytes() != units.tobytes()  # which is why there is the other
+
+
+@given(vectors=ROWS)
+def test_directions_are_those_of_the_vectors_whatever_their_lengths(vectors: Any) -> None:
+    before = vectors.copy()
+    assert np.allclose(to_unit(vectors), normalise(vectors), atol=1e-6)
+    assert np.array_equal(vectors, before)
+
+
+def test_of_many_rows_those_alone_are_scaled_that_need_it() -> None:
+    units = normalise(np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32))
+    mixed = units * np.array([[1], [3], [0]], np.float32)
+    assert to_unit(mixed)[0].tobytes() == units[0].tobytes()
+    assert to_unit(mixed)[1].tobytes() == normalise(mixed)[1].tobytes()
+    assert not to_unit(mixed)[2].any()
+
+
+def test_the_direction_of_what_a_catalog_keeps_is_that_of_the_same_numbers() -> None:
+    halves = np.random.default_rng(0).standard_normal((50, 7)).astype(np.float16)
+    halves[3] = 0
+    assert unit_of_kept(halves).tobytes() == to_unit(halves.astype(np.float32)).tobytes()
+
+
+@pytest.mark.parametrize("scale", [normalise, to_unit])
+def test_normalising_no_rows_gives_no_rows(scale: Any) -> None:
+    assert scale(np.empty((0, 4), dtype=np.float32)).shape == (0, 4)
 
 
 def test_every_finite_float16_is_widened_exactly() -> None:
     halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
     halves = halves[np.isfinite(halves)].reshape(-1, 4)
     for vectors in (halves, halves[:, ::2], halves.T, halves[:0]):
-        wide = widened(vectors)
+        wide = widen(vectors)
         assert wide.dtype == np.float32
         assert wide.flags.c_contiguous
         assert np.array_equal(wide.view(np.uint32), np.ascontiguousarray(vectors.astype(np.float32)).view(np.uint32))

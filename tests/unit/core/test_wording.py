@@ -8,11 +8,11 @@ import pytest
 
 from lookalike.core import errors
 from lookalike.core.saying import PlanCode, ReasonCode, among_filtered, exact_plan
-from lookalike.core.wording import Remark, remarks_of, said
+from lookalike.core.wording import Remark, remarks_of, words_of
 
 
 def test_words_are_a_text_that_knows_what_it_says() -> None:
-    words = exact_plan(3).and_then(said("one of each group", PlanCode.GROUPED))
+    words = exact_plan(3).and_then(words_of("one of each group", PlanCode.GROUPED))
 
     assert words == "exact over 3 allowed, one of each group"
     assert remarks_of(words) == (Remark("exact_allowed", {"count": 3}), Remark("grouped", {}))
@@ -33,7 +33,7 @@ def test_a_plain_text_says_nothing_that_programs_know() -> None:
 @pytest.mark.parametrize("values", [{}, {"points": 3}, {"points": 3, "agreeing": 2, "more": 1}])
 def test_what_is_said_has_all_values_of_its_code_and_no_others(values: dict[str, int]) -> None:
     with pytest.raises(TypeError, match="agree: expected the values agreeing, points"):
-        said("x", ReasonCode.AGREE, **values)
+        words_of("x", ReasonCode.AGREE, **values)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_a_family_paints_any_shape_of_canvas_differently_for_each_seed(family: s
         for seed in (1, 2):
             canvas, rng = Canvas(width, height), np.random.default_rng(seed)
             FAMILIES[family](canvas, rng)
-            pictures.append(np.asarray(canvas.photographed(rng)))
+            pictures.append(np.asarray(canvas.photograph(rng)))
         assert pictures[0].shape == (height, width, 3)
         assert pictures[0].std() > 5
         assert (pictures[0] != pictures[1]).any()

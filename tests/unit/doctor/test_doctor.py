@@ -22,21 +22,27 @@ from lookalike.assembly.index_engines import LocalEngines
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.catalog.sqlite import SqliteCatalog
 from lookalike.catalog.sqlite.lock import writer_lock
-from lookalike.core.errors import LookalikeError, ModelUnavailable
+from lookalike.core.errors import LookalikeError, ModelUnavailable, StorageFailed
 from lookalike.core.installing import install_line
 from lookalike.core.vectors import Pixels, Vectors
 from lookalike.doctor import Finding, ModelPlace, Patient, Status, environment, examine, repair, sweep
-from lookalike.doctor.orphans import orphaned_objects, sweep_objects
+from lookalike.doctor import snapshot as snapshot_check
+from lookalike.doctor.orphans import find_orphaned_objects, sweep_objects
 from lookalike.embedding.base import Embedder
 from lookalike.embedding.fake import FakeEmbedder
 from lookalike.embedding.onnx import OnnxEmbedder
 from lookalike.index.snapshot import read_snapshot
 from lookalike.models.card import ModelCard
-from lookalike.models.store import OwnModel, default_model
-from lookalike.objects.direct.local import LocalUploads
+from lookalike.models.kept import keep_model, model_path
+from lookalike.models.own import OwnModel
+from lookalike.models.store import default_model
 from lookalike.objects.local import LocalObjects
+from lookalike.objects.local_uploads import LocalUploads
 from lookalike.objects.memory import MemoryObjects
-from lookalike.view.view import View, Wish
+from lookalike.view.keeper import Keeper
+from lookalike.view.local_view import LocalView
+from lookalike.view.wish import Wish
+from tests.catalogs import known_ids
 from tests.collections import open_catalog
 from tests.unit.small_collection import EMBEDDER, encoded, picture, put
 
@@ -60,7 +66,7 @@ def patient(tmp_path: Path) -> Iterator[Patient]:
         put(catalog(), photos / f"{n}.jpg", encoded(picture(n)))
     objects.put(encoded(picture(6)))
     put(catalog(), None, encoded(picture(6)))
-    view = View(catalog(), folder / "snapshots", engines=LocalEngines(), wish=Wish(projecting="auto"))
+    view = LocalView(catalog(), folder / "snapshots", engines=LocalEngines(), wish=Wish(projecting="auto"))
     view.refresh()
     view.save()
     yield Patient(
@@ -252,16 +258,65 @@ def test_an_index_that_is_behind_is_fine_and_one_of_another_setting_or_history_i
     catalog = patient.open_catalog()
     put(catalog, tmp_path / "photos" / "7.jpg", encoded(picture(7)))
     with catalog.transaction() as transaction:
-        transaction.remove_images([sorted(catalog.known_ids())[0]])
+        transaction.remove_images([sorted(known_ids(catalog))[0]])
     assert not_fine(examine(patient)) == []
     assert "setting is off" in the_only(examine(replace(patient, wish=Wish(projecting="off")))).what
     with catalog.transaction() as transaction:
-        transaction.remove_images(sorted(catalog.known_ids()))
+        transaction.remove_images(sorted(known_ids(catalog)))
     change(patient, "UPDATE settings SET value = '1' WHERE name = 'last_seq'")
     with SqliteCatalog.open(path_of(patient)) as again:
-        assert any(
-            "the catalog's last is 1" in one.what for one in examine(replace(patient, open_catalog=lambda: again))
-        )
+        assert any("another history" in one.what for one in examine(replace(patient, open_catalog=lambda: again)))
+
+
+def troubles_of_the_index(patient: Patient) -> list[Finding]:
+    return [finding for finding in not_fine(examine(patient)) if finding.check == "snapshot"]
+
+
+def test_an_index_that_nobody_can_save_any_more_is_told_with_how_far_it_is_behind(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a service runs for weeks on a disk that is full: searches go on, and nobody reads its log."""
+    monkeypatch.setattr(snapshot_check, "FAR_BEHIND", 2)
+    catalog = patient.open_catalog()
+    view = LocalView(catalog, patient.snapshots, engines=LocalEngines(), wish=patient.wish)
+    view.refresh()
+
+    def fail(*_: object, **__: object) -> None:
+        raise StorageFailed("the disk is full")
+
+    monkeypatch.setattr(view._snapshots, "write", fail)
+    keeper = Keeper(view, may_write=True, beside=False)
+
+    def take_in(numbers: range) -> None:
+        for n in numbers:
+            put(catalog, None, encoded(picture(n)))
+        view.refresh()
+        keeper.save_if_possible()
+
+    take_in(range(7, 9))
+    assert troubles_of_the_index(patient) == []  # two are nothing
+
+    take_in(range(9, 10))
+    told = the_only(troubles_of_the_index(patient))
+    assert (told.check, told.status) == ("snapshot", Status.WARNING)
+    assert "3 changes behind the catalog" in told.what
+    assert "not saved for long" in told.what
+    assert "lookalike rebuild" in told.advice
+    assert keeper.trouble is not None
+
+    repair(patient)
+    assert troubles_of_the_index(patient) == []
+
+
+def test_of_a_large_index_a_tenth_may_be_behind(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saving it takes long, so that it is not done at every thousand changes while much is taken in."""
+    monkeypatch.setattr(snapshot_check, "FAR_BEHIND", 0)
+    monkeypatch.setattr(snapshot_check, "SHARE_FAR_BEHIND", 3)
+    for n in range(7, 9):  # 2 of 7
+        put(patient.open_catalog(), None, encoded(picture(n)))
+    assert troubles_of_the_index(patient) == []
+    put(patient.open_catalog(), None, encoded(picture(9)))
+    assert "not saved for long" in the_only(troubles_of_the_index(patient)).what
 
 
 def test_a_damaged_picture_that_was_kept_is_a_problem_and_a_missing_one_a_warning(patient: Patient) -> None:
@@ -344,6 +399,9 @@ class Altered:
     def embed(self, images: Sequence[Pixels]) -> Vectors:
         return self._alter(self._embedder.embed(images))
 
+    def close(self) -> None:
+        """Nothing."""
+
 
 def test_a_model_that_computes_rubbish_is_a_problem(patient: Patient) -> None:
     for factor in (2, np.nan):
@@ -395,6 +453,18 @@ def test_a_damaged_model_file_is_a_warning_and_is_made_anew(patient: Patient, tm
     assert "own.onnx: not there" in the_only(examine(own)).what
 
 
+def test_model_files_that_are_kept_are_compared_with_their_names(patient: Patient) -> None:
+    assert patient.models is not None
+    content = b"a model"
+    model_id = hashlib.sha256(content).hexdigest()
+    keep_model(content, patient.models, model_id=model_id)
+    assert "1 model files of 7 bytes kept with the collection, all whole" in [one.what for one in examine(patient)]
+    model_path(patient.models, model_id).write_bytes(b"another")
+    finding = the_only(examine(patient))
+    assert (finding.check, finding.status) == ("model", Status.PROBLEM)
+    assert "--model FILE" in finding.advice
+
+
 def test_errors_that_were_not_foreseen_become_findings_with_advice(patient: Patient) -> None:
     def fails() -> SqliteCatalog:
         raise LookalikeError("something else")
@@ -406,7 +476,7 @@ def test_errors_that_were_not_foreseen_become_findings_with_advice(patient: Pati
 
 UPLOADS = {number: f"{number:032x}" for number in range(5)}
 WAITS, ENDED, UNKNOWN, FRESH, APART = UPLOADS.values()
-MODEL = f"{'a' * 64}.onnx"
+MODEL = f"{hashlib.sha256(b'half of one').hexdigest()}.onnx"
 
 
 @pytest.fixture
@@ -474,13 +544,13 @@ def test_bytes_that_are_wanted_again_while_they_are_swept_stay(
     catalog, data = patient.open_catalog(), encoded(picture(8))
     object_id = patient.objects.put(data)
     later = time.time() + 60
-    assert [one.name for one in orphaned_objects(catalog, patient.objects, before=later)] == [object_id]
+    assert [one.name for one in find_orphaned_objects(catalog, patient.objects, before=later)] == [object_id]
     transaction = catalog.transaction
 
-    def somebody_adds_it_first() -> Any:
+    def somebody_adds_it_first(**options: bool) -> Any:
         monkeypatch.undo()
         put(catalog, None, data)
-        return transaction()
+        return transaction(**options)
 
     monkeypatch.setattr(catalog, "transaction", somebody_adds_it_first)
     assert sweep_objects(catalog, patient.objects, before=later) == []

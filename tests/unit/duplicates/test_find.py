@@ -22,7 +22,8 @@ from lookalike.duplicates.candidates import MOST, NEAREST, candidates
 from lookalike.duplicates.find import find_duplicates
 from lookalike.duplicates.result import DuplicateGroup, DuplicateKind, Duplicates
 from lookalike.images.copies.look import Look, look
-from lookalike.view.view import View, Wish
+from lookalike.view.local_view import LocalView
+from lookalike.view.wish import Wish
 from tests.unit.small_collection import encoded, new_catalog, picture, put
 
 BYTE, PIXEL, NEAR = DuplicateKind
@@ -41,7 +42,10 @@ def found(catalog: Catalog, **options: Any) -> Duplicates:
         return None
 
     return find_duplicates(
-        catalog, View(catalog, None, engines=LocalEngines(), wish=Wish(projecting="off")), pictures=content, **options
+        catalog,
+        LocalView(catalog, None, engines=LocalEngines(), wish=Wish(projecting="off")),
+        pictures=content,
+        **options,
     )
 
 
@@ -113,7 +117,7 @@ def test_pictures_without_a_file_are_found_by_their_bytes(catalog: MemoryCatalog
     contents = {}
     for data in (encoded(picture(1), "PNG"), encoded(picture(1), "BMP"), encoded(picture(2), "PNG")):
         contents[put(catalog, None, data)] = data
-    view = View(catalog, None, engines=LocalEngines(), wish=Wish(projecting="off"))
+    view = LocalView(catalog, None, engines=LocalEngines(), wish=Wish(projecting="off"))
     groups = find_duplicates(catalog, view, pictures=contents.get)
     assert told(groups) == [[("-", BYTE), ("-", PIXEL)]]
     assert find_duplicates(catalog, view, pictures=lambda _: None) == []

@@ -10,7 +10,7 @@ import PIL
 import pytest
 from PIL import Image
 
-from lookalike.embedding.onnx import OnnxEmbedder
+from lookalike.embedding import pixels as pixels_module
 from tests.golden import depthwise
 from tests.golden.resizing import FILE, LARGE, SMALL, cases, noise, squeezed
 
@@ -31,7 +31,7 @@ def test_the_embedder_squeezes_as_the_golden_vectors_do(width: int, height: int,
     reduced = np.asarray(Image.fromarray(pixels).reduce(factor)) if factor > 1 else pixels
     expected = np.frombuffer(squeezed(pixels, factor=factor, side=SIDE), np.uint8).reshape(SIDE, SIDE, 3)
 
-    found = OnnxEmbedder._squeezed(_OfSide(), reduced)  # type: ignore[arg-type]
+    found = pixels_module.squeeze(reduced, SIDE)
 
     steps = np.abs(found.astype(int) - expected.astype(int))
     assert steps.max() <= LARGEST_STEP
@@ -41,13 +41,6 @@ def test_there_are_cases_that_need_no_pass_one_pass_and_two() -> None:
     sizes = {(case[0] == case[3], case[1] == case[3]) for case in SMALL + LARGE}
 
     assert sizes == {(True, True), (True, False), (False, False)}
-
-
-class _OfSide:
-    """As much of an embedder as resizing looks at."""
-
-    class _card:  # noqa: N801
-        input_side = SIDE
 
 
 def test_the_golden_model_is_what_the_package_writes() -> None:

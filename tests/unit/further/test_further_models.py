@@ -19,6 +19,8 @@ from lookalike.images.files import content_id
 from lookalike.ingest.add import add_bytes
 from lookalike.parts.parts import Parts
 from tests.collections import CountingEmbedder, new_parts, png
+from tests.remote.catalog import RemoteCatalog
+from tests.remote.line import Line
 
 D = 5
 
@@ -30,8 +32,10 @@ class Fine(CountingEmbedder):
         super().__init__(before, dimension=D, seed=7)
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "remote"])
 def parts(request: pytest.FixtureRequest, tmp_path: Path) -> Parts:
+    if request.param == "remote":
+        return new_parts(catalog=RemoteCatalog(line=Line(latency_s=0.0002)))
     return new_parts(tmp_path if request.param == "sqlite" else None)
 
 
@@ -87,7 +91,7 @@ def test_what_was_committed_before_ctrl_c_is_kept(parts: Parts, monkeypatch: pyt
         if done >= 8:
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="goes on from there"):
+    with pytest.raises(Interrupted, match="to go on from there"):
         embed_further(parts, "fine", Fine(interrupted), pictures=bytes_of(parts), threads=1)
     (model,) = parts.catalog.further_models()
     assert model.count == 8

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from lookalike.images.cost import planned
+from lookalike.images.cost import plan_decoding
 from lookalike.images.decode import decode
 from lookalike.images.guard import inspect
 from lookalike.images.limits import ImageLimits
@@ -22,7 +22,7 @@ def main() -> None:
     before_bytes = status_bytes("VmRSS")
     decode(large, min_side=min_side, limits=LIMITS)
     peak_bytes = status_bytes("VmHWM") - before_bytes
-    print(json.dumps([peak_bytes, planned(inspect(large, limits=LIMITS), min_side=min_side).cost_bytes]))
+    print(json.dumps([peak_bytes, plan_decoding(inspect(large, limits=LIMITS), min_side=min_side).cost_bytes]))
 
 
 def status_bytes(name: str) -> int:

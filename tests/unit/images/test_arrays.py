@@ -63,7 +63,7 @@ def test_a_fourth_channel_is_laid_on_white() -> None:
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((3, H, W)), "channels come last"),
+        (np.zeros((3, H, W)), "channels last"),
         (np.zeros(5), r"expected a picture of shape"),
         (np.zeros((H, W, 2)), r"got \(4, 6, 2\)"),
         (np.zeros((0, W, 3)), "at least one pixel"),

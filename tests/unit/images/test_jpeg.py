@@ -12,11 +12,13 @@ import pytest
 
 from lookalike.core.errors import ImageRefused
 from lookalike.images.decode import decode
-from lookalike.images.headers.jpeg import read_header
+from lookalike.images.known_formats import picture_formats
 from lookalike.images.limits import DEFAULT_LIMITS
 from lookalike.images.whole.contents import contents_of
 from tests.unit.images.pictures import encoded, scene
 from tests.unit.images.sampled_jpeg import Factors, sampled_jpeg
+
+read_header = picture_formats()["jpeg"].read_header
 
 GREY: list[Factors] = [[(1, 1)], [(2, 2)], [(3, 1)], [(4, 4)]]
 COLOUR: list[Factors] = [

@@ -94,10 +94,10 @@ def test_any_structure_finds_changes_filters_and_is_saved(factory: str, tmp_path
     assert not np.isin(found, gone).any()
     assert shared(found, truth.search(queries, k).keys) >= 0.9
     allowed = keys[::3]
-    few = index.search(queries, k, allowed=allowed).keys
+    few = index.search(queries, k, among=allowed).keys
     assert np.isin(few, allowed).all()
     assert not np.isin(few, gone).any()
-    assert shared(few, truth.search(queries, k, allowed=allowed).keys) >= 0.9
+    assert shared(few, truth.search(queries, k, among=allowed).keys) >= 0.9
 
     names = index.save(tmp_path)
     assert sorted(names) == sorted(path.name for path in tmp_path.iterdir())
@@ -178,7 +178,7 @@ def test_a_filter_leaves_k_answers_wherever_the_allowed_lie(passing: int, point:
     index = built(np.arange(N), vectors, points=[point])
     direction = vectors[0]
     farthest = np.argsort(vectors @ direction)[:passing]  # none of them in the lists that the query looks into
-    found = index.search(direction[None], k, allowed=farthest)
+    found = index.search(direction[None], k, among=farthest)
     assert (found.keys >= 0).sum() == min(k, passing)
     assert np.isin(found.keys[found.keys >= 0], farthest).all()
 
@@ -209,7 +209,7 @@ def test_what_was_replaced_and_removed_wears_an_index_until_it_is_compacted() ->
     index.remove(np.arange(100, 500))
     assert index.dead_share == pytest.approx(500 / 1300)
     assert "38%" in index.worn
-    fresh = index.compacted()
+    fresh = index.compact()
     assert (len(fresh), fresh.dead_share, fresh.worn) == (800, 0.0, "")
     queries = clustered(20, D, seed=1)
     truth = oracle(np.r_[0:100, 500:N], vectors[np.r_[0:100, 500:N]]).search(queries, k).keys
@@ -250,15 +250,15 @@ def test_a_filter_that_may_have_been_changed_is_read_again() -> None:
     vectors = clustered(N, D)
     index = built(np.arange(N), vectors)
     allowed = np.arange(100)
-    assert index.search(vectors[:1], 1, allowed=allowed).keys.tolist() == [[0]]
+    assert index.search(vectors[:1], 1, among=allowed).keys.tolist() == [[0]]
     allowed += 100
-    assert index.search(vectors[:1], 1, allowed=allowed).keys[0, 0] >= 100
+    assert index.search(vectors[:1], 1, among=allowed).keys[0, 0] >= 100
     fixed = np.arange(100)
     fixed.flags.writeable = False
     for _ in range(2):
-        assert index.search(vectors[:1], 1, allowed=fixed).keys.tolist() == [[0]]
+        assert index.search(vectors[:1], 1, among=fixed).keys.tolist() == [[0]]
     index.remove(np.array([0]))
-    assert index.search(vectors[:1], 1, allowed=fixed).keys[0, 0] != 0
+    assert index.search(vectors[:1], 1, among=fixed).keys[0, 0] != 0
 
 
 def test_searches_go_on_while_vectors_are_added_and_never_find_what_was_removed() -> None:

@@ -124,7 +124,7 @@ def _kill_at(stage: str, patch: pytest.MonkeyPatch) -> None:
         raise Killed
 
     if stage == "train":
-        patch.setattr(FaissIndex, "trained", killed)
+        patch.setattr(FaissIndex, "train", killed)
     if stage == "trained":
         patch.setattr(Workplace, "_note", killed)
     if stage.startswith("fill"):
@@ -149,7 +149,7 @@ def _kill_at(stage: str, patch: pytest.MonkeyPatch) -> None:
 
         patch.setattr(Workplace, "_note", note_some)
     if stage == "measure":
-        patch.setattr(building, "operating_points", killed)
+        patch.setattr(building, "measure_operating_points", killed)
 
 
 def test_another_subject_begins_from_the_beginning(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ torch: Any = pytest.importorskip("torch", reason="needs torch, the extra gpu")
 from lookalike.index.gpu import search as passes  # noqa: E402  # behind the check that torch is there
 from lookalike.index.gpu import shortlist as shortlists  # noqa: E402
 from lookalike.index.gpu.base import Room, TorchBase  # noqa: E402
-from lookalike.index.gpu.halves import bound, halves, loosened, products  # noqa: E402
+from lookalike.index.gpu.halves import bound, halves, loosen, products  # noqa: E402
 from lookalike.index.gpu.index import TorchIndex  # noqa: E402
 from lookalike.index.gpu.nearest import nearest_on_torch  # noqa: E402
 from lookalike.index.gpu.source import DeviceSource  # noqa: E402
@@ -236,7 +236,7 @@ def test_an_index_whose_card_runs_out_of_memory_searches_on_the_processor(monkey
     index.upsert(np.arange(N), vectors)
     before = index.search(vectors[:4], k)
     Card(monkeypatch, most=0)
-    after = index.search(vectors[:4], k, allowed=np.arange(0, N, 2))
+    after = index.search(vectors[:4], k, among=np.arange(0, N, 2))
     assert told == ["the card's memory ran out: searched on the processor"]
     assert (before.plan, before.exact, after.exact) == ("exact on cpu", True, True)
     assert (after.keys[[0, 2], 0] == [0, 2]).all()
@@ -252,8 +252,8 @@ def test_no_cosine_is_further_from_its_product_than_the_bound(D: int, seed: int,
     near, far = halves(queries, None), halves(rows, None)
     ranked = products(near.units, far.units)
     truth = np.array([naive(rows.double().numpy(), query, Metric.COSINE) for query in queries.double().numpy()])
-    assert (truth <= loosened(ranked).numpy() + bound(near, far)).all()
-    assert (truth >= -loosened(-ranked).numpy() - bound(near, far)).all()
+    assert (truth <= loosen(ranked).numpy() + bound(near, far)).all()
+    assert (truth >= -loosen(-ranked).numpy() - bound(near, far)).all()
 
 
 @settings(max_examples=80, deadline=None)

@@ -15,9 +15,10 @@ from lookalike.core.errors import BadInput, SnapshotDamaged
 from lookalike.core.records import Neighbours
 from lookalike.index import node_table
 from lookalike.index.exact import ExactIndex
+from lookalike.index.manifest import NODES_FILE
 from lookalike.index.node_building import Batches, build_nodes
 from lookalike.index.node_table import NodeTable, hashes_of
-from lookalike.index.nodes import FILE, NodeIndex
+from lookalike.index.nodes import NodeIndex
 
 
 def directions(N: int, D: int, *, seed: int = 0) -> Any:
@@ -66,7 +67,7 @@ def test_after_any_changes_the_answers_are_those_of_the_index_without_nodes(late
         assert len(index) == len(plain) == len(held)
         assert len(index.inner) == len(set(held.values()))
         assert_same(index.search(queries, k), plain.search(queries, k))
-        assert_same(index.search(queries, k, allowed=allowed), plain.search(queries, k, allowed=allowed))
+        assert_same(index.search(queries, k, among=allowed), plain.search(queries, k, among=allowed))
 
 
 def test_copies_are_one_vector_in_the_inner_index_and_k_pictures_in_the_answer() -> None:
@@ -88,12 +89,12 @@ def test_a_node_lives_on_when_the_picture_whose_number_it_bears_leaves() -> None
     index = filled([1, 2, 3], np.array([a, a, b]))
     index.remove(np.array([1]))
     assert index.search(a[None], 3).keys.tolist() == [[2, 3, -1]]
-    assert index.search(a[None], 3, allowed=np.array([1])).keys.tolist() == [[-1, -1, -1]]
+    assert index.search(a[None], 3, among=np.array([1])).keys.tolist() == [[-1, -1, -1]]
 
     index.upsert(np.array([1]), c[None])  # comes back as another picture
 
     assert index.search(a[None], 3).keys.tolist() == [[2, 1, 3]]
-    assert index.search(c[None], 1, allowed=np.array([1, 3])).keys.tolist() == [[1]]
+    assert index.search(c[None], 1, among=np.array([1, 3])).keys.tolist() == [[1]]
     index.remove(np.array([1, 2]))
     assert index.search(a[None], 2).keys.tolist() == [[3, -1]]
     assert (len(index), len(index.inner)) == (1, 1)
@@ -160,7 +161,7 @@ def test_what_was_saved_is_the_same_index_and_goes_on(late: int, tmp_path: Path)
     names = index.save(tmp_path)
     inner = ExactIndex.from_arrays(np.load(tmp_path / "keys.npy"), np.load(tmp_path / "vectors.npy"))
 
-    loaded = NodeIndex.load(inner, io.BytesIO((tmp_path / FILE).read_bytes()))
+    loaded = NodeIndex.load(inner, io.BytesIO((tmp_path / NODES_FILE).read_bytes()))
 
     assert sorted(names) == sorted(path.name for path in tmp_path.iterdir())
     assert (len(loaded), loaded.dimension) == (len(index), D)
@@ -175,9 +176,9 @@ def test_what_was_saved_is_the_same_index_and_goes_on(late: int, tmp_path: Path)
 def test_nodes_of_another_index_are_damage(tmp_path: Path) -> None:
     index = filled(np.arange(4), directions(4, 2))
     index.save(tmp_path)
-    whole = (tmp_path / FILE).read_bytes()
+    whole = (tmp_path / NODES_FILE).read_bytes()
     with pytest.raises(SnapshotDamaged, match="do not fit"):
-        NodeIndex.load(ExactIndex(2), tmp_path / FILE)
+        NodeIndex.load(ExactIndex(2), tmp_path / NODES_FILE)
     for content in (b"", whole[: len(whole) // 2], b"no archive at all"):
         with pytest.raises(SnapshotDamaged):
             NodeIndex.load(index.inner, io.BytesIO(content))
@@ -275,7 +276,7 @@ def test_searches_beside_a_writer_answer_each_picture_once_and_always_k_of_them(
     def look(allowed: Any) -> None:
         try:
             while not done.is_set():
-                found = index.search(kinds[:1], k, allowed=allowed)
+                found = index.search(kinds[:1], k, among=allowed)
                 assert sorted(found.keys[0].tolist()) == list(range(N))
                 assert set(found.similarities[0].tolist()) <= {0.0, 1.0}
         except BaseException as error:

@@ -73,7 +73,7 @@ def test_no_pair_that_reaches_the_floor_is_missed(metric: Metric, kind: str, D: 
         rows, queries = normalise(rows), normalise(queries)
     codes = Codes.of(rows, metric=metric)
     truth = nearness(rows, queries, codes.centre, metric)
-    assert_nothing_is_missed(codes.asked(queries), truth)
+    assert_nothing_is_missed(codes.quantise_queries(queries), truth)
     for wide in (False, True):
         assert_nothing_is_missed(Plain.of(rows, queries, metric=metric, centre=codes.centre, wide=wide), truth)
 
@@ -82,7 +82,7 @@ def test_the_bound_is_that_of_cauchy_and_schwarz_and_not_much_wider() -> None:
     N, Q, D = 2000, 20, 256
     rows, queries = (normalise(vectors("signed", n, D, seed=n)) for n in (N, Q))
     truth = nearness(rows, queries, None, Metric.COSINE)
-    bounds = Codes.of(rows, metric=Metric.COSINE).asked(queries)
+    bounds = Codes.of(rows, metric=Metric.COSINE).quantise_queries(queries)
     wider = truth.max() + 0.03  # 2 * sqrt(D / 12) * (a largest coordinate of about 0.2) / 127
     assert len(bounds.reaching(0, N, np.full(Q, wider))) == 0
 
@@ -93,7 +93,7 @@ def test_the_order_by_codes_is_nearly_that_of_the_truth() -> None:
     for metric in (Metric.INNER_PRODUCT, Metric.L2):
         codes = Codes.of(rows, metric=metric)
         truth = nearness(rows, queries, codes.centre, metric)
-        order = codes.asked(queries).order(100, 300)
+        order = codes.quantise_queries(queries).order(100, 300)
         for n in range(Q):
             assert np.corrcoef(order[:, n], truth[100:300, n])[0, 1] > 0.99
 
@@ -107,13 +107,13 @@ def test_codes_are_written_taken_and_replaced_as_if_made_at_once() -> None:
     grown.write(rows[300:], 300)
     grown = grown.first(N)
     places = np.array([5, 600, 7])
-    other = whole.replaced(np.append(places, N + 3), vectors("signed", 4, D, seed=1)).replaced(places, rows[places])
+    other = whole.replace(np.append(places, N + 3), vectors("signed", 4, D, seed=1)).replace(places, rows[places])
     for codes in (grown, other):
         assert (len(codes), codes.codes.dtype) == (N, np.uint8)
         assert (codes.codes[:N] == whole.codes).all()
         np.testing.assert_allclose(codes.weights[:N], whole.weights, rtol=1e-5)
-    assert (whole.taken(places).codes == whole.codes[places]).all()
-    assert len(grown.taken(np.arange(N) % 2 == 0)) == N // 2
+    assert (whole.take(places).codes == whole.codes[places]).all()
+    assert len(grown.take(np.arange(N) % 2 == 0)) == N // 2
 
 
 def test_products_are_right_at_the_ends_of_the_codes() -> None:
@@ -157,7 +157,7 @@ def test_an_index_with_codes_answers_as_one_without(share: float) -> None:
         one, other = (index.search(queries, k) for index in (coded, plain))
         assert (one.keys == other.keys).all()
         assert (one.similarities == other.similarities).all()
-        one, other = (index.search(queries, k, allowed=allowed) for index in (coded, plain))
+        one, other = (index.search(queries, k, among=allowed) for index in (coded, plain))
         assert (one.keys == other.keys).all()
         assert one.scanned == other.scanned
         assert one.plan == f"exact over {one.scanned:,} allowed"

@@ -18,12 +18,13 @@ import pytest
 
 from lookalike.assembly.index_engines import LocalEngines
 from lookalike.core.errors import SnapshotDamaged, StorageFailed
+from lookalike.core.records import START
 from lookalike.index import manifest as manifest_module
 from lookalike.index.exact import ExactIndex
 from lookalike.index.manifest import VERSION
-from lookalike.index.snapshot import discard_snapshots, read_snapshot, write_snapshot
+from lookalike.index.snapshot import discard_snapshots, freeze, read_snapshot, write_snapshot
 from tests.damage import damaged
-from tests.unit.index.snapshots import D, N, answers, index_of, seq_if_whole, write
+from tests.unit.index.snapshots import D, N, answers, index_of, seq_if_whole, seq_of, write
 
 FILES = ["CURRENT", "manifest.json", "keys.npy", "vectors.npy", "projection.npz"]
 DAMAGES_PER_FILE = 60
@@ -49,13 +50,13 @@ def program(text: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def test_a_snapshot_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    folder = tmp_path / "deep" / "snapshots"
+    folder = tmp_path / "snapshots"
     written = write(folder, 12)
     read = read_snapshot(folder, LocalEngines())
     assert read.manifest == written
     assert seq_if_whole(read) == 12
     assert (written.engine, written.count, written.dimension, written.learnt_from) == ("exact", N, D, 300)
-    assert (written.seq, written.lineage, written.projected, written.recall) == (12, "l" * 16, "auto", 1.0)
+    assert (written.cursor, written.projected, written.recall) == ("12 " + "1" * 16, "auto", 1.0)
     assert sorted(written.files) == ["keys.npy", "projection.npz", "vectors.npy"]
     assert names(place_of(folder, "manifest.json").parent) == sorted(FILES[1:])
 
@@ -69,7 +70,7 @@ def test_a_snapshot_without_a_projection_comes_back_without_one(tmp_path: Path) 
 
 
 def test_an_empty_index_comes_back_empty(tmp_path: Path) -> None:
-    write_snapshot(tmp_path, ExactIndex(D), None, model_id="m", seq=0, lineage="", projected="off")
+    write_snapshot(tmp_path, freeze(ExactIndex(D)), None, model_id="m", cursor=START, projected="off")
     read = read_snapshot(tmp_path, LocalEngines())
     assert (len(read.index), read.index.dimension) == (0, D)
 
@@ -119,7 +120,7 @@ def test_an_engine_that_is_not_known_is_named_with_those_that_are(
 ) -> None:
     monkeypatch.setattr(ExactIndex, "engine", "other")
     write(tmp_path, 1)
-    with pytest.raises(SnapshotDamaged, match="expected an engine of exact, faiss, got 'other'"):
+    with pytest.raises(SnapshotDamaged, match="expected an engine of exact, faiss, gpu, got 'other'"):
         read_snapshot(tmp_path, LocalEngines())
 
 
@@ -153,7 +154,7 @@ def test_whichever_step_fails_the_current_snapshot_is_whole(
                 raise error
             return original(*arguments, **named)
 
-        before = read_snapshot(tmp_path, LocalEngines()).manifest.seq
+        before = seq_of(read_snapshot(tmp_path, LocalEngines()).manifest)
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, failing)
             try:
@@ -194,7 +195,7 @@ def test_a_full_disk_is_told_and_the_old_snapshot_stays(small_disk: Path) -> Non
     large = ExactIndex(1000)
     large.upsert(np.arange(1000), np.ones((1000, 1000), np.float32))
     with pytest.raises(StorageFailed, match="could not be saved in"):
-        write_snapshot(small_disk, large, None, model_id="m", seq=2, lineage="", projected="off")
+        write_snapshot(small_disk, freeze(large), None, model_id="m", cursor=START, projected="off")
     assert seq_if_whole(read_snapshot(small_disk, LocalEngines())) == 1
     write(small_disk, 3)
     assert seq_if_whole(read_snapshot(small_disk, LocalEngines())) == 3
@@ -343,7 +344,12 @@ def test_a_pointer_that_points_elsewhere_is_not_followed(tmp_path: Path, content
 def test_a_manifest_that_was_edited_is_noticed(tmp_path: Path) -> None:
     write(tmp_path, 7)
     manifest = place_of(tmp_path, "manifest.json")
-    for old, new in [('"seq": 7', '"seq": 8'), ('"seq": 7', '"seq":  7'), ('"exact"', '"other"'), ("{", '{"x": 1,')]:
+    for old, new in [
+        ('"cursor": "7', '"cursor": "8'),
+        ('"cursor": "7', '"cursor":  "7'),
+        ('"exact"', '"other"'),
+        ("{", '{"x": 1,'),
+    ]:
         content = manifest.read_text()
         assert old in content
         manifest.write_text(content.replace(old, new, 1))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lookalike.index.faiss.recipes import paired_order, recipe
-from lookalike.index.faiss.tuning import K, Proposed, gaps, operating_points, sure_recall
+from lookalike.index.faiss.tuning import K, Proposed, gaps, measure_operating_points, sure_recall
 
 
 class Lists:
@@ -43,7 +43,9 @@ def lists() -> Lists:
 
 
 def test_each_wanted_recall_is_reached_by_a_point_and_dearer_ones_find_more(lists: Lists) -> None:
-    points = operating_points(truth=lists.truth, propose=lists.propose, centroid_similarities=lists.similarities)
+    points = measure_operating_points(
+        truth=lists.truth, propose=lists.propose, centroid_similarities=lists.similarities
+    )
     recalls = [point.recall for point in points]
     assert recalls == sorted(recalls)
     for wanted in (0.8, 0.9, 0.95, 0.99):
@@ -55,7 +57,7 @@ def test_each_wanted_recall_is_reached_by_a_point_and_dearer_ones_find_more(list
 
 
 def test_no_measured_way_to_a_recall_is_cheaper_than_the_chosen_one(lists: Lists) -> None:
-    points = operating_points(
+    points = measure_operating_points(
         truth=lists.truth, propose=lists.propose, centroid_similarities=lists.similarities, wanted=[0.9]
     )
     chosen = points[0]
@@ -67,7 +69,9 @@ def test_no_measured_way_to_a_recall_is_cheaper_than_the_chosen_one(lists: Lists
 
 def test_what_cannot_be_reached_is_left_out_and_the_best_that_can_is_there() -> None:
     lists = Lists(N=3000, D=8, lists=16, queries=60, blur=3.0)  # codes that tell next to nothing
-    points = operating_points(truth=lists.truth, propose=lists.propose, centroid_similarities=lists.similarities)
+    points = measure_operating_points(
+        truth=lists.truth, propose=lists.propose, centroid_similarities=lists.similarities
+    )
     assert points
     assert points[-1].recall < 0.999
 

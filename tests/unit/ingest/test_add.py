@@ -10,6 +10,7 @@ import pytest
 from lookalike.core.errors import ImageRefused
 from lookalike.embedding import files as embed_files
 from lookalike.ingest.add import add_bytes, add_file
+from tests.catalogs import known_ids
 from tests.collections import CountingEmbedder, new_parts, png, touch, write, write_bytes
 
 
@@ -28,7 +29,7 @@ def test_a_file_is_added_once_and_read_again_only_when_it_changes(
     touch(path, 5_000_000_000)
     assert add_file(path, parts, metadata={}) == image_id
     other = add_file(write(path, 2), parts, metadata={})
-    assert parts.catalog.known_ids() == {other}
+    assert known_ids(parts.catalog) == {other}
     assert other != image_id
 
 
@@ -80,7 +81,7 @@ def test_bytes_of_an_indexed_file_are_kept_too_and_survive_it(tmp_path: Path) ->
     assert add_bytes(png(1), parts, metadata={}) == image_id
     add_file(write(path, 2), parts, metadata={})
 
-    assert image_id in parts.catalog.known_ids()
+    assert image_id in known_ids(parts.catalog)
     assert parts.catalog.images([image_id])[image_id].metadata == {"label": "a"}
 
 

@@ -27,7 +27,8 @@ def lying(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
 
 
 def remembered(before: dict[str, str], *tops: str, found: list[str], missing: tuple[str, ...] = ()) -> dict[str, str]:
-    return Devices(before).to_remember(tops, found=found, missing=missing)
+    lacking = {folder for path in missing for folder in devices.folders_above(path)}
+    return Devices(before).to_remember(tops, holding=map(os.path.dirname, found), lacking=lacking)
 
 
 def test_one_entry_a_device_is_remembered_that_of_the_highest_folder(lying: Callable[[dict[str, str]], None]) -> None:

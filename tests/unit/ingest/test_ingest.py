@@ -21,6 +21,7 @@ from lookalike.ingest.add import add_bytes
 from lookalike.ingest.ingest import IngestOptions, ingest
 from lookalike.ingest.ingest_report import IngestReport
 from lookalike.parts.parts import Parts
+from tests.catalogs import known_ids
 from tests.collections import CountingEmbedder, album, new_parts, picture, png, touch, write, write_bytes
 
 
@@ -61,7 +62,7 @@ def counts(report: IngestReport) -> dict[str, int]:
 def places(parts: Parts) -> dict[str, str]:
     """Id by name of file; every file's picture is there, and in memory nothing else is."""
     files = {os.path.basename(file.path): file.image_id for file in parts.catalog.files()}
-    assert set(files.values()) == parts.catalog.known_ids()
+    assert set(files.values()) == known_ids(parts.catalog)
     return files
 
 
@@ -89,11 +90,11 @@ def test_a_touched_file_is_read_but_not_embedded_again(
 ) -> None:
     first, *_ = album(photos)
     run(parts, photos)
-    seq = parts.catalog.facts().last_seq
+    cursor = parts.catalog.cursor()
     touch(first, 5_000_000_000)
 
     assert counts(run(parts, photos)) == {"unchanged": 3}
-    assert parts.catalog.facts().last_seq == seq
+    assert parts.catalog.cursor() == cursor
     read_nothing(monkeypatch)
     assert counts(run(parts, photos)) == {"unchanged": 3}
 
@@ -242,7 +243,7 @@ def test_labels_of_a_file_that_broke_do_not_reach_the_copy_that_it_was(parts: Pa
 
     run(parts, photos, metadata={str(photos / "a.png"): {"label": "x"}})
 
-    (image,) = parts.catalog.images(list(parts.catalog.known_ids())).values()
+    (image,) = parts.catalog.images(list(known_ids(parts.catalog))).values()
     assert image.metadata == {}
 
 
@@ -311,7 +312,7 @@ def test_prune_forgets_what_is_gone_below_the_folders_that_are_named(parts: Part
     left = {os.path.relpath(file.path, photos) for file in parts.catalog.files()}
     assert left == {"in/0.png", "in/2.png", "in2/0.png", "out/0.png"}
     assert parts.catalog.facts().refused == 0
-    assert len(parts.catalog.known_ids()) == 3
+    assert len(known_ids(parts.catalog)) == 3
 
 
 def test_a_pruned_picture_that_was_added_as_bytes_stays(parts: Parts, photos: Path) -> None:
@@ -321,7 +322,7 @@ def test_a_pruned_picture_that_was_added_as_bytes_stays(parts: Parts, photos: Pa
     (photos / "0.png").unlink()
 
     assert counts(run(parts, photos, prune=True)) == {"unchanged": 1, "removed": 1}
-    assert image_id in parts.catalog.known_ids()
+    assert image_id in known_ids(parts.catalog)
 
 
 def test_prune_keeps_what_is_only_excluded_or_cannot_be_listed(
@@ -340,7 +341,7 @@ def test_prune_keeps_what_is_only_excluded_or_cannot_be_listed(
         return real(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    monkeypatch.setattr("lookalike.ingest.prune.is_gone", lambda path: "excluded" not in path)
+    monkeypatch.setattr("lookalike.ingest.lost_files.is_gone", lambda path: "excluded" not in path)
 
     report = run(parts, photos, prune=True, exclude=["excluded"])
 
@@ -378,10 +379,10 @@ def test_metadata_reaches_new_unchanged_and_recognised_files(parts: Parts, photo
     album(photos, 2)
     run(parts, photos, metadata={str(photos / "0.png"): {"label": "a", "n": 1}})
     ids = places(parts)
-    seq = parts.catalog.facts().last_seq
+    cursor = parts.catalog.cursor()
 
     run(parts, photos, metadata={str(photos / "0.png"): {"label": "a"}})
-    assert parts.catalog.facts().last_seq == seq, "what is so already is not written"
+    assert parts.catalog.cursor() == cursor, "what is so already is not written"
 
     (photos / "1.png").rename(photos / "renamed.png")
     run(
@@ -459,13 +460,13 @@ def test_ctrl_c_anywhere_keeps_what_was_complete_and_a_second_run_goes_on(
 
     parts = new_parts(tmp_path / "c", embedder=CountingEmbedder(embed))
     if where == "walk":
-        monkeypatch.setattr("lookalike.ingest.ingest.walk", interrupt)
+        monkeypatch.setattr("lookalike.ingest.scan.walk", interrupt)
 
     def progress(report: IngestReport) -> None:
         if where == "progress" and report.done:
             interrupt()
 
-    with pytest.raises(Interrupted, match="goes on"):
+    with pytest.raises(Interrupted, match="to go on"):
         run(parts, photos, progress=progress, acknowledge=acknowledge, threads=2)
     kept = {file.path for file in parts.catalog.files()}
     assert set(acknowledged) <= kept
@@ -489,10 +490,10 @@ def test_a_disk_that_fails_midway_keeps_what_was_acknowledged(
     acknowledged: list[str] = []
     real = parts.catalog.transaction
 
-    def transaction() -> Any:
+    def transaction(**options: bool) -> Any:
         if len(acknowledged) >= 8:
             raise StorageFailed("the disk is full")
-        return real()
+        return real(**options)
 
     monkeypatch.setattr(parts.catalog, "transaction", transaction)
     with pytest.raises(StorageFailed):
@@ -529,7 +530,7 @@ def test_a_picture_removed_by_another_thread_while_it_is_recognised_is_taken_in_
         results = real(self, files)
         if not removed:
             with parts.catalog.transaction() as transaction:
-                removed.append(transaction.remove_images(sorted(parts.catalog.known_ids())))
+                removed.append(transaction.remove_images(sorted(known_ids(parts.catalog))))
         return results
 
     monkeypatch.setattr(embed_files.FileEmbedder, "take", take)
@@ -554,7 +555,7 @@ def test_refusals_do_not_keep_the_bytes_of_files(photos: Path) -> None:
     from lookalike.images.walk import FoundFile
 
     path = write_bytes(photos / "broken.png", png(1)[:40] + b"marker" * 100)
-    files = embed_files.FileEmbedder(CountingEmbedder(), set(), limits=DEFAULT_LIMITS)
+    files = embed_files.FileEmbedder(CountingEmbedder(), lambda _: (), limits=DEFAULT_LIMITS)
 
     (refused,) = files.take([FoundFile(str(path), 1, 1)])
 
@@ -651,7 +652,7 @@ def test_a_turned_picture_has_its_upright_size(parts: Parts, photos: Path) -> No
 
     run(parts, photos)
 
-    (image,) = parts.catalog.images(list(parts.catalog.known_ids())).values()
+    (image,) = parts.catalog.images(list(known_ids(parts.catalog))).values()
     assert (image.width, image.height) == (8, 12)
 
 

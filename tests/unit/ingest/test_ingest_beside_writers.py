@@ -16,6 +16,7 @@ from lookalike.core.errors import BadInput, Locked, WrongModel
 from lookalike.further.further_models import PictureVector, keep_vectors
 from lookalike.ingest import ingest as ingest_module
 from lookalike.ingest.ingest_report import IngestReport
+from tests.catalogs import known_ids
 from tests.collections import (
     CountingEmbedder,
     album,
@@ -58,7 +59,7 @@ def rows(collection: Collection) -> dict[str, str]:
     catalog = collection._parts.catalog
     files = list(catalog.files())
     assert len({file.path for file in files}) == len(files)
-    assert {file.image_id for file in files} == catalog.known_ids()
+    assert {file.image_id for file in files} == known_ids(catalog)
     assert catalog.check() == []
     return {Path(file.path).name: file.image_id for file in files}
 
@@ -76,7 +77,7 @@ def test_what_another_run_has_brought_meanwhile_is_unchanged_and_not_written_aga
         report = collection.index(photos)
     assert read(report) == (0, 0, 3, 0)
     assert len(rows(other)) == 3
-    assert other._parts.catalog.last_seq() == 3
+    assert other._parts.catalog.cursor().split()[0] == "3"
 
 
 def test_a_copy_of_what_another_run_has_brought_is_recognised(tmp_path: Path, photos: Path, other: Collection) -> None:
@@ -176,7 +177,7 @@ def test_a_picture_that_another_brings_as_bytes_outlives_its_pruned_file(
         report = collection.index(photos, prune=True)
     assert report.removed == 1
     assert other.add(png(0)) in other
-    assert other.bytes_of(other.add(png(0))) == png(0)
+    assert other.pictures.read(other.add(png(0))) == png(0)
 
 
 def test_labels_of_a_run_lie_on_what_its_files_hold_now(tmp_path: Path, photos: Path, other: Collection) -> None:
@@ -219,7 +220,7 @@ def test_pictures_added_beside_a_run_are_all_there(tmp_path: Path, photos: Path,
         report = collection.index(photos)
         adding.join()
     assert report.added == N
-    assert set(added) <= other._parts.catalog.known_ids()
+    assert set(added) <= known_ids(other._parts.catalog)
     assert len(other) == 2 * N
 
 
@@ -243,7 +244,7 @@ def test_two_runs_of_the_same_folder_at_the_same_time_bring_each_picture_once(
         for thread in threads:
             thread.join()
         assert len(rows(collection)) == N
-        assert other._parts.catalog.last_seq() == N
+        assert other._parts.catalog.cursor().split()[0] == str(N)
         assert [len(one.search(png(3), k=2 * N)) for one in (collection, other)] == [N, N]
     assert [report.failed for report in reports] == [[], []]
     assert sum(report.added for report in reports) == N

@@ -125,9 +125,9 @@ def test_fields_are_laid_over_and_nothing_is_written_twice(tmp_path: Path, engin
     assert metadata(catalog, tmp_path / "a.jpg") == {"label": ["x", 1]}
     assert metadata(catalog, tmp_path / "b.jpg") == {"old": 1, "n": 2.5}
     assert metadata(catalog, "/elsewhere/c.jpg") == {"old": 1, "n": 1}
-    before = catalog.facts().last_seq
+    before = catalog.cursor()
     assert apply_metadata(catalog, read) == MetadataReport(matched=3, changed=0, unused=unused)
-    assert catalog.facts().last_seq == before
+    assert catalog.cursor() == before
     catalog.close()
 
 

@@ -16,6 +16,7 @@ from lookalike.ingest.devices import UNKNOWN, device_of
 from lookalike.ingest.ingest import IngestOptions, ingest
 from lookalike.ingest.ingest_report import IngestReport
 from lookalike.parts.parts import Parts
+from tests.catalogs import known_ids
 from tests.collections import album, new_parts, write
 from tests.disks import mount, unmount
 
@@ -35,7 +36,7 @@ def top(tmp_path: Path, parts: Parts) -> Path:
         write(tmp_path / "top" / "usb" / "trip" / f"{n}.png", n)
     run(parts, tmp_path / "top")
     with parts.catalog.transaction() as transaction:
-        transaction.merge_metadata(dict.fromkeys(parts.catalog.known_ids(), LABEL))
+        transaction.merge_metadata(dict.fromkeys(known_ids(parts.catalog), LABEL))
     return tmp_path / "top"
 
 
@@ -86,13 +87,13 @@ def _a_file(usb: Path) -> None:
 def test_nothing_is_forgotten_below_a_folder_that_is_out_of_sight_unless_it_is_named(
     parts: Parts, top: Path, happens: Callable[[Path], None], why: str
 ) -> None:
-    before = parts.catalog.known_ids()
+    before = known_ids(parts.catalog)
     happens(top / "usb")
 
     for _ in range(2):  # what the first run takes in there does not vouch for what was there before
         report = run(parts, top, prune=True)
 
-        assert before <= parts.catalog.known_ids()
+        assert before <= known_ids(parts.catalog)
         assert all(image.metadata == LABEL for image in parts.catalog.images(sorted(before)).values())
         (kept,) = report.kept
         assert (kept.path, kept.files, report.removed) == (str(top / "usb"), 3, 0)
@@ -100,7 +101,7 @@ def test_nothing_is_forgotten_below_a_folder_that_is_out_of_sight_unless_it_is_n
 
     report = run(parts, top, prune=True, forget=(top / "usb",))
     assert (report.kept, report.removed) == ([], 3)
-    assert len(before & parts.catalog.known_ids()) == 1
+    assert len(before & known_ids(parts.catalog)) == 1
 
 
 @pytest.mark.parametrize("runs_between", [0, 2])
@@ -195,7 +196,7 @@ def test_a_folder_that_was_renamed_is_moved_and_nothing_is_told(parts: Parts, to
     (top / "usb").rename(top / "journeys")
     report = run(parts, top, prune=True)
     assert (report.recognised, report.removed, report.kept) == (3, 0, [])
-    assert len(parts.catalog.known_ids()) == 4
+    assert len(known_ids(parts.catalog)) == 4
 
 
 def test_an_empty_top_keeps_everything(parts: Parts, top: Path) -> None:
@@ -294,7 +295,7 @@ def test_another_disk_at_the_same_place_that_holds_some_of_the_names_has_nothing
     disks(usb, "a")
     album(usb / "trip", 3)
     run(parts, top, prune=True)
-    known = parts.catalog.known_ids()
+    known = known_ids(parts.catalog)
     disks(usb, "b")
     album(usb / "trip", 1)
     write(usb / "new.png", 50)
@@ -304,12 +305,12 @@ def test_another_disk_at_the_same_place_that_holds_some_of_the_names_has_nothing
         (kept,) = report.kept
         assert (report.removed, kept.path, kept.files) == (0, str(usb), 2)
         assert "lies on another disk" in kept.reason
-        assert known < parts.catalog.known_ids()
+        assert known < known_ids(parts.catalog)
 
     disks(usb, "a")
     report = run(parts, top, prune=True)
     assert (report.removed, report.kept) == (1, [])  # what only the other disk holds
-    assert parts.catalog.known_ids() == known
+    assert known_ids(parts.catalog) == known
 
     disks(usb, "b")
     report = run(parts, top, prune=True, forget=(usb,))

@@ -53,10 +53,12 @@ def test_a_folder_in_the_place_of_a_picture_is_told_with_the_filter_that_chooses
         write(place / f"{n}.png", n)
     collection.index(tmp_path)
 
-    with pytest.raises(NotIndexed, match=r"is a folder \(files known below it: 2\): --where .* chooses") as caught:
+    with pytest.raises(
+        NotIndexed, match=r"is a folder \(files known below it: 2\); use --where .* to choose"
+    ) as caught:
         collection.remove(str(folder))
 
-    (_, where) = shlex.split(str(caught.value)[str(caught.value).index("--where") :].rpartition(" chooses")[0])
+    (_, where) = shlex.split(str(caught.value)[str(caught.value).index("--where") :].partition(" to choose")[0])
     assert len(collection) == 3
     assert collection.remove(where=where) == 2
     with pytest.raises(NotIndexed, match="neither is 'nothing' an indexed path"):
@@ -73,7 +75,7 @@ def test_others_may_write_between_and_who_passes_no_longer_stays(
         if not kept:
             left = [image_id for image_id in ids.values() if image_id in collection]
             assert len(left) == N - SOME
-            collection.relabel(left[-1], {"label": "new"})
+            collection.pictures.label(left[-1], {"label": "new"})
             kept.append(left[-1])
         return commit()
 

@@ -33,7 +33,7 @@ def begin(ledger: SqliteLedger, count: int) -> None:
     """Begin what keys stand for, and print those that are ours to do."""
     for number in range(count):
         try:
-            assert ledger.begin(f"key{number}", body_hash="h", holder="me", now=0, expires_at=1) is None
+            assert ledger.begin(f"key{number}", caller="ann", body_hash="h", holder="me", now=0, expires_at=1) is None
         except Conflict:
             continue
         print(number)

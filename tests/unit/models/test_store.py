@@ -12,7 +12,8 @@ import pytest
 
 from lookalike.core.errors import ModelUnavailable
 from lookalike.models import store
-from lookalike.models.store import MODEL_IDS, OwnModel, default_model, load_model
+from lookalike.models.own import OwnModel
+from lookalike.models.store import MODEL_IDS, default_model, load_model
 
 MAKE_ONE = """
 import sys

@@ -93,7 +93,7 @@ def test_no_way_in_takes_such_a_model(tmp_path: Path) -> None:
         with pytest.raises(ModelUnavailable, match=ELSEWHERE):
             photos.add_model("further", bad)
         with pytest.raises(ModelUnavailable, match=ELSEWHERE):
-            photos.search(png(1), opinion=str(bad))
+            photos.search(png(1), rerank=str(bad))
         assert photos.models() == []
 
 
@@ -106,7 +106,7 @@ def test_a_further_model_that_was_kept_before_is_not_opened(tmp_path: Path) -> N
     scattered(kept)
 
     with lookalike.open("photos") as photos, pytest.raises(ModelUnavailable, match=ELSEWHERE):
-        photos.model_file("further")
+        photos.models.file("further")
 
 
 def test_a_model_s_file_is_given_only_while_it_is_that_model(tmp_path: Path) -> None:
@@ -116,10 +116,10 @@ def test_a_model_s_file_is_given_only_while_it_is_that_model(tmp_path: Path) -> 
         changed = whole_model()
         changed.doc_string = "another"
         write(changed, path)
-        assert photos.model_file().content == content
+        assert photos.models.file().content == content
         (kept,) = (tmp_path / "photos" / "models").iterdir()
         kept.chmod(0o600)
         write(changed, kept)
 
-        with pytest.raises(ModelUnavailable, match="changed since it was opened"):
-            photos.model_file()
+        with pytest.raises(ModelUnavailable, match="it was changed since"):
+            photos.models.file()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lookalike.models.wide_stem import COLUMNS, widened
+from lookalike.models.wide_stem import COLUMNS, widen
 
 
 def _convolved(image: np.ndarray, weight: np.ndarray, *, steps: tuple[int, int]) -> np.ndarray:
@@ -27,7 +27,7 @@ def test_four_columns_at_a_time_give_the_same_sums() -> None:
     weight = generator.integers(-63, 64, (outputs, 3, 3, 3)).astype(np.int8)
 
     grouped = image.reshape(side, side // (2 * COLUMNS), 2 * COLUMNS * 3)
-    wide = _convolved(grouped, widened(weight).astype(np.int64), steps=(2, 1))
+    wide = _convolved(grouped, widen(weight).astype(np.int64), steps=(2, 1))
 
     assert np.array_equal(
         wide.reshape(side // 2, side // 2, outputs), _convolved(image, weight.astype(np.int64), steps=(2, 2))

@@ -65,10 +65,10 @@ Make = Callable[[Path], object]
         (lambda path: None, BadInput, "there is no such file"),
         (lambda path: path.mkdir(), BadInput, "got a folder"),
         (lambda path: path.write_bytes(b""), BadInput, "got an empty file"),
-        (lambda path: path.write_text("1,2,3\n"), BadInput, "got something else: save vectors with numpy.save"),
-        (lambda path: path.write_bytes(b"PAR1"), BadInput, "not a Parquet file that can be read"),
-        (lambda path: path.write_bytes(b"\x93NUMPY"), BadInput, "cut short|not a .npy file"),
-        (lambda path: saved(path, np.ones(5)), DimensionMismatch, r"\(N, D\), got \(5,\); reshape"),
+        (lambda path: path.write_text("1,2,3\n"), BadInput, "got something else; save vectors with numpy.save"),
+        (lambda path: path.write_bytes(b"PAR1"), BadInput, "the Parquet file cannot be read"),
+        (lambda path: path.write_bytes(b"\x93NUMPY"), BadInput, "smaller than its header|not a .npy file"),
+        (lambda path: saved(path, np.ones(5)), DimensionMismatch, r"\(N, D\), got \(5,\); use reshape"),
         (lambda path: saved(path, np.ones((2, 3, 4))), DimensionMismatch, r"\(N, D\), got \(2, 3, 4\)"),
         (lambda path: saved(path, np.array(7.0)), DimensionMismatch, r"\(N, D\), got \(\)"),
         (lambda path: saved(path, np.ones((4, 0))), DimensionMismatch, "at least one number"),
@@ -80,7 +80,7 @@ Make = Callable[[Path], object]
 )
 def test_a_bad_file_is_refused_by_name(tmp_path: Path, make: Make, error: type, said: str) -> None:
     path = tmp_path / "base.npy"
-    if said.startswith("not a Parquet"):
+    if "Parquet file cannot" in said:
         pytest.importorskip("pyarrow", reason="needs pyarrow, the extra parquet")
     make(path)
     with pytest.raises(error, match=said) as caught:

@@ -9,7 +9,7 @@ import pytest
 
 from lookalike.core.errors import BadInput, MissingExtra
 from lookalike.core.metrics import Metric
-from lookalike.neighbours.compare import TOLERANCE, compared_with_sklearn, largest_difference
+from lookalike.neighbours.compare import TOLERANCE, compare_with_sklearn, largest_difference
 from lookalike.neighbours.knn import knn
 from tests.unit.neighbours.vector_files import neighbours, vectors
 
@@ -40,7 +40,7 @@ def test_a_wrong_answer_does_not_agree(metric: Metric) -> None:
     base, queries = vectors(N, D), vectors(Q, D, seed=1)
     _, values = neighbours(base, queries, k, metric)
     values[4, 2] *= 1.01
-    found = compared_with_sklearn(base, queries, values, metric=metric, seconds=1.0, exclude_self=False)
+    found = compare_with_sklearn(base, queries, values, metric=metric, seconds=1.0, exclude_self=False)
     assert not found.agrees
     assert found.largest_difference > TOLERANCE
 
@@ -63,6 +63,6 @@ def test_padding_is_not_compared_and_nothing_cannot_be() -> None:
 def test_without_scikit_learn_the_extra_is_named_before_anything_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setitem(sys.modules, "sklearn.neighbors", None)
-    monkeypatch.setattr("lookalike.neighbours.knn.searched", None)
+    monkeypatch.setattr("lookalike.neighbours.knn.search_rows", None)
     with pytest.raises(MissingExtra, match=r"pip install .*\[compare\]'"):
         knn(vectors(3, 4), vectors(3, 4), compare="sklearn")

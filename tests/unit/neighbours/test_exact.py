@@ -272,8 +272,8 @@ def test_in_place_of_a_card_torch_gives_the_same(monkeypatch: pytest.MonkeyPatch
     torch = pytest.importorskip("torch", reason="needs torch, the extra gpu")
     from lookalike.index.gpu import nearest as engine
 
-    monkeypatch.setattr("lookalike.neighbours.knn.chosen", lambda *_, **__: "cuda")
-    monkeypatch.setattr(engine, "chosen_device", lambda name: torch.device("cpu"))
+    monkeypatch.setattr("lookalike.neighbours.knn.choose_device", lambda *_, **__: "cuda")
+    monkeypatch.setattr(engine, "choose_device", lambda name: torch.device("cpu"))
     base = positions(150)
     found = check(base, base[:5], 4, Metric.L2)
     assert found.device == "cuda"

@@ -151,7 +151,7 @@ def test_an_answer_that_does_not_fit_in_the_memory_is_refused(monkeypatch: pytes
     def full(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("lookalike.neighbours.knn.searched", full)
+    monkeypatch.setattr("lookalike.neighbours.knn.search_rows", full)
     with pytest.raises(BadInput, match="5 answers of 3 neighbours do not fit in the memory"):
         knn(vectors(5, 3), vectors(5, 3))
 
@@ -167,15 +167,15 @@ def test_the_card_is_chosen_where_there_is_one_and_it_is_worth_its_start(monkeyp
     monkeypatch.setattr(knn_engine, "find_spec", lambda name: object())
     monkeypatch.setattr(knn_engine, "_may_have_a_card", lambda: True)
     monkeypatch.setattr(knn_engine, "_sees_a_card", lambda: True)
-    assert knn_engine.chosen("auto", multiplications=many) == "cuda"
-    assert knn_engine.chosen("auto", multiplications=few) == "cpu"
-    assert knn_engine.chosen("cpu", multiplications=many) == "cpu"
+    assert knn_engine.choose_device("auto", multiplications=many) == "cuda"
+    assert knn_engine.choose_device("auto", multiplications=few) == "cpu"
+    assert knn_engine.choose_device("cpu", multiplications=many) == "cpu"
     for name in ("_may_have_a_card", "_sees_a_card"):
         with monkeypatch.context() as patch:
             patch.setattr(knn_engine, name, lambda: False)
-            assert knn_engine.chosen("auto", multiplications=many) == "cpu"
+            assert knn_engine.choose_device("auto", multiplications=many) == "cpu"
     monkeypatch.setattr(knn_engine, "find_spec", lambda name: None)
-    assert knn_engine.chosen("auto", multiplications=many) == "cpu"
+    assert knn_engine.choose_device("auto", multiplications=many) == "cpu"
 
 
 def test_a_search_on_the_processor_does_not_import_torch() -> None:
@@ -205,8 +205,8 @@ def test_the_card_gives_the_same_as_the_processor_and_its_notes_are_kept(monkeyp
     def refused(*_: object) -> None:
         raise torch.OutOfMemoryError("no memory")
 
-    monkeypatch.setattr("lookalike.neighbours.knn.chosen", lambda *_, **__: "cuda")
-    monkeypatch.setattr(engine, "chosen_device", lambda name: torch.device("cpu"))
+    monkeypatch.setattr("lookalike.neighbours.knn.choose_device", lambda *_, **__: "cuda")
+    monkeypatch.setattr(engine, "choose_device", lambda name: torch.device("cpu"))
     N, D, Q, k = 400, 8, 6, 3
     base, queries = vectors(N, D), vectors(Q, D, seed=1)
     found = knn(base, queries, k)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lookalike.core.records import FileRecord, ImageRecord
-from lookalike.parts.answer_cache import AnswerCache, Question, held_bytes
+from lookalike.parts.answer_cache import AnswerCache, Question, bytes_in_memory
 
 ONE = Question(version=(1, 7), vector=np.ones(4, np.float32).tobytes(), model="m", where="year > 3", k=5, recall=0.9)
 
@@ -41,7 +41,6 @@ def test_an_answer_is_given_again_and_is_the_same_object() -> None:
         {"recall": 0.95},
         {"collapse": "group"},
         {"others": ("features",)},
-        {"version": (1, 6)},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -50,6 +49,13 @@ def test_whatever_differs_is_another_question(change: dict[str, Any]) -> None:
     cache.put(ONE, "answer", 100)
     assert cache.get(replace(ONE, **change)) is None
     assert cache.get(ONE) == "answer"
+
+
+def test_of_another_version_it_is_another_question_and_what_was_kept_is_gone() -> None:
+    cache: AnswerCache[str] = AnswerCache(10_000)
+    cache.put(ONE, "answer", 100)
+    assert cache.get(replace(ONE, version=("another", 0))) is None
+    assert cache.get(ONE) is None
 
 
 def test_what_it_says_it_holds_is_what_it_takes_in_memory() -> None:
@@ -70,7 +76,7 @@ def test_what_it_says_it_holds_is_what_it_takes_in_memory() -> None:
                 for rank in range(10)
             )
             vector = np.full(D, n, np.float32)
-            cache.put(Question(version=(0,), vector=vector.tobytes(), model="m"), answer, held_bytes(answer))
+            cache.put(Question(version=(0,), vector=vector.tobytes(), model="m"), answer, bytes_in_memory(answer))
         taken = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
@@ -79,13 +85,13 @@ def test_what_it_says_it_holds_is_what_it_takes_in_memory() -> None:
 
 def test_an_array_counts_with_its_numbers_and_an_object_once() -> None:
     array = np.zeros(1000, np.float64)
-    assert 8000 <= held_bytes(array) < 8500
-    assert 4000 <= held_bytes(array[:500]) < 4500
-    assert held_bytes([array, array, array]) < 8600
+    assert 8000 <= bytes_in_memory(array) < 8500
+    assert 4000 <= bytes_in_memory(array[:500]) < 4500
+    assert bytes_in_memory([array, array, array]) < 8600
     circle: list[Any] = []
     circle.append(circle)
-    assert held_bytes(circle) < 200
-    assert held_bytes({"a" * 500: ["b" * 700]}) > 1200
+    assert bytes_in_memory(circle) < 200
+    assert bytes_in_memory({"a" * 500: ["b" * 700]}) > 1200
 
 
 def test_many_threads_get_only_answers_of_their_own_question() -> None:

@@ -18,11 +18,12 @@ from lookalike.core.errors import BadQuery
 from lookalike.core.filters import Filter
 from lookalike.core.records import ImageRecord, Neighbours
 from lookalike.core.vectors import Keys, Vectors
+from lookalike.index.base import Selection
 from lookalike.index.exact import ExactIndex
-from lookalike.search.fusion import Weight, fused, parse_mixture
+from lookalike.search.fusion import Weight, fuse, parse_mixture
 from lookalike.search.fusion_sources import FurtherSource, Source, sources
-from lookalike.view.held import Wish
-from lookalike.view.view import View
+from lookalike.view.local_view import LocalView
+from lookalike.view.wish import Wish
 from tests.collections import open_catalog
 
 WIDTHS = {"main": 6, "fine": 9, "coarse": 3}
@@ -49,7 +50,7 @@ class Pictures:
             with catalog.transaction() as transaction:
                 transaction.put_model_vectors(name, there, vectors)
             self.rows[name] = dict(zip(there.tolist(), vectors, strict=True))
-        self.view = View(catalog, None, engines=LocalEngines(), wish=Wish(projecting="off"))
+        self.view = LocalView(catalog, None, engines=LocalEngines(), wish=Wish(projecting="off"))
         self.view.refresh()
         self.queries = {name: rng.normal(size=(1, width)).astype(np.float32) for name, width in WIDTHS.items()}
 
@@ -98,7 +99,7 @@ def test_a_small_collection_is_ranked_as_a_naive_loop_ranks_it(
     new_catalog: Callable[[], Catalog], k: int, mixture: tuple[Weight, ...]
 ) -> None:
     pictures = Pictures(new_catalog(), N=60)
-    found = fused(pictures.sources(), mixture, pictures.catalog, k=k)
+    found = fuse(pictures.sources(), mixture, pictures.catalog, k=k)
     check(found, pictures.naive([Weight(name, weight / 1e300) for name, weight in mixture]), k)
     assert (found.exact, found.scanned) == (True, 60)
 
@@ -112,7 +113,7 @@ def test_a_large_collection_is_ranked_the_same_from_what_each_model_names(
     N = 500
     pictures = Pictures(MemoryCatalog(), N, lacking=lacking)
     for k in (1, 10, N + 3):
-        found = fused(pictures.sources(indexed=indexed), mixture, pictures.catalog, k=k, exact_up_to=0)
+        found = fuse(pictures.sources(indexed=indexed), mixture, pictures.catalog, k=k, exact_up_to=0)
         check(found, pictures.naive(mixture), k)
         assert found.exact
 
@@ -122,7 +123,7 @@ def test_a_large_collection_answers_only_what_is_allowed_and_always_k() -> None:
     pictures = Pictures(MemoryCatalog(), N)
     for allowed in (np.arange(1, N + 1, 2), np.array([400, 3, 77]), np.array([5, 5, 9]), np.empty(0, np.int64)):
         for exact_up_to in (0, N):
-            found = fused(pictures.sources(), MIXTURE, pictures.catalog, k=k, allowed=allowed, exact_up_to=exact_up_to)
+            found = fuse(pictures.sources(), MIXTURE, pictures.catalog, k=k, among=allowed, exact_up_to=exact_up_to)
             check(found, pictures.naive(MIXTURE, np.unique(allowed)), k)
             assert found.exact
 
@@ -131,9 +132,9 @@ def test_what_is_not_proven_within_what_models_may_name_is_not_called_exact() ->
     N, k = 3_000, 5
     pictures = Pictures(MemoryCatalog(), N)
     mixture = [Weight("main", 1.0), Weight("fine", 1.0)]
-    hasty = fused(pictures.sources(), mixture, pictures.catalog, k=k, exact_up_to=0, most_named=1)
-    proven = fused(pictures.sources(), mixture, pictures.catalog, k=k, exact_up_to=0)
-    small = fused(pictures.sources(), mixture, pictures.catalog, k=k, exact_up_to=N, most_named=1)
+    hasty = fuse(pictures.sources(), mixture, pictures.catalog, k=k, exact_up_to=0, most_named=1)
+    proven = fuse(pictures.sources(), mixture, pictures.catalog, k=k, exact_up_to=0)
+    small = fuse(pictures.sources(), mixture, pictures.catalog, k=k, exact_up_to=N, most_named=1)
     assert (hasty.exact, proven.exact, small.exact) == (False, True, True)
     check(small, pictures.naive(mixture), k)
     assert hasty.scanned < proven.scanned + N
@@ -145,17 +146,17 @@ def test_what_the_view_gives_with_an_error_is_computed_anew() -> None:
     N, k = 40, 6
     pictures = Pictures(MemoryCatalog(), N)
 
-    class Rounding(View):
+    class Rounding(LocalView):
         def search(
-            self, vectors: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
+            self, vectors: Vectors, k: int, *, among: Selection = None, recall: float | None = None
         ) -> Neighbours:
-            found = super().search(vectors, k, allowed=allowed, recall=recall)
+            found = super().search(vectors, k, among=among, recall=recall)
             return found._replace(similarities=np.round(found.similarities, 1), error=0.05)
 
     pictures.view = Rounding(pictures.catalog, None, engines=LocalEngines(), wish=Wish(projecting="off"))
     for exact_up_to in (0, N):
         check(
-            fused(pictures.sources(), MIXTURE, pictures.catalog, k=k, exact_up_to=exact_up_to),
+            fuse(pictures.sources(), MIXTURE, pictures.catalog, k=k, exact_up_to=exact_up_to),
             pictures.naive(MIXTURE),
             k,
         )
@@ -165,12 +166,12 @@ def test_lists_that_may_have_missed_some_prove_nothing() -> None:
     pictures = Pictures(MemoryCatalog(), N=300)
 
     class Hasty(FurtherSource):
-        def nearest(self, k: int, *, allowed: Keys | None) -> Neighbours:
-            return super().nearest(k, allowed=allowed)._replace(exact=False)
+        def nearest(self, k: int, *, among: Keys | None) -> Neighbours:
+            return super().nearest(k, among=among)._replace(exact=False)
 
     hasty = {**pictures.sources(), "fine": Hasty(pictures.catalog, "fine", pictures.queries["fine"])}
-    assert not fused(hasty, MIXTURE, pictures.catalog, k=3, exact_up_to=0).exact
-    assert fused(hasty, MIXTURE, pictures.catalog, k=3).exact
+    assert not fuse(hasty, MIXTURE, pictures.catalog, k=3, exact_up_to=0).exact
+    assert fuse(hasty, MIXTURE, pictures.catalog, k=3).exact
 
 
 def test_equal_pictures_tie_and_the_smaller_key_goes_first() -> None:
@@ -182,10 +183,10 @@ def test_equal_pictures_tie_and_the_smaller_key_goes_first() -> None:
     with catalog.transaction() as transaction:
         keys = transaction.put_images(records, np.tile(np.array([0.3, -0.1, 0.7], np.float16), (N, 1)))
         transaction.put_model_vectors("fine", keys, np.tile(np.array([0.6, 0.8], np.float16), (N, 1)))
-    view = View(catalog, None, engines=LocalEngines(), wish=Wish(projecting="off"))
+    view = LocalView(catalog, None, engines=LocalEngines(), wish=Wish(projecting="off"))
     queries = {"main": np.array([[0.1, 0.2, 0.3]], np.float32), "fine": np.array([[1.0, 0.0]], np.float32)}
     for exact_up_to in (0, N):
-        found = fused(sources(catalog, view, queries), MIXTURE[:2], catalog, k=k, exact_up_to=exact_up_to)
+        found = fuse(sources(catalog, view, queries), MIXTURE[:2], catalog, k=k, exact_up_to=exact_up_to)
         assert found.keys[0].tolist() == keys[:k].tolist()
         assert len(set(found.similarities[0].tolist())) == 1
         assert found.exact
@@ -194,7 +195,7 @@ def test_equal_pictures_tie_and_the_smaller_key_goes_first() -> None:
 def test_a_query_and_pictures_of_length_zero_are_similar_to_nothing() -> None:
     pictures = Pictures(MemoryCatalog(), N=20)
     pictures.queries = {name: np.zeros_like(query) for name, query in pictures.queries.items()}
-    found = fused(pictures.sources(), MIXTURE, pictures.catalog, k=4)
+    found = fuse(pictures.sources(), MIXTURE, pictures.catalog, k=4)
     assert found.keys[0].tolist() == [1, 2, 3, 4]
     assert found.similarities[0].tolist() == [0, 0, 0, 0]
 
@@ -202,7 +203,7 @@ def test_a_query_and_pictures_of_length_zero_are_similar_to_nothing() -> None:
 def test_pictures_that_no_model_of_the_mixture_has_seen_fill_up_the_answer() -> None:
     N, k = 200, 50
     pictures = Pictures(MemoryCatalog(), N, lacking=0.95)
-    found = fused(pictures.sources(), MIXTURE[1:2], pictures.catalog, k=k, exact_up_to=0)
+    found = fuse(pictures.sources(), MIXTURE[1:2], pictures.catalog, k=k, exact_up_to=0)
     check(found, pictures.naive(MIXTURE[1:2]), k)
     assert 0.0 in found.similarities[0].tolist()
     assert found.exact
@@ -211,10 +212,10 @@ def test_pictures_that_no_model_of_the_mixture_has_seen_fill_up_the_answer() -> 
 def test_an_empty_collection_gives_an_empty_answer_and_k_of_none_is_refused() -> None:
     pictures = Pictures(MemoryCatalog(), N=0)
     for exact_up_to in (-1, 10):
-        found = fused(pictures.sources(), MIXTURE, pictures.catalog, k=2, exact_up_to=exact_up_to)
+        found = fuse(pictures.sources(), MIXTURE, pictures.catalog, k=2, exact_up_to=exact_up_to)
         assert found.keys.tolist() == [[-1, -1]]
     with pytest.raises(BadQuery, match="k of at least 1"):
-        fused(pictures.sources(), MIXTURE, pictures.catalog, k=0)
+        fuse(pictures.sources(), MIXTURE, pictures.catalog, k=0)
 
 
 def test_the_collections_own_model_is_compared_as_its_view_does_after_the_projection() -> None:
@@ -226,13 +227,13 @@ def test_the_collections_own_model_is_compared_as_its_view_does_after_the_projec
     rows = rng.normal(size=(N, 20)) @ rng.normal(size=(20, D)) + 5
     with catalog.transaction() as transaction:
         transaction.put_images(records, rows.astype(np.float16))
-    view = View(catalog, None, engines=LocalEngines(), wish=Wish(projecting="auto"))
+    view = LocalView(catalog, None, engines=LocalEngines(), wish=Wish(projecting="auto"))
     view.refresh()
     assert view.projection is not None
     query: Vectors = rows[:1].astype(np.float32) + 1
     alone = view.search(query, k)
     for exact_up_to in (0, N):
-        found = fused(sources(catalog, view, {"main": query}), MIXTURE[:1], catalog, k=k, exact_up_to=exact_up_to)
+        found = fuse(sources(catalog, view, {"main": query}), MIXTURE[:1], catalog, k=k, exact_up_to=exact_up_to)
         assert found.keys.tolist() == alone.keys.tolist()
         assert found.similarities == pytest.approx(alone.similarities, abs=1e-5)
 
@@ -240,8 +241,8 @@ def test_the_collections_own_model_is_compared_as_its_view_does_after_the_projec
 def test_a_filter_gives_what_is_allowed_as_the_catalog_selects_it(tmp_path: Path) -> None:
     N, k = 60, 5
     pictures = Pictures(open_catalog(tmp_path / "catalog.db"), N)
-    allowed = pictures.catalog.select(Filter.parse("size >= 30"))
-    found = fused(pictures.sources(), MIXTURE, pictures.catalog, k=k, allowed=allowed)
+    allowed = pictures.catalog.select(Filter.parse("size_bytes >= 30"))
+    found = fuse(pictures.sources(), MIXTURE, pictures.catalog, k=k, among=allowed)
     check(found, pictures.naive(MIXTURE, allowed), k)
 
 

@@ -1,4 +1,4 @@
-"""The second opinion by local features: copies are known by one view, and nothing else is."""
+"""The second reranker by local features: copies are known by one view, and nothing else is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lookalike.core.vectors import Pixels
 from lookalike.images.encode import png_bytes
 from lookalike.images.features.homography import project
 from lookalike.search.local_features import HIT_SIDE, LocalFeatures, why
-from lookalike.search.second_opinion import Opinion, SecondOpinion
+from lookalike.search.reranking import Reranked, Reranker
 from tests.photos import some_photos
 from tests.unit.images.shapes import shapes
 
@@ -45,16 +45,16 @@ def checkerboard(cell: int, *, shift: int = 0) -> Pixels:
     return np.repeat(squares[:, :, None], 3, axis=2).astype(np.uint8)
 
 
-def opinions_on(query: Pixels, *hits: Pixels) -> list[Opinion]:
+def rerank_hits(query: Pixels, *hits: Pixels) -> list[Reranked]:
     files = {f"{n}": png_bytes(hit) for n, hit in enumerate(hits)}
-    opinion: SecondOpinion = LocalFeatures(pictures=files.get)
-    return opinion.opinions(query, list(files))
+    reranker: Reranker = LocalFeatures(pictures=files.get)
+    return reranker.rerank(query, list(files))
 
 
 @pytest.mark.parametrize("name", ALTERATIONS)
 def test_an_altered_copy_agrees_and_another_picture_does_not(name: str) -> None:
     original = shapes(seed=1)
-    same, other = opinions_on(altered(original, name), original, shapes(seed=2))
+    same, other = rerank_hits(altered(original, name), original, shapes(seed=2))
     assert same.similarity is not None
     assert same.similarity > 0.5
     assert same.reason.endswith("points agree on one view")
@@ -65,7 +65,7 @@ def test_opinions_come_in_order_and_what_cannot_be_compared_says_why() -> None:
     original = shapes(seed=1)
     data = {"plain": png_bytes(FLAT), "broken": b"\xff\xd8\xff junk", "same": png_bytes(original)}
     asked = ["gone", "same", "broken", "same", "plain"]
-    gone, same, broken, again, plain = LocalFeatures(pictures=data.get).opinions(original, asked)
+    gone, same, broken, again, plain = LocalFeatures(pictures=data.get).rerank(original, asked)
     assert (gone.similarity, broken.similarity, plain.similarity) == (None, None, None)
     assert gone.reason == "the picture is gone"
     assert "cannot be used" in broken.reason
@@ -78,10 +78,10 @@ def test_a_query_too_plain_is_compared_with_nothing_and_looks_at_nothing() -> No
     def nothing(_: str) -> bytes:
         raise AssertionError
 
-    opinions = LocalFeatures(pictures=nothing).opinions(FLAT, ["a", "b"])
-    assert [opinion.similarity for opinion in opinions] == [None, None]
-    assert "the query is too plain" in opinions[0].reason
-    assert LocalFeatures(pictures=nothing).opinions(shapes(seed=1), []) == []
+    reranked = LocalFeatures(pictures=nothing).rerank(FLAT, ["a", "b"])
+    assert [reranker.similarity for reranker in reranked] == [None, None]
+    assert "the query is too plain" in reranked[0].reason
+    assert LocalFeatures(pictures=nothing).rerank(shapes(seed=1), []) == []
 
 
 def test_a_picture_is_read_once_and_one_that_came_back_is_read_again() -> None:
@@ -94,9 +94,9 @@ def test_a_picture_is_read_once_and_one_that_came_back_is_read_again() -> None:
 
     features = LocalFeatures(pictures=pictures, threads=1)
     query = shapes(seed=1)
-    first = features.opinions(query, ["a", "b"])
+    first = features.rerank(query, ["a", "b"])
     data["b"] = data["a"]
-    second = features.opinions(query, ["a", "b"])
+    second = features.rerank(query, ["a", "b"])
     assert read == ["a", "b", "b"]
     assert first[0] == second[0] == second[1]
     assert first[1].similarity is None
@@ -105,10 +105,10 @@ def test_a_picture_is_read_once_and_one_that_came_back_is_read_again() -> None:
 def test_many_threads_get_the_same_opinions_as_one() -> None:
     data = {str(seed): png_bytes(shapes(seed=seed)) for seed in range(6)}
     queries = [altered(shapes(seed=seed), "crop of half the area") for seed in range(6)]
-    expected = [LocalFeatures(pictures=data.get, threads=1).opinions(query, list(data)) for query in queries]
+    expected = [LocalFeatures(pictures=data.get, threads=1).rerank(query, list(data)) for query in queries]
     shared = LocalFeatures(pictures=data.get, threads=3, cache_bytes=150_000)
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda query: shared.opinions(query, list(data)), queries)) == expected
+        assert list(pool.map(lambda query: shared.rerank(query, list(data)), queries)) == expected
 
 
 def test_why_gives_points_and_view_in_the_pixels_of_each_picture() -> None:
@@ -179,8 +179,8 @@ def test_of_real_photos_all_crops_match_and_no_strangers() -> None:
     data = {str(n): png_bytes(photo) for n, photo in enumerate(photos)}
     features = LocalFeatures(pictures=data.get)
     for n, photo in enumerate(photos):
-        opinions = features.opinions(altered(photo, "crop of half the area"), list(data))
-        assert [m for m, opinion in enumerate(opinions) if opinion.similarity] == [n]
+        reranked = features.rerank(altered(photo, "crop of half the area"), list(data))
+        assert [m for m, reranker in enumerate(reranked) if reranker.similarity] == [n]
 
 
 def test_without_opencv_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,14 +15,15 @@ from lookalike.core.errors import BadQuery, LookalikeError, NotIndexed
 from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
 from lookalike.core.vectors import normalise
+from lookalike.images.crop import Crop
 from lookalike.images.decode import decode
 from lookalike.ingest.ingest import IngestOptions, ingest
 from lookalike.parts.parts import Parts
 from lookalike.parts.reply import Reply
-from lookalike.search.query import Crop, parse_query
+from lookalike.search.query import parse_query
 from lookalike.search.query_vector import query_vector
+from lookalike.search.reranking import Reranked
 from lookalike.search.search import Query, Wanted, search
-from lookalike.search.second_opinion import Opinion
 from lookalike.search.timings import Timings
 from lookalike.search.understand import understand
 from tests.collections import D, new_parts, open_catalog, png, write
@@ -83,7 +84,7 @@ def test_the_nearest_come_first_with_their_exact_similarity(parts: Parts, vector
     assert (reply.exact, reply.scanned, reply.total_matching, reply.plan) == (True, N, N, "exact")
     assert reply.model == parts.catalog.model_id
     assert reply.index.count == N
-    assert reply.index.seq == parts.catalog.facts().last_seq
+    assert reply.index.cursor == parts.catalog.cursor()
 
 
 def test_more_than_there_are_gives_all_that_there_are(parts: Parts) -> None:
@@ -287,12 +288,12 @@ def test_a_crop_of_several_pictures_or_of_an_id_is_refused(parts: Parts) -> None
                 parts,
                 models=[MAIN],
                 crop=Crop(0, 0, 1, 1, relative=True),
-                for_opinion=False,
+                for_reranking=None,
                 stored=fetch_nothing,
             )
 
 
-# Recall, groups, second opinions
+# Recall, groups, second reranked
 
 
 def ask_for(parts: Parts, wanted: Wanted, query: Any = QUERY, *, pixels: Any = None) -> Reply:
@@ -338,7 +339,7 @@ def test_a_removed_member_of_a_group_is_never_named_again(parts: Parts, vectors:
 
 
 class Backwards:
-    """A second opinion that likes the last best, and cannot compare every third."""
+    """Reranking that likes the last best, and cannot compare every third."""
 
     name = "the test"
     depth = 8
@@ -347,9 +348,9 @@ class Backwards:
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
 
-    def opinions(self, query: Any, ids: Any) -> list[Opinion]:
+    def rerank(self, query: Any, ids: Any) -> list[Reranked]:
         self.asked.append(list(ids))
-        return [Opinion(None if n % 3 == 2 else n / 10, f"seen at {n}") for n in range(len(ids))]
+        return [Reranked(None if n % 3 == 2 else n / 10, f"seen at {n}") for n in range(len(ids))]
 
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
@@ -357,48 +358,48 @@ PIXELS = np.zeros((4, 4, 3), np.uint8)
 
 def test_a_second_opinion_looks_deeper_than_k_and_orders_what_it_could_compare(parts: Parts, vectors: Any) -> None:
     first = [int(one, 16) for one, _ in naive(vectors, range(N), 8)]
-    opinion = Backwards()
-    reply = ask_for(parts, Wanted(k=K, opinion=opinion), pixels=PIXELS)
-    assert opinion.asked == [[image_id(n) for n in first]]
+    rerank = Backwards()
+    reply = ask_for(parts, Wanted(k=K, rerank=rerank), pixels=PIXELS)
+    assert rerank.asked == [[image_id(n) for n in first]]
     assert numbers(reply) == [first[n] for n in (7, 6, 4, 3, 1)]
-    assert [(hit.opinion, hit.reason) for hit in reply.hits[:2]] == [(0.7, "seen at 7"), (0.6, "seen at 6")]
+    assert [(hit.rerank_similarity, hit.reason) for hit in reply.hits[:2]] == [(0.7, "seen at 7"), (0.6, "seen at 6")]
     assert [hit.rank for hit in reply.hits] == [1, 2, 3, 4, 5]
     assert reply.plan == "exact, the best 8 looked at again by the test"
-    assert "opinion" in reply.timings_ms
-    everything = ask_for(parts, Wanted(k=N, opinion=opinion), pixels=PIXELS)
-    assert opinion.asked[-1] == opinion.asked[0]
+    assert "rerank" in reply.timings_ms
+    everything = ask_for(parts, Wanted(k=N, rerank=rerank), pixels=PIXELS)
+    assert rerank.asked[-1] == rerank.asked[0]
     assert numbers(everything)[8:] == [int(one, 16) for one, _ in naive(vectors, range(N), N)][8:]
-    assert {(hit.opinion, hit.reason) for hit in everything.hits[8:]} == {(None, "")}
+    assert {(hit.rerank_similarity, hit.reason) for hit in everything.hits[8:]} == {(None, "")}
     assert everything.plan == reply.plan
 
 
 def test_who_asks_for_more_finds_what_they_had_in_its_order(parts: Parts) -> None:
     """So that pages, each the end of a longer answer, repeat and leave out nothing."""
-    everything = numbers(ask_for(parts, Wanted(k=N, opinion=Backwards()), pixels=PIXELS))
+    everything = numbers(ask_for(parts, Wanted(k=N, rerank=Backwards()), pixels=PIXELS))
     assert sorted(everything) == list(range(N))
     for k in range(1, N):
-        assert numbers(ask_for(parts, Wanted(k=k, opinion=Backwards()), pixels=PIXELS)) == everything[:k]
+        assert numbers(ask_for(parts, Wanted(k=k, rerank=Backwards()), pixels=PIXELS)) == everything[:k]
 
 
 def test_a_second_opinion_is_asked_again_each_time_and_needs_a_picture(parts: Parts) -> None:
-    opinion = Backwards()
+    rerank = Backwards()
     for _ in range(2):
-        assert not ask_for(parts, Wanted(opinion=opinion), pixels=PIXELS).cached
-    assert len(opinion.asked) == 2
+        assert not ask_for(parts, Wanted(rerank=rerank), pixels=PIXELS).cached
+    assert len(rerank.asked) == 2
     with pytest.raises(BadQuery, match="one picture"):
-        ask_for(parts, Wanted(opinion=opinion))
+        ask_for(parts, Wanted(rerank=rerank))
 
 
 def test_what_is_removed_before_its_second_opinion_is_replaced(parts: Parts, vectors: Any) -> None:
     order = [int(one, 16) for one, _ in naive(vectors, range(N), N)]
 
     class Removing(Backwards):
-        def opinions(self, query: Any, ids: Any) -> list[Opinion]:
+        def rerank(self, query: Any, ids: Any) -> list[Reranked]:
             if not self.asked:
                 remove(parts, *order[:3])
-            return [opinion._replace(similarity=1.0) for opinion in super().opinions(query, ids)]
+            return [rerank._replace(similarity=1.0) for rerank in super().rerank(query, ids)]
 
-    assert numbers(ask_for(parts, Wanted(k=K, opinion=Removing()), pixels=PIXELS)) == order[3 : 3 + K]
+    assert numbers(ask_for(parts, Wanted(k=K, rerank=Removing()), pixels=PIXELS)) == order[3 : 3 + K]
 
 
 # The cache
@@ -476,6 +477,23 @@ def test_no_change_is_ever_hidden_by_the_cache(tmp_path: Path, vectors: Any, cha
     writer.close()
 
 
+def test_an_answer_by_an_index_that_is_behind_is_not_kept(vectors: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = new_parts()
+    put(parts, range(N), vectors)
+    ask(parts)
+    monkeypatch.setattr("lookalike.search.search.PATIENCE_S", 0.01)
+    nearest = normalise(QUERY).astype(np.float16)
+    with parts.catalog.transaction() as transaction:
+        transaction.put_images([ImageRecord(image_id(500), 1, 1, "png", 1)], nearest)
+
+    with parts.view._following:  # as while another takes in very much
+        behind = ask(parts)
+    then = ask(parts)
+
+    assert image_id(500) not in [hit.id for hit in behind.hits]
+    assert (then.hits[0].id, then.cached) == (image_id(500), False)
+
+
 def test_a_commit_that_comes_just_after_the_refresh_is_not_hidden_by_the_answer_without_it(
     tmp_path: Path, vectors: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -485,11 +503,12 @@ def test_a_commit_that_comes_just_after_the_refresh_is_not_hidden_by_the_answer_
     real = parts.view.refresh
     waiting = [np.float16(1) * normalise(QUERY).astype(np.float16)]
 
-    def overtaken() -> None:
-        real()
+    def overtaken(**_: Any) -> bool:
+        is_current = real()
         if waiting:
             with other.transaction() as transaction:
                 transaction.put_images([ImageRecord(image_id(500), 1, 1, "png", 1)], waiting.pop())
+        return is_current
 
     monkeypatch.setattr(parts.view, "refresh", overtaken)
     ask(parts)

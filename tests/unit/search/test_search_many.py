@@ -22,7 +22,8 @@ from lookalike.parts.reply import Reply
 from lookalike.search.search import Query, Wanted, search
 from lookalike.search.search_many import search_many
 from lookalike.search.timings import Timings
-from lookalike.view.view import View, Wish
+from lookalike.view.local_view import LocalView
+from lookalike.view.wish import Wish
 from tests.collections import D, new_parts
 from tests.unit.search.test_search import put, remove
 
@@ -168,7 +169,7 @@ def test_what_cannot_be_wanted_is_refused(parts: Parts) -> None:
 def test_an_index_with_shorter_ways_searches_one_by_one(engine: str) -> None:
     made = new_parts()
     parts = replace(
-        made, view=View(made.catalog, None, engines=LocalEngines(), wish=Wish(projecting="off", engine=engine))
+        made, view=LocalView(made.catalog, None, engines=LocalEngines(), wish=Wish(projecting="off", engine=engine))
     )
     put(parts, range(600), vectors(600, 4))
 
@@ -185,7 +186,7 @@ def test_with_a_projection_and_codes_it_is_bit_for_bit_the_same(seed: int, count
 
 def _projected() -> Parts:
     made = new_parts()
-    parts = replace(made, view=View(made.catalog, None, engines=LocalEngines(), wish=Wish(projecting="auto")))
+    parts = replace(made, view=LocalView(made.catalog, None, engines=LocalEngines(), wish=Wish(projecting="auto")))
     put(parts, range(3_000), vectors(3_000, 5))
     parts.view.refresh()
     assert parts.view.projection is not None

@@ -17,7 +17,8 @@ from lookalike.search.search import Query, Wanted, search
 from lookalike.search.search_many import search_many
 from lookalike.search.sureness import DEPTH, MARGIN, is_sure
 from lookalike.search.timings import Timings
-from lookalike.view.view import View, Wish
+from lookalike.view.local_view import LocalView
+from lookalike.view.wish import Wish
 from tests.collections import D, new_parts
 
 N = 400
@@ -62,7 +63,7 @@ def parts_of(vectors: Vectors) -> Parts:
     made = new_parts()
     parts = type(made)(
         **{name: getattr(made, name) for name in made.__dataclass_fields__ if name != "view"},
-        view=View(made.catalog, None, engines=LocalEngines(), wish=Wish()),
+        view=LocalView(made.catalog, None, engines=LocalEngines(), wish=Wish()),
     )
     images = [ImageRecord(f"{n:064x}", 10, 10, "png", 1) for n in range(len(vectors))]
     with parts.catalog.transaction() as transaction:

@@ -14,11 +14,13 @@ from lookalike.catalog.base import MAIN
 from lookalike.core.errors import BadInput, BadQuery, BadVectors, DimensionMismatch, ImageRefused, NotIndexed
 from lookalike.core.vectors import normalise
 from lookalike.embedding.fake import FakeEmbedder
+from lookalike.images.crop import Crop
 from lookalike.images.decode import decode
 from lookalike.images.files import content_id
+from lookalike.images.limits import DEFAULT_LIMITS
+from lookalike.images.pictures import pixels_of_picture
 from lookalike.ingest.add import add_bytes
 from lookalike.parts.parts import Parts
-from lookalike.search.query import Crop
 from lookalike.search.understand import Understood, understand, whole_picture
 from tests.collections import D, new_parts, picture, png, write
 
@@ -30,6 +32,12 @@ FORMS: dict[str, Any] = {
     "image": lambda path: picture(1),
     "array": lambda path: np.asarray(picture(1)),
 }
+
+
+def whole(picture: Any, *, crop: Crop | None = None) -> Any:
+    """As a reranker sees it that looks at every pixel."""
+    pixels = pixels_of_picture(picture, min_side=None, limits=DEFAULT_LIMITS)
+    return pixels if crop is None else crop.cut(pixels)
 
 
 @pytest.fixture
@@ -71,7 +79,7 @@ def asked(
         parts,
         models=models,
         crop=Crop.parse(crop) if crop else None,
-        for_opinion=look,
+        for_reranking=whole if look else None,
         stored=parts.objects.get,
     )
 
@@ -103,7 +111,7 @@ def test_an_id_has_its_stored_vectors_and_no_picture_unless_it_is_to_be_looked_a
 
 
 def test_an_id_without_a_vector_of_a_model_says_so(parts: Parts, fine: FakeEmbedder) -> None:
-    with pytest.raises(NotIndexed, match="has no vector of the model 'fine' yet"):
+    with pytest.raises(NotIndexed, match="it has none of the model 'fine' yet"):
         asked(image_id(3), parts, models=["fine"])
 
 

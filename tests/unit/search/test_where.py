@@ -41,7 +41,7 @@ def test_nothing_asked_is_everything() -> None:
         (b"width > 800", "got bytes"),
         (["width > 800", 3], r"where\[1\]: expected a text .*got int: 3"),
         (["width > 800", None], r"where\[1\]: .*got NoneType"),
-        ([("width", ">", 800)], r"where\[0\]: .*got tuple"),
+        ([("width", ">", 800)], r"where: .*got tuple"),
         (["width", ">", "800"], r"where\[0\]: .*one condition is one text: 'width > 800'"),
         (["width > 800", "label ="], r"where\[1\]: "),
         ({"width": {"near": 3}}, "unknown operator 'near'; known are eq"),

@@ -26,7 +26,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from lookalike.core.errors import StorageFailed
 from lookalike.service.edge import Edge, edge
 from lookalike.service.health import Health
-from lookalike.service.http_protocol import bounded_http
+from lookalike.service.http_protocol import bound_http
 from lookalike.service.metrics import Metrics
 from lookalike.settings.service import ServiceSettings
 from tests.connections import Address
@@ -40,7 +40,7 @@ class Parts(NamedTuple):
 
 def small_service(settings: ServiceSettings) -> Edge:
     """What processes of `serve` run."""
-    if settings.finer == "cannot be made":
+    if settings.reranker == "cannot be made":
         raise StorageFailed("the disk is full")
     return parts(settings).app
 
@@ -125,7 +125,7 @@ def _routes(settings: ServiceSettings, metrics: Metrics, health: Health) -> ASGI
 @contextmanager
 def answering(app: ASGIApp, *, head_timeout_s: float = 20.0, **bounds: Any) -> Iterator[Address]:
     """Run an application in a thread, on a real socket; `bounds` are those of `bounded_http`."""
-    http = bounded_http(head_timeout_s=head_timeout_s, **bounds)
+    http = bound_http(head_timeout_s=head_timeout_s, **bounds)
     config = uvicorn.Config(app, port=0, http=http, lifespan="off", log_config=None, access_log=False)
     server, started = uvicorn.Server(config), threading.Event()
     startup = server.startup

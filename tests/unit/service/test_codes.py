@@ -12,7 +12,7 @@ import pytest
 import lookalike
 from lookalike.core import errors
 from lookalike.images.refusals import RefusalCode
-from lookalike.queue.transitions import GAVE_UP
+from lookalike.jobs.transitions import GAVE_UP
 from lookalike.service.codes import STAGES, codes, codes_text
 from lookalike.service.edge.problem_body import problem_response
 from lookalike.service.problem_codes import FaultCode, ProblemCode, fault_of
@@ -95,7 +95,7 @@ def test_a_problem_without_the_values_of_its_code_is_told_to_the_log(
         ("empty", {"more": 1}, False),
         ("too_large", {}, True),
         ("too_large", {"limit_bytes": 3}, True),
-        ("unknown_opinion", {"got": "x"}, False),
+        ("unknown_reranker", {"got": "x"}, False),
         ("no_such_code", {}, False),
     ],
 )

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from lookalike.assembly.backing import FolderBacking
 from lookalike.catalog.sqlite import format as catalog_format
 from lookalike.catalog.sqlite.format import FORMAT
 from lookalike.collection import Collection
@@ -30,6 +31,8 @@ from lookalike.core.errors import (
     NotAllowed,
     StorageFailed,
 )
+from lookalike.index.snapshot import alone
+from lookalike.models.kept import keep_model
 from lookalike.service.collections import Collections
 from tests.collections import new_collection, open_catalog, png
 from tests.services import sha256
@@ -41,7 +44,7 @@ def opened(folder: Path, create: bool) -> Collection:
 
 
 def served(home: Path, *, most_open: int = 32) -> Collections:
-    return Collections(named={}, home=home, secret=lambda: b"s" * 32, open_=opened, most_open=most_open)
+    return Collections(FolderBacking(home, open_=opened), secret=lambda: b"s" * 32, most_open=most_open)
 
 
 @pytest.fixture
@@ -164,7 +167,7 @@ def test_no_more_are_kept_open_than_may_be_and_who_uses_one_goes_on(tmp_path: Pa
     for n in range(1, 5):
         collections.get(f"c{n}")
 
-    assert [name for name in collections.names() if collections.opened(name)] == ["c3", "c4"]
+    assert [name for name in collections.names() if collections.get_open(name)] == ["c3", "c4"]
     assert found(used) == {sha256(png(0))}
     used.add(png(9))
     assert found(collections.get("c0")) == {sha256(png(0)), sha256(png(9))}
@@ -188,10 +191,36 @@ def test_those_that_were_let_go_of_hold_no_files(tmp_path: Path) -> None:
 def test_what_a_removed_collection_left_behind_is_not_in_the_way_of_the_next(here: Collections, tmp_path: Path) -> None:
     here.create("photos")
     here.remove("photos")
-    here.uploads("photos").stage("a" * 32, png(1))  # which came a moment too late
+    (tmp_path / "collections" / "photos" / "uploads").mkdir(parents=True)  # of a version that made it a moment too late
 
     assert here.create("photos")
     assert len(here.get("photos")) == 0
+
+
+@pytest.mark.parametrize("what", ["a picture", "an upload", "an index", "a model"])
+def test_what_comes_too_late_for_one_that_was_removed_leaves_nothing_in_its_place(
+    here: Collections, elsewhere: Collections, tmp_path: Path, what: str
+) -> None:
+    here.create("photos")
+    photos = here.get("photos")
+    uploads = here.uploads("photos")
+    photos.add(png(1))
+    found(photos)
+    photos._open.keeper.join()
+    elsewhere.remove("photos")
+
+    folder = tmp_path / "collections" / "photos"
+    late: dict[str, Callable[[], object]] = {
+        "a picture": lambda: photos._parts.objects.put(png(2)),
+        "an upload": lambda: uploads.stage("a" * 32, png(2)),
+        "an index": lambda: alone(folder / "snapshots").__enter__(),
+        "a model": lambda: keep_model(b"a model", folder / "models", model_id="a" * 64),
+    }
+    with pytest.raises(StorageFailed):
+        late[what]()
+
+    assert list((tmp_path / "collections").iterdir()) == []
+    assert elsewhere.create("photos")
 
 
 def test_what_is_acknowledged_while_one_is_removed_went_before_it(here: Collections, elsewhere: Collections) -> None:
@@ -270,7 +299,7 @@ def test_the_address_of_an_upload_leads_into_no_later_collection_of_the_name(
     query = dict(parse_qsl(urlsplit(put.url).query))
     headers = {**put.headers, "Content-Length": "5"}
     elsewhere.get("photos")
-    elsewhere.local_uploads("photos").receive("a" * 32, query=query, headers=headers).abort()
+    elsewhere.receiving("photos").receive("a" * 32, query=query, headers=headers).abort()
 
     here.remove("photos")
     here.create("photos")
@@ -278,7 +307,7 @@ def test_the_address_of_an_upload_leads_into_no_later_collection_of_the_name(
     elsewhere.get("photos")
     for collections in (here, elsewhere):
         with pytest.raises(NotAllowed):
-            collections.local_uploads("photos").receive("a" * 32, query=query, headers=headers)
+            collections.receiving("photos").receive("a" * 32, query=query, headers=headers)
 
 
 def test_one_that_cannot_be_read_at_the_moment_is_never_left_out_of_a_list(here: Collections, tmp_path: Path) -> None:
@@ -362,7 +391,7 @@ def test_who_waits_for_one_that_is_being_opened_waits_no_longer_than_they_may(tm
     made = served(tmp_path)
     made.create("photos")
     made.close()
-    collections = Collections(named={}, home=tmp_path, secret=lambda: b"s" * 32, open_=slowly_opened)
+    collections = Collections(FolderBacking(tmp_path, open_=slowly_opened), secret=lambda: b"s" * 32)
     first = threading.Thread(target=collections.get, args=("photos",))
     first.start()
     assert is_opening.wait(20)
@@ -371,7 +400,7 @@ def test_who_waits_for_one_that_is_being_opened_waits_no_longer_than_they_may(tm
         collections.get("photos")
     may_open.set()
     first.join(20)
-    assert collections.opened("photos") is not None
+    assert collections.get_open("photos") is not None
     collections.close()
 
 
@@ -402,10 +431,12 @@ def test_one_that_cannot_be_saved_keeps_none_from_being_closed(
     assert (tmp_path / "collections" / "two" / "snapshots").exists()
 
 
-def test_a_glance_tells_of_each_commit_also_where_the_clock_of_the_disk_stands_still(here: Collections) -> None:
+def test_a_glance_tells_of_each_commit_also_where_the_clock_of_the_disk_stands_still(
+    here: Collections, tmp_path: Path
+) -> None:
     here.create("photos")
     collection = here.get("photos")
-    catalog = here._path("photos") / "catalog.sqlite"
+    catalog = tmp_path / "collections" / "photos" / "catalog.sqlite"
     collection.add(png(1))
     before = catalog.stat()
     assert here.glance("photos").images == 1
@@ -424,7 +455,7 @@ def test_a_collection_that_goes_while_it_is_opened_is_closed(tmp_path: Path) -> 
             shutil.rmtree(folder)
         return made[-1]
 
-    collections = Collections(named={}, home=tmp_path, secret=lambda: b"s" * 32, open_=opened_and_gone, most_open=1)
+    collections = Collections(FolderBacking(tmp_path, open_=opened_and_gone), secret=lambda: b"s" * 32, most_open=1)
     collections.create("photos")
     collections.create("others")
     with pytest.raises(NoCollection):
@@ -432,3 +463,20 @@ def test_a_collection_that_goes_while_it_is_opened_is_closed(tmp_path: Path) -> 
     with pytest.raises(CollectionError, match="closed"):
         len(made[-1])
     collections.close()
+
+
+def test_they_tell_for_how_long_an_index_could_not_be_saved(here: Collections, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.create("photos")
+    photos = here.get("photos")
+    photos.add(png(1))
+    assert here.not_saved_for_s() == 0
+    failure = StorageFailed("the disk is full")
+    monkeypatch.setattr("lookalike.view.local_view.LocalView.save", lambda _: failing(failure))
+
+    photos.search(png(1))
+    photos._open.keeper.join()
+
+    assert here.not_saved_for_s() > 0
+    monkeypatch.undo()
+    photos._open.keeper.save_if_possible()
+    assert here.not_saved_for_s() == 0

@@ -99,7 +99,7 @@ def test_one_who_asked_and_left_does_not_spoil_it_for_others() -> None:
 
 def test_a_full_part_makes_it_unready_at_once_although_the_report_is_kept() -> None:
     health, full = Health(kept_s=60.0), False
-    health.saturated("embedding", lambda: full)
+    health.watch_saturation("embedding", lambda: full)
 
     async def ask() -> None:
         nonlocal full

@@ -21,12 +21,13 @@ def test_every_method_shows_in_the_figures() -> None:
     metrics.stage("decode", 0.5)
     metrics.batch(4)
     metrics.dropped_frames(3)
-    metrics.embedded("client")
+    metrics.count_embedding("client")
     metrics.upload_verified("kept", "firefox", 0.0002)
     metrics.upload_verified("quarantined", "firefox", None)
     metrics.queue_depth(7, 2)
-    metrics.tier("asked")
+    metrics.count_rerank("asked")
     metrics.saturation("embedding", 0.25)
+    metrics.not_saved(3600.5)
 
     told = samples(metrics)
 
@@ -43,6 +44,7 @@ def test_every_method_shows_in_the_figures() -> None:
     assert told["lookalike_jobs", ("queued",)] == 7
     assert told["lookalike_tier_total", ("asked",)] == 1
     assert told["lookalike_saturation", ("embedding",)] == 0.25
+    assert told["lookalike_index_not_saved_seconds", ()] == 3600.5
 
 
 def test_a_method_that_is_made_up_makes_no_label() -> None:

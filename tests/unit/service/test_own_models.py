@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +16,9 @@ from starlette.testclient import TestClient
 
 import lookalike
 from lookalike.assembly import models as opening
-from lookalike.assembly.glance import CollectionGlance
+from lookalike.catalog.base import MAIN
+from lookalike.catalog.catalogs import CatalogOverview
+from lookalike.collection import Models
 from lookalike.core.errors import Locked, LookalikeError, ModelUnavailable, StorageFailed
 from lookalike.models.store import ModelFile, load_model
 from lookalike.service.access.principal import LOOPBACK
@@ -88,6 +91,49 @@ def test_each_answers_by_its_own_and_gives_its_own_file(served: tuple[TestClient
         assert refused.json()["code"] == "wrong_model"
 
 
+@pytest.mark.parametrize("is_in_memory", [False, True], ids=["from its file", "from memory"])
+def test_the_ranges_of_a_model_make_up_the_whole(
+    served: tuple[TestClient, list[str]], monkeypatch: pytest.MonkeyPatch, is_in_memory: bool
+) -> None:
+    client, _ = served
+    model = client.get("/v1/models", headers=READER).json()["data"][0]
+    if is_in_memory:
+        read = Models.file
+        monkeypatch.setattr(Models, "file", lambda self, name=MAIN: replace(read(self, name), path=None))
+    size_bytes, half = model["size_bytes"], model["size_bytes"] // 2
+
+    whole = client.get(model["url"], headers=READER)
+    parts = [
+        client.get(model["url"], headers={**READER, "Range": f"bytes={asked}", "If-Range": whole.headers["etag"]})
+        for asked in (f"0-{half - 1}", f"{half}-")
+    ]
+    end = client.get(model["url"], headers={**READER, "Range": "bytes=-3"})
+
+    assert (whole.status_code, whole.headers["accept-ranges"], len(whole.content)) == (200, "bytes", size_bytes)
+    assert hashlib.sha256(whole.content).hexdigest() == model["id"]
+    assert [part.status_code for part in (*parts, end)] == [206, 206, 206]
+    assert b"".join(part.content for part in parts) == whole.content
+    assert end.content == whole.content[-3:]
+    assert parts[1].headers["content-range"] == f"bytes {half}-{size_bytes - 1}/{size_bytes}"
+    assert parts[1].headers["content-length"] == str(size_bytes - half)
+    assert parts[0].headers["cache-control"] == whole.headers["cache-control"]
+
+
+def test_a_range_of_another_model_is_answered_with_all(served: tuple[TestClient, list[str]]) -> None:
+    client, _ = served
+    model = client.get("/v1/models", headers=READER).json()["data"][0]
+    reply = client.get(model["url"], headers={**READER, "Range": "bytes=0-3", "If-Range": '"another"'})
+    assert (reply.status_code, len(reply.content)) == (200, model["size_bytes"])
+    assert "content-range" not in reply.headers
+
+
+def test_a_range_behind_the_end_of_a_model_is_a_problem(served: tuple[TestClient, list[str]]) -> None:
+    client, ids = served
+    reply = client.get(f"/v1/models/{ids[0]}/file", headers={**READER, "Range": "bytes=999999999-"})
+    assert (reply.status_code, reply.json()["code"]) == (416, "http_error")
+    assert reply.headers["content-range"].startswith("bytes */")
+
+
 def test_a_kept_file_that_holds_another_model_is_not_given_out(
     served: tuple[TestClient, list[str]], tmp_path: Path
 ) -> None:
@@ -132,7 +178,7 @@ def test_one_that_cannot_be_read_hides_none_behind_it_and_one_that_is_busy_is_no
         return {"id": having[0].model_id}
 
     def listed(after: str) -> dict[str, Any]:
-        return models._listed(LOOPBACK, cast(Service, None), after=after, limit=1)
+        return models._list_page(LOOPBACK, cast(Service, None), after=after, limit=1)
 
     monkeypatch.setattr(models, "visible", lambda *_: [models.Visible(one, "photos", "main") for one in "abc"])
     monkeypatch.setattr(models, "_card", card)
@@ -167,7 +213,7 @@ def test_a_collection_that_cannot_be_read_takes_no_model_from_the_others(
     client, (dark, light) = served
     look = Collections.glance
 
-    def glance(collections: Collections, name: str) -> CollectionGlance:
+    def glance(collections: Collections, name: str) -> CatalogOverview:
         if name == "dark":
             raise error
         return look(collections, name)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from lookalike.core.errors import FetchRefused, ReadOnly, ServiceDown, StorageFailed
-from lookalike.queue.memory import MemoryQueue
+from lookalike.jobs.memory import MemoryJobs
 from lookalike.service import signing_key
 from lookalike.service.app import SIGNING_KEY, wire
 from lookalike.service.leader import LOCK, Leader
@@ -94,13 +94,13 @@ def test_while_no_key_can_be_made_nothing_is_signed_and_then_all_processes_sign_
     put = reply.json()["put"]
     url = urlsplit(put["url"])
     try:
-        announced = other.collections.local_uploads(FIRST).announced(
+        announced = other.collections.receiving(FIRST).announced(
             url.path.rpartition("/")[2],
             query=dict(parse_qsl(url.query)),
             headers={**put["headers"], "Content-Length": "7"},
         )
     finally:
-        for close in (other.collections.close, other.queue.close, other.ledger.close):
+        for close in (other.collections.close, other.ledger.close):
             close()
     assert announced == (7, "0" * 64, "token:somebody")
 
@@ -108,7 +108,7 @@ def test_while_no_key_can_be_made_nothing_is_signed_and_then_all_processes_sign_
 def test_who_leads_gives_signs_of_life(tmp_path: Path) -> None:
     lock = tmp_path / LOCK
     check_leader(lock, since=time.time())  # there may be none yet
-    with pytest.raises(ServiceDown, match="no process has given a sign of leading"):
+    with pytest.raises(ServiceDown, match="expected a process to lead, but none has given a sign"):
         check_leader(lock, since=time.time() - 60)
     with Leader(lock).lead(threading.Event()) as leads:
         assert leads
@@ -122,14 +122,14 @@ def test_who_leads_gives_signs_of_life(tmp_path: Path) -> None:
 
 def test_jobs_that_nobody_does_are_told() -> None:
     now = [1_000.0]
-    queue = MemoryQueue(clock=lambda: now[0])
-    queue.enqueue("verify", collection="photos", payload={})
-    check_worker(queue)
+    jobs = MemoryJobs(clock=lambda: now[0])
+    jobs.enqueue("verify", collection="photos", payload={})
+    check_worker(jobs)
     now[0] += 61
     with pytest.raises(ServiceDown, match="have been due for 61 s"):
-        check_worker(queue)
-    queue.claim(["verify"], worker="w", lease_s=10)
-    check_worker(queue)
+        check_worker(jobs)
+    jobs.claim(["verify"], worker="w", lease_s=10)
+    check_worker(jobs)
 
 
 def test_slow_addresses_of_strangers_are_told_and_no_reason_to_send_nothing_here(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from lookalike.collection import Collection
+from lookalike.collection.hosting import hosting
 from lookalike.core.errors import BadQuery, BadVectors, DeadlineExceeded, Overloaded
 from lookalike.core.filters import Filter
 from lookalike.core.vectors import normalise
@@ -39,7 +40,7 @@ class Watched:
         self.sizes.append(len(vectors))
         self.entered.release()
         assert self.gate.wait(30)
-        return self._collection.search_vectors(vectors, **way)
+        return hosting(self._collection).search_vectors(vectors, **way)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def test_each_gets_what_a_search_alone_gives(collection: Collection) -> None:
     way = Way(k=4, where=Filter.from_json({"n": {"gte": 2}}), min_confidence=0.0)
 
     async def body(searches: Searches) -> None:
-        results = await asyncio.gather(*[searches.search(collection, one, way=way) for one in vectors(9)])
+        results = await asyncio.gather(*[searches.search(hosting(collection), one, way=way) for one in vectors(9)])
         for vector, result in zip(vectors(9), results, strict=True):
             assert as_facts(result) == as_facts(collection.search(vector, **way._asdict()))
 
@@ -166,9 +167,9 @@ def test_the_line_is_bounded_and_what_is_late_or_gone_is_not_looked_up(collectio
 
 def test_a_collection_says_whether_it_compares_all(collection: Collection) -> None:
     with new_collection() as fresh:
-        assert not fresh.compares_all
+        assert not hosting(fresh).compares_all
     collection.search(png(1))
-    assert collection.compares_all
+    assert hosting(collection).compares_all
 
 
 def test_who_lately_had_company_waits_a_moment_for_it_and_who_is_alone_for_nobody(
@@ -190,5 +191,30 @@ def test_who_lately_had_company_waits_a_moment_for_it_and_who_is_alone_for_nobod
             await asyncio.sleep(0.01)
         await asyncio.gather(*staggered)
         assert watched.sizes == [1, 4, 4]
+
+    run(body)
+
+
+def test_who_asks_again_as_soon_as_the_answer_came_is_not_taken_for_company(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that asks one after the other would wait each time for another one, who never comes."""
+    watched: Any = Watched(collection)
+
+    async def body(searches: Searches) -> None:
+        again = threading.Event()
+
+        def took(seconds: float, *, count: int) -> None:  # is told when they are answered
+            assert again.wait(30)
+
+        monkeypatch.setattr(searches._line.pace, "took", took)
+        await searches.search(watched, vectors(1)[0], way=Way())
+        second = asyncio.ensure_future(searches.search(watched, vectors(1)[0], way=Way()))
+        await asyncio.sleep(0)
+        assert searches.waiting == 1
+        monkeypatch.setattr("lookalike.service.search_batching.PATIENCE_S", 3_600.0)
+        again.set()
+        await second
+        assert watched.sizes == [1, 1]
 
     run(body)

@@ -177,7 +177,7 @@ def test_processes_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_why_it_cannot_start_is_said(tmp_path: Path, workers: int) -> None:
-    with served(tmp_path, workers=workers, finer="cannot be made") as service:
+    with served(tmp_path, workers=workers, reranker="cannot be made") as service:
         assert service.url == "refused: the disk is full"
         assert service.process.wait(30) == 74
 

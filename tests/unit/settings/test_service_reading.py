@@ -135,10 +135,10 @@ def test_the_secret_comes_from_the_environment_or_a_file_and_is_not_shown(tmp_pa
 
 
 def test_the_secret_is_no_argument_and_stands_in_no_settings_file(file: Path) -> None:
-    with pytest.raises(BadInput, match="unknown setting 'jwt_secret'"):
+    with pytest.raises(BadInput, match="known, got 'jwt_secret'"):
         read(jwt_secret=SECRET)
     file.write_text(f'[serve]\njwt_secret = "{SECRET}"\n')
-    with pytest.raises(BadInput, match=r"unknown setting 'jwt_secret' in \[serve\] of .*lookalike\.toml") as refused:
+    with pytest.raises(BadInput, match=r"known, got 'jwt_secret' in \[serve\] of .*lookalike\.toml") as refused:
         read()
     assert SECRET not in str(refused.value)
 
@@ -188,22 +188,76 @@ def test_an_impossible_value_says_what_was_expected_and_where_it_came_from(
         ({"cors_origins": 5}, "expected a list of texts for cors_origins"),
         ({"trusted_proxies": ["proxy"]}, "expected addresses or networks"),
         ({"jwt_algorithm": "HS256"}, "needs a secret"),
-        ({"jwt_algorithm": "RS256"}, "needs the public keys: jwt_jwks"),
-        ({"jwt_jwks": "keys.json"}, "but not jwt_algorithm"),
+        ({"jwt_algorithm": "RS256"}, "needs the public keys, but there are none: set jwt_jwks"),
+        ({"jwt_jwks": "keys.json"}, "need jwt_algorithm, which is not"),
         ({"tls_certificate": "lookalike.toml", "tls_key": "no such"}, "tls_key names .*no such, which is not a file"),
         ({"tls_certificate": "lookalike.toml"}, "both tls_certificate and tls_key"),
         ({"keys_file": "no such"}, "keys_file names"),
+        (
+            {"database": "mysql://h/d"},
+            "expected database to look like postgresql://USER.*, got 'mysql://h/d'; correct it",
+        ),
+        ({"vectors": "host=h"}, "expected vectors to look like postgresql://"),
+        ({"objects": "s3://"}, "expected objects to look like s3://BUCKET/PREFIX"),
+        ({"objects": "s3://Bucket"}, "expected objects to look like s3://"),
+        (
+            {"objects": "s3://bucket", "objects_endpoint": "127.0.0.1:1"},
+            "expected objects_endpoint to look like https://",
+        ),
+        (
+            {"objects": "s3://bucket"},
+            "objects is set, and needs database, which is not.*: set database to postgresql://",
+        ),
+        ({"database": "postgresql://h/d"}, "database is set, and needs objects, which is not.*: set objects to s3://"),
+        ({"vectors": "postgresql://h/d"}, "vectors is set, and needs database"),
+        (
+            {"database": "postgresql://h/d", "collection": "."},
+            "either a database for collections, or the folder",
+        ),
+        ({"objects_endpoint": "http://127.0.0.1:1"}, "objects_endpoint is set, and needs objects"),
+        ({"broker": "http://h"}, "expected broker to look like amqp://"),
+        ({"flow": "both"}, "'direct' or 'classic' for flow, got 'both'"),
         ({"keep_below": 0.2}, "keep_below under quarantine_above, got 0.2 and 0.15"),
         ({"page": "."}, "has no index.html"),
         ({"jwt_secret_file": "no such"}, "the secret in .* cannot be read"),
         ({"jwt_secret_file": "lookalike.toml"}, "at least 32 bytes, got 5 from .*lookalike.toml"),
-        ({"colour": "red"}, "unknown setting 'colour'; the settings are allow_private_fetch, batch_size"),
+        (
+            {"colour": "red"},
+            "expected a setting that is known, got 'colour'.*; correct it to one of allow_private_fetch, batch_size",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, given: dict[str, Any], message: str) -> None:
     (tmp_path / "lookalike.toml").write_text("short")
     with pytest.raises(BadInput, match=message):
         read(**given)
+
+
+def test_servers_are_named_by_their_addresses_and_none_by_default() -> None:
+    without = read()
+    servers = {
+        "DATABASE": "postgresql://me:pass@h/d",
+        "OBJECTS": "s3://bucket/pictures",
+        "OBJECTS_ENDPOINT": "http://127.0.0.1:7480",
+        "BROKER": "amqp://guest:guest@h:5672/",
+        "VECTORS": "postgresql:///v?host=/run",
+        "FLOW": "classic",
+    }
+    settings = read({f"LOOKALIKE_SERVE_{name}": value for name, value in servers.items()})
+
+    assert {name: getattr(settings, name.lower()) for name in servers} == servers
+    assert {getattr(without, name.lower()) for name in servers} == {"", "direct"}
+
+
+@pytest.mark.parametrize("name", ["database", "vectors", "broker"])
+def test_a_password_in_an_address_is_shown_neither_with_the_settings_nor_in_an_error(name: str) -> None:
+    scheme = "amqp" if name == "broker" else "postgresql"
+    others = {"database": "postgresql://h/d", "objects": "s3://bucket"}
+    assert "geheim" not in repr(read(**{**others, name: f"{scheme}://me:geheim@h/d"}))
+    with pytest.raises(BadInput) as error:
+        read(**{name: "mysql://me:geheim@h/d"})
+    assert "geheim" not in str(error.value)
+    assert "mysql://me:***@h/d" in str(error.value)
 
 
 def test_a_serve_that_is_no_table_is_refused(file: Path) -> None:

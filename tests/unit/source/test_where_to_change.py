@@ -47,6 +47,25 @@ def test_every_name_is_in_a_file_that_stands_with_it(chapter: str) -> None:
         assert [name for name in names if files and not any(name in text for text in texts)] == []
 
 
+@pytest.mark.parametrize(
+    ("title", "engines"),
+    [
+        ("A catalog on another database", r"catalog\.(?:sqlite|memory|postgres)"),
+        ("An engine of indexes", r"index\.(?:exact|faiss|gpu)"),
+        ("A queue on another broker", r"dispatch\.(?!base)\w+"),
+        ("Another object store", r"objects\.(?:local|memory|s3)"),
+    ],
+)
+def test_every_file_that_picks_an_engine_is_named(title: str, engines: str) -> None:
+    (chapter,) = [one for one in CHAPTERS if one.startswith(title)]
+    picks = re.compile(rf"^ *from lookalike\.{engines}", re.MULTILINE)
+    picking = [
+        f"assembly/{one.name}" for one in sorted((SOURCE / "assembly").glob("*.py")) if picks.search(one.read_text())
+    ]
+    assert picking
+    assert [one for one in picking if one not in chapter] == []
+
+
 def test_a_chapter_has_ten_lines_at_most() -> None:
     lines = {chapter.partition("\n")[0]: len(chapter.strip().splitlines()) - 1 for chapter in CHAPTERS}
     assert {title: count for title, count in lines.items() if count > 10} == {}

@@ -33,10 +33,21 @@ def test_the_first_key_of_a_newer_version_empties_it() -> None:
 
 def test_a_value_of_an_older_version_is_neither_taken_in_nor_takes_the_place_of_a_newer_one() -> None:
     cache: BoundedCache[int, str] = BoundedCache(most_bytes=100)
-    cache.put(1, "new", size_bytes=10, version=(2, 0))
-    cache.put(1, "took long to make", size_bytes=10, version=(1, 99))
-    assert cache.get(1, version=(1, 99)) is None
-    assert cache.get(1, version=(2, 0)) == "new"
+    assert cache.get(1, version="first") is None
+    cache.put(1, "new", size_bytes=10, version="second")
+    cache.put(1, "took long to make", size_bytes=10, version="first")
+    assert cache.get(1, version="first") is None
+    assert cache.get(1, version="second") == "new"
+
+
+def test_a_version_that_was_left_long_ago_is_a_miss_and_never_a_wrong_answer() -> None:
+    cache: BoundedCache[int, str] = BoundedCache(most_bytes=100)
+    for n in range(1_000):
+        cache.put(1, f"of {n}", size_bytes=10, version=n)
+    assert cache.get(1, version=0) is None
+    assert cache.get(1, version=999) is None, "a place in the memory of versions is all that it cost"
+    cache.put(1, "of 999", size_bytes=10, version=999)
+    assert cache.get(1, version=999) in (None, "of 999")
 
 
 def test_a_cleared_one_takes_older_versions_again() -> None:

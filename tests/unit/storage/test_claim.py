@@ -12,25 +12,25 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.storage.claim import claimed, is_at
+from lookalike.storage.claim import claim, is_at
 
 CLAIMS = """
 import sys
 from pathlib import Path
-from lookalike.storage.claim import claimed
-print(claimed(Path(sys.argv[1])) is not None, flush=True)
+from lookalike.storage.claim import claim
+print(claim(Path(sys.argv[1])) is not None, flush=True)
 sys.stdin.readline()
 """
 
 
 def test_one_has_it_in_one_process_until_it_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "claim"
-    first = claimed(path)
+    first = claim(path)
     assert first is not None
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert claimed(path) is None
+    assert claim(path) is None
     os.close(first)
-    second = claimed(path)
+    second = claim(path)
     assert second is not None
     os.close(second)
 
@@ -42,23 +42,23 @@ def test_a_killed_process_has_it_no_more(tmp_path: Path) -> None:
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "True\n"
-        assert claimed(path) is None
+        assert claim(path) is None
         other.kill()
         other.wait()
-    descriptor = claimed(path)
+    descriptor = claim(path)
     assert descriptor is not None
     os.close(descriptor)
 
 
 def test_a_file_that_was_renamed_keeps_its_claim_and_its_name_is_free(tmp_path: Path) -> None:
     path = tmp_path / "claim"
-    first = claimed(path)
+    first = claim(path)
     assert first is not None
     path.rename(tmp_path / "other")
     assert (is_at(path, first), is_at(tmp_path / "other", first)) == (False, True)
-    second = claimed(path)
+    second = claim(path)
     assert second is not None
-    assert claimed(tmp_path / "other") is None
+    assert claim(tmp_path / "other") is None
     os.close(first)
     os.close(second)
 
@@ -74,7 +74,7 @@ def test_a_file_that_goes_between_opening_and_locking_is_opened_anew(
         lock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    descriptor = claimed(path)
+    descriptor = claim(path)
     assert descriptor is not None
     assert is_at(path, descriptor)
     os.close(descriptor)
@@ -86,4 +86,4 @@ def test_a_file_system_that_does_not_lock_is_an_error(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(fcntl, "flock", refused)
     with pytest.raises(OSError, match="does not lock"):
-        claimed(tmp_path / "claim")
+        claim(tmp_path / "claim")

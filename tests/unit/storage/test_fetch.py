@@ -143,7 +143,7 @@ def test_proxies_of_the_environment_are_not_used(server: str, monkeypatch: pytes
         ("/empty", "empty body"),
         ("/announced", "announces 99999999999 bytes"),
         ("/endless", "more than 100000 bytes"),
-        ("/short", "broke off after 8000 of 8001 bytes"),
+        ("/short", "expected 8001 bytes from .*, but it broke off after 8000"),
         ("/compressed", "compressed"),
         ("/hop/4", "redirects more than 3 times"),
         ("/to?file:///etc/passwd", "http or https, got file"),
@@ -247,7 +247,7 @@ def test_a_stranger_cannot_tell_names_inside_from_names_that_are_not_there(monke
 def test_who_sits_at_the_machine_is_told_which_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     resolving(monkeypatch, inside=["10.0.0.7"], nowhere=[])
 
-    for name, words in (("inside", "not public; allow it"), ("nowhere", "was not found|is not known")):
+    for name, words in (("inside", "give the file; allow it"), ("nowhere", "was not found|is not known")):
         with pytest.raises(FetchRefused, match=words):
             fetch(f"http://{name}.example/", timeout_s=5, private_advice="; allow it")
 
@@ -352,7 +352,7 @@ def test_secrets_of_the_query_are_not_repeated(server: str) -> None:
         get(f"{server}/missing?token=s3cret#fragment")
 
     assert "s3cret" not in str(refused.value)
-    assert f"{server.rsplit(':', 1)[0]}/missing" in str(refused.value)
+    assert f"{server}/missing answered" in str(refused.value)
 
 
 def test_a_closed_port_is_told() -> None:

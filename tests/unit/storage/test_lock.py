@@ -18,7 +18,7 @@ HOLDS = """
 import sys
 from pathlib import Path
 from lookalike.storage.lock import file_lock
-with file_lock(Path(sys.argv[1])).held(wait_s=0):
+with file_lock(Path(sys.argv[1])).holding(wait_s=0):
     print("holds", flush=True)
     sys.stdin.readline()
 """
@@ -44,13 +44,13 @@ def test_one_thread_may_hold_it_within_itself_and_others_may_not(tmp_path: Path)
 
     def ask() -> None:
         try:
-            with lock.held(wait_s=0):
+            with lock.holding(wait_s=0):
                 told.append("had")
         except Locked as error:
             told.append(str(error))
 
-    with lock.held(wait_s=0):
-        with lock.held(wait_s=0):
+    with lock.holding(wait_s=0):
+        with lock.holding(wait_s=0):
             pass
         asking = threading.Thread(target=ask)
         asking.start()
@@ -67,7 +67,7 @@ def test_without_a_limit_it_is_waited_for_until_it_is_free(tmp_path: Path) -> No
         assert f"process {other.pid}" in str(lock.holder())
 
         def wait() -> None:
-            with lock.held(wait_s=None):
+            with lock.holding(wait_s=None):
                 had.set()
 
         waiting = [threading.Thread(target=wait) for _ in range(2)]
@@ -85,11 +85,11 @@ def test_without_a_limit_it_is_waited_for_no_longer_than_the_work_may_last(tmp_p
     path = tmp_path / "lock"
     with holding(path) as other:
         soon = Ending(time.monotonic() + 0.1, lambda: True)
-        with ending(soon), pytest.raises(DeadlineExceeded), file_lock(path).held(wait_s=None):
+        with ending(soon), pytest.raises(DeadlineExceeded), file_lock(path).holding(wait_s=None):
             pass
         other.kill()
 
 
 def test_a_folder_that_is_not_there_is_told_as_the_system_tells_it(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), file_lock(tmp_path / "no" / "lock").held(wait_s=0):
+    with pytest.raises(FileNotFoundError), file_lock(tmp_path / "no" / "lock").holding(wait_s=0):
         pass

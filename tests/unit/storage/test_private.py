@@ -59,6 +59,18 @@ def test_a_folder_is_made_with_those_above_it_and_none_is_open_to_others(tmp_pat
     assert mode_of(tmp_path / "there") == 0o755
 
 
+def test_the_folder_within_which_one_is_made_must_be_there(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    for new in (there / "new", there / "new" / "newer"):
+        with pytest.raises(FileNotFoundError):
+            make_private(new, within=there)
+    assert not there.exists()
+
+    there.mkdir()
+    make_private(there / "new" / "newer", within=there)
+    assert (there / "new" / "newer").is_dir()
+
+
 def test_no_folder_is_made_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError):

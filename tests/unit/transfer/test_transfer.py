@@ -29,7 +29,8 @@ from lookalike.core.filters import Filter
 from lookalike.core.records import FileRecord, ImageRecord, RefusedFile
 from lookalike.transfer import ImportReport, export_collection, exporting, import_collection, importing
 from lookalike.transfer import parquet as parquet_form
-from tests.collections import open_catalog
+from tests.catalogs import known_ids
+from tests.contract.catalog_engines import new_catalog
 
 pa = pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra 'parquet'")
@@ -79,9 +80,9 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / str(request.param)
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "remote"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Catalog:
-    return open_catalog(tmp_path / "c.db") if request.param == "sqlite" else MemoryCatalog()
+    return new_catalog(request.param, tmp_path / "c.db")
 
 
 def test_everything_comes_back_and_importing_twice_is_importing_once(
@@ -96,9 +97,9 @@ def test_everything_comes_back_and_importing_twice_is_importing_once(
     assert import_collection(target, path, progress=lambda *at: told.append(at)) == ImportReport(added=5, files=4)
     assert told[3:] == told[:3]
     assert content(target) == content(source)
-    before = target.facts().last_seq
+    before = target.cursor()
     assert import_collection(target, path) == ImportReport(unchanged=5)
-    assert target.facts().last_seq == before
+    assert target.cursor() == before
     assert [one for one in path.parent.iterdir() if not one.name.startswith("c.db")] == [path]
     target.close()
 
@@ -107,7 +108,7 @@ def test_a_filter_chooses_what_is_exported(tmp_path: Path) -> None:
     assert export_collection(filled(empty()), tmp_path / "x.parquet", where=Filter.parse("n >= 3")) == 2
     target = empty()
     import_collection(target, tmp_path / "x.parquet")
-    assert target.known_ids() == {image_id(3), image_id(4)}
+    assert known_ids(target) == {image_id(3), image_id(4)}
     assert export_collection(empty(), tmp_path / "none.parquet") == 0
     assert import_collection(target, tmp_path / "none.parquet") == ImportReport()
 
@@ -154,7 +155,7 @@ def test_what_is_provisional_stays_so_and_nothing_is_in_files_of_older_versions(
     for name, provisional in [("x", {image_id(1)}), ("older", set())]:
         target = empty()
         assert import_collection(target, tmp_path / f"{name}.parquet").added == 5
-        images = target.images(list(target.known_ids())).values()
+        images = target.images(list(known_ids(target))).values()
         assert {image.id for image in images if image.provisional} == provisional
 
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from lookalike.core.records import Json, Neighbours
 from lookalike.core.vectors import Keys, Vectors
+from lookalike.index.base import SaveTo, Selection
 from lookalike.index.exact import ExactIndex
 
 
 class RoundingIndex:
-    """See `lookalike.index.base.Index`; the tests' own.
+    """See `lookalike.index.base.LocalIndex`; the tests' own.
 
     Args:
         dimension: D of the vectors.
@@ -22,6 +23,7 @@ class RoundingIndex:
     """
 
     engine = "rounding"
+    takes_filters = False
     recall = 0.9
 
     def __init__(
@@ -50,11 +52,9 @@ class RoundingIndex:
     def remove(self, keys: Keys) -> None:
         self._exact.remove(keys)
 
-    def search(
-        self, queries: Vectors, k: int, *, allowed: Keys | None = None, recall: float | None = None
-    ) -> Neighbours:
+    def search(self, queries: Vectors, k: int, *, among: Selection = None, recall: float | None = None) -> Neighbours:
         self.recalls.append(recall)
-        everything = self._exact.search(queries, max(1, len(self)), allowed=allowed)
+        everything = self._exact.search(queries, max(1, len(self)), among=among)
         found = Neighbours(
             np.full((len(queries), k), -1, np.int64),
             np.full((len(queries), k), -np.inf, np.float32),
@@ -75,3 +75,6 @@ class RoundingIndex:
 
     def save(self, folder: Path) -> list[str]:
         return self._exact.save(folder)
+
+    def freeze(self) -> SaveTo:
+        return self._exact.freeze()

@@ -20,8 +20,9 @@ from lookalike.core.vectors import normalise
 from lookalike.index import choice
 from lookalike.index.exact import ExactIndex
 from lookalike.index.projection import LEAST_TO_LEARN
+from lookalike.view.as_searched import project
 from lookalike.view.building import build, discard_workplace, vectors_of_catalog
-from lookalike.view.held import Wish, projected
+from lookalike.view.wish import Wish
 from tests.unit.view.rounding_index import RoundingIndex
 
 D = 24
@@ -72,10 +73,10 @@ def test_an_exact_index_answers_as_a_plain_loop(count: int, projecting: Any) -> 
     held = build(catalog, Wish(projecting=projecting), LocalEngines(), workplace=None)
     keys, rows = raw(catalog)
     assert (held.projection is not None) == (projecting == "auto" and len(keys) >= LEAST_TO_LEARN)
-    assert (held.seq, held.saved_seq, held.tried_with) == (catalog.last_seq(), -1, len(keys))
+    assert (held.cursor, held.saved, held.tried_with) == (catalog.cursor(), None, len(keys) if held.projection else 0)
     assert (held.index.engine, len(held.index), held.index.recall) == ("exact", len(keys), 1.0)
-    units = normalise(projected(rows, held.projection))
-    query = projected(np.ones((1, D), np.float32), held.projection)
+    units = normalise(project(rows, held.projection))
+    query = project(np.ones((1, D), np.float32), held.projection)
     wanted = np.sort(units.astype(float) @ normalise(query)[0].astype(float))[::-1][:9]
     found = held.index.search(query, 9)
     np.testing.assert_allclose(found.similarities[0, : len(wanted)], wanted, atol=1e-6)
@@ -105,7 +106,7 @@ def test_a_factory_string_is_handed_to_the_builder_with_all_that_is_wished(
     ]
     assert (held.index.engine, len(held.index), held.index.dimension) == ("rounding", len(keys), dimension)
     exact = ExactIndex(dimension)
-    exact.upsert(np.array(keys), normalise(projected(rows, held.projection)))
+    exact.upsert(np.array(keys), normalise(project(rows, held.projection)))
     np.testing.assert_array_equal(
         held.index.search(np.ones((1, dimension), np.float32), 400, recall=1).keys != -1,
         exact.search(np.ones((1, dimension), np.float32), 400).keys != -1,
@@ -173,7 +174,7 @@ def test_a_killed_build_goes_on_only_with_the_same_vectors(built_with: list[dict
 def test_while_another_builds_in_the_workplace_it_is_left_alone(
     built_with: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    place, catalog, wish = tmp_path / "snapshots" / "building", catalog_of(20), Wish(engine="IVF4,Flat")
+    place, catalog, wish = tmp_path / "building", catalog_of(20), Wish(engine="IVF4,Flat")
     build(catalog, wish, LocalEngines(), workplace=place)
     with place.with_suffix(".lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -189,7 +190,7 @@ def test_while_another_builds_in_the_workplace_it_is_left_alone(
 
 
 def test_what_cannot_be_built_leaves_no_workplace(tmp_path: Path) -> None:
-    place = tmp_path / "snapshots" / "building"
+    place = tmp_path / "building"
     with pytest.raises(BadInput):
         build(catalog_of(20), Wish(engine="IVF4,Nonsense"), LocalEngines(), workplace=place)
     assert not place.exists()

@@ -10,7 +10,7 @@ import pytest
 
 from lookalike.core.records import Neighbours
 from lookalike.core.vectors import Keys
-from lookalike.view.candidates import Candidate, Found, grouped_candidates, single_candidates
+from lookalike.view.candidates import Candidate, Found, find_grouped, single_candidates
 
 N, k = 60, 4
 
@@ -20,7 +20,7 @@ class Collected:
 
     def __init__(self, label: dict[int, int], *, count: int = N, allowed: Any = None, exact: bool = True) -> None:
         self.label = label
-        self.allowed = None if allowed is None else np.array(sorted(allowed), np.int64)
+        self.shown = None if allowed is None else lambda keys: np.intersect1d(keys, sorted(allowed)).astype(np.int64)
         self.eligible = [key for key in range(count) if allowed is None or key in allowed]
         self.exact = exact
         self.depths: list[int] = []
@@ -39,9 +39,7 @@ class Collected:
         return np.array(sorted({label, *(key for key, first in self.label.items() if first == label)}), np.int64)
 
     def grouped(self, wanted: int = k) -> Found:
-        return grouped_candidates(
-            wanted, search=self.search, labels=self.labels, members=self.members, allowed=self.allowed
-        )
+        return find_grouped(wanted, search=self.search, labels=self.labels, members=self.members, shown=self.shown)
 
     def naive(self, wanted: int = k) -> list[tuple[int, tuple[int, ...]]]:
         """The nearest of each group, and the others of it that may be shown, by plain loops."""
@@ -56,13 +54,13 @@ def told(found: Found) -> list[tuple[int, tuple[int, ...]]]:
 
 
 def test_singles_come_in_order_with_their_similarity_and_the_account() -> None:
-    found = single_candidates(3, search=Collected({}).search)
+    found = single_candidates(Collected({}).search(3))
     assert found == Found([Candidate(n, pytest.approx(1 - n / 100)) for n in range(3)], "counted", True, N)
 
 
 def test_a_search_that_finds_fewer_gives_fewer() -> None:
-    assert [one.key for one in single_candidates(k, search=Collected({}, count=2).search).candidates] == [0, 1]
-    assert single_candidates(k, search=Collected({}, count=0).search).candidates == []
+    assert [one.key for one in single_candidates(Collected({}, count=2).search(k)).candidates] == [0, 1]
+    assert single_candidates(Collected({}, count=0).search(k)).candidates == []
 
 
 def test_without_groups_grouping_changes_nothing() -> None:

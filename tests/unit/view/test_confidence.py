@@ -119,7 +119,7 @@ def test_large_collections_are_judged_by_a_sample_that_is_the_same_everywhere(tm
     assert first[0].confidence == pytest.approx(exact[0], abs=1e-4)
 
 
-def test_pairs_are_looked_at_again_when_the_collection_is_twice_or_half_as_large() -> None:
+def test_pairs_are_rerank_when_the_collection_is_twice_or_half_as_large() -> None:
     parts, confidences = parts_of(some_vectors(2 * N)), Confidences()
     parts.view.refresh()
 
@@ -134,7 +134,7 @@ def test_pairs_are_looked_at_again_when_the_collection_is_twice_or_half_as_large
     assert known(2 * N) is not twice
 
 
-def test_pairs_are_looked_at_again_with_another_index() -> None:
+def test_pairs_are_rerank_with_another_index() -> None:
     parts = parts_of(some_vectors(N))
     parts.view.refresh()
     first = parts.confidences.pairs(parts.catalog, parts.view, count=N)

@@ -14,9 +14,10 @@ from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.core.errors import StorageFailed
 from lookalike.core.records import ImageRecord
-from lookalike.index.groups import THRESHOLD
+from lookalike.index.near_identical import THRESHOLD
 from lookalike.index.projection import LEAST_TO_LEARN
-from lookalike.view.view import View, Wish
+from lookalike.view.local_view import LocalView
+from lookalike.view.wish import Wish
 from tests.collections import open_catalog
 
 D = 16
@@ -47,13 +48,13 @@ def remove(catalog: Catalog, *numbers: int) -> None:
         transaction.remove_images([f"{n:064x}" for n in numbers])
 
 
-def opened(catalog: Catalog, *, projecting: Any = "off") -> View:
-    view = View(catalog, None, engines=LocalEngines(), wish=Wish(projecting=projecting))
+def opened(catalog: Catalog, *, projecting: Any = "off") -> LocalView:
+    view = LocalView(catalog, None, engines=LocalEngines(), wish=Wish(projecting=projecting))
     view.refresh()
     return view
 
 
-def grouped(view: View, catalog: Catalog) -> list[list[int]]:
+def grouped(view: LocalView, catalog: Catalog) -> list[list[int]]:
     """The groups of more than one, by the numbers of their pictures."""
     view.refresh()
     groups, keys = view.groups(), view.vectors_searched().keys
@@ -62,7 +63,7 @@ def grouped(view: View, catalog: Catalog) -> list[list[int]]:
     return sorted(sorted(int(catalog.ids([key])[key], 16) for key in group) for group in found if len(group) > 1)
 
 
-def naive(view: View, catalog: Catalog) -> list[list[int]]:
+def naive(view: LocalView, catalog: Catalog) -> list[list[int]]:
     """By comparing all with all; only for groups that lie far apart."""
     keys, rows = view.vectors_searched()
     near = rows @ rows.T >= THRESHOLD

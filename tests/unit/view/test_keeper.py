@@ -18,8 +18,8 @@ from lookalike.core.errors import (
     StorageFailed,
 )
 from lookalike.index import snapshot
-from lookalike.view.keeper import Keeper
-from lookalike.view.view import View
+from lookalike.view.aside import Beside
+from lookalike.view.local_view import LocalView
 from tests.collections import new_collection, png
 
 
@@ -88,10 +88,10 @@ def test_an_index_is_discarded_after_it_was_saved(tmp_path: Path, slow_disk: Slo
 def test_a_search_does_not_fail_because_the_index_cannot_be_saved_and_closing_closes_all(
     tmp_path: Path, error: type[LookalikeError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: View) -> None:
+    def fail(_: LocalView) -> None:
         raise error("it cannot be saved")
 
-    monkeypatch.setattr(View, "save", fail)
+    monkeypatch.setattr(LocalView, "save", fail)
     collection = new_collection(tmp_path / "photos")
     first = collection.add(png(1))
     assert [hit.id for hit in collection.search(png(1))] == [first]
@@ -99,25 +99,25 @@ def test_a_search_does_not_fail_because_the_index_cannot_be_saved_and_closing_cl
     with pytest.raises(CollectionError, match="closed"):
         len(collection)
     with pytest.raises(CollectionError, match="closed"):
-        collection._kept.catalog.last_seq()
+        collection._open._parts.catalog.cursor()
 
 
 def test_one_thing_at_a_time_is_done() -> None:
-    keeper, go, done = Keeper(), threading.Event(), []
+    beside, go, done = Beside(), threading.Event(), []
 
     def wait() -> None:
         assert go.wait(60)
         done.append("first")
 
-    keeper.do(wait)
-    keeper.do(lambda: done.append("left out"))
+    beside.do(wait)
+    beside.do(lambda: done.append("left out"))
     go.set()
-    keeper.join()
-    keeper.do(lambda: done.append("second"))
-    keeper.join()
+    beside.join()
+    beside.do(lambda: done.append("second"))
+    beside.join()
     assert done == ["first", "second"]
 
 
 def test_nothing_to_wait_for_is_not_waited_for() -> None:
-    keeper: Any = Keeper()
-    keeper.join()
+    beside: Any = Beside()
+    beside.join()

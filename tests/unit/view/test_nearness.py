@@ -18,9 +18,9 @@ from lookalike.parts.reply import Reply
 from lookalike.search.search import Query, Wanted, search
 from lookalike.search.search_many import search_many
 from lookalike.search.timings import Timings
-from lookalike.view.held import Projecting, Wish
+from lookalike.view.local_view import LocalView
 from lookalike.view.nearness import LEAST, SHARE, Nearness, measure_nearness
-from lookalike.view.view import View
+from lookalike.view.wish import Projecting, Wish
 from tests.collections import new_parts
 
 D = 16
@@ -45,7 +45,7 @@ def parts_of(vectors: Vectors, *, folder: Path | None = None, projecting: Projec
     made = new_parts()
     parts = type(made)(
         **{name: getattr(made, name) for name in made.__dataclass_fields__ if name != "view"},
-        view=View(made.catalog, folder, engines=LocalEngines(), wish=Wish(projecting=projecting)),
+        view=LocalView(made.catalog, folder, engines=LocalEngines(), wish=Wish(projecting=projecting)),
     )
     add(parts, vectors)
     return parts
@@ -160,7 +160,7 @@ def test_a_snapshot_keeps_it_and_one_without_it_is_as_good(tmp_path: Path, monke
         lambda *given: measured.append(measure_nearness(*given)) or measured[-1],
     )
 
-    again = View(parts.catalog, tmp_path / "snapshots", engines=LocalEngines(), wish=Wish())
+    again = LocalView(parts.catalog, tmp_path / "snapshots", engines=LocalEngines(), wish=Wish())
     known = again.nearness()
 
     assert saved is not None

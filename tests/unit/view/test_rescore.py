@@ -10,7 +10,7 @@ import pytest
 from lookalike.core.records import Neighbours
 from lookalike.core.vectors import Keys, normalise
 from lookalike.index.exact import ExactIndex
-from lookalike.view.rescore import MARGIN, Stored, rescored
+from lookalike.view.rescore import MARGIN, Stored, rescore
 from tests.unit.view.rounding_index import RoundingIndex
 
 N, D, k = 200, 12, 5
@@ -37,7 +37,7 @@ class Case:
         return Stored(there, self.rows[there // 3])
 
     def answer(self, wanted: int = k) -> Neighbours:
-        return rescored(self.query, wanted, search=self.search, stored=self.stored)
+        return rescore(self.query, wanted, search=self.search, stored=self.stored)
 
     def naive(self, wanted: int = k) -> tuple[list[int], list[float]]:
         """The keys and similarities of a plain loop in float64."""
@@ -130,7 +130,7 @@ def test_what_was_computed_exactly_is_not_computed_again() -> None:
     index.upsert(np.arange(N), rows)
     query = normalise(noise(1, seed=2).astype(np.float32))
 
-    found = rescored(
+    found = rescore(
         query, k, search=lambda depth: index.search(query, depth), stored=lambda _: pytest.fail("compared again")
     )
 

@@ -25,10 +25,14 @@ from lookalike.core.errors import BadQuery, BadVectors, DimensionMismatch, Stora
 from lookalike.core.records import ImageRecord
 from lookalike.index.exact import ExactIndex
 from lookalike.index.projection import LEAST_TO_LEARN
-from lookalike.view import view as view_module
+from lookalike.view import local_view as view_module
+from lookalike.view import snapshots as snapshots_module
+from lookalike.view.local_view import LocalView
 from lookalike.view.recall_gauge import RecallGauge
-from lookalike.view.view import Projecting, View, Wish
+from lookalike.view.wish import Projecting, Wish
 from tests.collections import open_catalog
+from tests.contract.catalog_engines import ENGINES
+from tests.contract.catalog_engines import new_catalog as open_engine
 from tests.damage import damaged
 from tests.unit.view.rounding_index import RoundingIndex
 from tests.waiting import eventually
@@ -63,13 +67,13 @@ def remove(catalog: Catalog, names: Iterable[object]) -> None:
         transaction.remove_images([image_id(name) for name in names])
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=ENGINES)
 def new_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Catalog]]:
     opened: list[Catalog] = []
 
     def make() -> Catalog:
         path = tmp_path / f"{len(opened)}.db"
-        catalog: Catalog = open_catalog(path) if request.param == "sqlite" else MemoryCatalog()
+        catalog = open_engine(request.param, path)
         opened.append(catalog)
         catalog.claim_model(MODEL, D)
         return catalog
@@ -89,8 +93,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "snapshots"
 
 
-def opened(catalog: Catalog, folder: Path | None, *, projecting: Projecting = "auto") -> View:
-    view = View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting=projecting))
+def opened(catalog: Catalog, folder: Path | None, *, projecting: Projecting = "auto") -> LocalView:
+    view = LocalView(catalog, folder, engines=LocalEngines(), wish=Wish(projecting=projecting))
     view.refresh()
     return view
 
@@ -102,18 +106,18 @@ def saved(catalog: Catalog, folder: Path, *, projecting: Projecting = "auto") ->
 QUERIES = np.array([vector(f"query {n}") for n in range(5)], np.float32)
 
 
-def answers(view: View, k: int = 10) -> list[Any]:
+def answers(view: LocalView, k: int = 10) -> list[Any]:
     found = view.search(QUERIES, k)
     return [found.keys.tolist(), found.similarities.tolist()]
 
 
-def assert_in_step(view: View, catalog: Catalog) -> None:
+def assert_in_step(view: LocalView, catalog: Catalog) -> None:
     """What is searched is what the catalog holds, and the answers are those of comparing all of it."""
     keys, vectors = view.vectors_searched()
     held = np.concatenate([np.empty(0, np.int64), *(stored.keys for stored in catalog.all_vectors())])
     assert keys.tolist() == held.tolist()
     assert view.facts().count == len(keys) == catalog.facts().images
-    assert view.seq == catalog.facts().last_seq
+    assert view.cursor == catalog.cursor()
     units = QUERIES if view.projection is None else view.projection.apply(QUERIES)
     similarities = units.astype(np.float64) @ vectors.astype(np.float64).T
     if view.projection is None:
@@ -137,7 +141,7 @@ def test_the_first_refresh_makes_the_index_and_the_next_opening_reads_its_snapsh
     catalog: Catalog, folder: Path
 ) -> None:
     put(catalog, range(MANY))
-    first = View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))
+    first = LocalView(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))
     assert not first.loaded
     first.refresh()
     assert first.rebuilt_because is None, "the very first index is not made anew"
@@ -145,7 +149,7 @@ def test_the_first_refresh_makes_the_index_and_the_next_opening_reads_its_snapsh
     assert first.worth_saving
     manifest = first.save()
     assert manifest is not None
-    assert (manifest.seq, manifest.count, manifest.learnt_from) == (MANY, MANY, MANY)
+    assert (manifest.cursor, manifest.count, manifest.learnt_from) == (catalog.cursor(), MANY, MANY)
     assert (first.save(), first.worth_saving) == (None, False)
     second = opened(catalog, folder)
     assert second.rebuilt_because is None
@@ -161,7 +165,7 @@ def test_an_empty_catalog_is_searched_without_a_word(catalog: Catalog, folder: P
     assert [array.shape for array in view.vectors_searched()] == [(0,), (0, D)]
     view.save()
     put(catalog, range(3))
-    for one in (view, View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))):
+    for one in (view, LocalView(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))):
         one.refresh()
         assert one.rebuilt_because is None
         assert_in_step(one, catalog)
@@ -204,7 +208,7 @@ def test_changes_of_every_kind_are_caught_up_with(catalog: Catalog, folder: Path
 
 
 def test_many_changes_are_caught_up_with_in_parts(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lookalike.view.view._CHANGES_AT_ONCE", 7)
+    monkeypatch.setattr("lookalike.view.following.CHANGES_AT_ONCE", 7)
     put(catalog, range(30))
     view = opened(catalog, None)
     put(catalog, range(20, 60))
@@ -249,13 +253,13 @@ def test_while_much_is_written_for_long_saving_takes_a_small_share_of_the_time(
     monkeypatch.setattr(view_module, "_CHANGES_WORTH_SAVING", 5)
     now = [0.0]
     monkeypatch.setattr(view_module.time, "monotonic", lambda: now[0])
-    write = view_module.write_snapshot
+    write = snapshots_module.write_snapshot
 
     def takes_two_seconds(*given: Any, **named: Any) -> Any:
         now[0] += 2.0
         return write(*given, **named)
 
-    monkeypatch.setattr(view_module, "write_snapshot", takes_two_seconds)
+    monkeypatch.setattr(snapshots_module, "write_snapshot", takes_two_seconds)
     view = opened(catalog, folder)
     saved = []
     for n in range(100):
@@ -377,7 +381,7 @@ def test_a_projection_is_learnt_once_there_is_enough_and_again_when_doubled_or_h
     view.save()
     put(catalog, ["one more"])
     count = LEAST_TO_LEARN
-    for one in (view, View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))):
+    for one in (view, LocalView(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))):
         one.refresh()
         assert one.projection is not None
         assert one.projection.learnt_from == count
@@ -398,8 +402,8 @@ def test_a_projection_is_learnt_once_there_is_enough_and_again_when_doubled_or_h
     assert_in_step(view, catalog)
 
 
-def assert_learnt_from(count: int, running: View, catalog: Catalog, folder: Path) -> None:
-    for view in (running, View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))):
+def assert_learnt_from(count: int, running: LocalView, catalog: Catalog, folder: Path) -> None:
+    for view in (running, LocalView(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))):
         view.refresh()
         assert view.projection is not None
         assert view.projection.learnt_from == view.facts().projection_learnt_from == count
@@ -414,8 +418,8 @@ def test_where_nothing_can_be_learnt_that_is_not_tried_at_every_refresh(
     assert view.projection is None
     assert view.search(QUERIES, 3).keys.tolist() == [[1, 2, 3]] * len(QUERIES)
     view.save()
-    monkeypatch.setattr(View, "_rebuilt", lambda self: pytest.fail("made anew without need"))
-    for one in (view, View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))):
+    monkeypatch.setattr(LocalView, "_build", lambda *_: pytest.fail("made anew without need"))
+    for one in (view, LocalView(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="auto"))):
         one.refresh()
         put(catalog, [0], vectors=vector("same")[None])
         one.refresh()
@@ -447,6 +451,24 @@ def test_equal_pictures_tie_and_are_1_to_themselves_however_they_came(catalog: C
 
 
 # Bad input and threads
+
+
+@pytest.mark.parametrize("projecting", ["auto", "off"])
+def test_an_index_holds_bit_for_bit_what_answers_are_computed_from(catalog: Catalog, projecting: Projecting) -> None:
+    """A vector is scaled to length 1 once on its way from the catalog, whether it came by building or by following."""
+    view = opened(catalog, None, projecting=projecting)
+    put(catalog, range(MANY))
+    view.refresh()
+    put(catalog, ["later", "last"])
+    view.refresh()
+
+    keys, rows = view._state.index.stored_vectors()  # type: ignore[union-attr]
+    order = np.argsort(keys)
+    searched = view.vectors_searched()
+
+    assert (view.projection is None) == (projecting == "off")
+    assert keys[order].tolist() == searched.keys.tolist()
+    assert rows[order].tobytes() == searched.vectors.tobytes() == view.stored(keys).vectors.tobytes()
 
 
 @pytest.mark.parametrize("projecting", ["auto", "off"])
@@ -520,7 +542,7 @@ def built_with(monkeypatch: pytest.MonkeyPatch) -> Building:
     module = ModuleType("lookalike.index.faiss")
     module.build_index = building  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "lookalike.index.faiss", module)
-    monkeypatch.setattr("lookalike.view.view._BUILT_AT_ONCE", 10)
+    monkeypatch.setattr("lookalike.view.local_view._BUILT_AT_ONCE", 10)
     return building
 
 
@@ -551,18 +573,20 @@ class Building:
         return index
 
 
-def settled(view: View) -> None:
+def settled(view: LocalView) -> None:
     """Once what runs in the background has ended."""
     eventually(lambda: all(thread.name != "lookalike-rebuild" for thread in threading.enumerate()))
 
 
-def raw_view(catalog: Catalog, folder: Path | None = None, *, engine: str = "IVF4,Flat", recall: float = 0.99) -> View:
-    view = View(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="off", engine=engine, recall=recall))
+def raw_view(
+    catalog: Catalog, folder: Path | None = None, *, engine: str = "IVF4,Flat", recall: float = 0.99
+) -> LocalView:
+    view = LocalView(catalog, folder, engines=LocalEngines(), wish=Wish(projecting="off", engine=engine, recall=recall))
     view.refresh()
     return view
 
 
-def assert_true(view: View, catalog: Catalog, *, k: int = 7) -> None:
+def assert_true(view: LocalView, catalog: Catalog, *, k: int = 7) -> None:
     """One query at a time, exactly what comparing all that the catalog holds gives."""
     keys, rows = view.vectors_searched()
     for query in QUERIES:
@@ -754,9 +778,9 @@ def test_the_recall_that_is_asked_for_reaches_the_index(catalog: Catalog, built_
         assert built_with.made[0].recalls[-1] == recall
 
 
-def blind_view(catalog: Catalog, built_with: Building, monkeypatch: pytest.MonkeyPatch) -> View:
+def blind_view(catalog: Catalog, built_with: Building, monkeypatch: pytest.MonkeyPatch) -> LocalView:
     """Of every query half is missed, and every query is sampled."""
-    monkeypatch.setattr("lookalike.view.view.RecallGauge", partial(RecallGauge, share=1, least=30))
+    monkeypatch.setattr("lookalike.view.local_view.RecallGauge", partial(RecallGauge, share=1, least=30))
     built_with.options = {"is_blind": lambda key: key % 2 == 0, "step": 1e-4}
     put(catalog, range(50))
     return raw_view(catalog)
@@ -822,11 +846,11 @@ def test_by_faiss_the_view_keeps_step_over_changes_snapshots_and_wear(
 ) -> None:
     put(catalog, range(MANY))
     wish = Wish(projecting=projecting, engine="IVF4,Flat")
-    view = View(catalog, folder, engines=LocalEngines(), wish=wish)
+    view = LocalView(catalog, folder, engines=LocalEngines(), wish=wish)
     view.refresh()
     assert view.facts().engine == "faiss"
 
-    def assert_faiss_true(one: View) -> None:
+    def assert_faiss_true(one: LocalView) -> None:
         keys, rows = one.vectors_searched()
         assert one.facts().count == len(keys)
         for query in QUERIES:
@@ -837,7 +861,7 @@ def test_by_faiss_the_view_keeps_step_over_changes_snapshots_and_wear(
             assert (found.exact, found.keys[0].tolist()) == (True, keys[order].tolist())
             np.testing.assert_allclose(found.similarities[0], similarities[order], atol=1e-6)
             few = keys[::9]
-            assert np.isin(one.search(query[None], 7, allowed=few).keys[0], few).all()
+            assert np.isin(one.search(query[None], 7, among=few).keys[0], few).all()
 
     assert_faiss_true(view)
     put(catalog, ["new", "newer"])
@@ -846,7 +870,7 @@ def test_by_faiss_the_view_keeps_step_over_changes_snapshots_and_wear(
     view.refresh()
     assert_faiss_true(view)
     assert view.save() is not None
-    again = View(catalog, folder, engines=LocalEngines(), wish=wish)
+    again = LocalView(catalog, folder, engines=LocalEngines(), wish=wish)
     again.refresh()
     assert (again.rebuilt_because, again.generation) == (None, 0)
     assert_faiss_true(again)
@@ -879,10 +903,10 @@ def test_a_recall_that_is_set_anew_is_asked_of_an_index_that_was_made_for_anothe
     catalog = MemoryCatalog()
     catalog.claim_model(MODEL, D)
     put(catalog, range(3000))
-    thorough = View(catalog, folder, engines=LocalEngines(), wish=Wish(engine="IVF32,PQ12x4fs", recall=0.999))
+    thorough = LocalView(catalog, folder, engines=LocalEngines(), wish=Wish(engine="IVF32,PQ12x4fs", recall=0.999))
     thorough.rebuild()
     thorough.save()
-    hasty = View(catalog, folder, engines=LocalEngines(), wish=Wish(engine="IVF32,PQ12x4fs", recall=0.5))
+    hasty = LocalView(catalog, folder, engines=LocalEngines(), wish=Wish(engine="IVF32,PQ12x4fs", recall=0.5))
     assert hasty.search(QUERIES[:1], 5).scanned < thorough.search(QUERIES[:1], 5).scanned
-    everything = View(catalog, folder, engines=LocalEngines(), wish=Wish(engine="IVF32,PQ12x4fs", recall=1.0))
+    everything = LocalView(catalog, folder, engines=LocalEngines(), wish=Wish(engine="IVF32,PQ12x4fs", recall=1.0))
     assert everything.search(QUERIES[:1], 5).exact

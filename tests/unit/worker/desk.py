@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from lookalike.core.records import ImageRecord
 from lookalike.core.vectors import Vectors
 from lookalike.images.decode import decode
+from lookalike.jobs.base import Job, Jobs
 from lookalike.ledger.base import Ledger, Upload, UploadState
 from lookalike.ledger.memory import MemoryLedger
 from lookalike.ledger.sqlite import SqliteLedger
-from lookalike.objects.direct.base import DirectUploads
-from lookalike.objects.direct.local import LocalUploads
-from lookalike.objects.direct.memory import MemoryUploads
-from lookalike.queue.base import Job, Queue
-from lookalike.queue.memory import MemoryQueue
-from lookalike.queue.sqlite import SqliteQueue
+from lookalike.objects.local_uploads import LocalUploads
+from lookalike.objects.memory_uploads import MemoryUploads
+from lookalike.objects.uploads import DirectUploads
 from lookalike.uploads.verify_upload import Tolerance
 from lookalike.worker.completing import VERIFY_UPLOAD, Completed, complete
 from lookalike.worker.uploads import UploadVerifier
@@ -43,28 +43,58 @@ def elsewhere() -> Vectors:
     return np.asarray(other / np.linalg.norm(other), np.float32)
 
 
-class Desk:
-    """Everything wired; `now` is the time that all of it sees."""
+DESKS = ["disk", "memory", "postgres"]
+"""What a fixture has as its parameter that calls `new_desk`."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+
+def new_desk(request: pytest.FixtureRequest, *, kind: str = "", **options: Any) -> Desk:
+    """A desk of the kind that is a fixture's parameter."""
+    kind = kind or request.param
+    if kind == "postgres":
+        return Desk(database=request.getfixturevalue("postgres_place"), **options)
+    return Desk(request.getfixturevalue("tmp_path") / "photos" if kind == "disk" else None, **options)
+
+
+class Desk:
+    """Everything wired; `now` is the time that all of it sees.
+
+    Args:
+        folder: where all of it is kept; in memory if None.
+        database: URL and schema, where the ledger is kept instead.
+        max_queued: jobs that may wait.
+    """
+
+    def __init__(
+        self, folder: Path | None = None, *, database: tuple[str, str] | None = None, max_queued: int = 1_000
+    ) -> None:
         self.now = 0.0
-        self.ledger: Ledger = MemoryLedger(clock=self.clock)
-        self.queue: Queue = MemoryQueue(clock=self.clock)
+        self._began: float | None = None
+        self.ledger: Ledger = MemoryLedger(clock=self.clock, max_queued=max_queued)
         self.uploads: DirectUploads = MemoryUploads(clock=self.clock)
         if folder is not None:
             folder.mkdir()
-            self.ledger = SqliteLedger(folder / "ledger.sqlite", clock=self.clock)
-            self.queue = SqliteQueue(folder / "queue.sqlite", clock=self.clock)
+            self.ledger = SqliteLedger(folder / "service.sqlite", clock=self.clock, max_queued=max_queued)
             self.uploads = LocalUploads(folder / "uploads", secret=lambda: b"s" * 32, clock=self.clock)
+        if database is not None:
+            from lookalike.ledger.postgres import PostgresLedger
+
+            self.ledger = PostgresLedger(database[0], schema=database[1], clock=self.clock, max_queued=max_queued)
         self.collection = new_collection(folder)
         self.observed: list[tuple[str, str, float | None]] = []
 
+    @property
+    def jobs(self) -> Jobs:
+        return self.ledger.jobs
+
     def clock(self) -> float:
-        return self.now
+        return self.now if self._began is None else time.monotonic() - self._began
+
+    def runs_on_its_own(self) -> None:
+        """From now on the time passes, from zero."""
+        self._began = time.monotonic()
 
     def close(self) -> None:
         self.collection.close()
-        self.queue.close()
         self.ledger.close()
 
     def ask(self, number: int = 0, *, data: bytes = DATA, bring: bool = True, **changed: Any) -> str:
@@ -99,7 +129,6 @@ class Desk:
         }
         parts: dict[str, Any] = {
             "ledger": self.ledger,
-            "queue": self.queue,
             "collection": self.collection,
             "uploads": self.uploads,
         }
@@ -117,14 +146,14 @@ class Desk:
     def claim(self) -> Job | None:
         """The next job, an hour later."""
         self.now += 3_600.0
-        return self.queue.claim([VERIFY_UPLOAD], worker="w", lease_s=60.0)
+        return self.jobs.claim([VERIFY_UPLOAD], worker="w", lease_s=60.0)
 
     def work(self) -> list[Any]:
         """Do all jobs that are there."""
         results = []
         while (job := self.claim()) is not None:
             results.append(self.verifier()(job))
-            self.queue.finish(job.id, worker="w", result=results[-1])
+            self.jobs.finish(job.id, lease=job.lease, result=results[-1])
         return results
 
     def image(self, image_id: str = SHA256) -> ImageRecord:

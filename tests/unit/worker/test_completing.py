@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 
+from lookalike.collection.hosting import Hosting
 from lookalike.core.errors import (
     BadInput,
     BadVectors,
@@ -23,20 +24,19 @@ from lookalike.core.errors import (
     UploadRefused,
     WrongModel,
 )
+from lookalike.jobs.base import JobState
 from lookalike.ledger.base import UploadState
-from lookalike.queue.base import JobState
-from lookalike.queue.memory import MemoryQueue
 from lookalike.worker.completing import VERIFY_UPLOAD, Completed
-from tests.unit.worker.desk import DATA, EXPIRES_AT, MODEL, SHA256, Desk, elsewhere, ours
+from tests.unit.worker.desk import DATA, DESKS, EXPIRES_AT, MODEL, SHA256, Desk, elsewhere, new_desk, ours
 
 
 class Crash(BaseException):
     """The process dies here."""
 
 
-@pytest.fixture(params=["disk", "memory"])
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path / "photos" if request.param == "disk" else None)
+@pytest.fixture(params=DESKS)
+def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    desk = new_desk(request)
     yield desk
     desk.close()
 
@@ -45,7 +45,7 @@ def test_with_a_vector_the_picture_is_found_at_once_and_a_job_waits(desk: Desk) 
     upload_id = desk.ask()
     done = desk.complete(upload_id)
 
-    job = desk.queue.get(done.job_id)
+    job = desk.jobs.get(done.job_id)
     assert done == Completed(UploadState.PROVISIONAL, SHA256, job.id)
     assert (job.kind, job.collection, job.owner, job.state) == (VERIFY_UPLOAD, "photos", "ann", JobState.QUEUED)
     assert job.payload["upload_id"] == upload_id
@@ -71,7 +71,7 @@ def test_the_same_again_gives_the_same_before_and_after_the_work(desk: Desk, vec
     assert desk.complete(upload_id, **said) == first
     desk.work()
     assert desk.complete(upload_id, **said) == first
-    assert len(desk.queue.jobs()) == 1
+    assert len(desk.jobs.jobs()) == 1
     assert not desk.image().provisional
 
 
@@ -125,7 +125,7 @@ def test_what_is_refused_changes_nothing_and_can_be_said_better(
     with pytest.raises(error) as refused:
         desk.complete(upload_id, **changed)
     assert refused.value.code == code
-    assert (desk.state(upload_id), len(desk.collection), desk.queue.jobs()) == (UploadState.WAITING, 0, [])
+    assert (desk.state(upload_id), len(desk.collection), desk.jobs.jobs()) == (UploadState.WAITING, 0, [])
     assert desk.complete(upload_id).state is UploadState.PROVISIONAL
 
 
@@ -155,7 +155,7 @@ def test_what_is_no_picture_fails_for_good_and_says_so_again(desk: Desk) -> None
             desk.complete(upload_id, sha256=sha256)
         assert refused.value.code == "not_an_image"
     assert desk.ledger.upload(upload_id).code == "not_an_image"
-    assert (desk.state(upload_id), desk.queue.jobs()) == (UploadState.FAILED, [])
+    assert (desk.state(upload_id), desk.jobs.jobs()) == (UploadState.FAILED, [])
     assert desk.uploads.staged(upload_id) is None
     with pytest.raises(Conflict):
         desk.complete(upload_id, sha256=sha256, vector=None, model=None)
@@ -168,14 +168,16 @@ def test_an_upload_that_expired_stays_so(desk: Desk) -> None:
     assert refused.value.code == "upload_expired"
 
 
-def test_a_full_queue_takes_nothing_in(desk: Desk) -> None:
-    upload_id = desk.ask()
-    queue, desk.queue = desk.queue, MemoryQueue(max_queued=0)
+@pytest.mark.parametrize("engine", DESKS)
+def test_where_too_many_jobs_wait_nothing_is_taken_in(request: pytest.FixtureRequest, engine: str) -> None:
+    desk = new_desk(request, kind=engine, max_queued=1)
+    upload_id, other = desk.ask(), desk.jobs.enqueue("other", collection="photos", payload={})
     with pytest.raises(Overloaded):
         desk.complete(upload_id)
-    desk.queue = queue
+    assert desk.jobs.claim(["other"], worker="w", lease_s=60.0) == desk.jobs.get(other.id)
     assert (desk.state(upload_id), len(desk.collection)) == (UploadState.WAITING, 0)
     assert desk.complete(upload_id).state is UploadState.PROVISIONAL
+    desk.close()
 
 
 def test_a_picture_that_is_there_is_not_changed_but_by_metadata(desk: Desk) -> None:
@@ -197,28 +199,65 @@ def dying(call: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
     return die
 
 
-POINTS = [("queue", "enqueue"), ("collection", "add_provisional"), ("ledger", "advance_upload")]
+STEPS = ["transaction", "add_provisional", "advance_upload"]
+"""Of a completion; two others than the first are for one with a vector."""
 
 
-def crash(desk: Desk, point: tuple[str, str], *, after: bool, monkeypatch: pytest.MonkeyPatch, **said: Any) -> str:
+def of_step(desk: Desk, step: str) -> object:
+    return Hosting if step == "add_provisional" else desk.ledger
+
+
+def dying_in(desk: Desk, step: str, *, after: bool) -> Callable[..., Any]:
+    """A step in which the process dies: before anything is done, or after all of it."""
+    call = getattr(of_step(desk, step), step)
+    if step != "transaction":
+        return dying(call, after=after)
+
+    @contextmanager
+    def transaction() -> Iterator[Any]:
+        with call() as within:
+            yield within
+            if not after:
+                raise Crash  # when everything is said, and nothing is committed
+        raise Crash
+
+    return transaction
+
+
+def crash(desk: Desk, step: str, *, after: bool, monkeypatch: pytest.MonkeyPatch, **said: Any) -> str:
     """Complete an upload, and die on the way."""
-    upload_id, part = desk.ask(), getattr(desk, point[0])
+    upload_id = desk.ask()
     with monkeypatch.context() as patched:
-        patched.setattr(part, point[1], dying(getattr(part, point[1]), after=after))
+        patched.setattr(of_step(desk, step), step, dying_in(desk, step, after=after))
         with pytest.raises(Crash):
             desk.complete(upload_id, **said)
     return upload_id
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("point", POINTS, ids=[name for _, name in POINTS])
-def test_a_completion_that_is_repeated_after_a_crash_heals(
-    desk: Desk, point: tuple[str, str], after: bool, monkeypatch: pytest.MonkeyPatch
+def test_an_upload_its_job_and_the_outbox_change_together_or_not_at_all(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload_id = crash(desk, point, after=after, monkeypatch=monkeypatch)
+    upload_id = crash(desk, "transaction", after=False, monkeypatch=monkeypatch)
+    desk.now += 60.0
+    assert (desk.state(upload_id), desk.jobs.jobs(), desk.jobs.outbox()) == (UploadState.WAITING, [], [])
+    assert desk.jobs.last_event() == 0
+    upload_id = desk.ask(1)
+    done = desk.complete(upload_id, vector=None, model=None)
+    desk.now += 60.0
+    assert (desk.state(upload_id), desk.ledger.upload(upload_id).job_id) == (UploadState.QUEUED, done.job_id)
+    assert [row.job_id for row in desk.jobs.outbox()] == [job.id for job in desk.jobs.jobs()] == [done.job_id]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_completion_that_is_repeated_after_a_crash_heals(
+    desk: Desk, step: str, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_id = crash(desk, step, after=after, monkeypatch=monkeypatch)
     done = desk.complete(upload_id)
-    assert done == Completed(UploadState.PROVISIONAL, SHA256, desk.queue.jobs()[0].id)
+    assert done == Completed(UploadState.PROVISIONAL, SHA256, desk.jobs.jobs()[0].id)
     assert desk.image().provisional
+    assert desk.state(upload_id) is UploadState.PROVISIONAL
     assert [result["outcome"] for result in desk.work()] == ["kept"]
     assert desk.complete(upload_id) == done
     assert (desk.image().provisional, desk.image().metadata) == (False, {"name": "a.png", "label": "a"})
@@ -226,22 +265,22 @@ def test_a_completion_that_is_repeated_after_a_crash_heals(
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("point", POINTS, ids=[name for _, name in POINTS])
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("vector", [ours(), elsewhere(), None], ids=["near", "far", "none"])
 def test_where_the_client_never_comes_back_the_worker_carries_it_through_or_it_expires(
-    desk: Desk, point: tuple[str, str], after: bool, vector: Any, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, step: str, after: bool, vector: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if vector is None and point[1] == "add_provisional":
+    if vector is None and step != "transaction":
         return  # that is not called
     said = {"vector": vector, "model": None if vector is None else MODEL}
-    upload_id = crash(desk, point, after=after, monkeypatch=monkeypatch, **said)
+    upload_id = crash(desk, step, after=after, monkeypatch=monkeypatch, **said)
     desk.work()
-    if point[1] == "enqueue" and not after:
+    if step == "transaction" and not after:
         assert (desk.state(upload_id), len(desk.collection)) == (UploadState.WAITING, 0)
         return
     assert desk.state(upload_id).ended
     assert desk.complete(upload_id, **said).image_id == SHA256
-    was_provisional = point[1] == "advance_upload" or (point[1] == "add_provisional" and after)
+    was_provisional = step == "advance_upload" or (step == "add_provisional" and after)
     if vector is not None and was_provisional and np.allclose(vector, elsewhere()):
         assert (desk.state(upload_id), len(desk.collection)) == (UploadState.QUARANTINED, 0)
         assert desk.uploads.quarantined(upload_id) == DATA
@@ -249,30 +288,34 @@ def test_where_the_client_never_comes_back_the_worker_carries_it_through_or_it_e
         assert (desk.image().provisional, desk.image().metadata) == (False, {"name": "a.png", "label": "a"})
         assert desk.collection.search(ours(), k=1)[0].similarity == pytest.approx(1, abs=1e-3)
     assert desk.uploads.staged(upload_id) is None
-    assert len(desk.queue.jobs()) == 1
+    assert len(desk.jobs.jobs()) == 1
 
 
-@pytest.mark.parametrize("point", POINTS, ids=[name for _, name in POINTS])
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("data", [DATA, "broken"], ids=["whole", "broken"])
 def test_a_worker_that_is_quicker_than_the_completion_leaves_nothing_unverified(
-    desk: Desk, point: tuple[str, str], data: Any, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, step: str, data: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if data == "broken":
         at = DATA.index(b"IDAT") + 4
         data = DATA[:at] + bytes(8) + DATA[at + 8 :]
     upload_id, sha256 = desk.ask(data=data), hashlib.sha256(data).hexdigest()
-    part, call = getattr(desk, point[0]), getattr(getattr(desk, point[0]), point[1])
+    part = of_step(desk, step)
+    call = getattr(part, step)
 
     def overtaken(*args: Any, **named: Any) -> Any:
         monkeypatch.undo()
-        if point[1] == "enqueue":
-            result = call(*args, **named)
-            desk.work()
-            return result
         desk.work()
         return call(*args, **named)
 
-    monkeypatch.setattr(part, point[1], overtaken)
+    @contextmanager
+    def overtaken_at_the_end() -> Iterator[Any]:
+        with call() as within:
+            yield within
+        monkeypatch.undo()
+        desk.work()
+
+    monkeypatch.setattr(part, step, overtaken_at_the_end if step == "transaction" else overtaken)
     done = desk.complete(upload_id, sha256=sha256)
     assert (done.state, done.image_id) == (UploadState.PROVISIONAL, sha256)
     if data == DATA:
@@ -286,15 +329,15 @@ def test_a_worker_that_is_quicker_than_the_completion_leaves_nothing_unverified(
 
 
 def test_of_two_completions_at_the_same_time_one_counts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    upload_id, call = desk.ask(), desk.queue.enqueue
+    upload_id, call = desk.ask(), desk.ledger.transaction
     first: list[Completed] = []
 
-    def overtaken(*args: Any, **named: Any) -> Any:
+    def overtaken() -> Any:
         monkeypatch.undo()
         first.append(desk.complete(upload_id))
-        return call(*args, **named)
+        return call()
 
-    monkeypatch.setattr(desk.queue, "enqueue", overtaken)
+    monkeypatch.setattr(desk.ledger, "transaction", overtaken)
     with pytest.raises(Conflict) as clash:
         desk.complete(upload_id, vector=elsewhere(), metadata={"label": "b"})
     assert clash.value.code == "upload_completed"
@@ -302,14 +345,15 @@ def test_of_two_completions_at_the_same_time_one_counts(desk: Desk, monkeypatch:
     assert desk.image().metadata == {"name": "a.png", "label": "a"}
 
 
-def test_an_upload_whose_job_was_given_up_before_it_began_is_refused(
+def test_a_completion_that_is_repeated_when_the_worker_has_begun_leaves_the_picture_to_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload_id = crash(desk, ("queue", "enqueue"), after=True, monkeypatch=monkeypatch)
+    upload_id = crash(desk, "transaction", after=True, monkeypatch=monkeypatch)
     job = desk.claim()
     assert job is not None
-    desk.queue.fail(job.id, worker="w", code="gone", detail="no model", retry_in_s=None)
-    with pytest.raises(UploadRefused, match="no model") as refused:
-        desk.complete(upload_id, now=0.0)
-    assert refused.value.code == "gave_up"
-    assert len(desk.collection) == 0
+    assert desk.complete(upload_id) == Completed(UploadState.PROVISIONAL, SHA256, job.id)
+    assert (desk.state(upload_id), len(desk.collection)) == (UploadState.QUEUED, 0)
+    assert desk.verifier()(job)["outcome"] == "stored"
+    assert desk.jobs.finish(job.id, lease=job.lease, result=None)
+    assert desk.complete(upload_id) == Completed(UploadState.PROVISIONAL, SHA256, job.id)
+    assert not desk.image().provisional

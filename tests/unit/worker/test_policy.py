@@ -12,7 +12,7 @@ NOT_TRIED = {
     "busy", "rate_limited", "overloaded", "deadline_exceeded", "interrupted", "locked", "service_down",
     "storage_failed", "read_only", "collection_replaced",
 }  # fmt: skip
-PASSING = {*NOT_TRIED, "snapshot_damaged", "model_unavailable"}
+PASSING = {*NOT_TRIED, "decoder_died", "snapshot_damaged", "model_unavailable"}
 
 
 def every_kind(kind: type[LookalikeError] = LookalikeError) -> list[type[LookalikeError]]:
@@ -34,6 +34,13 @@ def test_only_what_may_go_better_another_time_is_tried_again(kind: type[Lookalik
     assert (verdict.detail == "why") == isinstance(
         error, errors.BadInput | errors.Busy | errors.Conflict | errors.NotFound
     )
+
+
+def test_a_picture_that_brings_decoders_down_is_tried_five_times_and_then_given_up_with_its_own_reason() -> None:
+    verdicts = [error_policy(errors.DecoderDied("it crashed"), attempts=attempts) for attempts in range(1, 7)]
+    assert [verdict.retry_in_s is not None for verdict in verdicts] == [True] * 4 + [False] * 2
+    assert {verdict.was_tried for verdict in verdicts} == {True}
+    assert (verdicts[-1].code, verdicts[-1].detail) == ("decoder_died", "it crashed")
 
 
 def test_the_code_of_a_refused_picture_is_told() -> None:

@@ -6,28 +6,30 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lookalike.core.errors import NoCollection, NotFound, StorageFailed
+from lookalike.core.errors import Conflict, NoCollection, NotFound, StorageFailed
+from lookalike.dispatch.polling import PollingDispatch
+from lookalike.jobs.base import Job
 from lookalike.ledger.base import UploadState
-from lookalike.objects.direct.base import DirectUploads
 from lookalike.objects.durable import translating
 from lookalike.objects.local import LocalObjects
-from lookalike.queue.base import Job
+from lookalike.objects.uploads import DirectUploads
 from lookalike.worker.completing import VERIFY_UPLOAD, as_told
 from lookalike.worker.uploads import GRACE_S, end_given_up, sweep_staged, sweep_uploads
 from lookalike.worker.worker import Worker
-from tests.unit.worker.desk import DATA, EXPIRES_AT, MODEL, SHA256, Desk, elsewhere, ours
-from tests.unit.worker.test_completing import Crash, dying
+from tests.unit.worker.desk import DATA, DESKS, EXPIRES_AT, MODEL, SHA256, Desk, elsewhere, new_desk, ours
+from tests.unit.worker.test_completing import Crash, dying, dying_in
 from tests.waiting import eventually
 
 
-@pytest.fixture(params=["disk", "memory"])
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path / "photos" if request.param == "disk" else None)
+@pytest.fixture(params=DESKS)
+def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    desk = new_desk(request)
     yield desk
     desk.close()
 
@@ -80,7 +82,7 @@ def test_a_job_that_is_done_again_says_the_same(desk: Desk, outcome: str) -> Non
 
 @pytest.mark.parametrize("outcome", SAID)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("point", ["ledger advance_upload", "uploads discard", "uploads quarantine", "objects delete"])
+@pytest.mark.parametrize("point", ["ledger transaction", "uploads discard", "uploads quarantine", "objects delete"])
 def test_a_job_that_was_cut_off_is_done_by_the_next_worker(
     desk: Desk, outcome: str, point: str, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +94,8 @@ def test_a_job_that_was_cut_off_is_done_by_the_next_worker(
     part, name = point.split()
     cut_off = outcome == "quarantined" or (part != "objects" and name != "quarantine")
     with monkeypatch.context() as patched:
-        patched.setattr(parts[part], name, dying(getattr(parts[part], name), after=after))
+        step = dying(getattr(parts[part], name), after=after) if part != "ledger" else dying_in(desk, name, after=after)
+        patched.setattr(parts[part], name, step)
         if cut_off:
             with pytest.raises(Crash):
                 desk.verifier()(job)
@@ -215,7 +218,7 @@ def test_an_upload_that_is_completed_at_the_last_moment_does_not_expire(
     assert desk.state(upload_id) is UploadState.PROVISIONAL
 
 
-def test_a_picture_whose_upload_expired_in_the_midst_of_its_completion_is_verified_all_the_same(
+def test_an_upload_whose_completion_was_cut_off_does_not_expire_any_more(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload_id = desk.ask()
@@ -224,7 +227,17 @@ def test_a_picture_whose_upload_expired_in_the_midst_of_its_completion_is_verifi
         with pytest.raises(Crash):
             desk.complete(upload_id, vector=elsewhere())
     assert desk.image().provisional
-    sweep_uploads(desk.ledger, uploads_of(desk), EXPIRES_AT + GRACE_S)
+    assert sweep_uploads(desk.ledger, uploads_of(desk), EXPIRES_AT + GRACE_S) == 0
+    (result,) = desk.work()
+    assert (result["outcome"], desk.state(upload_id)) == ("quarantined", UploadState.QUARANTINED)
+    assert (len(desk.collection), desk.uploads.quarantined(upload_id)) == (0, DATA)
+
+
+def test_a_picture_whose_upload_an_earlier_version_let_expire_is_verified_all_the_same(desk: Desk) -> None:
+    upload_id = desk.ask()
+    desk.complete(upload_id, vector=elsewhere())
+    expired = replace(desk.ledger.upload(upload_id), state=UploadState.EXPIRED)
+    desk.ledger.advance_upload(expired, only_from=[UploadState.PROVISIONAL])
     (result,) = desk.work()
     assert (result["outcome"], desk.state(upload_id)) == ("expired", UploadState.EXPIRED)
     assert (len(desk.collection), desk.uploads.quarantined(upload_id), desk.observed) == (0, DATA, [])
@@ -249,18 +262,18 @@ def test_an_upload_whose_job_gave_up_says_why_and_what_to_do_until_it_is_put_in_
     desk.complete(upload_id)
     job = desk.claim()
     assert job is not None
-    desk.queue.fail(job.id, worker="w", code="wrong_model", detail="it is of another model", retry_in_s=None)
+    desk.jobs.fail(job.id, lease=1, code="wrong_model", detail="it is of another model", retry_in_s=None)
 
-    told = as_told(desk.ledger.upload(upload_id), desk.queue)
+    told = as_told(desk.ledger.upload(upload_id), desk.jobs)
     assert (told.state, told.code) == (UploadState.FAILED, "wrong_model")
     assert "it is of another model" in told.detail
     assert f"/v1/jobs/{job.id}/retry" in told.detail
     assert desk.uploads.staged(upload_id) is not None  # nothing is lost meanwhile
 
-    desk.queue.retry(job.id)
-    assert as_told(desk.ledger.upload(upload_id), desk.queue).state is UploadState.PROVISIONAL
+    desk.jobs.retry(job.id)
+    assert as_told(desk.ledger.upload(upload_id), desk.jobs).state is UploadState.PROVISIONAL
     desk.work()
-    assert as_told(desk.ledger.upload(upload_id), desk.queue).state is UploadState.KEPT
+    assert as_told(desk.ledger.upload(upload_id), desk.jobs).state is UploadState.KEPT
 
 
 def test_an_upload_that_nobody_puts_in_again_for_a_month_ends(desk: Desk) -> None:
@@ -269,12 +282,12 @@ def test_an_upload_that_nobody_puts_in_again_for_a_month_ends(desk: Desk) -> Non
     desk.complete(other)
     job = desk.claim()
     assert job is not None
-    desk.queue.fail(job.id, worker="w", code="unexpected", detail="why", retry_in_s=None)
-    assert end_given_up(desk.ledger, desk.queue, desk.now + 29 * 86_400.0) == 0
+    desk.jobs.fail(job.id, lease=1, code="unexpected", detail="why", retry_in_s=None)
+    assert end_given_up(desk.ledger, desk.now + 29 * 86_400.0) == 0
     later = desk.now + 31 * 86_400.0
-    assert end_given_up(desk.ledger, desk.queue, later) == 1
-    assert end_given_up(desk.ledger, desk.queue, later) == 0
-    desk.queue.sweep(later)
+    assert end_given_up(desk.ledger, later) == 1
+    assert end_given_up(desk.ledger, later) == 0
+    desk.jobs.sweep(later)
     upload = desk.ledger.upload(upload_id)
     assert (upload.state, upload.code, upload.detail) == (UploadState.FAILED, "unexpected", "why")
     assert desk.state(other) is UploadState.PROVISIONAL
@@ -282,11 +295,11 @@ def test_an_upload_that_nobody_puts_in_again_for_a_month_ends(desk: Desk) -> Non
 
 def test_an_upload_whose_job_is_not_kept_any_more_is_told_as_given_up(desk: Desk) -> None:
     upload_id = desk.ask()
-    job = desk.queue.get(desk.complete(upload_id).job_id)
+    job = desk.jobs.get(desk.complete(upload_id).job_id)
     assert desk.claim() is not None
-    desk.queue.fail(job.id, worker="w", code="unexpected", detail="why", retry_in_s=None)
-    desk.queue.sweep(desk.now + 31 * 86_400.0)
-    told = as_told(desk.ledger.upload(upload_id), desk.queue)
+    desk.jobs.fail(job.id, lease=1, code="unexpected", detail="why", retry_in_s=None)
+    desk.jobs.sweep(desk.now + 31 * 86_400.0)
+    told = as_told(desk.ledger.upload(upload_id), desk.jobs)
     assert (told.state, told.code) == (UploadState.FAILED, "gave_up")
     assert "upload the picture again" in told.detail
 
@@ -348,14 +361,46 @@ def test_a_disk_that_is_full_for_long_costs_an_upload_nothing(tmp_path: Path, mo
     upload_id = desk.ask()
     job_id = desk.complete(upload_id, vector=None, model=None).job_id
     desk.now += 60
-    worker = Worker(desk.queue, {VERIFY_UPLOAD: desk.verifier()}, name="test", poll_s=0.01)
+    worker = Worker(desk.jobs, PollingDispatch(every_s=0.01), {VERIFY_UPLOAD: desk.verifier()}, name="test")
     working = threading.Thread(target=worker.run, args=(stop,))
     working.start()
-    eventually(lambda: desk.queue.get(job_id).state == "done")
+    eventually(lambda: desk.jobs.get(job_id).state == "done")
     stop.set()
     working.join()
-    job = desk.queue.get(job_id)
+    job = desk.jobs.get(job_id)
     assert (job.state, job.attempts, job.postponed) == ("done", 1, N)
     assert desk.state(upload_id) is UploadState.STORED
     assert desk.image().id == SHA256
     desk.close()
+
+
+@pytest.mark.parametrize("outcome", SAID)
+@pytest.mark.parametrize("point", ["before it looks", "when it has looked"])
+def test_a_worker_whose_job_another_has_claimed_meanwhile_changes_nothing(
+    desk: Desk, outcome: str, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_id = desk.ask()
+    desk.complete(upload_id, **SAID[outcome])
+    slow = desk.claim()
+    assert slow is not None
+    if point == "when it has looked":
+        advance = desk.ledger.transaction
+
+        def overtaken() -> Any:
+            monkeypatch.undo()
+            assert desk.claim() is not None
+            return advance()
+
+        monkeypatch.setattr(desk.ledger, "transaction", overtaken)
+    else:
+        assert desk.claim() is not None
+    with pytest.raises(Conflict, match="another worker") as refused:
+        desk.verifier()(slow)
+    assert refused.value.code == "job_state"
+    assert not desk.state(upload_id).ended
+    assert desk.observed == []
+    assert DATA in (desk.uploads.staged(upload_id) and DATA, desk.uploads.quarantined(upload_id))  # for the other
+    job = desk.jobs.get(slow.id)
+    assert desk.verifier()(job)["outcome"] == (
+        "kept" if outcome == "replaced" and point != "before it looks" else outcome
+    )

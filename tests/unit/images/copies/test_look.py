@@ -51,8 +51,17 @@ def test_saving_again_makes_a_copy(original: Image.Image, kind: str, options: di
 
 
 @pytest.mark.parametrize("original", [PICTURE, page("1407")], ids=["blots", "page"])
-@pytest.mark.parametrize("share", [0.9, 0.66, 0.5, 0.33])
-@pytest.mark.parametrize("method", [Image.Resampling.LANCZOS, Image.Resampling.BILINEAR, Image.Resampling.BOX])
+@pytest.mark.parametrize(
+    ("share", "method"),
+    [
+        (0.9, Image.Resampling.LANCZOS),
+        (0.9, Image.Resampling.BOX),
+        (0.66, Image.Resampling.BILINEAR),
+        (0.5, Image.Resampling.BOX),
+        (0.33, Image.Resampling.LANCZOS),
+        (0.33, Image.Resampling.BOX),
+    ],
+)
 def test_resizing_makes_a_copy(original: Image.Image, share: float, method: Image.Resampling) -> None:
     smaller = original.resize((round(original.width * share), round(original.height * share)), method)
     assert is_copy(original, again(smaller, quality=85))

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from lookalike.images.limits import DEFAULT_LIMITS
-from lookalike.images.whole.contents import Contents, contents_of, seen
+from lookalike.images.whole.contents import Contents, contents_of, render_frames
 
 RNG = np.random.default_rng(7)
 COLOUR = Image.fromarray(RNG.integers(0, 256, (40, 56, 3), dtype=np.uint8))
@@ -172,6 +172,6 @@ def test_the_quality_of_a_jpeg_is_that_with_which_it_was_saved(quality: int) -> 
 
 def test_transparent_pictures_are_seen_on_white_and_on_black() -> None:
     icon = Image.new("RGBA", (20, 20), (255, 255, 255, 0))
-    white, black = seen(encoded(icon, "PNG"), limits=DEFAULT_LIMITS)
+    white, black = render_frames(encoded(icon, "PNG"), limits=DEFAULT_LIMITS)
     assert white.min() == 255
     assert black.max() == 0

@@ -13,6 +13,7 @@ from lookalike.ledger.memory import MemoryLedger
 from lookalike.service.access.access import Access, check_binding, open_access
 from lookalike.service.access.key_file import add_key, revoke_key
 from lookalike.service.access.principal import LOOPBACK, Principal, Scope
+from lookalike.service.problems import no_collection
 from tests.unit.service.access.minting import SECRET, minted, settings
 
 HERE, ELSEWHERE = "127.0.0.1", "203.0.113.5"
@@ -105,7 +106,7 @@ def test_every_refused_key_is_told_the_same(tmp_path: Path) -> None:
             access.authenticate(f"Bearer {presented}", client=ELSEWHERE)
         told.add(str(caught.value))
         assert presented not in str(caught.value)
-    assert told == {"the key is not accepted"}
+    assert told == {"the key is not accepted; send another, or ask whoever runs the service for one"}
 
 
 MATRIX = [
@@ -150,10 +151,10 @@ def test_a_collection_that_one_may_not_see_is_told_of_like_one_that_is_not_there
     principal = Principal("ann", frozenset({Scope.READ}), frozenset({"photos"}), "key")
     with pytest.raises(NoCollection) as caught:
         opened(tmp_path).check(principal, Scope.READ, "shoes")
-    assert str(caught.value) == "there is no collection 'shoes'"
+    assert str(caught.value) == str(no_collection("shoes"))
 
 
-def test_what_was_good_when_a_long_connection_began_is_looked_at_again(tmp_path: Path) -> None:
+def test_what_was_good_when_a_long_connection_began_is_rerank(tmp_path: Path) -> None:
     key = key_in(tmp_path)
     access = opened(tmp_path, keys_file=tmp_path / "keys.json", jwt_algorithm="HS256", jwt_secret=SECRET)
     by_key = access.authenticate(f"Bearer {key}", client=ELSEWHERE)

@@ -20,6 +20,7 @@ from lookalike.service.access.access import open_access
 from lookalike.service.access.dependencies import PROTOCOL, needs, principal_of_websocket
 from lookalike.service.access.key_file import add_key
 from lookalike.service.access.principal import Principal, Scope
+from lookalike.service.problems import no_collection
 from lookalike.service.threads import Threads
 from tests.unit.service.access.minting import SECRET, jwk, key_set, minted, rsa_key, settings, written
 
@@ -54,7 +55,7 @@ def application(home: Path, **changed: Any) -> FastAPI:
     @app.get("/collections/{collection}", dependencies=[needs(Scope.READ)])
     async def _read(collection: str, principal: Annotated[Principal, needs(Scope.READ)]) -> str:
         if collection not in KNOWN:
-            raise NoCollection(f"there is no collection {collection!r}")
+            raise no_collection(collection)
         return principal.name
 
     @app.post("/collections/{collection}")

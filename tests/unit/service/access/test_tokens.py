@@ -347,7 +347,10 @@ def test_a_large_token_is_refused_before_it_is_read(shared: Tokens, monkeypatch:
     [
         ({"jwt_algorithm": "HS256"}, "32 bytes"),
         ({"jwt_algorithm": "HS256", "jwt_secret": b"a" * 31}, "32 bytes"),
-        ({"jwt_algorithm": "HS256", "jwt_secret": SECRET, "jwt_jwks": "jwks.json"}, "jwt_jwks is not for HS256"),
+        (
+            {"jwt_algorithm": "HS256", "jwt_secret": SECRET, "jwt_jwks": "jwks.json"},
+            "HS256 needs jwt_secret only, but jwt_jwks is set",
+        ),
         ({"jwt_algorithm": "RS256"}, "needs jwt_jwks"),
         ({"jwt_algorithm": "EdDSA", "jwt_jwks": "jwks.json", "jwt_secret": SECRET}, "no jwt_secret"),
         ({"jwt_algorithm": "none"}, "HS256, RS256, EdDSA"),

@@ -13,6 +13,7 @@ import pytest
 
 from lookalike.service.housework import Housework
 from tests.services import FIRST, Running, sha256, token, unit
+from tests.storage import put_bytes
 from tests.waiting import eventually
 
 READER, WRITER = token("read"), token("write")
@@ -60,7 +61,7 @@ def search(served: Running) -> Iterator[Send]:
 @contextlib.contextmanager
 def search_with_opinion(served: Running) -> Iterator[Send]:
     pytest.importorskip("cv2", reason="needs OpenCV, the extra 'features'")
-    query = {"query": json.dumps({"opinion": "local", "crop": [0, 0, 1, 1]})}
+    query = {"query": json.dumps({"rerank": "local", "crop": [0, 0, 1, 1]})}
     yield lambda data: refused(
         served.client.post(f"{COLLECTION}/search", files={"image": data}, data=query, headers=READER)
     )
@@ -155,7 +156,7 @@ def uploaded(served: Running, data: bytes, completion: dict) -> Code | Callable[
     if asked.status_code != 201:
         return refused(asked)
     upload = asked.json()
-    assert served.client.put(upload["put"]["url"], content=data, headers=upload["put"]["headers"]).status_code == 200
+    assert put_bytes(served.client, upload["put"], data).status_code == 200
     one = f"{COLLECTION}/uploads/{upload['id']}"
     code = refused(served.client.post(f"{one}/complete", json={"sha256": sha256(data), **completion}, headers=WRITER))
     if code is not None:
@@ -215,7 +216,7 @@ def serving_bytes() -> Iterator[tuple[str, list[bytes]]]:
 
 LOOKING: dict[str, Door] = {
     "search": search,
-    "search with an opinion": search_with_opinion,
+    "search with reranking": search_with_opinion,
     "search by url": search_by_url,
     "embeddings": embeddings,
     "stream": stream,

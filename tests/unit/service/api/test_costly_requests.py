@@ -33,7 +33,7 @@ def _long_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def lengthen(service: Service, ids: tuple[str, ...]) -> None:
     for image_id in ids:
-        service.collections.get(FIRST).relabel(image_id, {"field 0": "a" * 60_000})
+        service.collections.get(FIRST).pictures.label(image_id, {"field 0": "a" * 60_000})
 
 
 def is_idle(service: Service) -> bool:
@@ -53,7 +53,7 @@ def search(client: httpx2.Client, *, timeout_ms: int, **asked: Any) -> httpx2.Re
 def served(tmp_path: Path) -> Any:
     with listening(tmp_path) as (url, service, ids):
         lengthen(service, ids)
-        model = service.collections.get(FIRST).embedder.card.id
+        model = service.collections.get(FIRST).models.embedder.card.id
         with httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
             yield client, service, model
 

@@ -14,7 +14,7 @@ import pytest
 
 from lookalike.catalog.sqlite.connections import Connections
 from lookalike.objects import local
-from lookalike.objects.direct import local as direct
+from lookalike.objects import local_uploads as direct
 from lookalike.service.api import spool
 from lookalike.storage.sqlite.file import SqliteFile
 from lookalike.storage.whole_file import part_of
@@ -32,7 +32,7 @@ Break = Callable[[pytest.MonkeyPatch, int], None]
 def objects(patch: pytest.MonkeyPatch, number: int) -> None:
     """The disk of the pictures, once half of one is written."""
 
-    def half_written(path: Path, data: bytes) -> None:
+    def half_written(path: Path, data: bytes, **_: object) -> None:
         partly = part_of(path)
         partly.write_bytes(data[: len(data) // 2])
         partly.unlink()
@@ -56,7 +56,7 @@ def catalog(patch: pytest.MonkeyPatch, number: int) -> None:
 
 
 def databases(patch: pytest.MonkeyPatch, number: int) -> None:
-    """The queue and the ledger, likewise."""
+    """The ledger with its jobs, likewise."""
     patch.setattr(SqliteFile, "writing", failing_at_the_end(SqliteFile.writing, number))
 
 
@@ -113,7 +113,7 @@ def remove(served: Running, **headers: str):
 
 def seen(served: Running) -> tuple[list[dict], int]:
     listed = served.client.get(f"{COLLECTION}/images", headers=READER).json()["data"]
-    return listed, served.service.queue.facts().queued
+    return listed, served.service.ledger.jobs.facts().queued
 
 
 def left_over(served: Running) -> list[Path]:

@@ -16,10 +16,10 @@ import httpx2
 import pytest
 
 from lookalike.catalog.sqlite import nobody_writing
+from lookalike.service import http_protocol
 from lookalike.service.api import images
 from lookalike.service.context import Service
-from lookalike.service.edge import body_limits
-from lookalike.service.http_protocol import LINGER_S
+from lookalike.service.edge import body_limits, refusing
 from tests.collections import png
 from tests.connections import Address, connected, head_of, is_ended, problem, reply_of, request, rest_of, status
 from tests.services import FIRST, PICTURES, Running, listening, running, sha256, token
@@ -33,7 +33,7 @@ class Gate:
 
     def __init__(self, service: Service) -> None:
         self.entered, self.opened = threading.Semaphore(0), threading.Event()
-        service.collections.get(FIRST).embedder._before = self._pass  # type: ignore[attr-defined]
+        service.collections.get(FIRST).models.embedder._before = self._pass  # type: ignore[attr-defined]
 
     def _pass(self, _: int) -> None:
         self.entered.release()
@@ -214,7 +214,10 @@ def test_clients_that_vanish_before_they_are_answered_leave_nothing(
         (f"{COLLECTION}/images/{'0' * 64}", "image/png", b"\x89PNG"),
     ],
 )
-def test_who_sends_too_slowly_is_not_waited_for(tmp_path: Path, path: str, kind: str, head: bytes) -> None:
+def test_who_sends_too_slowly_is_not_waited_for(
+    tmp_path: Path, path: str, kind: str, head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusing, "LINGER_S", 0.1)  # nothing more is sent
     headers = {**WRITER, "Content-Type": kind, "Content-Length": "100000"}
     with on_a_socket(tmp_path, body_timeout_s=0.3) as (_, address, service):
         method = "PUT" if kind == "image/png" else "POST"
@@ -235,8 +238,10 @@ def test_who_sends_too_slowly_is_not_waited_for(tmp_path: Path, path: str, kind:
     ],
 )
 def test_who_keeps_sending_after_the_reply_is_let_go(
-    tmp_path: Path, path: str, headers: dict[str, str], expected: int
+    tmp_path: Path, path: str, headers: dict[str, str], expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for lingering in (refusing, http_protocol):
+        monkeypatch.setattr(lingering, "LINGER_S", 0.3)
     with on_a_socket(tmp_path) as (_, address, _):
         for length in ({"Content-Length": str(100 * MB)}, {"Transfer-Encoding": "chunked"}):
             with begun(address, "POST", path, {**headers, **length}, b"") as connection:
@@ -244,7 +249,9 @@ def test_who_keeps_sending_after_the_reply_is_let_go(
                 assert is_ended(connection, b"1\r\nx\r\n", pause_s=0.05)
 
 
-def test_a_connection_whose_request_came_whole_is_kept(tmp_path: Path) -> None:
+def test_a_connection_whose_request_came_whole_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for lingering in (refusing, http_protocol):
+        monkeypatch.setattr(lingering, "LINGER_S", 0.3)
     body = picture() + END
     headers = {**FORM, "Content-Length": str(len(body))}
     with (
@@ -252,7 +259,7 @@ def test_a_connection_whose_request_came_whole_is_kept(tmp_path: Path) -> None:
         begun(address, "POST", f"{COLLECTION}/images", headers, body) as connection,
     ):
         assert status(reply_of(connection)) == 401
-        time.sleep(LINGER_S + 0.2)
+        time.sleep(0.5)
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         assert status(reply_of(connection)) == 200
 
@@ -261,7 +268,7 @@ def test_who_vanishes_and_asks_again_under_the_same_key_gets_the_first_reply(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     has_begun, go = threading.Event(), threading.Event()
-    removed, times = images._removed, [0]
+    removed, times = images._remove, [0]
 
     def slowly_removed(*given: Any, **named: Any) -> Any:
         times[0] += 1
@@ -269,7 +276,7 @@ def test_who_vanishes_and_asks_again_under_the_same_key_gets_the_first_reply(
         assert go.wait(120)
         return removed(*given, **named)
 
-    monkeypatch.setattr(images, "_removed", slowly_removed)
+    monkeypatch.setattr(images, "_remove", slowly_removed)
     with listening(tmp_path) as (url, _, ids), httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
         path, body = f"{COLLECTION}/images/delete", json.dumps({"ids": ids[:1]}).encode()
         headers = {**WRITER, "Idempotency-Key": "once", "Content-Type": "application/json"}
@@ -284,7 +291,7 @@ def test_who_vanishes_and_asks_again_under_the_same_key_gets_the_first_reply(
 
 
 def test_the_room_for_json_is_no_bound_on_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body_limits, "MOST_HELD_BYTES", 300_000)
+    monkeypatch.setattr(body_limits, "MOST_JSON_BYTES", 300_000)
     with running(tmp_path) as served:
         large = png(520) + bytes(400_000)
         reply = served.client.post(f"{COLLECTION}/images", files={"image": large}, headers=WRITER)
@@ -343,8 +350,8 @@ def cut_off(slow: Slow, ask: Callable[[dict[str, str]], httpx2.Response]) -> Non
 def test_a_key_stays_taken_after_the_deadline_until_what_was_begun_has_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = Slow(images._removed)
-    monkeypatch.setattr(images, "_removed", slow)
+    slow = Slow(images._remove)
+    monkeypatch.setattr(images, "_remove", slow)
     with listening(tmp_path) as (url, _, ids), httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
         path, key = f"{COLLECTION}/images/delete", {**WRITER, "Idempotency-Key": "once"}
         cut_off(slow, lambda timeout: client.post(path, json={"ids": ids[:1]}, headers={**key, **timeout}))
@@ -359,8 +366,8 @@ def test_a_key_stays_taken_after_the_deadline_until_what_was_begun_has_ended(
 def test_what_was_not_begun_by_the_deadline_is_left_for_the_next_request_under_the_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = Slow(images._added)
-    monkeypatch.setattr(images, "_added", slow)
+    slow = Slow(images._add)
+    monkeypatch.setattr(images, "_add", slow)
     with listening(tmp_path) as (url, _, _), httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
         key, files = {**WRITER, "Idempotency-Key": "two"}, [("image", png(510)), ("image", png(511))]
         cut_off(slow, lambda timeout: client.post(f"{COLLECTION}/images", files=files, headers={**key, **timeout}))
@@ -381,7 +388,7 @@ def test_one_caller_does_not_take_all_the_room_for_json(tmp_path: Path, monkeypa
         with connected(address, body(credential, 70_000)) as connection:
             return status(head_of(connection))
 
-    monkeypatch.setattr(body_limits, "MOST_HELD_BYTES", 300_000)
+    monkeypatch.setattr(body_limits, "MOST_JSON_BYTES", 300_000)
     with listening(tmp_path) as (url, _, _):
         address = Address.of(url)
         with connected(address, body(READER, 200_000, announced_bytes=250_000)):
@@ -424,6 +431,6 @@ def _uploaded(client: httpx2.Client, data: bytes) -> str:
 
 
 def _completion(service: Service, data: bytes) -> dict[str, Any]:
-    embedder = service.collections.get(FIRST).embedder
+    embedder = service.collections.get(FIRST).models.embedder
     (vector,) = service.collections.get(FIRST).embed(data)
     return {"sha256": sha256(data), "vector": vector.tolist(), "model": embedder.card.id}

@@ -94,7 +94,7 @@ def kept_files(served: Running) -> list[str]:
 
 def ids(served: Running) -> set[str]:
     collection = served.service.collections.get(FIRST)
-    return {stored.image.id for _, stored in collection.page(where=None, after=0, limit=1_000)}
+    return {stored.image.id for _, stored in collection.pictures.list(where=None, after=0, limit=1_000)}
 
 
 def test_the_pictures_are_of_many_kinds(expected: dict[str, str | None]) -> None:

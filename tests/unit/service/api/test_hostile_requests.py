@@ -11,6 +11,7 @@ import pytest
 from tests.collections import png
 from tests.connections import Address, connected, request, rest_of, status
 from tests.services import FIRST, Running, listening, sha256, token, unit
+from tests.storage import put_bytes
 from tests.unit.service.api.doors import COLLECTION, READER, WRITER
 
 ADMIN, OTHER = token("admin"), token("write", name="another")
@@ -34,12 +35,12 @@ SCRIPT = "</script><script>alert(1)</script>"
         '{"id": "ID", "k": 1e999999999}',
         '{"id": "ID", "k": ' + "1" * 4_000 + "}",
         '{"id": "ID", "recall": NaN}',
-        '{"id": "ID", "weigh": "1e400*main"}',
-        '{"id": "ID", "weigh": "' + "main+" * 190 + 'main"}',
+        '{"id": "ID", "mixture": "1e400*main"}',
+        '{"id": "ID", "mixture": "' + "main+" * 190 + 'main"}',
         '{"id": "ID", "crop": [0, 0, 1e-300, 1e-300]}',
         '{"id": "ID", "crop": [NaN, 0, 1, 1]}',
-        '{"id": "ID", "opinion": "../../etc/passwd"}',
-        '{"id": "ID", "opinion": "\\u0000"}',
+        '{"id": "ID", "rerank": "../../etc/passwd"}',
+        '{"id": "ID", "rerank": "\\u0000"}',
         '{"image_url": "http://\\u0000/"}',
         '{"image_url": "http://[::1"}',
         '{"image_url": "' + "http://a/" * 900 + '"}',
@@ -159,7 +160,7 @@ def test_an_upload_is_completed_once_by_its_owner_and_never_again(served: Runnin
     body = {"size_bytes": len(data), "content_type": "image/png", "sha256": sha256(data)}
     upload = served.client.post(f"{COLLECTION}/uploads", json=body, headers=WRITER).json()
     done = f"{COLLECTION}/uploads/{upload['id']}/complete"
-    served.client.put(upload["put"]["url"], content=data, headers=upload["put"]["headers"])
+    put_bytes(served.client, upload["put"], data)
 
     stolen = served.client.post(done, json={"sha256": sha256(data)}, headers=OTHER)
     first = served.client.post(done, json={"sha256": sha256(data)}, headers=WRITER)
@@ -168,7 +169,7 @@ def test_an_upload_is_completed_once_by_its_owner_and_never_again(served: Runnin
         done, json={"sha256": sha256(data), "vector": unit(1), "model": served.model}, headers=WRITER
     )
     stolen_later = served.client.post(done, json={"sha256": sha256(data)}, headers=OTHER)
-    bytes_again = served.client.put(upload["put"]["url"], content=data, headers=upload["put"]["headers"])
+    bytes_again = put_bytes(served.client, upload["put"], data)
 
     assert (first.status_code, replayed.json()) == (200, first.json())
     assert (stolen.status_code, stolen_later.status_code) == (404, 404)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike.service.api import json_depth
-from lookalike.service.api.json_depth import DEEPEST, checked_depth
+from lookalike.service.api.json_depth import DEEPEST, check_depth
 
 VALUES = st.recursive(
     st.none() | st.integers() | st.text(),
@@ -27,15 +27,15 @@ def test_a_value_is_too_deep_where_it_has_more_levels(value: object, deepest: in
         patch.setattr(json_depth, "DEEPEST", deepest)
         if naive(value) > deepest:
             with pytest.raises(ValueError, match="levels"):
-                checked_depth(value)
+                check_depth(value)
         else:
-            assert checked_depth(value) is value
+            assert check_depth(value) is value
 
 
 def test_one_level_more_than_allowed_is_too_deep() -> None:
     deep: object = 1
     for _ in range(DEEPEST):
         deep = {"a": 1, "b": deep}
-    assert checked_depth(deep) is deep
+    assert check_depth(deep) is deep
     with pytest.raises(ValueError, match="at most 32 levels"):
-        checked_depth([deep])
+        check_depth([deep])

@@ -14,6 +14,7 @@ def test_a_session_says_who_asks_and_what_they_may(served: Running) -> None:
 
     assert (reply["name"], reply["scopes"], reply["collections"]) == ("token:she", ["read", "write"], [FIRST])
     assert reply["version"] == __version__
+    assert reply["upload_flow"] == "direct"
 
 
 def test_vectors_of_pictures_are_those_that_indexing_computes(served: Running) -> None:
@@ -77,7 +78,7 @@ def test_health_needs_no_credentials_and_metrics_do(served: Running) -> None:
 def test_to_ask_whether_it_is_ready_opens_no_collection(served: Running) -> None:
     served.service.collections.close()
     assert served.client.get("/readyz").json()["parts"]["collections"] == "ok"
-    assert not any(map(served.service.collections.opened, (FIRST, SECOND)))
+    assert not any(map(served.service.collections.get_open, (FIRST, SECOND)))
 
 
 def test_a_collection_that_is_broken_turns_the_service_red_and_is_named_in_the_log_alone(

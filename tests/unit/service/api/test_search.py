@@ -119,8 +119,8 @@ def test_a_crop_is_searched_as_if_it_were_the_picture(served: Running) -> None:
         ({"id": "ID", "recall": 0}, 422, "invalid"),
         ({"id": "ID", "crop": [0.5, 0.5, 0.9, 0.9]}, 422, "bad_query"),
         ({"id": "ID", "filter": {"n": {"quux": 1}}}, 422, "filter_operator"),
-        ({"id": "ID", "opinion": "/etc/passwd"}, 422, "unknown_opinion"),
-        ({"id": "ID", "weigh": "main + nothing"}, 422, "bad_query"),
+        ({"id": "ID", "rerank": "/etc/passwd"}, 422, "unknown_reranker"),
+        ({"id": "ID", "mixture": "main + nothing"}, 422, "bad_query"),
         ({"id": "ID", "unknown": 1}, 422, "invalid"),
         ({"image_url": "http://127.0.0.1:1/"}, 422, "fetch_refused"),
         ({"image_url": "file:///etc/passwd"}, 422, "fetch_refused"),
@@ -253,7 +253,7 @@ def test_pictures_without_a_date_are_counted_where_a_filter_asks_for_one(served:
     def without_date(filter_: object) -> object:
         return ask(served, {"id": served.ids[0], "filter": filter_})["without_date"]
 
-    assert without_date({"date": {"gte": "2024"}}) == PICTURES
-    assert without_date({"date": {"exists": False}}) is None
+    assert without_date({"taken_at": {"gte": "2024"}}) == PICTURES
+    assert without_date({"taken_at": {"exists": False}}) is None
     assert without_date({"width": {"gte": 1}}) is None
     assert ask(served, {"id": served.ids[0]})["without_date"] is None

@@ -22,7 +22,7 @@ ASKING: list[dict[str, Any]] = [
 ]
 
 # Values for fields that do not take every text.
-ODD: dict[str, Any] = {"date": "2024", "size": 1, "width": 1, "height": 1, "folder": "/a"}
+ODD: dict[str, Any] = {"taken_at": "2024", "size_bytes": 1, "width": 1, "height": 1, "folder": "/a"}
 
 
 def listed(served: Running, where: dict[str, Any], who: dict[str, str]) -> httpx2.Response:
@@ -94,7 +94,7 @@ def test_a_name_that_only_means_the_path_is_not_proposed(served: Running) -> Non
 
 
 def test_a_user_s_own_field_of_that_name_and_all_others_may_be_asked_for(served: Running) -> None:
-    served.service.collections.get(FIRST).relabel(served.ids[0], {"path": "a/b"})
+    served.service.collections.get(FIRST).pictures.label(served.ids[0], {"path": "a/b"})
 
     found = listed(served, {"metadata.path": {"eq": "a/b"}}, token("read")).json()["data"]
     named = listed(served, {"name": {"like": "*"}, "width": {"gt": 1}}, token("read"))

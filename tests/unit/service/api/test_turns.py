@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lookalike.images.files import OpenFile
-from lookalike.objects.direct.receiving import Receiver
+from lookalike.objects.receiving import Receiver
 from lookalike.service.api import bodies, spool
 from lookalike.service.asker import current_asker
 from tests.collections import png

@@ -3,13 +3,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from lookalike.ledger.base import ReplyQuota
+from lookalike.service.api import idempotency
 from lookalike.service.housework import Housework
 from tests.collections import D, png
 from tests.services import FIRST, Running, running, sha256, token, unit
+from tests.storage import put_bytes
 from tests.unit.service.api.doors import until
 from tests.waiting import eventually
 
@@ -37,7 +41,7 @@ def ask(served: Running, data: bytes, **changed: object) -> dict:
 
 
 def put(served: Running, upload: dict, data: bytes):
-    return served.client.put(upload["put"]["url"], content=data, headers=upload["put"]["headers"])
+    return put_bytes(served.client, upload["put"], data)
 
 
 def complete(served: Running, upload: dict, body: dict, headers: dict[str, str] = WRITER):
@@ -273,10 +277,10 @@ def given_up(served: Running, data: bytes) -> tuple[dict, str]:
     """An upload that was acknowledged, and its job, which the worker has given up."""
     upload = uploaded(served, data)
     reply = complete(served, upload, {"sha256": sha256(data)})
-    queue = served.service.queue
-    job = eventually(lambda: queue.claim(["verify_upload"], worker="w", lease_s=600))  # after the head start
+    jobs = served.service.ledger.jobs
+    job = eventually(lambda: jobs.claim(["verify_upload"], worker="w", lease_s=600))  # after the head start
     assert reply.json()["job_id"] == job.id
-    queue.fail(job.id, worker="w", code="model_unavailable", detail="the model cannot be read", retry_in_s=None)
+    jobs.fail(job.id, lease=job.lease, code="model_unavailable", detail="the model cannot be read", retry_in_s=None)
     return upload, job.id
 
 
@@ -310,7 +314,7 @@ def test_a_job_is_put_in_again_by_who_asked_for_it_and_by_who_may_all(served: Ru
     elsewhere = token("write", "admin", collections=["second"])
     for headers in (OTHER, elsewhere):
         assert served.client.post(retry, headers=headers).status_code == 404
-    assert served.service.queue.get(job_id).state == "failed"
+    assert served.service.ledger.jobs.get(job_id).state == "failed"
     assert served.client.post(retry, headers=token("write", "admin", name="boss")).status_code == 200
     assert served.client.post("/v1/jobs/" + "0" * 32 + "/retry", headers=WRITER).status_code == 404
     assert served.client.post("/v1/jobs/x/retry", headers=WRITER).status_code == 422
@@ -340,4 +344,23 @@ def test_a_job_whose_collection_was_removed_is_told_so_and_not_tried_for_ever(se
     stop.set()
     housework.join()
     assert (job["state"], job["code"], job["attempts"]) == ("failed", "no_collection", 1)
-    assert job["detail"] == "the collection is not there any more"
+    assert job["detail"] == "the collection is not there any more; upload the picture to another one"
+
+
+def test_beyond_what_is_kept_of_a_caller_the_oldest_key_counts_as_new(
+    served: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "REPLIES", ReplyQuota(replies=2, size_bytes=1_000_000))
+    _, job_id = given_up(served, png(73))
+
+    def retry(key: str, **options: Any) -> bool:
+        headers = {**token("read", "write", "admin", **options), "Idempotency-Key": key}
+        reply = served.client.post(f"/v1/jobs/{job_id}/retry", headers=headers)
+        assert reply.status_code == 200, reply.text
+        return "Idempotency-Replayed" in reply.headers
+
+    assert not retry("of-another", name="boss")
+    assert [retry(key) for key in ("a", "b", "a", "c")] == [False, False, True, False]
+    assert retry("b")
+    assert not retry("a")
+    assert retry("of-another", name="boss")

@@ -49,6 +49,9 @@ class GatedEmbedder:
             raise ValueError("one of them cannot be embedded")
         return self._fake.embed(images)
 
+    def close(self) -> None:
+        """Nothing."""
+
 
 class Seen:
     """An observer that remembers all it is told."""

@@ -13,8 +13,8 @@ import pytest
 
 from lookalike.core.errors import BadQuery, DeadlineExceeded, ImageRefused, Overloaded
 from lookalike.embedding.fake import FakeEmbedder
+from lookalike.images.crop import Crop
 from lookalike.models.store import default_model
-from lookalike.search.query import Crop
 from lookalike.search.understand import understand
 from lookalike.service.batching import Embedding
 from tests.collections import new_parts, png
@@ -56,7 +56,8 @@ def test_each_vector_is_exactly_that_of_a_search_of_the_library(batch_size: int,
         results = await asyncio.gather(*[embedding.embed(one, parts.embedder, crop=crop) for one in files])
         await embedding.close()
         for data, result in zip(files, results, strict=True):
-            expected = understand(data, parts, models=["main"], crop=crop, for_opinion=False, stored=parts.objects.get)
+            get = parts.objects.get
+            expected = understand(data, parts, models=["main"], crop=crop, for_reranking=None, stored=get)
             np.testing.assert_array_equal(result.vector, expected.query.vectors["main"][0])
             np.testing.assert_array_equal(result.pixels, expected.pixels)
         assert [(one.width, one.height) for one in results] == [(90 + 37 * n,) * 2 for n in range(8)]

@@ -75,7 +75,10 @@ def test_a_client_that_sends_all_before_it_reads_gets_to_read_the_refusal(
 @pytest.mark.parametrize("kind", ["application/octet-stream", "application/json"])
 @pytest.mark.parametrize("path", ["/echo", "/deaf"])
 @pytest.mark.parametrize("length", ["Content-Length: 10", "Transfer-Encoding: chunked"])
-def test_a_body_that_comes_too_slowly_is_refused(made: Made, path: str, kind: str, length: str) -> None:
+def test_a_body_that_comes_too_slowly_is_refused(
+    made: Made, path: str, kind: str, length: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusing, "LINGER_S", 0.1)  # nothing more is sent
     with (
         answering(made(body_timeout_s=0.2).app) as address,
         connected(address, request("POST", path, length, f"Content-Type: {kind}") + b"1") as connection,
@@ -174,7 +177,7 @@ def test_too_many_headers_are_a_problem(made: Made) -> None:
 def test_json_of_all_together_is_bounded_and_small_ones_are_always_taken(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(body_limits, "MOST_HELD_BYTES", 300_000)
+    monkeypatch.setattr(body_limits, "MOST_JSON_BYTES", 300_000)
     head = request("POST", "/echo", "Content-Length: 250000", "Content-Type: application/json", "Connection: close")
     with answering(made().app) as address:
 

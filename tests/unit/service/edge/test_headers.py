@@ -79,6 +79,16 @@ def test_a_policy_of_the_application_itself_stays() -> None:
     assert "script-src 'self' 'sha256-abc=';" in mine
 
 
+def test_the_page_may_put_pictures_into_the_storage_that_is_set_and_nowhere_else(client: Client) -> None:
+    def policy(**settings: str) -> str:
+        return client(**settings).get("/process").headers["content-security-policy"]
+
+    assert "connect-src 'self' ws://here.example wss://here.example;" in policy()
+    inside = {"objects": "s3://pictures", "objects_endpoint": "http://10.0.0.7:7480/"}
+    assert "wss://here.example http://10.0.0.7:7480;" in policy(**inside)
+    assert "wss://here.example https://s3.example;" in policy(**inside, objects_public_endpoint="https://s3.example")
+
+
 def test_pages_from_elsewhere_are_not_let_in(client: Client) -> None:
     reply = client().get("/process", headers={"Origin": "https://shop.example"})
     assert not [name for name in reply.headers if name.startswith("access-control")]

@@ -10,12 +10,12 @@ from PIL import Image
 
 from lookalike.core.errors import BadInput
 from lookalike.images.decode import decode
-from lookalike.service.parity.golden import FORMS, LEAST, by_form, drawn_files, files_below, golden_set
+from lookalike.service.parity.golden import FORMS, LEAST, by_form, draw_files, files_below, golden_set
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return drawn_files(tmp_path_factory.mktemp("drawn"), count=30)
+    return draw_files(tmp_path_factory.mktemp("drawn"), count=30)
 
 
 def test_each_form_is_there_once_and_can_be_read(files: list[Path]) -> None:

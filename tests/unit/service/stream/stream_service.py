@@ -19,16 +19,16 @@ from starlette.testclient import TestClient
 from lookalike.collection import Collection
 from lookalike.core.errors import NoCollection
 from lookalike.core.vectors import normalise
+from lookalike.dispatch.polling import PollingDispatch
 from lookalike.ledger.memory import MemoryLedger
-from lookalike.queue.memory import MemoryQueue
 from lookalike.service.access.access import open_access
 from lookalike.service.api.hits import hit_json
 from lookalike.service.batching import Embedding
 from lookalike.service.collections import Collections
 from lookalike.service.context import Service
 from lookalike.service.health import Health
-from lookalike.service.held_bytes import HeldBytes
 from lookalike.service.metrics import Metrics
+from lookalike.service.request_bytes import RequestBytes
 from lookalike.service.search_batching import Searches
 from lookalike.service.stream.connection import Bounds
 from lookalike.service.stream.routes import stream_router
@@ -51,7 +51,7 @@ class OneCollection(Collections):
     def __init__(self, collection: Collection) -> None:
         self.collection: Collection | None = collection
 
-    def opened(self, name: str) -> Collection | None:
+    def get_open(self, name: str) -> Collection | None:
         return None
 
     def get(self, name: str) -> Collection:
@@ -72,9 +72,9 @@ class CountedMetrics(Metrics):
         self.dropped += n
         super().dropped_frames(n)
 
-    def embedded(self, where: str) -> None:
+    def count_embedding(self, where: str) -> None:
         self.where.append(where)
-        super().embedded(where)
+        super().count_embedding(where)
 
 
 class World:
@@ -89,15 +89,14 @@ class World:
         while self.embedder.entered.acquire(blocking=False):
             pass
         self.metrics = CountedMetrics()
-        self.queue = MemoryQueue()
         settings = ServiceSettings(home=home, **options)
-        ledger = MemoryLedger()
+        self.ledger = ledger = MemoryLedger()
         threads = Threads(threads=2, waiting=64)
         self.service = Service(
             settings=settings,
             collections=OneCollection(self.collection),
-            queue=self.queue,
             ledger=ledger,
+            dispatch=PollingDispatch(),
             access=open_access(settings, ledger),
             embedding=Embedding(threads=1, waiting=4, batch_size=1, window_ms=0.0, observe=Seen()),
             threads=threads,
@@ -108,8 +107,8 @@ class World:
             parsing=threads,
             credentials=threads,
             searches=Searches(threads, waiting=64),
-            spooled=HeldBytes(1_000_000),
-            streamed=HeldBytes(1_000_000),
+            spooled=RequestBytes(1_000_000),
+            streamed=RequestBytes(1_000_000),
             thumbnails=Thumbnails(),
             metrics=self.metrics,
             health=Health(),

@@ -59,7 +59,7 @@ def test_nobody_asks_while_nobody_listens() -> None:
     asyncio.run(body())
 
 
-def test_a_queue_that_fails_for_a_while_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_jobs_that_fail_for_a_while_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
     async def body() -> None:
         numbers = Numbers()
         numbers.newest, numbers.fails = 1, True
@@ -70,4 +70,4 @@ def test_a_queue_that_fails_for_a_while_is_asked_again(caplog: pytest.LogCapture
             await broadcast.beyond(0)
 
     asyncio.run(body())
-    assert "does not tell its events" in caplog.text
+    assert "do not tell their events" in caplog.text

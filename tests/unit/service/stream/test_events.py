@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from lookalike.queue.memory import MemoryQueue
+from lookalike.jobs.memory import MemoryJobs
 from lookalike.service.access.principal import Principal, Scope
 from tests.unit.service.stream.stream_service import HERE, NAME, World, listening
 
@@ -30,7 +30,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def put(world: World, count: int, *, collection: str = NAME) -> None:
     for n in range(count):
-        world.queue.enqueue("verify_upload", collection=collection, payload={"n": n})
+        world.ledger.jobs.enqueue("verify_upload", collection=collection, payload={"n": n})
 
 
 def seqs(session: WebSocketTestSession, count: int) -> list[int]:
@@ -45,9 +45,9 @@ def test_what_is_kept_comes_first_and_then_what_happens(world: World) -> None:
         assert (first["job"]["kind"], first["job"]["collection"]) == ("verify_upload", NAME)
         assert "payload" not in first["job"]
         assert seqs(session, 1) == [2]
-        job = world.queue.claim(["verify_upload"], worker="w", lease_s=60)
+        job = world.ledger.jobs.claim(["verify_upload"], worker="w", lease_s=60)
         assert job is not None
-        world.queue.finish(job.id, worker="w", result={"kept": True})
+        world.ledger.jobs.finish(job.id, lease=job.lease, result={"kept": True})
         running, done = session.receive_json(), session.receive_json()
         assert (running["event"], done["event"], done["job"]["result"]) == ("job.running", "job.done", {"kept": True})
 
@@ -85,13 +85,13 @@ def test_more_than_one_look_gives_comes_all_the_same(world: World) -> None:
 
 def test_what_is_no_longer_kept_is_a_gap(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     put(world, 4)
-    events = MemoryQueue.events
+    events = MemoryJobs.events
 
-    def forgetful(self: MemoryQueue, after: int, **options: Any) -> Any:
+    def forgetful(self: MemoryJobs, after: int, **options: Any) -> Any:
         found, _ = events(self, max(after, 2), **options)
         return found, 2
 
-    monkeypatch.setattr(MemoryQueue, "events", forgetful)
+    monkeypatch.setattr(MemoryJobs, "events", forgetful)
     with world.client().websocket_connect(f"{HERE}{EVENTS}?after=1") as session:
         assert session.receive_json() == {"type": "gap", "seq": 2}
         assert seqs(session, 2) == [3, 4]

@@ -12,7 +12,7 @@ from lookalike.core.errors import BadFilter, BadVectors, DimensionMismatch, NotI
 from lookalike.core.filters import Filter
 from lookalike.core.saying import exact_plan
 from lookalike.embedding.fake import FakeEmbedder
-from lookalike.queue.base import Event, Job
+from lookalike.jobs.base import Event, Job
 from lookalike.service.problems import InvalidBody, Malformed
 from lookalike.service.stream.protocol import (
     Configured,

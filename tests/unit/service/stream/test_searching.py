@@ -20,9 +20,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 import lookalike
+from lookalike.collection.hosting import Hosting
 from lookalike.service.access.access import Access
 from lookalike.service.access.principal import LOOPBACK, Principal, Scope
-from lookalike.service.held_bytes import HeldBytes
+from lookalike.service.request_bytes import RequestBytes
 from lookalike.service.stream import admission
 from lookalike.service.stream.connection import Bounds, Code, Connection
 from lookalike.service.stream.searching import MOST_STREAMED_BYTES
@@ -246,7 +247,7 @@ def test_an_error_that_should_not_be_closes(world: World, monkeypatch: pytest.Mo
 
     with world.client().websocket_connect(HERE + STREAM) as session:
         session.receive_json()
-        monkeypatch.setattr(world.collection, "search_vectors", fails)
+        monkeypatch.setattr(Hosting, "search_vectors", fails)
         session.send_bytes(frame(1, png(1)))
         assert closed_with(session) == 1011
 
@@ -330,7 +331,7 @@ def test_more_than_may_be_held_is_refused_and_what_was_held_is_let_go(slow: Worl
 
 def test_the_reference_tells_the_bounds_that_are_kept() -> None:
     told = (Path(lookalike.__file__).parents[2] / "docs" / "reference" / "http.md").read_text("utf-8")
-    held = HeldBytes(MOST_STREAMED_BYTES)
+    held = RequestBytes(MOST_STREAMED_BYTES)
     for bound in (held.most_bytes, held.most_of_one_bytes, MOST_UNFINISHED_BYTES):
         assert f"{bound // 1_000_000} MB" in told.partition("**Stream.**")[2].partition("**Events.**")[0]
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.storage.sqlite.connection import Connection, connected
+from lookalike.storage.sqlite.connection import Connection, connect
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "numbers #1?.db"
-    with closing(connected(path, busy_wait_s=0, pragmas=(), create=True)) as connection:
+    with closing(connect(path, busy_wait_s=0, pragmas=(), create=True)) as connection:
         connection.execute("CREATE TABLE numbers (n)")
         connection.executemany("INSERT INTO numbers VALUES (?)", [(n,) for n in range(9)])
     return path
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def half_read(path: Path) -> Iterator[Connection]:
     """A connection with a statement that is half read, and whose cursor goes on living."""
-    connection = connected(path, busy_wait_s=0, pragmas=())
+    connection = connect(path, busy_wait_s=0, pragmas=())
     connection.execute("BEGIN")
     cursor = connection.execute("SELECT n FROM numbers")
     assert cursor.fetchone() == (0,)
@@ -34,7 +34,7 @@ def half_read(path: Path) -> Iterator[Connection]:
 
 
 def write(path: Path) -> None:
-    with closing(connected(path, busy_wait_s=0, pragmas=())) as other:
+    with closing(connect(path, busy_wait_s=0, pragmas=())) as other:
         other.execute("INSERT INTO numbers VALUES (10)")
 
 
@@ -49,7 +49,7 @@ def test_a_half_read_statement_holds_no_lock_once_its_transaction_or_connection_
 
 
 def test_what_was_written_is_undone_and_the_connection_can_be_used_again(path: Path) -> None:
-    with closing(connected(path, busy_wait_s=0, pragmas=())) as connection:
+    with closing(connect(path, busy_wait_s=0, pragmas=())) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("DELETE FROM numbers")
         connection.undo()
@@ -59,14 +59,15 @@ def test_what_was_written_is_undone_and_the_connection_can_be_used_again(path: P
 
 def test_a_file_that_is_not_there_is_made_only_where_that_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="unable to open"):
-        connected(tmp_path / "nowhere.db", busy_wait_s=0, pragmas=())
+        connect(tmp_path / "nowhere.db", busy_wait_s=0, pragmas=())
     assert not (tmp_path / "nowhere.db").exists()
 
 
 def test_a_file_that_cannot_be_set_up_is_closed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[Connection] = []
-    monkeypatch.setattr(Connection, "close", lambda self: closed.append(self) or sqlite3.Connection.close(self))
+    close = Connection.close
+    monkeypatch.setattr(Connection, "close", lambda self: closed.append(self) or close(self))
     (tmp_path / "text.db").write_bytes(b"no database " * 1_000)
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
-        connected(tmp_path / "text.db", busy_wait_s=0, pragmas=("PRAGMA journal_mode = TRUNCATE",))
+        connect(tmp_path / "text.db", busy_wait_s=0, pragmas=("PRAGMA journal_mode = TRUNCATE",))
     assert len(closed) == 1

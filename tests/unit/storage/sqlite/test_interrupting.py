@@ -72,7 +72,7 @@ def _stop_half_way(file: SqliteFile) -> None:
 
 def test_no_view_lasts_so_long_that_others_could_not_write(file: SqliteFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LONGEST_VIEW_S", 0.2)
-    with ending(WANTED), pytest.raises(DeadlineExceeded, match="ask for less"), file.reading() as connection:
+    with ending(WANTED), pytest.raises(DeadlineExceeded, match="ask for less at a time"), file.reading() as connection:
         connection.execute(FOR_EVER).fetchone()
     file.close()
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from lookalike.core.errors import StorageFailed
-from lookalike.storage.sqlite.connection import Connection, connected
+from lookalike.storage.sqlite.connection import Connection, connect
 from lookalike.storage.sqlite.pool import Pool
 
 
 def made(path: Path) -> Path:
-    connection = connected(path, busy_wait_s=5.0, pragmas=("CREATE TABLE t (x)",), create=True)
+    connection = connect(path, busy_wait_s=5.0, pragmas=("CREATE TABLE t (x)",), create=True)
     connection.close()
     return path
 

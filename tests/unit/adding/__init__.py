@@ -1,0 +1,1 @@
+"""Adding is easy: each chapter of `docs/explanation/where-to-change.md` on adding is walked with a toy."""
