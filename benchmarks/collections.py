@@ -26,13 +26,14 @@ def fill(collection: Collection, vectors: Vectors, *, numbered: bool) -> None:
         halves = vectors[start : start + _AT_ONCE].astype(np.float16)
         numbers = range(start, start + len(halves))
         images = [
-            ImageRecord(_id(n), 640, 480, "jpeg", 100_000, metadata={"n": n} if numbered else {}) for n in numbers
+            ImageRecord(id_of(n), 640, 480, "jpeg", 100_000, metadata={"n": n} if numbered else {}) for n in numbers
         ]
-        files = [FileRecord(f"/photos/{n // 1000}/{n}.jpg", _id(n), 100_000, 1) for n in numbers]
+        files = [FileRecord(f"/photos/{n // 1000}/{n}.jpg", id_of(n), 100_000, 1) for n in numbers]
         with catalog.transaction() as transaction:
             transaction.put_images(images, halves)
             transaction.put_files(files)
 
 
-def _id(n: int) -> str:
+def id_of(n: int) -> str:
+    """The id of picture `n` of `fill`."""
     return hashlib.sha256(f"{n}".encode()).hexdigest()

@@ -11,7 +11,7 @@ from benchmarks.rows import Row, measured, median, quartiles
 from benchmarks.vectors import grown_raw
 from lookalike.core.records import ImageRecord
 from lookalike.core.vectors import Vectors
-from lookalike.parts.answer_cache import AnswerCache, Question, held_bytes
+from lookalike.parts.answer_cache import AnswerCache, Question, bytes_in_memory
 
 QUESTION = "How long does a query take whose answer is in the cache?"
 D, HITS = 1280, 10
@@ -30,7 +30,7 @@ def _cache_alone(bench: Bench) -> Row:
     cache: AnswerCache[tuple[ImageRecord, ...]] = AnswerCache(2**30)
     for n, vector in enumerate(vectors):
         answer = tuple(ImageRecord(f"{n:032d}{rank:032d}", 640, 480, "jpeg", 100_000) for rank in range(HITS))
-        cache.put(_question(vector), answer, held_bytes(answer))
+        cache.put(_question(vector), answer, bytes_in_memory(answer))
     microseconds = []
     for _ in range(ROUNDS):
         bench.tick()

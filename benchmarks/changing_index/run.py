@@ -1,4 +1,4 @@
-"""An approximate index under filters, changes and copies. About five minutes."""
+"""An approximate index under filters, changes and copies; any index under labels. About six minutes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+import lookalike
 from benchmarks.approximate_search.truth import K, tenth_similarities
-from benchmarks.harness import Bench, CannotRun
+from benchmarks.collections import fill, id_of
+from benchmarks.harness import Bench, CannotRun, timed
 from benchmarks.rows import measured, median, quartiles
 from benchmarks.vectors import searched
+from lookalike.core.records import Metadata
 from lookalike.core.vectors import Keys, Vectors
-from lookalike.index.base import Index
+from lookalike.index.base import LocalIndex
 from lookalike.index.node_building import build_nodes
 
 QUESTION = (
     "Do filters give all that is wanted, and in what time? Is the recall still there after many changes, and beside "
-    "thousands of copies of one picture?"
+    "thousands of copies of one picture? And what does a label cost?"
 )
-FILTERED, CHANGED, COPIED = 2_000_000, 500_000, 200_000
+FILTERED, CHANGED, COPIED, LABELLED = 2_000_000, 500_000, 200_000, 100_000
 SHARES = (0.5, 0.05, 0.005, 0.0005)
 QUERIES = 300
+ROUNDS = 30
+WIDTH = 1280
 COPIES = 5_000
 RECALL = 0.99
 _ROUNDING = 1e-5
@@ -39,6 +44,7 @@ def measure(bench: Bench) -> None:
     _filters(bench)
     _changes(bench)
     _copies(bench)
+    _labels(bench)
 
 
 class _Timed(NamedTuple):
@@ -147,7 +153,35 @@ def _copies(bench: Bench) -> None:
     )
 
 
-def _built(keys: Keys, vectors: Vectors) -> Index:
+def _labels(bench: Bench) -> None:
+    """Label pictures, and look at the catalog as the next search does: the index has nothing to do with it."""
+    count = bench.size(LABELLED)
+    with lookalike.open(bench.folder("labelled")) as collection:
+        fill(collection, np.random.default_rng(8).standard_normal((count, WIDTH), dtype=np.float32), numbered=False)
+        parts = collection._parts  # what a search does before it searches is shown by nothing public
+        parts.view.refresh()
+        for labelled, rounds in ((1, ROUNDS), (count, 3)):
+            quiet, after = [], []
+            for n in range(rounds):
+                bench.tick()
+                quiet.append(timed(parts.view.refresh)[0] * 1000)
+                labels: dict[str, Metadata] = {id_of(one): {"label": n} for one in range(labelled)}
+                with parts.catalog.transaction() as transaction:
+                    transaction.merge_metadata(labels)
+                after.append(timed(parts.view.refresh)[0] * 1000)
+            bench.add(
+                measured(
+                    f"what the next search waits for after {labelled:,} of its pictures were labelled",
+                    median(after),
+                    "ms",
+                    spread=quartiles(after),
+                    target="<= 2 ms",
+                    note=f"{count:,} pictures; where nothing has changed {median(quiet):.2f} ms",
+                )
+            )
+
+
+def _built(keys: Keys, vectors: Vectors) -> LocalIndex:
     """As a collection builds it."""
     from lookalike.index.faiss import build_index
 
@@ -161,11 +195,11 @@ def _built(keys: Keys, vectors: Vectors) -> Index:
     )
 
 
-def _asked(index: Index, queries: Vectors, allowed: Keys | None) -> _Timed:
+def _asked(index: LocalIndex, queries: Vectors, allowed: Keys | None) -> _Timed:
     milliseconds, keys = [], []
     for query in queries:
         started = time.perf_counter()
-        found = index.search(query[None], K, allowed=allowed)
+        found = index.search(query[None], K, among=allowed)
         milliseconds.append((time.perf_counter() - started) * 1000)
         keys.append(found.keys[0])
     return _Timed(milliseconds, np.array(keys))

@@ -160,8 +160,8 @@ def _made(bench: Bench) -> _Made:
             photos.rebuild()
             model = photos.info().model
     with lookalike.open(theirs) as photos:
-        for _, stored in photos.page(limit=LONG_TEXTS):
-            photos.relabel(stored.image.id, {"text": TEXT})
+        for _, stored in photos.pictures.list(limit=LONG_TEXTS):
+            photos.pictures.label(stored.image.id, {"text": TEXT})
     body: dict[str, object] = {"vector": vectors[7].tolist(), "model": model, "k": 10}
     return _Made(
         mine,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import lookalike
+from lookalike.catalog.base import Reads
 from lookalike.images.files import content_id
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +75,7 @@ class Attempt:
         """Photos that the collection lacks, and pictures that it should not have."""
         wanted = {content_id(path.read_bytes()) for path in self._photos.rglob("*.jpg")}
         with lookalike.open(self._collection) as collection:
-            return len(wanted ^ collection._parts.catalog.known_ids())
+            return len(wanted ^ _known_ids(collection._parts.catalog))
 
     def _left(self, *, killed: bool) -> Left:
         begun = time.perf_counter()
@@ -83,7 +84,7 @@ class Attempt:
             reopened_s = time.perf_counter() - begun
             parts = collection._parts  # what is stored is shown whole by nothing public
             files = list(parts.catalog.files())
-            images = parts.catalog.known_ids()
+            images = _known_ids(parts.catalog)
             stored = [key for some in parts.catalog.all_vectors() for key in some.keys.tolist()]
             searched = parts.view.vectors_searched()[0].tolist()
         # A last line that was cut off by the kill was never acknowledged.
@@ -137,6 +138,10 @@ def killed_rounds(
             if wrong := attempt.missing():
                 raise RuntimeError(f"{wrong} pictures are missing or too many after the last run")
             attempt = None
+
+
+def _known_ids(catalog: Reads) -> set[str]:
+    return {image.id for batch in catalog.all_images() for _, image in batch}
 
 
 def _repeated(items: list[str] | list[int]) -> int:

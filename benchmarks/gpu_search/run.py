@@ -35,11 +35,11 @@ def measure(bench: Bench) -> None:
 def _on_card(bench: Bench, base: Vectors, queries: Vectors) -> None:
     """Both are there already, and the base is in half precision, as in an index; the answer comes back to the host."""
     from lookalike.index.gpu.base import Room, TorchBase
-    from lookalike.index.gpu.library import chosen_device, free_bytes, torch
+    from lookalike.index.gpu.library import choose_device, free_bytes, torch
     from lookalike.index.gpu.search import search
     from lookalike.index.gpu.source import DeviceSource
 
-    device = chosen_device("cuda")
+    device = choose_device("cuda")
     rows, wanted = torch.from_numpy(base).to(device), torch.from_numpy(queries).to(device)
     room = Room.within(free_bytes(device), *base.shape)
     prepared = TorchBase(DeviceSource(rows), metric=Metric.COSINE, device=device, room=room)

@@ -38,11 +38,12 @@ def main() -> None:
         from lookalike.images.decode import decode
         from lookalike.images.files import read_file
         from lookalike.models.store import default_model
-        from lookalike.view.view import View, Wish
+        from lookalike.view.local_view import LocalView
+        from lookalike.view.wish import Wish
     with _step("open the catalog"):
         catalog = SqliteCatalog.open(collection / "catalog.sqlite", read_only=True)
     with _step("read the index"):
-        view = View(catalog, collection / "snapshots", engines=LocalEngines(), wish=Wish(projecting="auto"))
+        view = LocalView(catalog, collection / "snapshots", engines=LocalEngines(), wish=Wish(projecting="auto"))
         view.refresh()
     with _step("read and check the model"):
         model = default_model("int8", cache_dir=cache)

@@ -63,7 +63,7 @@ def _made(collection: Path, photos: Path) -> dict[str, bytes]:
     with lookalike.open(collection) as opened:
         opened.index(photos)
         opened.add(first[0].read_bytes() + b"kept")
-        opened._parts.view.rebuild()  # as after a damage, when the projection is learnt from all that is there
+        opened._parts.view.rebuild()  # as after a damage
         opened._parts.view.save()
     return older
 

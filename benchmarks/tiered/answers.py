@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.vectors import projection_of
 from lookalike.core.vectors import Vectors, normalise
 from lookalike.evaluation.measures import AP
-from lookalike.search.finer_model import DEPTH as LOOKED_AT
+from lookalike.search.model_reranker import DEPTH as LOOKED_AT
 from lookalike.search.sureness import DEPTH, FIRST
 
 Floats = NDArray[np.float64]
@@ -23,7 +23,7 @@ class Answers:
 
     Attributes:
         base: average precision of the answer by the base model, as it is searched.
-        finer: the same after the finer model has put the best of it in order.
+        reranker: the same after the finer model has put the best of it in order.
         margin: how far the similarities of the base answer fall from hit `FIRST` to hit `DEPTH`.
     """
 

@@ -19,7 +19,8 @@ from lookalike.embedding.onnx import OnnxEmbedder
 from lookalike.evaluation.leave_one_out import leave_one_out
 from lookalike.evaluation.measures import AP
 from lookalike.images.decode import decode
-from lookalike.models.store import MODEL_IDS, OwnModel, default_model
+from lookalike.models.own import OwnModel
+from lookalike.models.store import MODEL_IDS, default_model
 from lookalike.search.sureness import MARGIN
 
 QUESTION = "What is saved, and what is lost, when a finer model is asked only where the first answer is not sure?"

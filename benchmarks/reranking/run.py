@@ -23,7 +23,7 @@ from lookalike.images.features.agreement import agreement
 from lookalike.images.features.points import Points, points_of
 from lookalike.images.files import content_id
 from lookalike.search.local_features import HIT_SIDE, LocalFeatures
-from lookalike.search.second_opinion import reordered
+from lookalike.search.reranking import reorder
 
 QUESTION = "Do local features put the original of an altered copy first, and do they take strangers for copies?"
 COPIES = 200
@@ -57,13 +57,13 @@ class Copy(NamedTuple):
 def measure(bench: Bench) -> None:
     photos = all_photos(bench)
     paths = {content_id(path.read_bytes()): path for path in photos}
-    opinion = LocalFeatures(pictures=lambda image_id: paths[image_id].read_bytes(), depth=DEPTH, cache_bytes=ROOM)
+    reranker = LocalFeatures(pictures=lambda image_id: paths[image_id].read_bytes(), depth=DEPTH, cache_bytes=ROOM)
     with lookalike.open(bench.own / "photos.lookalike", threads=2) as collection:
         collection.index(*photos)
         for name in ASKED:
             bench.tick()
             copies = list(_copies(evenly(photos, bench.size(COPIES)), name, collection.search))
-            _add_order(bench, name, copies, opinion, among=len(paths))
+            _add_order(bench, name, copies, reranker, among=len(paths))
     _add_strangers(bench)
     _add_times(bench, photos)
 
@@ -79,16 +79,16 @@ def _copies(paths: Sequence[Path], name: str, search: Callable[..., lookalike.Se
     return copies
 
 
-def _add_order(bench: Bench, name: str, copies: list[Copy], opinion: LocalFeatures, *, among: int) -> None:
+def _add_order(bench: Bench, name: str, copies: list[Copy], reranker: LocalFeatures, *, among: int) -> None:
     before, after, relevant, verified = {}, {}, {}, []
     for n, copy in enumerate(copies):
-        opinions = opinion.opinions(copy.pixels, copy.found)
+        reranked = reranker.rerank(copy.pixels, copy.found)
         asked = f"{n}"
         before[asked] = copy.found
-        after[asked] = [copy.found[place] for place in reordered(opinions, unknown=LocalFeatures.unknown)]
+        after[asked] = [copy.found[place] for place in reorder(reranked, unknown=LocalFeatures.unknown)]
         relevant[asked] = {copy.original}
         if copy.original in copy.found:
-            verified.append(bool(opinions[copy.found.index(copy.original)].similarity))
+            verified.append(bool(reranked[copy.found.index(copy.original)].similarity))
     first, then = (means(evaluate(answers, relevant, [Success(1)]))["Success@1"] for answers in (before, after))
     note = f"{len(copies)} copies among {among:,} photos, the best {DEPTH} looked at again"
     bench.add(
@@ -149,9 +149,9 @@ def _add_times(bench: Bench, photos: Sequence[Path]) -> None:
         bench.tick()
         query = decode(path.read_bytes(), min_side=None).pixels
         others = evenly(photos[n:], bench.size(DEPTH))
-        opinion = LocalFeatures(pictures=lambda name: Path(name).read_bytes(), threads=2, depth=DEPTH)
+        reranker = LocalFeatures(pictures=lambda name: Path(name).read_bytes(), threads=2, depth=DEPTH)
         for times in (cold, warm):
-            seconds, _ = timed(partial(opinion.opinions, query, [str(other) for other in others]))
+            seconds, _ = timed(partial(reranker.rerank, query, [str(other) for other in others]))
             times.append(1000 * seconds / len(others))
     note = f"a query against {DEPTH} photos of some 350 x 300 pixels, the query's own points included, two threads"
     bench.add(
