@@ -3,6 +3,8 @@
 # make lint    formatting, rules, types, floors
 # make web     the search page, with Node.js 20 or later
 # make serve   the service on the demo's pictures, page and all
+# make chain   both ways of uploading on a PostgreSQL, an S3 server and a RabbitMQ of its own, and what each costs
+# make chain-up the same servers with the service and its page, until Ctrl-C
 # make openapi the document of the API, written anew
 # make lock    requirements.lock, written anew
 # make audit   known weaknesses of what the lock files name, where their databases can be reached
@@ -15,7 +17,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint web serve openapi lock audit licences bench page clean
+.PHONY: demo test lint web serve chain chain-up openapi lock audit licences bench page clean
 
 demo: $(VENV)/installed
 	$(BIN)/lookalike demo demo
@@ -29,12 +31,18 @@ web: web/node_modules/.package-lock.json
 serve: $(VENV)/served web demo
 	$(BIN)/lookalike serve -c demo/demo.lookalike
 
+chain: $(VENV)/chained web
+	$(BIN)/python -m chain run $(CHAIN)
+
+chain-up: $(VENV)/chained web
+	$(BIN)/python -m chain up $(CHAIN)
+
 openapi: $(VENV)/served
 	$(BIN)/python -m lookalike.service.openapi > docs/reference/openapi.json
 
 lint: $(VENV)/linted
-	$(BIN)/ruff format --check src tests benchmarks supply
-	$(BIN)/ruff check src tests benchmarks supply
+	$(BIN)/ruff format --check src tests benchmarks chain supply
+	$(BIN)/ruff check src tests benchmarks chain supply
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -44,7 +52,7 @@ lock: $(VENV)/bin/python
 	sed -n '/^#/!q;p' requirements.lock > requirements.head
 	sed -n 's/^\([a-z0-9-]*==[^ ;]*\).*/\1/p' requirements.lock > requirements.versions
 	$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--extra all --extra test --extra lint --extra bench --constraints requirements.versions pyproject.toml \
+		--extra all --extra chain --extra test --extra lint --extra bench --constraints requirements.versions pyproject.toml \
 		--output-file requirements.new
 	cat requirements.head requirements.new > requirements.lock
 	rm requirements.head requirements.versions requirements.new
@@ -56,7 +64,7 @@ audit: web/node_modules/.package-lock.json
 	$(VENV)-audit/bin/python -m supply.audit
 
 licences: $(VENV)/served
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL) --editable '.[all,gpu]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL) --editable '.[all,chain,gpu]'
 	$(BIN)/python -m supply.licences
 
 bench: $(VENV)/benched
@@ -87,6 +95,10 @@ $(VENV)/linted: $(VENV)/installed
 
 $(VENV)/served: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL) --editable '.[serve]'
+	touch $@
+
+$(VENV)/chained: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL) --editable '.[serve,postgres,s3,rabbitmq,chain]'
 	touch $@
 
 $(VENV)/benched: $(VENV)/tested

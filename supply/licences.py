@@ -1,6 +1,6 @@
 """Write `docs/reference/licences.md` of what is installed and of `web/package-lock.json`: `python -m supply.licences`.
 
-Needs every extra that runs (`pip install '.[all,gpu]'`), for a package itself says under which licence it comes.
+Needs every extra that runs (`pip install '.[all,chain,gpu]'`), for a package itself says under which licence it comes.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def licence_of(package: str) -> str:
     try:
         told = metadata.metadata(package)
     except metadata.PackageNotFoundError as error:
-        raise LookupError(f"{package} is not installed: pip install --editable '.[all,gpu]'") from error
+        raise LookupError(f"{package} is not installed: pip install --editable '.[all,chain,gpu]'") from error
     classified = [line.rpartition(" :: ")[2] for line in told.get_all("Classifier") or [] if line.startswith("License")]
     (named, *_), (expression, *_) = told.get_all("License") or [""], told.get_all("License-Expression") or [""]
     licence = expression or ", ".join(classified) or (named.strip().splitlines() or [""])[0][:80]
@@ -144,7 +144,7 @@ def _requires(name: str) -> list[str]:
     try:
         return metadata.requires(name) or []
     except metadata.PackageNotFoundError as error:
-        raise LookupError(f"{name} is not installed: pip install --editable '.[all,gpu]'") from error
+        raise LookupError(f"{name} is not installed: pip install --editable '.[all,chain,gpu]'") from error
 
 
 def _licences(names: Iterable[str]) -> list[Licence]:
