@@ -123,6 +123,12 @@ class ClassicFlow:
 
     def upload(self, photo: Photo, api: Api, *, collection: str, once: str) -> None:
         """See `Flow`."""
+        reply = self.queue(photo, api, collection=collection, once=once)
+        if reply["data"][0]["status"] == "refused":
+            raise Refused(json.dumps(reply["data"][0]), status=422)
+
+    def queue(self, photo: Photo, api: Api, *, collection: str, once: str) -> dict[str, Any]:
+        """The reply to the same."""
         boundary = f"boundary-{once}"  # the same body whenever it is sent, by which the service knows it again
         head = f'Content-Disposition: form-data; name="image"; filename="{photo.name}"\r\nContent-Type: image/jpeg'
         body = f"--{boundary}\r\n{head}\r\n\r\n".encode() + photo.data + f"\r\n--{boundary}--\r\n".encode()
@@ -130,9 +136,7 @@ class ClassicFlow:
             "Content-Type": f"multipart/form-data; boundary={boundary}",
             "Idempotency-Key": once,
         }
-        reply = api.call("POST", f"/v1/collections/{collection}/images?mode=queued", body, headers)
-        if reply["data"][0]["status"] == "refused":
-            raise Refused(json.dumps(reply["data"][0]), status=422)
+        return api.call("POST", f"/v1/collections/{collection}/images?mode=queued", body, headers)
 
 
 class DirectFlow:
@@ -145,16 +149,25 @@ class DirectFlow:
 
     def upload(self, photo: Photo, api: Api, *, collection: str, once: str) -> None:
         """See `Flow`."""
-        path = f"/v1/collections/{collection}/uploads"
+        begun = self.begin(photo, api, collection=collection, once=f"{once}-begin")
+        self.complete(photo, begun, api, collection=collection, once=f"{once}-complete")
+
+    def begin(self, photo: Photo, api: Api, *, collection: str, once: str) -> dict[str, Any]:
+        """Ask where to put the bytes."""
         said = {"size_bytes": len(photo.data), "content_type": "image/jpeg", "sha256": photo.id, "name": photo.name}
-        begun = api.call_json("POST", path, said, once=f"{once}-begin")
+        return api.call_json("POST", f"/v1/collections/{collection}/uploads", said, once=once)
+
+    def complete(
+        self, photo: Photo, begun: Mapping[str, Any], api: Api, *, collection: str, once: str
+    ) -> dict[str, Any]:
+        """Put them there, and say so; the reply to that."""
         _put(begun["put"], photo.data, api)
         vector = base64.b64encode(np.asarray(photo.vector, "<f4").tobytes()).decode()
-        api.call_json(
+        return api.call_json(
             "POST",
-            f"{path}/{begun['id']}/complete",
+            f"/v1/collections/{collection}/uploads/{begun['id']}/complete",
             {"sha256": photo.id, "vector": vector, "model": self._model_id},
-            once=f"{once}-complete",
+            once=once,
         )
 
 

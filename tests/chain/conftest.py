@@ -32,12 +32,12 @@ def parts(request: pytest.FixtureRequest) -> Parts:
     return parts
 
 
-def photos_of(count: int) -> tuple[list[Photo], str]:
-    """Pictures with what a browser would compute of them, and the id of the model."""
+def photos_of(count: int, *, first: int = 0) -> tuple[list[Photo], str]:
+    """Pictures with what a browser would compute of them, of the seeds from the first on, and the id of the model."""
     from chain.flows import Photo
 
     with lookalike.open(":memory:") as collection:
-        made = [Photo(f"{n}.jpg", jpeg(n), np.zeros(0, np.float32)) for n in range(count)]
+        made = [Photo(f"{n}.jpg", jpeg(n), np.zeros(0, np.float32)) for n in range(first, first + count)]
         vectors = collection.embed(*(photo.data for photo in made))
         photos = [one._replace(vector=vector) for one, vector in zip(made, vectors, strict=True)]
         return photos, collection.models.embedder.card.id
