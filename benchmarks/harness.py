@@ -17,6 +17,7 @@ from benchmarks.rows import Row
 RESULTS = Path(__file__).parent / "results"
 QUESTIONS = (
     "indexing_speed",
+    "earlier_version",
     "second_run",
     "search_start",
     "answer_cache",
