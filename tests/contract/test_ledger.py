@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from lookalike.core.errors import BadInput, Conflict, NotFound, QuotaExceeded
-from lookalike.ledger.base import KeptReply, Ledger, Quota, ReplyQuota, Upload, UploadState
+from lookalike.ledger.base import KeptReply, Ledger, LedgerTransaction, Quota, ReplyQuota, Upload, UploadState
 from tests.clock import Clock
 from tests.contract.ledger_engines import LEDGERS, opening_ledgers
 
@@ -540,6 +540,78 @@ def keep_reply(
     body = b"x" * (size_bytes - len("{}"))
     assert ledger.begin(key, caller=caller, body_hash="h", holder="me", now=now, expires_at=NOW + DAY_S) is None
     ledger.finish(key, KeptReply(200, {}, body), holder="me", quota=quota)
+
+
+def kept_with(within: LedgerTransaction, **changed: Any) -> KeptReply | None:
+    """Keep the reply to a transaction."""
+    said = {"caller": "ann", "body_hash": "h", "expires_at": NOW + DAY_S, "quota": None, **changed}
+    return within.keep_reply("k", REPLY, **said)
+
+
+def test_a_reply_is_kept_with_what_its_transaction_does_or_not_at_all(ledger: Ledger) -> None:
+    def keep_and_fail() -> None:
+        with ledger.transaction() as within:
+            assert kept_with(within) is None
+            within.add_upload(upload(1))
+            within.add_upload(upload(1))
+
+    with pytest.raises(Conflict):
+        keep_and_fail()
+    assert is_new(ledger, "k")
+
+    with ledger.transaction() as within:
+        assert kept_with(within) is None
+        within.add_upload(upload(1))
+    assert begun(ledger) == REPLY
+    with ledger.transaction() as within:
+        assert kept_with(within) == REPLY
+    assert begun(ledger) == REPLY
+
+
+def test_a_reply_is_not_kept_with_a_transaction_where_the_key_is_another_s(ledger: Ledger, clock: Clock) -> None:
+    begun(ledger)
+    for body_hash, code in [("h", "idempotency_running"), ("another", "idempotency_mismatch")]:
+        with pytest.raises(Conflict) as clash, ledger.transaction() as within:
+            kept_with(within, body_hash=body_hash)
+        assert clash.value.code == code
+    clock.now += 31
+    with ledger.transaction() as within:
+        assert kept_with(within, body_hash="another") is None
+    assert begun(ledger, body_hash="another", now=NOW + 32) == REPLY
+    assert conflict(ledger, now=NOW + 32) == "idempotency_mismatch"
+
+
+def test_of_many_that_keep_the_reply_to_their_transactions_one_does_what_it_is_the_reply_to(ledger: Ledger) -> None:
+    told: list[KeptReply | None] = []
+
+    def act(name: str) -> None:
+        with ledger.transaction() as within:
+            told.append(kept_with(within))
+            if told[-1] is None:
+                within.add_upload(upload(name))
+
+    together(act, [str(number) for number in range(8)])
+    assert sorted(told, key=str) == [REPLY] * 7 + [None]
+    assert len(ledger.uploads("photos")) == 1
+
+
+def test_replies_that_are_kept_with_transactions_count_by_their_caller(ledger: Ledger) -> None:
+    quota = ReplyQuota(1, 1_000)
+    keep_reply(ledger, "before", 100, quota=quota, now=NOW - 1)
+    with ledger.transaction() as within:
+        kept_with(within, quota=quota)
+    assert is_new(ledger, "before")
+    assert begun(ledger) == REPLY
+
+
+def test_a_quota_of_replies_is_kept_but_for_a_32nd(ledger: Ledger) -> None:
+    quota = ReplyQuota(64, 1_000_000)
+    for number in range(150):
+        keep_reply(ledger, f"k{number}", 10, quota=quota, now=NOW + number / 100)
+        if number >= 70:
+            there = sum(not is_new(ledger, f"k{one}") for one in range(number - 70, number + 1))
+            assert 64 <= there <= 66
+            assert not is_new(ledger, f"k{number - 63}")
 
 
 def is_new(ledger: Ledger, key: str, *, caller: str = "ann") -> bool:

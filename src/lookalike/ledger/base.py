@@ -177,6 +177,33 @@ class LedgerTransaction(UploadChanges, Protocol):
         """The jobs, within the same transaction."""
         ...
 
+    def keep_reply(
+        self,
+        key: str,
+        reply: KeptReply,
+        *,
+        caller: str,
+        body_hash: str,
+        expires_at: float,
+        quota: ReplyQuota | None = None,
+    ) -> KeptReply | None:
+        """Keep the reply to all that this transaction does: as `Ledger.begin` and `finish`, and nobody sees it run.
+
+        Args:
+            key: as of `Ledger.begin`.
+            reply: to be given again.
+            caller: as of `Ledger.begin`.
+            body_hash: likewise.
+            expires_at: likewise.
+            quota: as of `Ledger.finish`.
+        Returns:
+            None: it is kept once this is committed; else the reply that was given before, and what it is the reply to
+            is not to be done again.
+        Raises:
+            Conflict: as of `Ledger.begin`; nothing of this is kept then.
+        """
+        ...
+
 
 class Ledger(UploadChanges, Protocol):
     """Safe to use from many threads and processes.
@@ -258,7 +285,8 @@ class Ledger(UploadChanges, Protocol):
             reply: to be given again.
             holder: who began.
             quota: of the caller; None for none. Where the replies of one are more, those of what was begun longest ago
-                are forgotten first, with their keys: the same request counts as new then. What runs is not.
+                are forgotten first, with their keys: the same request counts as new then. What runs is not. It is not
+                looked at each time (`lookalike.ledger.idempotency.ReplyRounds`), so that a little more may be kept.
         """
         ...
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from threading import Lock
+from typing import Final
 
 from lookalike.core.errors import Conflict
 from lookalike.ledger.base import KeptReply, ReplyQuota
@@ -54,6 +56,32 @@ def reply_again(begun: Begun | None, *, body_hash: str, now: float) -> KeptReply
             retry_after_s=begun.begun_at + LEASE_S - now,
         )
     return begun.reply
+
+
+_SHARE: Final = 32
+_MOST_CALLERS: Final = 1_000
+
+
+class ReplyRounds:
+    """When the replies of a caller are counted: not at each one, for there may be ten thousand. Safe for many threads.
+
+    They are when a 32nd of the quota has been taken since, so that each process lets it be exceeded by so much.
+    """
+
+    def __init__(self) -> None:
+        self._mutex = Lock()
+        self._since: dict[str, tuple[int, int]] = {}
+
+    def is_due(self, caller: str, size_bytes: int, quota: ReplyQuota) -> bool:
+        """Whether they are to be counted now, when one more of so many bytes is kept; always the first time."""
+        with self._mutex:
+            if len(self._since) >= _MOST_CALLERS and caller not in self._since:
+                self._since.clear()
+            replies, since_bytes = self._since.get(caller, (quota.replies, 0))
+            replies, since_bytes = replies + 1, since_bytes + size_bytes
+            is_due = replies * _SHARE > quota.replies or since_bytes * _SHARE > quota.size_bytes
+            self._since[caller] = (0, 0) if is_due else (replies, since_bytes)
+            return is_due
 
 
 def too_many(kept: Iterable[tuple[str, int]], quota: ReplyQuota) -> list[str]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from lookalike.jobs.base import JobChanges
 from lookalike.jobs.memory import MemoryJobs
 from lookalike.ledger.base import KeptReply, LedgerTransaction, Quota, ReplyQuota, Upload, UploadState
-from lookalike.ledger.idempotency import Begun, reply_again, too_many
+from lookalike.ledger.idempotency import Begun, ReplyRounds, reply_again, too_many
 from lookalike.ledger.quota import check_quota
 from lookalike.ledger.refusing import check_state, no_upload, upload_there
 from lookalike.ledger.storable import KEPT_ENDED_S, KEPT_QUARANTINED_S, reply_bytes, upload_json, upload_of
@@ -38,6 +38,7 @@ class _Transaction:
     add_upload: Callable[..., None]
     upload: Callable[[str], Upload]
     advance_upload: Callable[..., Upload]
+    keep_reply: Callable[..., KeptReply | None]
 
 
 class MemoryLedger:
@@ -57,6 +58,7 @@ class MemoryLedger:
         self._uploads: dict[str, _KeptUpload] = {}  # oldest first
         self._begun: dict[str, Begun] = {}
         self._tickets: dict[str, _Ticket] = {}
+        self._rounds = ReplyRounds()
 
     @property
     def jobs(self) -> MemoryJobs:
@@ -67,12 +69,12 @@ class MemoryLedger:
     def transaction(self) -> Iterator[LedgerTransaction]:
         """Uploads and jobs change together; see `Ledger`. Whoever else asks waits until it has ended."""
         with self._mutex:
-            before = dict(self._uploads)
+            before = dict(self._uploads), dict(self._begun)
             try:
                 with self._jobs.transaction():
-                    yield _Transaction(self._jobs, self._add, self._known_copy, self._advance)
+                    yield _Transaction(self._jobs, self._add, self._known_copy, self._advance, self._keep_reply)
             except BaseException:
-                self._uploads = before
+                self._uploads, self._begun = before
                 raise
 
     def add_upload(self, upload: Upload, *, quota: Quota | None = None) -> None:
@@ -149,9 +151,7 @@ class MemoryLedger:
         """Keep the reply of what was begun; see `Ledger`."""
         with self._mutex:
             if self._is_begun_by(key, holder):
-                self._begun[key] = replace(self._begun[key], reply=replace(reply, headers=dict(reply.headers)))
-                for gone in [] if quota is None else too_many(self._replies_of(self._begun[key].caller), quota):
-                    del self._begun[gone]
+                self._finish(key, reply, quota)
 
     def abandon(self, key: str, *, holder: str) -> None:
         """Forget what was begun, so that it may be tried again. Idempotent."""
@@ -183,6 +183,28 @@ class MemoryLedger:
 
     def close(self) -> None:
         """There is nothing to let go of."""
+
+    def _keep_reply(
+        self,
+        key: str,
+        reply: KeptReply,
+        *,
+        caller: str,
+        body_hash: str,
+        expires_at: float,
+        quota: ReplyQuota | None = None,
+    ) -> KeptReply | None:
+        before = self.begin(key, caller=caller, body_hash=body_hash, holder="", expires_at=expires_at)
+        if before is None:
+            self._finish(key, reply, quota)
+        return before
+
+    def _finish(self, key: str, reply: KeptReply, quota: ReplyQuota | None) -> None:
+        begun = self._begun[key]
+        self._begun[key] = replace(begun, reply=replace(reply, headers=dict(reply.headers)))
+        if quota is not None and self._rounds.is_due(begun.caller, reply_bytes(reply), quota):
+            for gone in too_many(self._replies_of(begun.caller), quota):
+                del self._begun[gone]
 
     def _replies_of(self, caller: str) -> list[tuple[str, int]]:
         theirs = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from lookalike.core.errors import BadInput
@@ -16,6 +16,8 @@ KEPT_QUARANTINED_S = 30 * 24 * 3600.0
 LEASE_S = 30.0
 """How long what was begun, or renewed, keeps others waiting, in seconds; then it counts as abandoned."""
 
+_FIELDS = [one.name for one in fields(Upload)]
+
 
 def upload_json(upload: Upload) -> str:
     """An upload as compact ASCII JSON.
@@ -24,7 +26,7 @@ def upload_json(upload: Upload) -> str:
         BadInput: when its metadata are no JSON.
     """
     try:
-        return json.dumps(asdict(upload), allow_nan=False, separators=(",", ":"))
+        return json.dumps({name: getattr(upload, name) for name in _FIELDS}, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
         raise BadInput(
             f"expected JSON as the metadata of an upload, got something else: {error}; convert what is none to a text"
@@ -37,8 +39,8 @@ def upload_of(text: str) -> Upload:
     Raises:
         ValueError, TypeError, KeyError: when it is something else.
     """
-    fields: dict[str, Any] = json.loads(text)
-    return Upload(**{**fields, "state": UploadState(fields["state"])})
+    said: dict[str, Any] = json.loads(text)
+    return Upload(**{**said, "state": UploadState(said["state"])})
 
 
 def headers_json(headers: Mapping[str, str]) -> str:

@@ -130,11 +130,10 @@ class S3Objects:
         return self._requests.put_new(key, waiting.whole())
 
     def _adopt(self, proven: ProvenInBucket, expected: str | None) -> bool:
-        """Have the store copy what it has checked itself; False where it has to be read."""
+        """Have the store copy what it has checked itself, whose place takes nothing else; False where it is read."""
         if expected not in (None, proven.sha256) or not proven.is_in(self._requests.bucket):
             return False
-        tag = proven.begun.tag
-        return bool(tag) and self._requests.copy(proven.key, self._key(proven.sha256), tag=tag) == tag
+        return self._requests.copy_over(proven.key, self._key(proven.sha256))
 
     def _copy(self, stored: StoredBytes, key: str) -> bool:
         """Have the store copy what lies in it already; False where it does not any more."""

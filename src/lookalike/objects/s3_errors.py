@@ -19,7 +19,7 @@ _SKEWED: Final = {"RequestTimeTooSkewed", "RequestExpired"}
 _OTHER_REGION: Final = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
 _FULL: Final = {"QuotaExceeded", "InsufficientStorage", "InsufficientStorageSpace", "XMinioStorageFull"}
 _LATER: Final = {"SlowDown", "ServiceUnavailable", "TooManyRequests", "ConditionalRequestConflict", "OperationAborted"}
-_AGAIN: Final = {"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"}
+_AGAIN: Final = {"InternalError", "RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"}
 
 
 class KeyMissing(Exception):

@@ -186,6 +186,21 @@ class S3Requests:
             return None
         return str(copied["CopyObjectResult"]["ETag"]).strip('"')
 
+    def copy_over(self, source: str, target: str) -> bool:
+        """Store what lies under one key under another, whatever lies there; it computes a tenth of what `copy` does.
+
+        Returns:
+            whether anything lay under the first.
+        """
+        try:
+            self._ask(lambda: self.store.copy(source, target), is_writing=True)
+        except KeyMissing:
+            return False
+        except BucketMissing:  # as in `copy`
+            self.find(source)
+            return False
+        return True
+
     def delete(self, keys: Sequence[str]) -> None:
         """Delete; unknown ones are passed over."""
         for start in range(0, len(keys), PAGE):

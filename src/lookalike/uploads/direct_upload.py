@@ -18,7 +18,7 @@ from lookalike.core.vectors import as_vectors, narrow, to_unit
 from lookalike.images.files import content_id
 from lookalike.images.glance import Glance, glance, glance_early
 from lookalike.objects.uploads import ProvenBytes
-from lookalike.parts.kept_bytes import keep_and_commit
+from lookalike.parts.kept_bytes import delete_unreferenced, keep_and_commit
 from lookalike.parts.parts import Parts
 
 LENGTH_TOLERANCE = 1e-2
@@ -110,7 +110,7 @@ def add_provisional(
         parts: the collection.
         metadata: the user's fields.
         claim: names the upload; letters and digits.
-        if_still: asked before the bytes are kept, and inside the transaction; where it says no, nothing is taken in.
+        if_still: asked inside the transaction; where it says no, nothing is taken in, and no bytes stay for nothing.
     Returns:
         whether something was to be done; all is durable.
     Raises:
@@ -133,10 +133,11 @@ def add_provisional(
             transaction.put_claim(record.id, claim, vectors)
         return True
 
-    if not if_still():
-        return False
     # the bytes also of one that lies in a file, which may go away
-    return keep_and_commit(parts.catalog, parts.objects, record.id, upload.data, take_in)
+    is_in = keep_and_commit(parts.catalog, parts.objects, record.id, upload.data, take_in)
+    if not is_in:
+        delete_unreferenced(parts.catalog, parts.objects, [record.id])
+    return is_in
 
 
 def _glance(data: bytes | ProvenBytes, parts: Parts) -> Glance:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
@@ -33,12 +33,15 @@ from lookalike.core.errors import BadInput, Conflict, ImageRefused, NotFound, Up
 from lookalike.core.file_names import clean_name
 from lookalike.core.records import Json, Metadata
 from lookalike.jobs.base import Job, Jobs, JobState
-from lookalike.ledger.base import Ledger, Upload, UploadState
+from lookalike.ledger.base import Ledger, LedgerTransaction, Upload, UploadState
 from lookalike.objects.uploads import DirectUploads, Proving
 from lookalike.uploads.direct_upload import CheckedUpload
 
 VERIFY_UPLOAD: Final = "verify_upload"
 """The kind of the job."""
+
+UPLOAD_STATE: Final = "upload_state"
+"""The code of `Ledger.advance_upload`, where an upload stands in none of the states given."""
 
 GAVE_UP: Final = "gave_up"
 """The code of what the worker has tried in vain."""
@@ -59,6 +62,10 @@ class Completed(NamedTuple):
     state: UploadState
     image_id: str
     job_id: str
+
+
+Also = Callable[[LedgerTransaction, Completed], None]
+"""Keeps more, in a transaction of the ledger, of what was completed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,33 +89,32 @@ class _Completion:
 
 
 def complete(
-    upload_id: str,
+    upload: Upload,
     *,
     ledger: Ledger,
     collection: Collection,
     uploads: DirectUploads,
-    owner: str,
     sha256: str,
     vector: ArrayLike | None,
     model: str | None,
     metadata: Mapping[str, Json],
     now: float | None = None,
+    also: Also | None = None,
 ) -> Completed:
     """Complete an upload. Idempotent: the same again gives the same.
 
     Args:
-        upload_id: of the upload.
+        upload: as the ledger has just said that it stands; that it is the caller's is known.
         ledger: knows it, and takes the job of verifying.
         collection: the upload's own.
         uploads: of that collection.
-        owner: name of who completes it.
         sha256: of the bytes, said once more.
         vector: shape (D,), of length 1, that the client computed; None for none.
         model: id of the model by which it did.
         metadata: that the picture is to have; a new one has the name of the upload, too, where this says none.
         now: Unix time in seconds; None for the clock's.
+        also: what else the ledger keeps, in its last transaction about this; not where nothing was left to be done.
     Raises:
-        NotFound: when there is none, or it is another's.
         Conflict: `upload_completed`, when it was completed with something else.
         UploadRefused: `upload_expired`; `not_uploaded`; `hash_mismatch`, `size_mismatch`; `vector_not_unit`.
         ImageRefused: when the bytes are no picture that can be used; the upload has failed then.
@@ -118,16 +124,8 @@ def complete(
     """
     said = _Completion(sha256, vector, model, dict(metadata))
     digest = _digest(said)
-    upload = ledger.upload(upload_id)
-    if upload.owner != owner:
-        raise NotFound(f"there is no upload {upload_id}; ask for a new one, and upload again")
     if upload.state is not UploadState.WAITING:
-        done = _again(upload, said, digest)
-        if said.vector is not None and _is_unbegun(upload, ledger):
-            with suppress(UploadRefused):  # a worker has just done it, and let go of the bytes
-                checked = _check(upload, said, collection=collection, uploads=uploads)
-                _take_in(upload, checked, ledger=ledger, collection=collection)
-        return done
+        return _complete_again(upload, said, digest, ledger=ledger, collection=collection, uploads=uploads)
     if (time.time() if now is None else now) >= upload.expires_at:
         raise _expired_error()
     try:
@@ -137,10 +135,34 @@ def complete(
         ledger.advance_upload(failed, only_from=(UploadState.WAITING, UploadState.FAILED))
         uploads.discard(upload.id)
         raise
-    upload = _put_job_in(upload, said, digest, ledger, metadata=_with_name(said.metadata, upload, collection))
+    metadata = _with_name(said.metadata, upload, collection)
+    try:
+        upload = _put_job_in(upload, said, digest, ledger, metadata=metadata, also=also if vector is None else None)
+    except Conflict as error:
+        if error.code != UPLOAD_STATE:
+            raise
+        now_it_is = ledger.upload(upload.id)  # somebody was quicker
+        return _complete_again(now_it_is, said, digest, ledger=ledger, collection=collection, uploads=uploads)
+    if vector is not None:
+        _take_in(upload, checked, ledger=ledger, collection=collection, also=also)
+    return _again(upload, said, digest)
+
+
+def _complete_again(
+    upload: Upload,
+    said: _Completion,
+    digest: str,
+    *,
+    ledger: Ledger,
+    collection: Collection,
+    uploads: DirectUploads,
+) -> Completed:
+    """Go on with what a completion has left, or tell what came of it."""
     done = _again(upload, said, digest)
-    if said.vector is not None:
-        _take_in(upload, checked, ledger=ledger, collection=collection)
+    if said.vector is not None and _is_unbegun(upload, ledger):
+        with suppress(UploadRefused):  # a worker has just done it, and let go of the bytes
+            checked = _check(upload, said, collection=collection, uploads=uploads)
+            _take_in(upload, checked, ledger=ledger, collection=collection)
     return done
 
 
@@ -169,8 +191,10 @@ def retry_advice(job: Job) -> str:
 def _with_name(metadata: Metadata, upload: Upload, collection: Collection) -> Metadata:
     """The name that a new picture was announced with stays with it, where nobody says or has said another."""
     name = clean_name(upload.name)
+    if not name or "name" in metadata:
+        return metadata
     is_known = upload.sha256 in collection or collection.pictures.is_remembered(upload.sha256)
-    return metadata if is_known or not name else {"name": name, **metadata}
+    return metadata if is_known else {"name": name, **metadata}
 
 
 def _digest(said: _Completion) -> str:
@@ -209,12 +233,15 @@ def _check(upload: Upload, said: _Completion, *, collection: Collection, uploads
     )
 
 
-def _put_job_in(upload: Upload, said: _Completion, digest: str, ledger: Ledger, *, metadata: Metadata) -> Upload:
-    """The upload's record once it is queued: by us, or by whoever was quicker."""
+def _put_job_in(
+    upload: Upload, said: _Completion, digest: str, ledger: Ledger, *, metadata: Metadata, also: Also | None
+) -> Upload:
+    """The upload's record once it is queued.
+
+    Raises:
+        Conflict: `upload_state`, when somebody was quicker; nothing is changed then.
+    """
     with ledger.transaction() as transaction:
-        now = transaction.upload(upload.id)
-        if now.state is not UploadState.WAITING:
-            return now
         job = transaction.jobs.enqueue(
             VERIFY_UPLOAD,
             collection=upload.collection,
@@ -223,24 +250,32 @@ def _put_job_in(upload: Upload, said: _Completion, digest: str, ledger: Ledger, 
             delay_s=HEAD_START_S,
         )
         queued = replace(
-            now,
+            upload,
             state=UploadState.QUEUED,
             completion=digest,
             metadata=metadata,
             image_id=upload.sha256,
             job_id=job.id,
         )
-        return transaction.advance_upload(queued, only_from=(UploadState.WAITING,))
+        queued = transaction.advance_upload(queued, only_from=(UploadState.WAITING,))
+        if also is not None:
+            also(transaction, Completed(said.state, upload.sha256, job.id))
+        return queued
 
 
-def _take_in(upload: Upload, checked: CheckedUpload, *, ledger: Ledger, collection: Collection) -> None:
+def _take_in(
+    upload: Upload, checked: CheckedUpload, *, ledger: Ledger, collection: Collection, also: Also | None = None
+) -> None:
     """As provisional, unless a worker has begun to do what is better; and say so. Idempotent."""
     is_in = hosting(collection).add_provisional(
         checked, metadata=upload.metadata, claim=upload.id, if_still=lambda: _is_unbegun(upload, ledger)
     )
-    if is_in:
-        with suppress(Conflict):  # verified meanwhile
-            ledger.advance_upload(replace(upload, state=UploadState.PROVISIONAL), only_from=(UploadState.QUEUED,))
+    if not is_in:
+        return
+    with suppress(Conflict), ledger.transaction() as transaction:  # verified meanwhile
+        transaction.advance_upload(replace(upload, state=UploadState.PROVISIONAL), only_from=(UploadState.QUEUED,))
+        if also is not None:
+            also(transaction, Completed(UploadState.PROVISIONAL, upload.sha256, str(upload.job_id)))
 
 
 def _is_unbegun(upload: Upload, ledger: Ledger) -> bool:

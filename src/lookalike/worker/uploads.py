@@ -17,10 +17,7 @@ from lookalike.ledger.awaited import is_awaited
 from lookalike.ledger.base import Ledger, Upload, UploadState
 from lookalike.objects.uploads import DirectUploads
 from lookalike.uploads.verify_upload import Tolerance, UploadedPicture, Verification
-from lookalike.worker.completing import VERIFY_UPLOAD
-
-UPLOAD_STATE = "upload_state"
-"""The code of `Ledger.advance_upload`, where an upload stands in none of the states given."""
+from lookalike.worker.completing import UPLOAD_STATE, VERIFY_UPLOAD
 
 GRACE_S = 60.0
 """How long an upload whose time is over is left alone, so that a completion that began in time can end."""

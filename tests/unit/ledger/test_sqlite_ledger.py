@@ -12,7 +12,7 @@ import pytest
 from lookalike.core.errors import FormatTooNew, LookalikeError, StorageFailed
 from lookalike.ledger.base import KeptReply, ReplyQuota, Upload, UploadState
 from lookalike.ledger.sqlite import SqliteLedger, tables
-from lookalike.ledger.sqlite.ledger import REPLIES_OF
+from lookalike.ledger.sqlite.idempotency import REPLIES_OF
 from lookalike.ledger.storable import upload_json
 from lookalike.storage.sqlite.file import SqliteFile
 from tests.damage import refusals

@@ -120,7 +120,6 @@ class Desk:
 
     def complete(self, upload_id: str, **changed: Any) -> Completed:
         said: dict[str, Any] = {
-            "owner": "ann",
             "sha256": SHA256,
             "vector": ours(),
             "model": MODEL,
@@ -132,7 +131,7 @@ class Desk:
             "collection": self.collection,
             "uploads": self.uploads,
         }
-        return complete(upload_id, **parts, **{**said, **changed})
+        return complete(self.ledger.upload(upload_id), **parts, **{**said, **changed})
 
     def verifier(self) -> UploadVerifier:
         return UploadVerifier(

@@ -223,7 +223,7 @@ def test_an_upload_whose_completion_was_cut_off_does_not_expire_any_more(
 ) -> None:
     upload_id = desk.ask()
     with monkeypatch.context() as patched:
-        patched.setattr(desk.ledger, "advance_upload", dying(desk.ledger.advance_upload, after=False))
+        patched.setattr(desk.ledger, "transaction", dying_in(desk, "last transaction", after=False))
         with pytest.raises(Crash):
             desk.complete(upload_id, vector=elsewhere())
     assert desk.image().provisional

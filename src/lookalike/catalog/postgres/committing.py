@@ -22,8 +22,10 @@ _LOCKS = 1_279_217_739
 
 _log = logging.getLogger(__name__)
 
-_PUT = """
-    WITH touched AS (INSERT INTO ours.writes (tables, touched) VALUES (%s, %s::bigint[])),
+# What it has added to the tallies, which rows it has touched, and that the feed has moved: one statement, one answer.
+_PUT = f"""
+    WITH tallied AS ({tallies.PUT}),
+         touched AS (INSERT INTO ours.writes (tables, touched) VALUES (%s, %s::bigint[])),
          moved AS (INSERT INTO ours.history (word) SELECT %s::bigint WHERE %s),
          told AS (SELECT pg_notify(%s::text, '') WHERE %s)
     SELECT pg_current_xact_id()::text, (SELECT count(*) FROM told)"""
@@ -54,10 +56,10 @@ def finish(session: Session, notes: Notes, *, snapshot: str, number: int, checki
     """
     if not notes.has_changed:
         return False
-    tallies.put(session, notes.added)
     moves, read = notes.moves_feed, notes.read
     tables, touched = _as_written(notes.wrote)
-    (xid, _) = session.one(_PUT, (tables, touched, tallies.random_word(), moves, session.schema, moves))
+    values = (tallies.random_word(), tallies.deltas_json(notes.added), tables, touched, tallies.random_word(), moves)
+    (xid, _) = session.one(_PUT, (*values, session.schema, moves))
     session.xid = int(xid)
     kind = "" if read else "_shared"
     session.rows(f"SELECT pg_advisory_xact_lock{kind}(%s, %s)", (_LOCKS, number))

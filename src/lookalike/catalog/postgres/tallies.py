@@ -27,7 +27,9 @@ _FIELDS = """
     WHERE starts_with(d.key, 'field ') GROUP BY d.key"""
 _SORTED = 'ORDER BY substr(d.key, 7) COLLATE "C" LIMIT %s'
 _VERSION = "SELECT coalesce(sum(commits), 0)::bigint, coalesce(bit_xor(word), 0) FROM ours.tallies"
-_PUT = "INSERT INTO ours.tallies (commits, word, deltas) VALUES (1, %s, %s::jsonb)"
+PUT = "INSERT INTO ours.tallies (commits, word, deltas) VALUES (1, %s, %s::jsonb)"
+"""Says what a transaction has added: a random word, and what `deltas_json` gives."""
+
 _FOLD = """
     WITH gone AS (
         DELETE FROM ours.tallies WHERE ctid = ANY(ARRAY(SELECT ctid FROM ours.tallies FOR UPDATE SKIP LOCKED))
@@ -91,10 +93,9 @@ def version(session: Session) -> str:
     return f"{commits} {word:x}"
 
 
-def put(session: Session, deltas: Counter[str]) -> None:
-    """Say what a transaction has added."""
-    written = {name: more for name, more in deltas.items() if more}
-    session.change(_PUT, (random_word(), json.dumps(written)))
+def deltas_json(deltas: Counter[str]) -> str:
+    """What a transaction has added, as the tallies keep it."""
+    return json.dumps({name: more for name, more in deltas.items() if more})
 
 
 def fold(session: Session) -> None:

@@ -361,7 +361,7 @@ class PostgresTransaction(PostgresReads):
 
     def _take_back(self, ids: Sequence[str]) -> dict[str, Metadata]:
         """What is kept of these, which is kept no longer."""
-        kept = forgotten.read_kept(self._session, ids)
+        kept = forgotten.read_kept(self._session, ids) if ids else {}
         if kept:
             self.notes.added["forgotten"] -= forgotten.drop(self._session, kept)
             self.notes.wrote.note(Of.FORGOTTEN, kept)

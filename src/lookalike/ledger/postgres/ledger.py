@@ -12,10 +12,9 @@ from lookalike.core.errors import ServiceDown
 from lookalike.jobs.changes import Terms
 from lookalike.jobs.postgres import SCHEMA, PostgresJobs
 from lookalike.jobs.postgres.notices import Waiting
-from lookalike.jobs.postgres.tables import NOW
 from lookalike.ledger.base import KeptReply, Quota, ReplyQuota, Upload, UploadState
-from lookalike.ledger.idempotency import Begun
-from lookalike.ledger.postgres.idempotency import abandon, begin, finish, renew
+from lookalike.ledger.idempotency import ReplyRounds
+from lookalike.ledger.postgres.idempotency import Stands, abandon, begin, finish, renew
 from lookalike.ledger.postgres.rows import key_text, upload_of_row
 from lookalike.ledger.postgres.uploads import PostgresTransaction
 from lookalike.ledger.refusing import no_upload
@@ -77,6 +76,7 @@ class PostgresLedger:
         pool = Pool(url, most=most_connections, name="lookalike ledger")
         self._stored = Tables(pool, schema, load_migrations(MIGRATIONS), what="ledger")
         self._clock = clock
+        self._rounds = ReplyRounds()
         self._jobs = PostgresJobs(self._stored, Terms(max_attempts, max_queued), clock)
 
     @property
@@ -148,13 +148,8 @@ class PostgresLedger:
         self, key: str, *, caller: str, body_hash: str, holder: str, expires_at: float, now: float | None = None
     ) -> KeptReply | None:
         """Begin what an idempotency key stands for, or give the reply that was given; see `Ledger`."""
-        given = self._given_time() if now is None else now
-
-        def begin_at(session: Session) -> KeptReply | None:
-            (begun_at,) = session.one(f"SELECT {NOW}", (given,))
-            return begin(session, key, Begun(body_hash, holder, begun_at, expires_at, caller=caller))
-
-        return self._stored.commit(begin_at)
+        new = Stands(body_hash, holder, expires_at, caller, self._given_time() if now is None else now)
+        return self._stored.commit(lambda session: begin(session, key, new))
 
     def renew(self, key: str, *, holder: str, now: float | None = None) -> None:
         """Say that what was begun goes on; see `Ledger`."""
@@ -163,7 +158,9 @@ class PostgresLedger:
 
     def finish(self, key: str, reply: KeptReply, *, holder: str, quota: ReplyQuota | None = None) -> None:
         """Keep the reply of what was begun; see `Ledger`."""
-        self._stored.commit(lambda session: finish(session, key, reply, holder=holder, quota=quota))
+        self._stored.commit(
+            lambda session: finish(session, key, reply, holder=holder, quota=quota, rounds=self._rounds)
+        )
 
     def abandon(self, key: str, *, holder: str) -> None:
         """Forget what was begun, so that it may be tried again. Idempotent."""
@@ -194,7 +191,7 @@ class PostgresLedger:
 
     def _within(self, session: Session) -> tuple[PostgresTransaction, list[Waiting]]:
         changes, waiting = self._jobs.changes_within(session)
-        return PostgresTransaction(session, changes, self._given_time()), waiting
+        return PostgresTransaction(session, changes, self._given_time(), self._rounds), waiting
 
     def _given_time(self) -> float | None:
         return None if self._clock is None else self._clock()

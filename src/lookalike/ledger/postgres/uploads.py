@@ -6,7 +6,9 @@ from collections.abc import Collection as Several
 
 from lookalike.jobs.base import JobChanges
 from lookalike.jobs.postgres.tables import NOW
-from lookalike.ledger.base import Quota, Upload, UploadState
+from lookalike.ledger.base import KeptReply, Quota, ReplyQuota, Upload, UploadState
+from lookalike.ledger.idempotency import ReplyRounds
+from lookalike.ledger.postgres.idempotency import Stands, keep
 from lookalike.ledger.postgres.rows import key_text, upload_of_row
 from lookalike.ledger.quota import check_quota
 from lookalike.ledger.refusing import check_state, no_upload, upload_there
@@ -20,7 +22,7 @@ _ADD = f"""
 _CHANGE = f"""
     UPDATE ours.uploads SET id = %s, collection = %s, owner = %s, size_bytes = %s, state = %s, ended = %s,
         expires_at = %s, record = %s, changed_at = {NOW}
-    WHERE id = %s RETURNING pg_current_xact_id()::text"""
+    WHERE id = %s AND state = ANY(%s::text[]) RETURNING record, pg_current_xact_id()::text"""
 _FIND = "SELECT record FROM ours.uploads WHERE id = %s FOR NO KEY UPDATE"
 # Whoever adds for the same owner waits: each counts what the other has added.
 _TURN_OF_OWNER = "SELECT pg_advisory_xact_lock(hashtextextended('lookalike uploads of ' || %s || ' in ' || %s, 0))"
@@ -36,12 +38,14 @@ class PostgresTransaction:
         session: in a transaction that waits for others.
         jobs: within the same.
         now: Unix time in seconds; the server's where it is None.
+        rounds: of the ledger.
     """
 
-    def __init__(self, session: Session, jobs: JobChanges, now: float | None) -> None:
+    def __init__(self, session: Session, jobs: JobChanges, now: float | None, rounds: ReplyRounds) -> None:
         self._session = session
         self._jobs = jobs
         self._now = now
+        self._rounds = rounds
 
     @property
     def jobs(self) -> JobChanges:
@@ -68,13 +72,28 @@ class PostgresTransaction:
             raise no_upload(upload_id)
         return upload_of_row(row)
 
+    def keep_reply(
+        self,
+        key: str,
+        reply: KeptReply,
+        *,
+        caller: str,
+        body_hash: str,
+        expires_at: float,
+        quota: ReplyQuota | None = None,
+    ) -> KeptReply | None:
+        """Keep the reply to all that this transaction does; see `LedgerTransaction`."""
+        new = Stands(body_hash, "", expires_at, caller, self._now)
+        return keep(self._session, key, reply, new, quota=quota, rounds=self._rounds)
+
     def advance_upload(self, upload: Upload, *, only_from: Several[UploadState]) -> Upload:
         """Put a changed record in the place of the old one, if that stands in one of the states given."""
-        values = self._values(upload)
-        check_state(upload.id, self.upload(upload.id).state, only_from=only_from)
-        (xid,) = self._session.one(_CHANGE, (*values, key_text(upload.id)))
+        values = (*self._values(upload), key_text(upload.id), [str(state) for state in only_from])
+        while (changed := self._session.first(_CHANGE, values)) is None:
+            check_state(upload.id, self.upload(upload.id).state, only_from=only_from)
+        record, xid = changed
         self._session.xid = int(xid)
-        return self.upload(upload.id)
+        return upload_of_row((record,))
 
     def _values(self, upload: Upload) -> tuple[object, ...]:
         return (

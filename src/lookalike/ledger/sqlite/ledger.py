@@ -12,11 +12,12 @@ from pathlib import Path
 from lookalike.jobs.changes import Terms
 from lookalike.jobs.sqlite import SqliteJobs
 from lookalike.ledger.base import KeptReply, Quota, ReplyQuota, Upload, UploadState
-from lookalike.ledger.idempotency import reply_again, too_many
+from lookalike.ledger.idempotency import Begun, ReplyRounds
 from lookalike.ledger.sqlite import tables
 from lookalike.ledger.sqlite.earlier import take_over_earlier
+from lookalike.ledger.sqlite.idempotency import abandon, begin, finish, renew
 from lookalike.ledger.sqlite.uploads import SqliteTransaction, known_upload
-from lookalike.ledger.storable import KEPT_ENDED_S, KEPT_QUARANTINED_S, headers_json, reply_bytes, storable_key
+from lookalike.ledger.storable import KEPT_ENDED_S, KEPT_QUARANTINED_S, storable_key
 from lookalike.storage.sqlite.errors import decoding
 from lookalike.storage.sqlite.file import SqliteFile
 
@@ -31,15 +32,6 @@ _ONE_OF_EACH_HOLDING = """
     SELECT record FROM uploads WHERE number IN (
         SELECT min(number) FROM uploads
         WHERE state IN ('waiting', 'provisional', 'queued', 'quarantined') GROUP BY collection)"""
-_BEGIN = """
-    INSERT OR REPLACE INTO begun (key, caller, body_hash, holder, begun_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)"""
-_RENEW = "UPDATE begun SET begun_at = ? WHERE key = ? AND holder = ? AND status IS NULL"
-_FINISH = """
-    UPDATE begun SET status = ?, headers = ?, body = ?, size_bytes = ?
-    WHERE key = ? AND holder = ? AND status IS NULL"""
-REPLIES_OF = """
-    SELECT key, size_bytes FROM begun WHERE caller = ? AND status IS NOT NULL ORDER BY begun_at DESC, key DESC"""
-_ABANDON = "DELETE FROM begun WHERE key = ? AND holder = ? AND status IS NULL"
 _SWEEP_UPLOADS = "DELETE FROM uploads WHERE ended AND changed_at < ? AND (state != 'quarantined' OR changed_at < ?)"
 _PUT_TICKET = "INSERT OR REPLACE INTO tickets (digest, principal, expires_at) VALUES (?, ?, ?)"
 
@@ -80,6 +72,7 @@ class SqliteLedger:
             take_over=take_over_earlier,
         )
         self._jobs = SqliteJobs(self._file, self._terms, clock)
+        self._rounds = ReplyRounds()
 
     @property
     def jobs(self) -> SqliteJobs:
@@ -90,7 +83,7 @@ class SqliteLedger:
     def transaction(self) -> Iterator[SqliteTransaction]:
         """Uploads and jobs change together; see `Ledger`. No other transaction runs beside it, in any process."""
         with self._file.writing() as connection:
-            yield SqliteTransaction(connection, self._terms, self._clock)
+            yield SqliteTransaction(connection, self._terms, self._clock, self._rounds)
 
     def add_upload(self, upload: Upload, *, quota: Quota | None = None) -> None:
         """Remember a new upload; see `UploadChanges`."""
@@ -126,7 +119,7 @@ class SqliteLedger:
     def end_uploads(self, collection: str, *, created_before: float, code: str, detail: str) -> int:
         """Say of the uploads of a collection that is gone that nothing comes of them; see `Ledger`."""
         with self._file.writing() as connection:
-            transaction = SqliteTransaction(connection, self._terms, self._clock)
+            transaction = SqliteTransaction(connection, self._terms, self._clock, self._rounds)
             rows = connection.execute(_HOLDING, (storable_key(collection),)).fetchall()
             ended = [one for one in map(tables.upload_of_row, rows) if one.created_at < created_before]
             for one in ended:
@@ -138,37 +131,24 @@ class SqliteLedger:
         self, key: str, *, caller: str, body_hash: str, holder: str, expires_at: float, now: float | None = None
     ) -> KeptReply | None:
         """Begin what an idempotency key stands for, or give the reply that was given; see `Ledger`."""
-        key = storable_key(key)
         with self._file.writing() as connection:
-            row = connection.execute("SELECT * FROM begun WHERE key = ?", (key,)).fetchone()
-            begun = None if row is None else tables.begun_of_row(row)
             now = self._clock() if now is None else now
-            reply = reply_again(begun, body_hash=body_hash, now=now)
-            if reply is None:
-                connection.execute(_BEGIN, (key, storable_key(caller), body_hash, holder, now, expires_at))
-        return reply
+            return begin(connection, key, Begun(body_hash, holder, now, expires_at, caller=caller))
 
     def renew(self, key: str, *, holder: str, now: float | None = None) -> None:
         """Say that what was begun goes on; see `Ledger`."""
         with self._file.writing() as connection:
-            connection.execute(_RENEW, (self._clock() if now is None else now, storable_key(key), holder))
+            renew(connection, key, holder=holder, now=self._clock() if now is None else now)
 
     def finish(self, key: str, reply: KeptReply, *, holder: str, quota: ReplyQuota | None = None) -> None:
         """Keep the reply of what was begun; see `Ledger`."""
-        headers = headers_json(reply.headers)
-        row = (reply.status, headers, reply.body, reply_bytes(reply), storable_key(key), holder)
-        with self._file.writing() as connection, decoding():
-            is_kept = connection.execute(_FINISH, row).rowcount == 1
-            if is_kept and quota is not None:
-                (caller,) = connection.execute("SELECT caller FROM begun WHERE key = ?", row[4:5]).fetchone()
-                kept = ((str(one), int(size)) for one, size in connection.execute(REPLIES_OF, (caller,)))
-                for gone in too_many(kept, quota):
-                    connection.execute("DELETE FROM begun WHERE key = ?", (gone,))
+        with self._file.writing() as connection:
+            finish(connection, key, reply, holder=holder, quota=quota, rounds=self._rounds)
 
     def abandon(self, key: str, *, holder: str) -> None:
         """Forget what was begun, so that it may be tried again. Idempotent."""
         with self._file.writing() as connection:
-            connection.execute(_ABANDON, (storable_key(key), holder))
+            abandon(connection, key, holder=holder)
 
     def put_ticket(self, digest: str, *, principal: str, expires_at: float) -> None:
         """Keep a ticket: only its SHA-256, and for whom it stands (JSON)."""

@@ -9,10 +9,12 @@ from collections.abc import Collection as Several
 from lookalike.jobs.base import JobChanges
 from lookalike.jobs.changes import Terms
 from lookalike.jobs.sqlite import changes_within
-from lookalike.ledger.base import Quota, Upload, UploadState
+from lookalike.ledger.base import KeptReply, Quota, ReplyQuota, Upload, UploadState
+from lookalike.ledger.idempotency import Begun, ReplyRounds
 from lookalike.ledger.quota import check_quota
 from lookalike.ledger.refusing import check_state, no_upload, upload_there
 from lookalike.ledger.sqlite import tables
+from lookalike.ledger.sqlite.idempotency import begin, finish
 from lookalike.ledger.storable import storable_key, upload_json
 
 _ADD = """
@@ -35,12 +37,16 @@ class SqliteTransaction:
         connection: in a transaction that writes, and that no other runs beside.
         terms: of the engine.
         clock: Unix time in seconds, the same for all processes.
+        rounds: of the ledger.
     """
 
-    def __init__(self, connection: sqlite3.Connection, terms: Terms, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, terms: Terms, clock: Callable[[], float], rounds: ReplyRounds
+    ) -> None:
         self._connection = connection
         self._terms = terms
         self._clock = clock
+        self._rounds = rounds
 
     @property
     def jobs(self) -> JobChanges:
@@ -59,6 +65,23 @@ class SqliteTransaction:
     def upload(self, upload_id: str) -> Upload:
         """Look one up."""
         return known_upload(self._connection, upload_id)
+
+    def keep_reply(
+        self,
+        key: str,
+        reply: KeptReply,
+        *,
+        caller: str,
+        body_hash: str,
+        expires_at: float,
+        quota: ReplyQuota | None = None,
+    ) -> KeptReply | None:
+        """Keep the reply to all that this transaction does; see `LedgerTransaction`."""
+        new = Begun(body_hash, "", self._clock(), expires_at, caller=caller)
+        before = begin(self._connection, key, new)
+        if before is None:
+            finish(self._connection, key, reply, holder="", quota=quota, rounds=self._rounds)
+        return before
 
     def advance_upload(self, upload: Upload, *, only_from: Several[UploadState]) -> Upload:
         """Put a changed record in the place of the old one, if that stands in one of the states given."""

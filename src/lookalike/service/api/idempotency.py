@@ -10,12 +10,13 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from fastapi import Request
 from starlette.responses import Response
 
 from lookalike.core.errors import LookalikeError
-from lookalike.ledger.base import KeptReply, ReplyQuota
+from lookalike.ledger.base import KeptReply, LedgerTransaction, ReplyQuota
 from lookalike.service.access.principal import Principal
 from lookalike.service.context import Service, deadline_of
 from lookalike.service.edge.leaving import carry_on
@@ -52,9 +53,60 @@ async def once(
         InvalidBody: when the key is none.
         Conflict: as `Ledger.begin`.
     """
+    keyed = key_of(request, principal, digest=digest)
+    if keyed is None:
+        return await act()
+    lease = _Lease(keyed, service)
+    kept = await lease.begin(deadline=deadline_of(request))
+    if kept is not None:
+        return give_again(kept)
+    async with lease.renewed():
+        response = await act()
+        await lease.finish(_reply(response))
+    return response
+
+
+class Keyed(NamedTuple):
+    """A request that came under an idempotency key.
+
+    Attributes:
+        key: of the caller and the route, too.
+        caller: who asks.
+        body_hash: SHA-256 of the body.
+    """
+
+    key: str
+    caller: str
+    body_hash: str
+
+    def keep(self, response: Response, transaction: LedgerTransaction) -> Response | None:
+        """Keep the reply to all that a transaction does, which then needs no lease; see `LedgerTransaction.keep_reply`.
+
+        Returns:
+            the reply that was given before, where there is one: nothing else is to be done then.
+        Raises:
+            Conflict: as `Ledger.begin`.
+        """
+        before = transaction.keep_reply(
+            self.key,
+            _reply(response),
+            caller=self.caller,
+            body_hash=self.body_hash,
+            expires_at=time.time() + KEPT_S,
+            quota=REPLIES,
+        )
+        return None if before is None else give_again(before)
+
+
+def key_of(request: Request, principal: Principal, *, digest: str) -> Keyed | None:
+    """The idempotency key of a request, which from now on is done to its end; None where it has none.
+
+    Raises:
+        InvalidBody: when the key is none.
+    """
     key = request.headers.get("idempotency-key")
     if key is None:
-        return await act()
+        return None
     if not _KEY.fullmatch(key):
         raise InvalidBody(
             [
@@ -68,30 +120,33 @@ async def once(
     carry_on(request.scope)
     route = f"{request.method} {request.url.path}?{request.url.query}"
     whole = hashlib.sha256(f"{principal.name}\n{route}\n{key}".encode()).hexdigest()
-    lease = _Lease(whole, principal.name, service)
-    kept = await lease.begin(digest, deadline=deadline_of(request))
-    if kept is not None:
-        return Response(kept.body, kept.status, {**kept.headers, "Idempotency-Replayed": "true"})
-    async with lease.renewed():
-        response = await act()
-        headers = {name: value for name, value in response.headers.items() if name in _REPEATED}
-        await lease.finish(KeptReply(response.status_code, headers, bytes(response.body)))
-    return response
+    return Keyed(whole, principal.name, digest)
+
+
+def give_again(kept: KeptReply) -> Response:
+    """A reply that was kept, given again."""
+    return Response(kept.body, kept.status, {**kept.headers, "Idempotency-Replayed": "true"})
+
+
+def _reply(response: Response) -> KeptReply:
+    headers = {name: value for name, value in response.headers.items() if name in _REPEATED}
+    return KeptReply(response.status_code, headers, bytes(response.body))
 
 
 class _Lease:
     """A key that one request holds: for 30 s, and on as long as it says so. A process that dies says nothing."""
 
-    def __init__(self, key: str, caller: str, service: Service) -> None:
-        self._key, self._caller, self._service = key, caller, service
-        self._holder = secrets.token_hex(16)
+    def __init__(self, keyed: Keyed, service: Service) -> None:
+        self._keyed, self._service = keyed, service
+        self._key, self._holder = keyed.key, secrets.token_hex(16)
 
-    async def begin(self, digest: str, *, deadline: float | None) -> KeptReply | None:
+    async def begin(self, *, deadline: float | None) -> KeptReply | None:
         """Take the key; see `Ledger.begin`."""
         expires_at = time.time() + KEPT_S
+        key, caller, body_hash = self._keyed
         return await self._service.books.run(
             lambda: self._service.ledger.begin(
-                self._key, caller=self._caller, body_hash=digest, holder=self._holder, expires_at=expires_at
+                key, caller=caller, body_hash=body_hash, holder=self._holder, expires_at=expires_at
             ),
             deadline=deadline,
         )

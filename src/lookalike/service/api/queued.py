@@ -31,11 +31,10 @@ def queue_picture(
         uploads.stage(upload.id, picture.read())
         _note(upload, uploads, service)
         done = complete(
-            upload.id,
+            upload,
             ledger=service.ledger,
             collection=opened,
             uploads=uploads,
-            owner=owner,
             sha256=upload.sha256,
             vector=None,
             model=None,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from lookalike.collection import Collection
-from lookalike.core.errors import NotFound
+from lookalike.core.errors import Conflict, NotFound
 from lookalike.core.file_names import clean_name
-from lookalike.ledger.base import Upload, UploadState
+from lookalike.ledger.base import LedgerTransaction, Upload, UploadState
 from lookalike.objects.presigning import PresignedPut
 from lookalike.service.access.dependencies import needs
 from lookalike.service.access.principal import Principal, Scope
@@ -22,12 +23,12 @@ from lookalike.service.api import schemas
 from lookalike.service.api.answers import answer, time_text
 from lookalike.service.api.bodies import read_json, read_vector
 from lookalike.service.api.describing import json_body
-from lookalike.service.api.idempotency import once
+from lookalike.service.api.idempotency import Keyed, key_of, once
 from lookalike.service.api.quota import quota_of
 from lookalike.service.api.request_bodies import CompleteBody, UploadBody
 from lookalike.service.context import Service, collection_of, deadline_of, service_of
 from lookalike.service.problems import TooLarge
-from lookalike.worker.completing import as_told, complete
+from lookalike.worker.completing import Completed, as_told, complete
 
 router = APIRouter()
 
@@ -57,14 +58,10 @@ async def ask(request: Request, collection: str, principal: Writer) -> Response:
             "; scale the picture down, or save it as a JPEG",
             values={"limit_bytes": service.settings.upload_max_bytes, "got_bytes": body.size_bytes},
         )
-    await collection_of(service, collection)
-
-    async def act() -> Response:
-        upload = _new(body, collection, principal, service, browser=browser_of(request))
-        put = await service.books.run(lambda: _note(upload, service), deadline=deadline_of(request))
-        return answer(upload_json(upload, put=put), status=201, headers={"Location": f"{request.url.path}/{upload.id}"})
-
-    return await once(request, principal, service, digest=digest, act=act)
+    keyed = key_of(request, principal, digest=digest)
+    upload = _new(body, collection, principal, service, browser=browser_of(request))
+    call = partial(_note, upload, keyed, service, path=request.url.path)
+    return await service.books.run(call, deadline=deadline_of(request))
 
 
 @router.get(
@@ -108,16 +105,36 @@ async def finish(request: Request, collection: str, upload_id: UploadId, princip
     """
     service = service_of(request)
     body, digest = await read_json(request, CompleteBody)
-    await _own(request, collection, upload_id, principal)
+    keyed = key_of(request, principal, digest=digest)
+    asked = _Asked(body, collection, upload_id, principal)
 
     async def act() -> Response:
-        call = partial(_complete, body, collection, upload_id, principal, service)
-        return answer(await service.writes.run(call, deadline=deadline_of(request)))
+        return await service.writes.run(lambda: _complete(asked, None, service), deadline=deadline_of(request))
 
-    return await once(request, principal, service, digest=digest, act=act)
+    if keyed is None:
+        return await act()
+    try:
+        return await service.writes.run(lambda: _complete(asked, keyed, service), deadline=deadline_of(request))
+    except _Repeated:
+        return await once(request, principal, service, digest=digest, act=act)
 
 
-def _note(upload: Upload, service: Service) -> PresignedPut:
+class _Asked(NamedTuple):
+    """A completion that is asked for."""
+
+    body: CompleteBody
+    collection: str
+    upload_id: str
+    principal: Principal
+
+
+class _Repeated(Exception):
+    """An upload was completed before, so that its key may be one that was used, or be in use."""
+
+
+def _note(upload: Upload, keyed: Keyed | None, service: Service, *, path: str) -> Response:
+    """Note a new upload with the reply to its key, in one transaction."""
+    service.collections.get(upload.collection)
     put = service.collections.uploads(upload.collection).presign(
         upload.id,
         size_bytes=upload.size_bytes,
@@ -126,48 +143,81 @@ def _note(upload: Upload, service: Service) -> PresignedPut:
         expires_at=upload.expires_at,
         owner=upload.owner,
     )
-    service.ledger.add_upload(upload, quota=quota_of(service))
-    return put
+    response = answer(upload_json(upload, put=put), status=201, headers={"Location": f"{path}/{upload.id}"})
+    with service.ledger.transaction() as transaction:
+        if keyed is not None and (before := keyed.keep(response, transaction)) is not None:
+            return before
+        transaction.add_upload(upload, quota=quota_of(service))
+    return response
 
 
-def _complete(
-    body: CompleteBody, collection: str, upload_id: str, principal: Principal, service: Service
-) -> dict[str, Any]:
-    return service.collections.use(
-        collection, lambda opened: _complete_in(opened, body, collection, upload_id, principal, service)
-    )
+def _complete(asked: _Asked, keyed: Keyed | None, service: Service) -> Response:
+    """Complete an upload; with a key only one that waits, so that its reply is kept in a transaction of the upload's.
+
+    Raises:
+        _Repeated: when it does not wait, and there is a key.
+    """
+    return service.collections.use(asked.collection, lambda opened: _complete_in(opened, asked, keyed, service))
 
 
-def _complete_in(
-    opened: Collection, body: CompleteBody, collection: str, upload_id: str, principal: Principal, service: Service
-) -> dict[str, Any]:
+def _complete_in(opened: Collection, asked: _Asked, keyed: Keyed | None, service: Service) -> Response:
+    upload = _find_own(asked.upload_id, asked.collection, asked.principal, service)
+    if keyed is not None and upload.state is not UploadState.WAITING:
+        raise _Repeated
+    body = asked.body
     card = opened.models.embedder.card
     vector = None
     if body.vector is not None:
         vector = read_vector(body.vector, model=body.model, expected_model=card.id, dimension=card.dimension)
         service.metrics.count_embedding("client")
+    keeping = None if keyed is None else _Keeping(keyed, upload.id)
     done = complete(
-        upload_id,
+        upload,
         ledger=service.ledger,
         collection=opened,
-        uploads=service.collections.uploads(collection),
-        owner=_owner(service, upload_id, principal),
+        uploads=service.collections.uploads(asked.collection),
         sha256=body.sha256,
         vector=vector,
         model=body.model,
         metadata=body.metadata,
+        also=keeping,
     )
-    return {"id": upload_id, "state": str(done.state), "image_id": done.image_id, "job_id": done.job_id}
+    if keeping is not None and not keeping.is_kept:  # others have done the rest
+        with service.ledger.transaction() as transaction:
+            keeping(transaction, done)
+    return _tell_completed(upload.id, done)
 
 
-def _owner(service: Service, upload_id: str, principal: Principal) -> str:
-    return service.ledger.upload(upload_id).owner if principal.may(Scope.ADMIN) else principal.name
+class _Keeping:
+    """Keeps the reply to a completion, which whoever repeats it is given, too.
+
+    Attributes:
+        is_kept: whether it was to be kept.
+    """
+
+    def __init__(self, keyed: Keyed, upload_id: str) -> None:
+        self._keyed = keyed
+        self._upload_id = upload_id
+        self.is_kept = False
+
+    def __call__(self, transaction: LedgerTransaction, done: Completed) -> None:
+        self.is_kept = True
+        with suppress(Conflict):  # somebody repeats it at this moment, and keeps the same
+            self._keyed.keep(_tell_completed(self._upload_id, done), transaction)
+
+
+def _tell_completed(upload_id: str, done: Completed) -> Response:
+    return answer({"id": upload_id, "state": str(done.state), "image_id": done.image_id, "job_id": done.job_id})
 
 
 async def _own(request: Request, collection: str, upload_id: str, principal: Principal) -> Upload:
     service = service_of(request)
     await collection_of(service, collection)
-    upload = await service.books.run(lambda: service.ledger.upload(upload_id))
+    return await service.books.run(lambda: _find_own(upload_id, collection, principal, service))
+
+
+def _find_own(upload_id: str, collection: str, principal: Principal, service: Service) -> Upload:
+    upload = service.ledger.upload(upload_id)
     theirs = upload.owner != principal.name and not principal.may(Scope.ADMIN)
     if upload.collection != collection or theirs:
         raise NotFound(

@@ -15,7 +15,7 @@ import pytest
 
 from chain.ceph import CephServer
 from chain.s3_server import S3Server
-from lookalike.core.errors import BadInput, Conflict, NotFound, UploadRefused
+from lookalike.core.errors import BadInput, Conflict, UploadRefused
 from lookalike.ledger.base import UploadState
 from lookalike.objects.presigning import PresignedPut
 from lookalike.objects.s3 import S3Objects
@@ -292,14 +292,6 @@ def desk(uploads: S3Uploads) -> Iterator[Desk]:
     desk.uploads = uploads
     yield desk
     desk.close()
-
-
-def test_anothers_upload_is_not_completed(desk: Desk) -> None:
-    upload_id = desk.ask(1)
-    with pytest.raises(NotFound):
-        desk.complete(upload_id, owner="bob")
-    assert desk.uploads.read(upload_id) == DATA
-    assert len(desk.collection) == 0
 
 
 def test_a_completion_that_is_repeated_gives_the_same_and_another_one_clashes(desk: Desk) -> None:

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lookalike.ledger.base import ReplyQuota
-from lookalike.service.api import idempotency
+from lookalike.collection.hosting import Hosting
+from lookalike.core.errors import StorageFailed
+from lookalike.ledger.base import Quota, ReplyQuota
+from lookalike.service.api import idempotency, uploads
 from lookalike.service.housework import Housework
 from tests.collections import D, png
 from tests.services import FIRST, Running, running, sha256, token, unit
@@ -198,6 +201,11 @@ def test_a_completion_may_be_repeated_but_not_changed(served: Running) -> None:
 
 def test_an_upload_of_another_is_not_there(served: Running) -> None:
     upload = uploaded(served, png(49))
+    keyed = {**OTHER, "Idempotency-Key": "theirs"}
+
+    assert complete(served, upload, {"sha256": sha256(png(49))}, headers=keyed).status_code == 404
+    there = f"/v1/collections/second/uploads/{upload['id']}/complete"
+    assert served.client.post(there, json={"sha256": sha256(png(49))}, headers=WRITER).status_code == 404
 
     assert complete(served, upload, {"sha256": sha256(png(49))}, headers=OTHER).status_code == 404
     assert served.client.get(f"{UPLOADS}/{upload['id']}", headers=OTHER).status_code == 404
@@ -364,3 +372,82 @@ def test_beyond_what_is_kept_of_a_caller_the_oldest_key_counts_as_new(
     assert retry("b")
     assert not retry("a")
     assert retry("of-another", name="boss")
+
+
+def keyed(key: str) -> dict[str, str]:
+    return {**WRITER, "Idempotency-Key": key}
+
+
+def test_of_one_key_one_upload_is_asked_for_whoever_comes_first(served: Running) -> None:
+    data = png(80)
+    body = {"size_bytes": len(data), "content_type": "image/png", "sha256": sha256(data)}
+
+    with ThreadPoolExecutor(4) as clients:
+        replies = list(clients.map(lambda _: served.client.post(UPLOADS, json=body, headers=keyed("k")), range(8)))
+    other = served.client.post(UPLOADS, json={**body, "name": "another"}, headers=keyed("k"))
+
+    assert {reply.status_code for reply in replies} == {201}
+    assert len({reply.content for reply in replies}) == 1
+    assert len({reply.headers["location"] for reply in replies}) == 1
+    assert sum("Idempotency-Replayed" not in reply.headers for reply in replies) == 1
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+    assert len(served.service.ledger.uploads(FIRST)) == 1
+
+
+def test_an_upload_that_was_refused_leaves_its_key_free(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"size_bytes": 9, "content_type": "image/png", "sha256": sha256(png(81))}
+    monkeypatch.setattr(uploads, "quota_of", lambda _: Quota(0, 0))
+    refused = served.client.post(UPLOADS, json=body, headers=keyed("k"))
+    monkeypatch.undo()
+
+    assert (refused.status_code, refused.json()["code"]) == (507, "quota_exceeded")
+    assert served.client.post(UPLOADS, json=body, headers=keyed("k")).status_code == 201
+
+
+@pytest.mark.parametrize("with_vector", [True, False])
+def test_a_completion_under_a_key_is_done_once_and_told_again(served: Running, with_vector: bool) -> None:
+    data = png(82)
+    upload = uploaded(served, data)
+    vector = {"vector": our_vector(served, data), "model": served.model} if with_vector else {}
+    body = {"sha256": sha256(data), **vector}
+
+    with ThreadPoolExecutor(4) as clients:
+        replies = list(clients.map(lambda _: complete(served, upload, body, keyed("k")), range(8)))
+    again, other = (
+        complete(served, upload, body, keyed("k")),
+        complete(served, upload, {**body, "metadata": {}}, keyed("k")),
+    )
+
+    done = [reply for reply in replies if reply.status_code == 200]
+    assert done
+    assert {reply.json()["code"] for reply in replies if reply.status_code != 200} <= {"idempotency_running"}
+    assert len({reply.content for reply in (*done, again)}) == 1
+    assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+    assert len(served.service.ledger.jobs.jobs()) == 1
+    assert (sha256(data) in served.service.collections.get(FIRST)) is with_vector
+
+
+def test_a_completion_that_stopped_half_way_goes_on_under_the_same_key(
+    served: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = png(83)
+    upload = uploaded(served, data)
+    body = {"sha256": sha256(data), "vector": our_vector(served, data), "model": served.model}
+
+    def fails(*_: object, **__: object) -> bool:
+        raise StorageFailed("the disk is full; make room")
+
+    monkeypatch.setattr(Hosting, "add_provisional", fails)
+    failed = complete(served, upload, body, keyed("k"))
+    monkeypatch.undo()
+    assert failed.status_code >= 500
+    assert sha256(data) not in served.service.collections.get(FIRST)
+
+    done, again = complete(served, upload, body, keyed("k")), complete(served, upload, body, keyed("k"))
+
+    assert (done.status_code, done.json()["state"]) == (200, "provisional")
+    assert "Idempotency-Replayed" not in done.headers
+    assert (again.json(), again.headers["Idempotency-Replayed"]) == (done.json(), "true")
+    assert sha256(data) in served.service.collections.get(FIRST)
+    assert len(served.service.ledger.jobs.jobs()) == 1
