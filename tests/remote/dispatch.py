@@ -117,6 +117,10 @@ class RemoteDispatch:
         self._travel()
         return RemoteConsumer(self, frozenset(kinds), prefetch)
 
+    def check(self) -> None:
+        """Ask the broker."""
+        self._travel()
+
     def close(self) -> None:
         """No call leads anywhere any more. Idempotent."""
         self._is_closed = True

@@ -21,16 +21,19 @@ class Trouble(StrEnum):
     ERROR = "500 before anything is done"
     SLOW_DOWN = "503 SlowDown before anything is done"
     SKEWED = "403 RequestTimeTooSkewed"
+    FULL = "403 QuotaExceeded"
     RESET = "the connection is reset before anything is done"
     LOST = "all is done, and the answer is lost"
     CUT = "the answer ends in the middle of its body"
     SILENT = "no answer comes, and the connection stays"
+    NONE = "all goes well"
 
 
 _ANSWERS = {
     Trouble.ERROR: (500, "InternalError"),
     Trouble.SLOW_DOWN: (503, "SlowDown"),
     Trouble.SKEWED: (403, "RequestTimeTooSkewed"),
+    Trouble.FULL: (403, "QuotaExceeded"),
 }
 
 

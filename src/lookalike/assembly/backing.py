@@ -80,6 +80,10 @@ class Backing(Protocol):
         """
         ...
 
+    def checks(self) -> Mapping[str, Callable[[], object]]:
+        """By name, what asks a server beside that of the catalogs whether it answers, and raises where it does not."""
+        ...
+
     def close(self) -> None:
         """Let go of connections. Idempotent."""
         ...
@@ -126,6 +130,10 @@ class FolderBacking:
     def sweep(self, *, before: float) -> None:
         """See `Backing`."""
         self._catalogs.sweep(before=before)
+
+    def checks(self) -> Mapping[str, Callable[[], object]]:
+        """See `Backing`: there are no servers."""
+        return {}
 
     def close(self) -> None:
         """See `Backing`."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from lookalike.assembly.collection import wire_collection
 from lookalike.assembly.feeds import Feeds
+from lookalike.assembly.index_elsewhere import open_index
 from lookalike.core.errors import BadInput, NoCollection, WrongModel
 from lookalike.settings import read_settings
 from lookalike.storage.private import make_private
@@ -44,6 +46,7 @@ class ServerBacking:
         self._settings = settings
         self._bucket = bucket_of(settings)
         self._removals = S3Removals(self._bucket)
+        self._vectors = open_index(settings.vectors, collection=lambda: "") if settings.vectors else None
         self._catalogs = open_postgres_catalogs(settings.database, keep_removed_days=read_settings().keep_removed_days)
 
     @property
@@ -97,9 +100,20 @@ class ServerBacking:
             if folder.name not in numbers and folder.stat().st_mtime < before:
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def checks(self) -> Mapping[str, Callable[[], object]]:
+        """See `Backing`."""
+        from lookalike.objects.s3_check import check_answers
+
+        checks: dict[str, Callable[[], object]] = {"objects": partial(check_answers, self._bucket)}
+        if self._vectors is not None:
+            checks["vectors"] = self._vectors.serving
+        return checks
+
     def close(self) -> None:
         """See `Backing`."""
         self._catalogs.close()
+        if self._vectors is not None:
+            self._vectors.let_go()
 
     def _wire(self, catalog: PostgresCatalog, *, create: bool) -> Collection:
         """With its own model, whatever this machine's settings name, which is for new ones."""
@@ -116,8 +130,6 @@ class ServerBacking:
 
     def _forget_vectors(self, identity: str) -> None:
         if self._settings.vectors:
-            from lookalike.assembly.index_elsewhere import open_index
-
             index = open_index(self._settings.vectors, collection=lambda: identity)
             index.forget()
             index.let_go()

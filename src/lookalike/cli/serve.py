@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import click
 
+from lookalike.cli.servers import tell_servers
 from lookalike.cli.session import Session, command
 from lookalike.core.errors import missing_extra
 
@@ -62,6 +63,7 @@ def serve_command(
     )
     share_processors(settings.workers)  # before NumPy is imported
     serve = _server()
+    tell_servers(session, settings)
     if not settings.collections and not settings.database:
         session.say("No collection is there yet: `lookalike index` makes one, and so does the page.")
     if settings.page is None:

@@ -6,6 +6,7 @@ import threading
 
 import click
 
+from lookalike.cli.servers import tell_servers
 from lookalike.cli.session import Session, command
 from lookalike.cli.stopping import set_at_signals
 from lookalike.core.errors import missing_extra
@@ -43,6 +44,7 @@ def worker_command(
         from lookalike.worker.embedding import DecodeBounds
     except ImportError as error:
         raise missing_extra(error, purpose="the service's worker") or error from error
+    tell_servers(session, settings)
     bounds = DecodeBounds(memory_bytes=decode_memory_bytes, seconds=decode_seconds)
     stop = threading.Event()
     set_at_signals(stop)

@@ -144,6 +144,14 @@ class Dispatch(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """See that consumers can be told.
+
+        Raises:
+            ServiceDown: when the broker is not reached; where there is none, never.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of connections. Idempotent; raises nothing."""
         ...

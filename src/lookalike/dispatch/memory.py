@@ -54,6 +54,11 @@ class MemoryDispatch:
             self._check_open()
         return MemoryConsumer(self, frozenset(kinds), prefetch)
 
+    def check(self) -> None:
+        """It is always there, until it is closed."""
+        with self._changed:
+            self._check_open()
+
     def close(self) -> None:
         """Whoever waits is told that nothing comes any more. Idempotent."""
         with self._changed:

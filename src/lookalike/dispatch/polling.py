@@ -31,6 +31,9 @@ class PollingDispatch:
         """One who waits."""
         return _Clock()
 
+    def check(self) -> None:
+        """There is nobody to ask."""
+
     def close(self) -> None:
         """There is nothing to let go of."""
 

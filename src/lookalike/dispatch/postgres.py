@@ -74,6 +74,9 @@ class PostgresDispatch:
             self._may_have_missed = True
         return PostgresConsumer(self, frozenset(kinds), prefetch)
 
+    def check(self) -> None:
+        """There is no broker: whether the database answers is asked of what is kept there."""
+
     def close(self) -> None:
         """Whoever waits is told that nothing comes any more. Idempotent."""
         with self._changed:

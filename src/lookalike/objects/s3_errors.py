@@ -38,6 +38,10 @@ class BucketMissing(StorageFailed):
     """There is no such bucket."""
 
 
+class BucketFull(StorageFailed):
+    """There is no room in the bucket for now."""
+
+
 class Answer(NamedTuple):
     """What came in the place of what was asked for.
 
@@ -123,7 +127,7 @@ def _of_a_refusal(answer: Answer, bucket: S3Bucket, *, is_writing: bool) -> Exce
             f"expected {bucket.place} in the region {bucket.region}, got {_tell(answer)}; set `objects_region`"
         )
     if answer.code in _FULL or answer.status == 507:
-        return StorageFailed(f"expected room in {bucket.place}, got {_tell(answer)}; make room, try again")
+        return BucketFull(f"expected room in {bucket.place}, got {_tell(answer)}; make room, try again")
     if answer.status in (401, 403):
         right = "write and delete" if is_writing else "read and list"
         error = ReadOnly if is_writing else StorageFailed

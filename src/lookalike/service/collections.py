@@ -7,7 +7,7 @@ import logging
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -90,6 +90,10 @@ class Collections:
         self._glances: dict[str, tuple[str, CatalogOverview]] = {}
         self._unreadable: dict[str, str] = {}  # why, as the log has it
         self._letting_go = ThreadPoolExecutor(1, thread_name_prefix="lookalike-let-go")
+
+    def checks(self) -> Mapping[str, Callable[[], object]]:
+        """What keeps them beside their catalogs, by name; see `Backing`."""
+        return self._backing.checks()
 
     def names(self) -> list[str]:
         """All of them, sorted. Opens none.

@@ -23,7 +23,7 @@ class ReadyReport(NamedTuple):
     """How the parts do.
 
     Attributes:
-        ok: whether requests should be sent here.
+        ok: whether requests should be sent here; also where a part that is only told is not well.
         parts: `ok`, or in a word what is wrong, which need not be a reason to send none; never a path, a secret or a
             collection's name, for anybody may ask.
     """
@@ -50,15 +50,18 @@ class Health:
         self._asking: asyncio.Task[dict[str, str]] | None = None
         self._asked_at = float("-inf")
 
-    def add(self, name: str, check: Callable[[], None], *, part: str | None = None) -> None:
+    def add(self, name: str, check: Callable[[], None], *, part: str | None = None, is_only_told: bool = False) -> None:
         """Have a part asked by `check`, which raises where it does not work.
 
         Args:
             name: for the log.
             check: is asked.
             part: what anybody is told that this belongs to, `name` if None; several may belong to one.
+            is_only_told: whether requests should be sent here all the same, since the service works without it.
         """
         self._checks[name] = _Check(name, part or name, check)
+        if is_only_told:
+            self._told.add(part or name)
 
     def watch_saturation(self, name: str, check: Callable[[], bool], *, is_only_told: bool = False) -> None:
         """Have a bounded part asked whether it is full.
@@ -90,10 +93,7 @@ class Health:
         parts.update({name: SATURATED for name, check in self._saturated.items() if check()})
         if self.draining:
             parts[SERVICE] = DRAINING
-        return ReadyReport(all(self._is_fit(*part) for part in parts.items()), parts)
-
-    def _is_fit(self, name: str, state: str) -> bool:
-        return state == OK or (state == SATURATED and name in self._told)
+        return ReadyReport(all(state == OK or name in self._told for name, state in parts.items()), parts)
 
     async def _ask(self) -> dict[str, str]:
         checks = list(self._checks.values())

@@ -1,4 +1,4 @@
-"""What the service asks itself before it says that it can work: its disk, its key, its collections, who leads."""
+"""What the service asks itself before it says that it can work: its disk, its key, its servers, who leads."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ def watch(service: Service, key: SigningKey) -> None:
     if settings.run_worker:
         health.add("leader", partial(check_leader, settings.home / LOCK, since=time.time()))
         health.add("worker", partial(check_worker, service.ledger.jobs))
+    for name, check in service.collections.checks().items():
+        health.add(name, partial(_answers, check))
+    if settings.broker:
+        health.add("broker", service.dispatch.check, is_only_told=True)  # workers look by themselves, too
     for name in settings.collections:
         glance = partial(service.collections.glance, name)  # there may be more of them than are kept open
         health.add(f"collection {name}", partial(_answers, glance), part="collections")

@@ -496,6 +496,23 @@ def test_a_broker_that_is_too_old_is_told(
     )
 
 
+def test_a_broker_that_is_lost_is_told_and_looking_makes_nothing(rabbit_server: RabbitServer, name: str) -> None:
+    with line_to(rabbit_server.port) as line, closing(RabbitDispatch(url_of(line.port), name=name)) as dispatch:
+        dispatch.check()
+        line.cut()  # of which the next look may learn
+        eventually(lambda: _is_well(dispatch))
+        line.close()
+        eventually(lambda: not _is_well(dispatch))
+    assert name not in rabbit_server.control("list_queues", "name") + rabbit_server.control("list_exchanges", "name")
+
+
+def _is_well(dispatch: RabbitDispatch) -> bool:
+    with suppress(ServiceDown):
+        dispatch.check()
+        return True
+    return False
+
+
 @pytest.mark.parametrize("url", ["", "http://a", "amqp:///", "amqp://h:port/", "guest:secret@h", "amqp://[::1"])
 def test_a_url_that_is_none_is_told_without_it(url: str) -> None:
     with pytest.raises(BadInput, match="expected the broker as amqp://USER:SECRET@HOST:PORT/VHOST") as told:

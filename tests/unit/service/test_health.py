@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lookalike.core.errors import StorageFailed
+from lookalike.core.errors import ServiceDown, StorageFailed
 from lookalike.service.health import Health
 from tests.waiting import PATIENCE_S
 
@@ -106,6 +106,23 @@ def test_a_full_part_makes_it_unready_at_once_although_the_report_is_kept() -> N
         assert await health.ready() == (True, {"embedding": "ok"})
         full = True
         assert await health.ready() == (False, {"embedding": "saturated"})
+
+    asyncio.run(ask())
+
+
+def test_a_part_that_is_only_told_may_fail_or_hang_and_requests_are_sent_all_the_same(hanging: Part) -> None:
+    health, error = Health(timeout_s=0.05, kept_s=0.0), ServiceDown("it is away")
+    health.add("broker", Part(error), is_only_told=True)
+    health.add("relay", hanging, is_only_told=True)
+
+    async def ask() -> None:
+        while (report := await health.ready()).parts["broker"] == "no answer":  # on a busy machine
+            pass
+        assert report == (True, {"broker": "service_down", "relay": "no answer"})
+        health.add("ledger", Part(error))
+        assert not (await health.ready()).ok
+        health.drain()
+        assert not (await health.ready()).ok
 
     asyncio.run(ask())
 

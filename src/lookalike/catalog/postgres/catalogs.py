@@ -9,7 +9,14 @@ from lookalike.catalog.postgres.catalog import PostgresCatalog, schema_of
 from lookalike.catalog.postgres.continuing import go_on_from_copy
 from lookalike.core.errors import CatalogDamaged, CollectionError, CollectionReplaced, NoCollection
 from lookalike.storage.postgres.errors import Lacking
-from lookalike.storage.postgres.migrations import check_format, format_of, load_migrations, migrate, migrate_step
+from lookalike.storage.postgres.migrations import (
+    Schema,
+    check_format,
+    format_of,
+    load_migrations,
+    migrate,
+    migrate_step,
+)
 from lookalike.storage.postgres.pool import MOST, Pool
 from lookalike.storage.postgres.session import Session
 
@@ -19,7 +26,7 @@ SCHEMA = "lookalike"
 DROP_WAIT_S = 10.0
 """How long to wait for who writes to a catalog that is to be dropped, in seconds."""
 
-_PLACES = "lookalike.catalog.postgres.places"
+LIST = Schema(SCHEMA, "lookalike.catalog.postgres.places", "list of catalogs")
 _TABLES = "lookalike.catalog.postgres.migrations"
 _WHAT = "catalog"
 
@@ -155,7 +162,7 @@ class PostgresCatalogs:
 
     def _make_ready(self) -> None:
         if not self._is_ready:
-            migrate(self._pool, SCHEMA, load_migrations(_PLACES), what="list of catalogs")
+            migrate(self._pool, SCHEMA, load_migrations(LIST.package), what=LIST.what)
             self._is_ready = True
 
     def _check_still_there(self, name: str, number: int) -> None:

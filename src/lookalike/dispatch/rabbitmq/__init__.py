@@ -5,6 +5,7 @@ from lookalike.core.errors import needing
 with needing("aio-pika", extra="rabbitmq", purpose="waking workers by RabbitMQ"):
     import aio_pika as aio_pika
 
+from lookalike.dispatch.rabbitmq.checking import check_broker
 from lookalike.dispatch.rabbitmq.dispatch import RabbitDispatch
 
-__all__ = ["RabbitDispatch"]
+__all__ = ["RabbitDispatch", "check_broker"]

@@ -23,6 +23,9 @@ from lookalike.dispatch.rabbitmq.queues import QueueNames, declare_queues
 
 T = TypeVar("T")
 
+NAME = "lookalike"
+"""What the names of exchanges and queues begin with, unless another is said."""
+
 _CLOSES_WITHIN_S = 10.0
 
 
@@ -50,7 +53,7 @@ class RabbitDispatch:
         url: str,
         *,
         look_every_s: float = 30.0,
-        name: str = "lookalike",
+        name: str = NAME,
         delivery_limit: int = 5,
         timeout_s: float = 10.0,
         heartbeat_s: int = 20,
@@ -83,6 +86,15 @@ class RabbitDispatch:
         with self._mutex:
             self._arrivals.add(arrivals)
         return RabbitConsumer(channel, arrivals, prefetch=prefetch, call=self._call_within, lost=self._tell_lost)
+
+    def check(self) -> None:
+        """Open a channel and close it, over the connection of consumers; see `Dispatch`. It is tried once."""
+
+        async def ask() -> None:
+            channel = await (await self._consuming.get()).channel(publisher_confirms=False)
+            await channel.close()
+
+        self._call_within(ask)
 
     def close(self) -> None:
         """Let go of connections; what consumers have in hand goes to others. Idempotent."""

@@ -6,6 +6,7 @@ All become `ServiceDown`. Some pass by themselves, so that it is worth trying ag
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import NamedTuple
 
 from aio_pika import exceptions
@@ -22,10 +23,12 @@ class Trouble(NamedTuple):
     Attributes:
         error: for whoever called.
         passes: whether it may go better at once.
+        is_refusal: whether it stays so until somebody changes something.
     """
 
     error: ServiceDown
     passes: bool = False
+    is_refusal: bool = False
 
 
 def translate_error(error: BaseException, address: BrokerAddress, names: QueueNames) -> Trouble | None:
@@ -37,7 +40,7 @@ def translate_error(error: BaseException, address: BrokerAddress, names: QueueNa
         names: of what was used there.
     """
     if isinstance(error, ServiceDown):
-        return Trouble(error)
+        return Trouble(error, is_refusal=True)
     if isinstance(error, asyncio.CancelledError):
         return Trouble(ServiceDown("notices cannot be told, for this dispatch was closed: open another one"))
     if isinstance(error, TimeoutError):
@@ -48,7 +51,7 @@ def translate_error(error: BaseException, address: BrokerAddress, names: QueueNa
         )
     refusal = _tell_refusal(error, address) or _tell_mismatch(error, address, names)
     if refusal is not None:
-        return Trouble(refusal)
+        return Trouble(refusal, is_refusal=True)
     if isinstance(error, exceptions.PublishError | exceptions.ChannelNotFoundEntity):
         return Trouble(
             ServiceDown(
@@ -107,7 +110,8 @@ def _tell_refusal(error: BaseException, address: BrokerAddress) -> ServiceDown |
             f"expected {address} to have the vhost {vhost!r} and to let {user!r} use it, but it refused: correct the "
             f"broker's URL, or run `rabbitmqctl add_vhost {vhost}` and `rabbitmqctl set_permissions -p {vhost} {user}`"
         )
-    if isinstance(error, exceptions.IncompatibleProtocolError):
+    is_tls_trouble = isinstance(error, exceptions.AMQPConnectionError) and isinstance(error.__cause__, ssl.SSLError)
+    if is_tls_trouble or isinstance(error, exceptions.IncompatibleProtocolError):
         return ServiceDown(
             f"expected RabbitMQ at {address.place}, but what answers there speaks another protocol: correct the port "
             "in the broker's URL, 5672 for amqp and 5671 for amqps, or wait until it has started"

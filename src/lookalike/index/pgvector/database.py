@@ -1,20 +1,16 @@
-"""The database of pgvector indexes: its schema, and whether the extension is there and new enough."""
+"""The database of pgvector indexes: its schema."""
 
 from __future__ import annotations
 
-import re
 import threading
+from functools import partial
 
-from lookalike.core.errors import ServiceDown
-from lookalike.storage.postgres.migrations import check_format, format_of, load_migrations, migrate
+from lookalike.index.pgvector.extension import check_extension
+from lookalike.storage.postgres.migrations import Schema, check_format, format_of, load_migrations, migrate
 from lookalike.storage.postgres.pool import Pool
-from lookalike.storage.postgres.session import Session
 
 SCHEMA = "lookalike_vectors"
-OLDEST = (0, 8, 5)
-"""Of pgvector: earlier ones lack iterative scans, or have bugs in them."""
-
-_WHAT = "vector index"
+TABLES = Schema(SCHEMA, "lookalike.index.pgvector.migrations", "vector index")
 
 
 class Database:
@@ -26,7 +22,7 @@ class Database:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self._migrations = load_migrations("lookalike.index.pgvector.migrations")
+        self._migrations = load_migrations(TABLES.package)
         self._looking = threading.Lock()
         self._is_ready = False
 
@@ -42,8 +38,8 @@ class Database:
                 found = self.pool.ask(SCHEMA, format_of)
                 if not found:
                     return False
-                check_format(found, self._migrations, place=self.pool.place, what=_WHAT)
-                self.pool.ask(SCHEMA, self._check_extension)
+                check_format(found, self._migrations, place=self.pool.place, what=TABLES.what)
+                self.pool.ask(SCHEMA, partial(check_extension, place=self.pool.place))
                 self._is_ready = True
             return True
 
@@ -56,15 +52,5 @@ class Database:
                 old.
         """
         if not self._is_ready:
-            migrate(self.pool, SCHEMA, self._migrations, what=_WHAT)
+            migrate(self.pool, SCHEMA, self._migrations, what=TABLES.what)
             self.is_ready()
-
-    def _check_extension(self, session: Session) -> None:
-        found = session.first("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
-        version = "none" if found is None else str(found[0])
-        if tuple(map(int, re.findall(r"\d+", version)[:3])) < OLDEST:
-            oldest = ".".join(map(str, OLDEST))
-            raise ServiceDown(
-                f"{self.pool.place}: expected pgvector {oldest} or later, got {version}: install it on the server, "
-                f"then run `{'CREATE EXTENSION vector' if found is None else 'ALTER EXTENSION vector UPDATE'}` there"
-            )

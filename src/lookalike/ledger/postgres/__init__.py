@@ -1,5 +1,5 @@
 """The ledger in a PostgreSQL database."""
 
-from lookalike.ledger.postgres.ledger import PostgresLedger, open_postgres_ledger
+from lookalike.ledger.postgres.ledger import TABLES, PostgresLedger, open_postgres_ledger
 
-__all__ = ["PostgresLedger", "open_postgres_ledger"]
+__all__ = ["TABLES", "PostgresLedger", "open_postgres_ledger"]

@@ -19,12 +19,14 @@ from lookalike.ledger.postgres.rows import key_text, upload_of_row
 from lookalike.ledger.postgres.uploads import PostgresTransaction
 from lookalike.ledger.refusing import no_upload
 from lookalike.ledger.storable import KEPT_ENDED_S, KEPT_QUARANTINED_S
-from lookalike.storage.postgres.migrations import load_migrations
+from lookalike.storage.postgres.migrations import Schema, load_migrations
 from lookalike.storage.postgres.pool import MOST, Pool
 from lookalike.storage.postgres.session import Session
 from lookalike.storage.postgres.tables import Tables
 
 MIGRATIONS = "lookalike.ledger.postgres.migrations"
+TABLES = Schema(SCHEMA, MIGRATIONS, "ledger")
+"""Where no other schema is said."""
 
 _UPLOAD = "SELECT record FROM ours.uploads WHERE id = %s"
 UPLOADS = "SELECT record FROM ours.uploads WHERE collection = %s ORDER BY number DESC LIMIT %s"
@@ -74,7 +76,7 @@ class PostgresLedger:
         most_connections: int = MOST,
     ) -> None:
         pool = Pool(url, most=most_connections, name="lookalike ledger")
-        self._stored = Tables(pool, schema, load_migrations(MIGRATIONS), what="ledger")
+        self._stored = Tables(pool, schema, load_migrations(MIGRATIONS), what=TABLES.what)
         self._clock = clock
         self._rounds = ReplyRounds()
         self._jobs = PostgresJobs(self._stored, Terms(max_attempts, max_queued), clock)

@@ -168,7 +168,7 @@ PROPERTIES: Mapping[str, Mapping[str, str]] = {
         "expires_at": "Until when: ISO 8601, UTC.",
     },
     "Readiness": {
-        "status": "`ok`, `unready` or `draining`.",
+        "status": "`ok`; `degraded`: it works, but not all of it; or `unready`.",
         "parts": "For each part `ok`, or what is the matter.",
     },
     "Remark": {"code": "What is said.", "values": _CODED["values"]},

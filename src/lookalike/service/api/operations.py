@@ -12,6 +12,7 @@ from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.api.answers import answer
 from lookalike.service.api.schemas import Liveness, Readiness
 from lookalike.service.context import service_of
+from lookalike.service.health import OK
 from lookalike.service.readiness import kinds
 from lookalike.service.threads import WAITING
 
@@ -30,11 +31,13 @@ async def livez() -> Response:
 async def readyz(request: Request) -> Response:
     """503 where a part is down or saturated, or the service is stopping; names the part.
 
-    `fetches`, where pictures are fetched from elsewhere, and `credentials`, where credentials are looked at, may be
-    saturated at 200, for strangers can bring that about.
+    With the status `degraded` it is 200: `fetches`, where pictures are fetched from elsewhere, and `credentials`, where
+    credentials are looked at, may be saturated, for strangers can bring that about; and `broker` may be down, for
+    workers then look by themselves.
     """
     report = await service_of(request).health.ready()
-    return answer({"status": "ok" if report.ok else "unready", "parts": report.parts}, status=200 if report.ok else 503)
+    status = "unready" if not report.ok else "ok" if set(report.parts.values()) <= {OK} else "degraded"
+    return answer({"status": status, "parts": report.parts}, status=200 if report.ok else 503)
 
 
 @router.get(

@@ -28,6 +28,10 @@ class Lacking(ServiceDown):
     """The database lacks a table or a schema, so it was not prepared, or what was there was dropped."""
 
 
+class Crowded(ServiceDown):
+    """The server takes no more connections for now."""
+
+
 _OVERTAKEN = "another writer was faster ({said}), and nothing of the block remains: begin it again"
 _NO_RIGHT = (
     "the role of the database's URL must have the right to do that, but has not ({said}): let its owner grant it"
@@ -37,6 +41,7 @@ _EXTENSION = "the database needs an extension that the server does not offer ({s
 _FULL = "the disk of the database is full, and nothing of this change was kept ({said}): make room there and try again"
 _CROWDED = "the database takes no more connections ({said}): raise its max_connections, or run fewer processes"
 _PASSWORD = "the database does not accept the user or the password of its URL ({said}): correct the URL"  # noqa: S105 - says so
+_ANOTHER = "expected a server that speaks as the URL asks, got {said}: correct its host, port or sslmode"
 _UNKNOWN = "the database of the URL should exist, but does not ({said}): create it, or correct the URL"
 
 BY_STATE: dict[str, tuple[type[LookalikeError], str]] = {
@@ -59,17 +64,18 @@ BY_STATE: dict[str, tuple[type[LookalikeError], str]] = {
         StorageFailed,
         "the database has no memory left for it ({said}): raise what it may take, or ask for less at once",
     ),
-    "53300": (ServiceDown, _CROWDED),
+    "53300": (Crowded, _CROWDED),
     "28000": (ServiceDown, _PASSWORD),
     "28P01": (ServiceDown, _PASSWORD),
     "3D000": (ServiceDown, _UNKNOWN),
+    "no such server": (ServiceDown, _ANOTHER),
     "22021": (BadInput, "expected text that a database can keep ({said}): remove what is none"),
     "54000": (BadInput, "it is more than PostgreSQL takes at once ({said}): give it in parts"),
     "58030": (StorageFailed, "the disk of the database failed to read or write ({said}): look after it"),
     "XX001": (StorageFailed, "the database cannot be read, for it is damaged ({said}): restore it from a backup"),
     "XX002": (StorageFailed, "the database cannot be read, for an index of it is damaged ({said}): run REINDEX there"),
 }
-"""By the server's code: the error, and what is said; `said` is the server's own line."""
+"""By the server's code, or ours where it has none: the error, and what is said; `said` is the server's own line."""
 
 _LOST_STATES = ("08", "57P")
 """Beginnings of the codes of a connection that is lost, or of a server that stops or starts."""
@@ -83,6 +89,9 @@ _AT_CONNECTING = {
     "too many connections": "53300",
     "remaining connection slots": "53300",
     "is not permitted to log in": "28000",
+    "invalid response to SSL negotiation": "no such server",
+    "does not support SSL": "no such server",
+    "certificate verify failed": "no such server",
 }
 """While a connection is being made, the driver tells the server's line, and not its code."""
 

@@ -42,6 +42,25 @@ class Migration(NamedTuple):
     statements: str
 
 
+class Schema(NamedTuple):
+    """Tables that are made where there are none, and brought up to date.
+
+    Attributes:
+        name: of the schema.
+        package: that has its migrations.
+        what: is in it, in a word, for messages.
+    """
+
+    name: str
+    package: str
+    what: str
+
+    @property
+    def newest(self) -> int:
+        """The format that this version uses."""
+        return load_migrations(self.package)[-1].number
+
+
 def load_migrations(package: str) -> list[Migration]:
     """The files `vNNNN_name.sql` of a package, in order."""
     found = []

@@ -202,7 +202,7 @@ def test_a_role_that_may_make_a_schema_needs_no_more(url: str, postgres_server: 
 def test_an_extension_that_is_missing_or_too_old_is_told_with_what_to_do(
     index: PgvectorIndex, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lookalike.index.pgvector.database.OLDEST", (99, 0, 1))
+    monkeypatch.setattr("lookalike.index.pgvector.extension.OLDEST", (99, 0, 1))
     fresh = PgvectorIndex(url, collection=lambda: "c")
     with pytest.raises(ServiceDown, match=r"expected pgvector 99\.0\.1 or later, got 0\.8\.\d+.*ALTER EXTENSION"):
         fresh.serving()

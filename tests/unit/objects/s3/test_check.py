@@ -15,10 +15,11 @@ from lookalike.core.errors import BadInput, LookalikeError, ReadOnly, ServiceDow
 from lookalike.core.retrying import Retrying
 from lookalike.objects.s3 import S3Objects
 from lookalike.objects.s3_bucket import S3Bucket
-from lookalike.objects.s3_check import BROUGHT_WITH, check_bucket
+from lookalike.objects.s3_check import BROUGHT_WITH, check_answers, check_bucket
 from lookalike.objects.s3_requests import PART_BYTES, S3Requests
 from lookalike.objects.s3_uploads import S3Uploads
 from tests.servers.s3 import bucket_of, new_bucket
+from tests.servers.s3_proxy import Trouble, proxy_of
 
 PAGE_FILE = Path(__file__).parents[4] / "docs" / "howto" / "object-storage.md"
 PAGE, OTHER = "https://pets.example.org", "https://other.example.org"
@@ -80,16 +81,65 @@ def test_a_bucket_in_which_uploads_may_make_themselves_public_is_told(s3_server:
 
 def test_what_keeps_a_service_from_working_is_raised(any_s3_server: S3Server) -> None:
     bucket = new_bucket(any_s3_server)
-    nowhere = replace(bucket, endpoint="http://127.0.0.1:1", retrying=Retrying(attempts=1))
     cases: list[tuple[S3Bucket, type[LookalikeError]]] = [
         (replace(bucket, secret_key="wrong"), StorageFailed),
         (bucket_of(any_s3_server, "no-such-bucket", keys=any_s3_server.keys), StorageFailed),
         (bucket_of(any_s3_server, bucket.name, keys=any_s3_server.stranger), ReadOnly),
-        (nowhere, ServiceDown),
+        (replace(bucket, endpoint="http://no..host"), ServiceDown),
     ]
     for wrong, expected in cases:
         with pytest.raises(expected, match="expected"):
             check_bucket(wrong)
+    assert list(S3Requests(bucket).keys(bucket.prefix)) == []
+
+
+def test_a_store_that_does_not_answer_is_told_and_may_be_there_later(any_s3_server: S3Server) -> None:
+    bucket = new_bucket(any_s3_server)
+    nowhere = replace(bucket, endpoint="http://127.0.0.1:1", retrying=Retrying(attempts=1))
+    (line,) = check_bucket(nowhere)
+    assert "expected an answer of the object store" in line
+    with pytest.raises(ServiceDown, match="expected an answer"):
+        check_answers(nowhere)
+    check_answers(bucket)
+
+
+def test_a_bucket_that_is_full_is_told_and_can_still_be_read(any_s3_server: S3Server) -> None:
+    with proxy_of(any_s3_server.url) as proxy:
+        bucket = replace(new_bucket(any_s3_server), endpoint=proxy.url)
+        proxy.fail_next(Trouble.NONE, Trouble.FULL)
+        (line,) = [line for line in check_bucket(bucket) if "IgnorePublicAcls" not in line]
+        assert "expected room in" in line
+
+
+@pytest.mark.parametrize("lacking", ["s3:DeleteObject", "s3:ListBucket", "s3:ListBucketMultipartUploads"])
+def test_a_right_that_lacks_is_told_and_nothing_is_left_behind(lacking: str, s3_server: CephServer) -> None:
+    owned = new_bucket(s3_server)
+    documented_policy = json.dumps(documented("Least rights", owned, user="stranger"))
+    policy = documented_policy.replace(f'"{lacking}"', '"s3:GetObjectTagging"')
+    S3Requests(owned).client.put_bucket_policy(Bucket=owned.name, Policy=policy)
+    with pytest.raises((ReadOnly, StorageFailed), match="the right to"):
+        check_bucket(bucket_of(s3_server, owned.name, keys=s3_server.stranger))
+    assert list(S3Requests(owned).keys(owned.prefix)) == []
+
+
+def test_whether_a_page_may_upload_is_asked_where_browsers_find_the_store(s3_server: CephServer) -> None:
+    bucket = new_bucket(s3_server)
+    client = S3Requests(bucket).client
+    client.put_bucket_cors(Bucket=bucket.name, CORSConfiguration=documented("Pages of other origins", bucket))
+    public = s3_server.url.replace("127.0.0.1", "localhost")
+    assert not [line for line in check_bucket(bucket, origins=[PAGE], public_endpoint=public) if "page" in line]
+    nowhere = check_bucket(bucket, origins=[PAGE], public_endpoint="http://127.0.0.1:1", takes_pages=True)
+    assert [line for line in nowhere if "look at `objects_public_endpoint`" in line]
+
+
+def test_a_bucket_into_which_no_page_at_all_may_upload_is_told(s3_server: CephServer) -> None:
+    bucket = new_bucket(s3_server)
+    for origins in ((), (PAGE,)):
+        with pytest.raises(StorageFailed, match=r"no CORS rules; allow PUT .* or set `flow` to classic"):
+            check_bucket(bucket, origins=origins, takes_pages=True)
+    client = S3Requests(bucket).client
+    client.put_bucket_cors(Bucket=bucket.name, CORSConfiguration=documented("Pages of other origins", bucket))
+    assert [line for line in check_bucket(bucket, origins=[OTHER], takes_pages=True) if OTHER in line]
 
 
 def test_the_rights_that_are_documented_are_enough_for_all_and_hold_below_the_prefix_alone(
