@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, overload
 
 from lookalike.core.arguments import checks_arguments
 from lookalike.core.errors import LookalikeError, needing
+from lookalike.core.paths import absolute
 from lookalike.core.records import Json
 from lookalike.core.vectors import Pixels
-from lookalike.images.walk import absolute
 from lookalike.parts.reply import Hit, Reply
 from lookalike.storage.output_file import Precious, inputs_are_precious, is_ours_by_mark, write_output
 from lookalike.view.facts import IndexFacts

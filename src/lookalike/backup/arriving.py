@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from lookalike.core.errors import StorageFailed, WouldOverwrite
-from lookalike.images.walk import absolute
+from lookalike.core.paths import absolute
 from lookalike.storage.claim import is_at, try_to_lock
 from lookalike.storage.private import FILE, make_private
 

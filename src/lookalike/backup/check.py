@@ -11,7 +11,7 @@ from pathlib import Path
 from lookalike.backup.arriving import arriving
 from lookalike.backup.sums import NOTE, Backup, Listed, list_files, read_note, sha256_of
 from lookalike.core.errors import BadInput
-from lookalike.images.walk import absolute
+from lookalike.core.paths import absolute
 from lookalike.objects.durable import translating
 from lookalike.storage.private import FILE, make_private
 

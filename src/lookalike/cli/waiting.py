@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from threading import Timer
 from typing import TYPE_CHECKING
 
-from lookalike.cli.progress import counting
 from lookalike.presentation.text import human_count, safe
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ def waiting_of(session: Session) -> Waiting:
             def reached(done: int) -> None:
                 nonlocal told
                 if told is None and time.monotonic() - begun_s > A_MOMENT_S:
+                    from lookalike.cli.progress import counting
+
                     told = stack.enter_context(counting(session, task="Index")) or _nothing
                 if told is not None:
                     told(done, pictures)

@@ -25,7 +25,6 @@ from lookalike.core.errors import BadFilter
 from lookalike.core.records import Metadata
 from lookalike.core.vectors import Pixels, Vectors
 from lookalike.embedding.picture_embedder import PictureEmbedder
-from lookalike.images.crop import Crop
 from lookalike.images.pictures import Picture, bytes_of_picture
 from lookalike.parts.parts import Parts
 from lookalike.parts.reply import Hit
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
 
     from lookalike.duplicates.result import Duplicates
     from lookalike.further.further_models import FurtherReport
+    from lookalike.images.crop import Crop
     from lookalike.ingest.ingest import Acknowledge, Progress
     from lookalike.ingest.ingest_report import IngestReport
     from lookalike.ingest.metadata import MetadataReport, MetadataTable
@@ -519,8 +519,13 @@ class Collection:
 
 
 def _crop(crop: str | Crop | None) -> Crop | None:
-    if crop is None or isinstance(crop, str):
-        return None if crop is None else Crop.parse(crop)
+    if crop is None:
+        return None
+
+    from lookalike.images.crop import Crop  # which most searches do not need
+
+    if isinstance(crop, str):
+        return Crop.parse(crop)
     return check_instance(crop, "crop", Crop, "a lookalike.Crop, or as x,y,width,height")
 
 

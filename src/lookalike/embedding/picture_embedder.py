@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lookalike.core.vectors import HalfVectors, Pixels, Vectors, narrow
 from lookalike.embedding.base import Embedder
-from lookalike.images.crop import Crop
 from lookalike.images.decode import Decode, DecodedImage, decode
 from lookalike.images.limits import ImageLimits
 from lookalike.images.pictures import Picture, pixels_of_picture
+
+if TYPE_CHECKING:
+    from lookalike.images.crop import Crop
 
 
 class PictureEmbedder:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate
 
 _EARLIEST_YEAR = 1826
 """Of the oldest photograph that is left: an earlier one is that of a clock that was never set."""
@@ -58,6 +57,8 @@ def _parts(line: str) -> tuple[int, int, int, int, int, int] | None:
         if half and hour <= 12:
             hour = hour % 12 + (12 if half == "PM" else 0)
         return year, month, day, hour, minute, second
+    from email.utils import parsedate  # slow to import, for what few write
+
     spoken = parsedate(line)  # as in letters: Wed, 01 May 2024 12:00:00 +0200
     return None if spoken is None else spoken[:6]
 
@@ -93,4 +94,4 @@ def date_in_iptc(block: bytes | None) -> str | None:
             fields.setdefault(block[at + 2], block[at + 5 : at + 5 + min(length, _LONGEST)].decode("ascii", "replace"))
         at += 5 + length
     day, time = fields.get(_IPTC_DATE, ""), fields.get(_IPTC_TIME, "")
-    return read_date(f"{day}T{time}") or read_date(day)
+    return (read_date(f"{day}T{time}") or read_date(day)) if day else None

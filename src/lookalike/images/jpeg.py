@@ -6,7 +6,6 @@ import io
 
 import numpy as np
 import simplejpeg
-from PIL import JpegImagePlugin
 
 from lookalike.core.errors import ImageRefused
 from lookalike.core.vectors import Pixels
@@ -83,8 +82,10 @@ def _by_turbo(data: bytes, *, header: Header, scale: int) -> Pixels:
 
 def _with_pillow(data: bytes, *, header: Header, scale: int) -> Pixels:
     """The slower way: inks instead of light, unusual sampling factors, harmless rubbish between the parts of a file."""
+    from PIL.JpegImagePlugin import JpegImageFile  # which most JPEGs do not need
+
     silence_pillow()
     with refusals("jpeg"):
-        image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        image = JpegImageFile(io.BytesIO(data))
         image.draft(image.mode, (header.width // scale, header.height // scale))
         return flatten(image)

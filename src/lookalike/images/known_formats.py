@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
@@ -11,14 +11,31 @@ from types import MappingProxyType
 from lookalike.images import formats
 from lookalike.images.picture_format import PictureFormat
 
+_MOST_PICTURES = "jpeg"
+
 
 @cache
 def picture_formats() -> Mapping[str, PictureFormat]:
     """Every format by its name, in the order of the names. They are imported when they are first asked for."""
+    return MappingProxyType({one.name: one for one in map(_format, format_names())})
+
+
+def formats_in_turn() -> Iterator[PictureFormat]:
+    """Every format, that of most pictures first; each is imported when its turn comes."""
+    yield _format(_MOST_PICTURES)
+    yield from (_format(name) for name in format_names() if name != _MOST_PICTURES)
+
+
+@cache
+def format_names() -> tuple[str, ...]:
+    """The names of all formats, sorted; none is imported."""
     files = {name for folder in formats.__path__ for name in os.listdir(folder) if name.endswith(".py")}
-    modules = sorted(name.removesuffix(".py") for name in files if not name.startswith("_"))
-    found: list[PictureFormat] = [import_module(f"{formats.__name__}.{name}").FORMAT for name in modules]
-    return MappingProxyType({one.name: one for one in found})
+    return tuple(sorted(name.removesuffix(".py") for name in files if not name.startswith("_")))
+
+
+def _format(name: str) -> PictureFormat:
+    found: PictureFormat = import_module(f"{formats.__name__}.{name}").FORMAT
+    return found
 
 
 @cache

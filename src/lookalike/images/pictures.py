@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from lookalike.core.arrays import as_array, is_array_like
 from lookalike.core.errors import BadInput, ImageRefused
+from lookalike.core.paths import absolute
 from lookalike.core.vectors import Pixels
 from lookalike.images.decode import decode
 from lookalike.images.files import read_file
 from lookalike.images.limits import ImageLimits
-from lookalike.images.walk import absolute
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -37,14 +37,15 @@ def pixels_of_picture(picture: Picture, *, min_side: int | None, limits: ImageLi
         ImageRefused: when a file cannot be used; the message begins with its path.
         BadInput: when it is something else, or an array of another shape or type.
     """
-    from PIL import Image
-
-    from lookalike.images.arrays import from_array, from_pil
-
     if isinstance(picture, str | os.PathLike):
         return _pixels_of_file(absolute(picture), min_side=min_side, limits=limits)
     if isinstance(picture, bytes | bytearray | memoryview):
         return decode(bytes(picture), min_side=min_side, limits=limits).pixels
+
+    from PIL import Image
+
+    from lookalike.images.arrays import from_array, from_pil
+
     if isinstance(picture, Image.Image):
         return from_pil(picture)
     if is_array_like(picture):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lookalike.images.known_formats import picture_formats
+from lookalike.images.known_formats import format_names, formats_in_turn
 from lookalike.images.picture_format import PictureFormat
 from lookalike.images.refusals import RefusalCode, refusal
 
@@ -40,7 +40,7 @@ def format_of(data: bytes) -> PictureFormat:
     if known is not None:
         return known
     other = find_other(data)
-    accepted = ", ".join(picture_formats())
+    accepted = ", ".join(format_names())
     if other is not None:
         raise refusal(RefusalCode.UNSUPPORTED_FORMAT, f"{other} is not decoded; accepted are {accepted}", format=other)
     raise refusal(RefusalCode.NOT_AN_IMAGE, f"the content is not a picture; accepted are {accepted}")
@@ -48,7 +48,7 @@ def format_of(data: bytes) -> PictureFormat:
 
 def find_format(data: bytes) -> PictureFormat | None:
     """The format of what begins with these bytes, 256 or more where there are so many; None for no picture of ours."""
-    return next((one for one in picture_formats().values() if one.recognise(data)), None)
+    return next((one for one in formats_in_turn() if one.recognise(data)), None)
 
 
 def find_other(data: bytes) -> str | None:

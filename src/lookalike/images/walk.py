@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from lookalike.core.errors import BadInput
+from lookalike.core.paths import absolute
 from lookalike.images.candidates import PassedOverAs, reason_to_pass_over
 from lookalike.images.exclusion import Exclusion
 from lookalike.images.files import looks_like_picture
@@ -80,24 +81,6 @@ Known = Callable[[Sequence[str]], Container[str]]
 """Which of some paths are known."""
 
 Walked = FoundFile | NotWalked | NotTaken | Unmatched
-
-
-def absolute(path: str | os.PathLike[str]) -> str:
-    """The one spelling under which a file is known: absolute, `~` expanded, without `.` and `..`, links kept."""
-    return os.path.abspath(os.path.expanduser(os.fsdecode(path)))
-
-
-def is_gone(path: str) -> bool:
-    """Whether no file bears that name any more: nothing does, or a folder.
-
-    False where that cannot be told (no permission, a failing disk).
-    """
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except (OSError, ValueError):
-        return False
 
 
 def walk(

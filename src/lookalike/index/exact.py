@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,10 @@ from lookalike.core.vectors import Keys, Vectors, as_keys, as_vectors, to_unit
 from lookalike.index.base import SaveTo, Selection, check_wanted, keys_among
 from lookalike.index.shortlist.allowed import Allowed
 from lookalike.index.shortlist.best import Best
-from lookalike.index.shortlist.codes import Codes
-from lookalike.index.shortlist.product import WIDEST
 from lookalike.index.shortlist.scan import Field, at_once, processors, scan_all
+
+if TYPE_CHECKING:
+    from lookalike.index.shortlist.codes import Codes
 
 CODES_FROM_ROWS = 2048
 CODES_FROM_QUERIES = 16
@@ -200,7 +201,12 @@ class ExactIndex:
         N, coded = len(state.keys), 0 if state.codes is None else len(state.codes)
         self._asked += queries
         behind = self._codes_from_rows if state.codes is None else max(_LEAST_BEHIND, coded // _SHARE_BEHIND)
-        if N - coded < behind or self._asked < self._codes_from_queries or self._dimension > WIDEST:
+        if N - coded < behind or self._asked < self._codes_from_queries:
+            return state
+
+        from lookalike.index.shortlist.product import WIDEST  # which a single search does not need
+
+        if self._dimension > WIDEST:
             return state
         if not self._coding.acquire(blocking=False):  # another search is making them
             return state
@@ -224,6 +230,8 @@ def _save(keys: Keys, rows: Vectors, folder: Path) -> list[str]:
 
 def _extend(codes: Codes | None, rows: Vectors) -> Codes:
     """Codes of all rows. Those that are there stay, until there are twice as many rows around another centre."""
+    from lookalike.index.shortlist.codes import Codes
+
     coded = 0 if codes is None else len(codes)
     if codes is None or len(rows) > codes.capacity:
         codes, coded = Codes.room(rows, len(rows) + len(rows) // 4, metric=Metric.COSINE), 0

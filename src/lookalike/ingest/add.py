@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from lookalike.catalog.patience import in_transaction
 from lookalike.core.errors import ImageRefused
+from lookalike.core.paths import absolute
 from lookalike.core.records import Metadata
 from lookalike.embedding.files import FileEmbedder, Refused, embed_bytes
 from lookalike.images.files import content_id
-from lookalike.images.walk import FoundFile, absolute
+from lookalike.images.walk import FoundFile
 from lookalike.ingest.ingest_batches import BatchWriter
 from lookalike.ingest.ingest_report import IngestReport
 from lookalike.ingest.scan import read_said

@@ -13,9 +13,10 @@ from itertools import chain, islice
 from lookalike.catalog.base import Catalog, Reads, Transaction
 from lookalike.catalog.patience import in_transaction, patiently
 from lookalike.core.errors import STOPPED, BadInput, Interrupted
+from lookalike.core.paths import absolute
 from lookalike.core.records import FileRecord, Metadata
 from lookalike.embedding.files import FileEmbedder, Refused, Taken, take_in_order
-from lookalike.images.walk import FoundFile, absolute
+from lookalike.images.walk import FoundFile
 from lookalike.ingest.devices import Devices, is_at_or_below
 from lookalike.ingest.ingest_batches import BatchWriter
 from lookalike.ingest.ingest_report import IngestReport

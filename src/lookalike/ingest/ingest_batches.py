@@ -8,9 +8,10 @@ from itertools import islice
 
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.patience import in_transaction, patiently
+from lookalike.core.paths import is_gone
 from lookalike.core.records import FileRecord, Metadata
 from lookalike.embedding.files import FileEmbedder, Refused, Taken
-from lookalike.images.walk import FoundFile, is_gone
+from lookalike.images.walk import FoundFile
 from lookalike.ingest.ingest_report import Failure, IngestReport
 from lookalike.ingest.prune import Steady
 from lookalike.ingest.write_batch import (

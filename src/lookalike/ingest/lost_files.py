@@ -7,8 +7,8 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import chain, islice
 
 from lookalike.catalog.base import Catalog
+from lookalike.core.paths import is_gone
 from lookalike.core.records import FileRecord
-from lookalike.images.walk import is_gone
 from lookalike.ingest.devices import folders_above, is_at_or_below
 from lookalike.ingest.prune import Pruning
 from lookalike.ingest.write_batch import Said

@@ -14,8 +14,8 @@ from lookalike.catalog.patience import in_transaction, patiently
 from lookalike.core.arguments import checks_arguments
 from lookalike.core.errors import BadInput
 from lookalike.core.fields import METADATA_PREFIX
+from lookalike.core.paths import absolute
 from lookalike.core.records import ImageRecord, Metadata
-from lookalike.images.walk import absolute
 from lookalike.ingest.metadata_formats import KEY_COLUMNS, read_rows
 from lookalike.ingest.metadata_paths import PicturesByPath, files_meant, pictures_without_row
 

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lookalike.images.walk import absolute
+from lookalike.core.paths import absolute
 from lookalike.ingest.devices import Devices, folders_above, is_at_or_below
 
 _REMEMBERED = 32

@@ -17,8 +17,8 @@ from lookalike.catalog.patience import in_transaction, patiently
 from lookalike.core.errors import NotIndexed
 from lookalike.core.filters import Filter
 from lookalike.core.like import escape_like
+from lookalike.core.paths import absolute
 from lookalike.core.records import LEAST_OF_AN_ID
-from lookalike.images.walk import absolute
 from lookalike.objects.base import Objects
 from lookalike.parts.kept_bytes import mark_kept
 

@@ -8,7 +8,7 @@ from threading import Event
 from typing import Any, TypeAlias
 
 from lookalike.core.errors import StorageFailed, needing
-from lookalike.images.walk import absolute
+from lookalike.core.paths import absolute
 
 _LOOK_AT_ROOTS_EVERY_MS = 1_000
 _QUIET_FOR_MS = 100

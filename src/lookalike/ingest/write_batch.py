@@ -14,10 +14,11 @@ import numpy as np
 
 from lookalike.catalog.base import Reads, Transaction
 from lookalike.core.errors import ImageRefused
+from lookalike.core.paths import is_gone
 from lookalike.core.records import FileRecord, Metadata, RefusedFile
 from lookalike.embedding.files import Embedded, Refused, Taken
 from lookalike.images.refusals import RefusalCode
-from lookalike.images.walk import FoundFile, is_gone
+from lookalike.images.walk import FoundFile
 from lookalike.parts.kept_bytes import Kept
 
 # What is wrong is not in the bytes: it may be right at the next run although size and time are the same.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lookalike.core.arguments import checks_arguments
 from lookalike.core.errors import needing
 from lookalike.core.metrics import Metric
-from lookalike.images.walk import absolute
+from lookalike.core.paths import absolute
 from lookalike.neighbours.compare import Comparison
 from lookalike.neighbours.parquet import parquet_library
 from lookalike.storage.output_file import OutputKind, Precious, check_output, inputs_are_precious, replacing

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from lookalike.core.vectors import Pixels
-from lookalike.images.crop import Crop
-from lookalike.images.pictures import Picture
+if TYPE_CHECKING:
+    from lookalike.core.vectors import Pixels
+    from lookalike.images.crop import Crop
+    from lookalike.images.pictures import Picture
 
 
 class Reranked(NamedTuple):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
-from lookalike.images.crop import Crop
 from lookalike.search.where import Where
+
+if TYPE_CHECKING:
+    from lookalike.images.crop import Crop
 
 Collapse: TypeAlias = Literal["none", "group"]
 

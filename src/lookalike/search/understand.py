@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from lookalike.catalog.base import MAIN
 from lookalike.core.errors import BadQuery, BadVectors, LookalikeError
 from lookalike.core.vectors import Pixels, Vectors, as_vectors, normalise
 from lookalike.embedding.picture_embedder import PictureEmbedder
-from lookalike.images.crop import Crop
 from lookalike.images.pictures import Picture, pixels_of_picture
 from lookalike.parts.parts import Parts
 from lookalike.search.query import SourceKind, Term, parse_query
@@ -22,6 +21,9 @@ from lookalike.search.query_forms import Queries, as_queries
 from lookalike.search.query_vector import Fetch, find_indexed_id, query_vector
 from lookalike.search.search import Query
 from lookalike.search.standard_input import read_standard_input
+
+if TYPE_CHECKING:
+    from lookalike.images.crop import Crop
 
 _HOW_TO_ALLOW = (
     "; if it is in your own network and you trust it, allow it with --allow-private-addresses, "

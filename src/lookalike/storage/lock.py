@@ -14,7 +14,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -174,8 +173,10 @@ class FileLock:
 
 def _sign(descriptor: int) -> None:
     """Say who writes, for people; where the disk does not take it, who writes is not known, and that is all."""
+    from socket import gethostname  # which who only reads does not need
+
     since = datetime.now().astimezone().isoformat(timespec="seconds")
-    signature = f"process {os.getpid()} on {socket.gethostname()} since {since}".encode()[: _SIGNATURE_BYTES - 1]
+    signature = f"process {os.getpid()} on {gethostname()} since {since}".encode()[: _SIGNATURE_BYTES - 1]
     with suppress(OSError):
         os.pwrite(descriptor, signature.ljust(_SIGNATURE_BYTES - 1) + b"\n", 0)
 

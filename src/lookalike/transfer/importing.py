@@ -15,8 +15,8 @@ from lookalike.catalog.base import Catalog, Reads, Transaction
 from lookalike.catalog.patience import in_transaction, patiently
 from lookalike.catalog.storable import metadata_json
 from lookalike.core.errors import BadInput, BadVectors, WrongModel
+from lookalike.core.paths import absolute
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
-from lookalike.images.walk import absolute
 from lookalike.transfer.forms import reader_of
 from lookalike.transfer.rows import Exported, Origin, Rows, guard_batches
 

@@ -16,7 +16,6 @@ from lookalike.core.records import Cursor
 from lookalike.core.vectors import Keys, Vectors
 from lookalike.index.projection import Projection
 from lookalike.view.as_searched import as_searched
-from lookalike.view.building import vectors_of_catalog
 from lookalike.view.index_state import Searched
 
 if TYPE_CHECKING:
@@ -72,6 +71,7 @@ class GroupsInStep:
 
 def _make(catalog: Catalog, state: Searched) -> _Following:
     from lookalike.index.groups import Groups  # which most searches do not need
+    from lookalike.view.building import vectors_of_catalog
 
     cursor, projection = catalog.cursor(), state.projection
     groups = Groups(state.index.dimension, vectors_of=lambda keys: _vectors_of(keys, catalog, projection))

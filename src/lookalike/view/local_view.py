@@ -24,7 +24,6 @@ from lookalike.index.projection import Projection
 from lookalike.index.snapshot import freeze
 from lookalike.view.as_searched import as_searched, project
 from lookalike.view.aside import step_aside
-from lookalike.view.building import vectors_of_catalog
 from lookalike.view.facts import IndexFacts
 from lookalike.view.following import follow
 from lookalike.view.groups_in_step import GroupsInStep
@@ -215,6 +214,8 @@ class LocalView:
         Returns:
             keys, shape (N,), int64, ascending; and vectors, shape (N, d), float32, of length 1 or 0.
         """
+        from lookalike.view.building import vectors_of_catalog
+
         state = self._current()
         parts = list(vectors_of_catalog(self._catalog, state.projection))
         if not parts:

@@ -9,7 +9,6 @@ from lookalike.catalog.base import Catalog
 from lookalike.core.ending import turn_of
 from lookalike.index.base import Engines
 from lookalike.index.choice import has_outgrown
-from lookalike.view.building import build, discard_workplace
 from lookalike.view.index_state import IndexState
 from lookalike.view.projections import is_due
 from lookalike.view.recall_gauge import RecallGauge
@@ -54,6 +53,8 @@ class Rebuilding:
 
     def build(self, reached: Reached | None = None, *, learn_anew: bool = False) -> IndexState:
         """Make an index of all that the catalog holds; see `lookalike.view.building.build`."""
+        from lookalike.view.building import build  # which a search with a snapshot does not need
+
         with turn_of(self._building):
             self._has_built = True
             return build(
@@ -68,5 +69,7 @@ class Rebuilding:
     def discard_leftovers(self) -> None:
         """Delete what builds have left in the workplace, once what they made is saved."""
         if self._workplace is not None and self._has_built:
+            from lookalike.view.building import discard_workplace
+
             discard_workplace(self._workplace)
             self._has_built = False

@@ -58,6 +58,7 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _look_again() -> None:
+    known_formats.format_names.cache_clear()
     known_formats.picture_formats.cache_clear()
     known_formats.picture_extensions.cache_clear()
 

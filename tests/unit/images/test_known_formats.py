@@ -12,7 +12,14 @@ import pytest
 
 from lookalike.core.condition_values import OTHER_NAMES_OF_FORMATS
 from lookalike.images import formats
-from lookalike.images.known_formats import media_type_of, picture_extensions, picture_formats, titles
+from lookalike.images.known_formats import (
+    format_names,
+    formats_in_turn,
+    media_type_of,
+    picture_extensions,
+    picture_formats,
+    titles,
+)
 from lookalike.images.sniff import format_of
 from lookalike.service.api.describing import FILE
 from lookalike.service.api.request_bodies import UploadBody
@@ -24,8 +31,14 @@ SAMPLES = every_kind()
 
 def test_each_file_is_the_format_of_its_name() -> None:
     files = {path.stem for path in Path(formats.__path__[0]).glob("[!_]*.py")}
-    assert list(picture_formats()) == sorted(files)
+    assert list(picture_formats()) == list(format_names()) == sorted(files)
     assert {"jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "heic"} <= files
+
+
+def test_that_of_most_pictures_is_asked_first_and_every_other_once() -> None:
+    in_turn = list(formats_in_turn())
+    assert in_turn[0].name == "jpeg"
+    assert sorted(one.name for one in in_turn) == sorted(format_names())
 
 
 def test_no_two_formats_share_a_name_an_ending_or_a_media_type() -> None:
@@ -100,6 +113,9 @@ def test_formats_and_their_readers_are_imported_when_they_are_needed() -> None:
         "import sys, lookalike.images.files, lookalike.images.sniff, lookalike.collection;"
         "loaded = [name for name in sys.modules if name.startswith('lookalike.images.formats.')];"
         "assert not loaded, loaded;"
+        "assert lookalike.images.sniff.find_format(b'\\xff\\xd8\\xff\\xe0').name == 'jpeg';"
+        "loaded = [name for name in sys.modules if name.startswith('lookalike.images.formats.')];"
+        "assert loaded == ['lookalike.images.formats.jpeg'], loaded;"
         "from lookalike.images.known_formats import picture_formats; assert picture_formats();"
         "loaded = [name for name in sys.modules if name.startswith(('PIL.', 'pillow_heif', 'simplejpeg'))];"
         "assert not loaded, loaded"

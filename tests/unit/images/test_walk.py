@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from lookalike.core.errors import BadInput
+from lookalike.core.paths import absolute, is_gone
 from lookalike.images.candidates import PassedOverAs
-from lookalike.images.walk import FoundFile, NotTaken, NotWalked, Unmatched, Walked, absolute, is_gone, walk
+from lookalike.images.walk import FoundFile, NotTaken, NotWalked, Unmatched, Walked, walk
 from tests.unit.images.pictures import animation, encoded, scene
 
 

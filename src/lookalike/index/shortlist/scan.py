@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,12 @@ from lookalike.core.processors import available_processors
 from lookalike.core.vectors import Keys, Vectors, to_unit
 from lookalike.index.shortlist.best import Best
 from lookalike.index.shortlist.bounds import Bounds
-from lookalike.index.shortlist.codes import Codes
 from lookalike.index.shortlist.plain import Plain
 from lookalike.index.shortlist.sieve import Pairs, Sieve
 from lookalike.index.shortlist.values import ExactValues, floors
+
+if TYPE_CHECKING:
+    from lookalike.index.shortlist.codes import Codes
 
 _QUERIES_AT_ONCE = 256  # make the products fast, and what comes between fits a processor's cache
 _MOST_FIRST_PAIRS = 1 << 22
