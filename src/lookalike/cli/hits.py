@@ -64,7 +64,10 @@ def short_path(path: str) -> str:
         here = os.path.join(os.getcwd(), "")
     except OSError:  # the current folder is gone
         return path
-    return path[len(here) :] if path.startswith(here) else path
+    if not path.startswith(here):
+        return path
+    below = path[len(here) :]
+    return f"./{below}" if below.startswith(("-", "~")) else below  # else read as an option, or as a home
 
 
 def _account(result: SearchResult, *, shown: int) -> str:

@@ -29,6 +29,7 @@ from lookalike.transfer.rows import (
     check_format,
     check_origin,
     files_of_row,
+    finite,
     image_of_row,
 )
 
@@ -136,7 +137,7 @@ def _read(file: BinaryIO) -> Iterator[_Line]:
 
 
 def _line(text: bytes) -> _Line:
-    row = json.loads(text, parse_constant=_no_constant)
+    row = json.loads(text, parse_constant=finite)
     if not isinstance(row, dict) or "lookalike.format" not in row:
         raise BadInput(
             "expected what `lookalike export` has written, but this file is of another origin; index the "
@@ -194,7 +195,3 @@ def _batches(lines: Iterator[_Line], origin: Origin, rows_at_once: int) -> Itera
         with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused where it is stored
             vectors = np.array([line.vector for line in some], np.float64).astype(np.float16)
         yield Rows([line.image for line in some], [line.files for line in some], vectors)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"expected finite numbers, got {name}")

@@ -8,6 +8,7 @@ specifies them.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -129,7 +130,7 @@ def image_of_row(row: Mapping[str, Any]) -> ImageRecord:
 
 def _metadata(row: Mapping[str, Any]) -> Metadata:
     try:
-        metadata: Json = json.loads(row["metadata"])
+        metadata: Json = json.loads(row["metadata"], parse_constant=finite, parse_float=finite)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{row['id']}: the metadata is not JSON: {error}; export it again") from error
     if not isinstance(metadata, dict):
@@ -137,6 +138,17 @@ def _metadata(row: Mapping[str, Any]) -> Metadata:
             f"{row['id']}: expected metadata to be a JSON object, got {row['metadata'][:80]!r}; export it again"
         )
     return metadata
+
+
+def finite(number: str) -> float:
+    """A number of JSON.
+
+    Raises:
+        ValueError: when it is not finite, as `NaN`, or as `1e999` comes to be.
+    """
+    if not math.isfinite(float(number)):
+        raise ValueError(f"expected finite numbers, got {number:.80}")
+    return float(number)
 
 
 def files_of_row(row: Mapping[str, Any]) -> list[FileRecord]:

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
@@ -26,7 +28,7 @@ from lookalike.core.errors import (
     WrongModel,
 )
 from lookalike.core.filters import Filter
-from lookalike.core.records import FileRecord, ImageRecord, RefusedFile
+from lookalike.core.records import FileRecord, ImageRecord, Metadata, RefusedFile
 from lookalike.transfer import ImportReport, export_collection, exporting, import_collection, importing
 from lookalike.transfer import parquet as parquet_form
 from tests.catalogs import known_ids
@@ -102,6 +104,42 @@ def test_everything_comes_back_and_importing_twice_is_importing_once(
     assert target.cursor() == before
     assert [one for one in path.parent.iterdir() if not one.name.startswith("c.db")] == [path]
     target.close()
+
+
+TEXTS = st.text(alphabet=st.characters(exclude_categories=()))  # surrogates, too
+METADATA = st.dictionaries(
+    TEXTS,
+    st.recursive(
+        st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+        max_leaves=5,
+    ),
+    max_size=4,
+)
+PATHS = st.lists(st.binary(max_size=20).map(lambda name: os.fsdecode(b"/" + name.replace(b"\0", b""))), max_size=3)
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.jsonl"])
+@given(rows=st.lists(st.tuples(METADATA, TEXTS, st.none() | TEXTS, PATHS, st.booleans()), min_size=1, max_size=4))
+def test_whatever_a_catalog_holds_comes_back(
+    name: str, rows: list[tuple[Metadata, str, str | None, list[str], bool]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("export") / name
+    source = empty()
+    images = [
+        ImageRecord(image_id(n), 1 + n, 2, kind, n, camera, camera, metadata, provisional)
+        for n, (metadata, kind, camera, _, provisional) in enumerate(rows)
+    ]
+    by_path = {file: n for n, (_, _, _, paths, _) in enumerate(rows) for file in paths}
+    with source.transaction() as transaction:
+        transaction.put_images(images, np.ones((len(rows), D), np.float16))
+        transaction.put_files([FileRecord(file, image_id(n), n, -n) for file, n in by_path.items()])
+
+    assert export_collection(source, path) == len(rows)
+
+    target = empty()
+    assert import_collection(target, path) == ImportReport(added=len(rows), files=len(by_path))
+    assert content(target) == content(source)
 
 
 def test_a_filter_chooses_what_is_exported(tmp_path: Path) -> None:
@@ -195,7 +233,8 @@ def replaced(name: str, values: Any, kind: Any) -> Callable[[Any], Any]:
         (replaced("width", ["wide"] * 5, pa.string()), "int32"),
         (replaced("metadata", ["{"] * 5, pa.string()), "not JSON"),
         (replaced("metadata", ["[1]"] * 5, pa.string()), "JSON object"),
-        (replaced("metadata", ['{"a": NaN}'] * 5, pa.string()), "JSON"),
+        (replaced("metadata", ['{"a": NaN}'] * 5, pa.string()), "not JSON: expected finite numbers, got NaN"),
+        (replaced("metadata", ['{"a": -1e999}'] * 5, pa.string()), "not JSON: expected finite numbers, got -1e999"),
         (replaced("paths_raw", [[b"relative"]] * 5, pa.list_(pa.binary())), "absolute|as many"),
         (replaced("sizes", [[None]] * 5, pa.list_(pa.int64())), "null"),
         (replaced("vector", [[float("nan")] * D] * 5, pa.list_(pa.float16(), D)), "finite"),

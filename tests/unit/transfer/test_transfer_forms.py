@@ -95,6 +95,18 @@ def test_a_line_that_is_not_as_it_should_be_is_refused_with_its_reason(
     assert str(tmp_path / "x.jsonl") in str(error.value)
 
 
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "-Infinity"])
+def test_a_number_of_metadata_that_is_not_finite_is_refused_with_its_line(number: str, tmp_path: Path) -> None:
+    export_collection(filled(empty()), tmp_path / "x.jsonl")
+    written = (tmp_path / "x.jsonl").read_text().splitlines()
+    written[3] = written[3].replace('"metadata": {', '"metadata": {"weight": ' + number + ", ")
+    (tmp_path / "x.jsonl").write_text("\n".join(written))
+    target = empty()
+    with pytest.raises(BadInput, match=r"line 4.*expected finite numbers"):
+        import_collection(target, tmp_path / "x.jsonl")
+    assert target.facts().images == 0
+
+
 @pytest.mark.parametrize(
     ("model_id", "dimension"), [("", D), ("\ud800", D), ("m\0", D), ("m" * 257, D), (MODEL, 100_000)]
 )

@@ -18,7 +18,7 @@ from lookalike.catalog.base import Catalog
 from lookalike.catalog.memory import MemoryCatalog
 from lookalike.core.records import ImageRecord
 from lookalike.index import snapshot
-from lookalike.view import building, groups_in_step, nearness
+from lookalike.view import building, nearness
 from lookalike.view.keeper import Keeper
 from lookalike.view.local_view import LocalView
 from lookalike.view.wish import Wish
@@ -219,7 +219,7 @@ def test_groups_of_an_earlier_projection_are_given_until_those_of_the_new_one_ar
     catalog = MemoryCatalog()
     catalog.claim_model("m" * 64, D)
     put(catalog, *range(300))
-    view, making = opened(catalog, projecting="auto"), Gate(monkeypatch, groups_in_step, "vectors_of_catalog")
+    view, making = opened(catalog, projecting="auto"), Gate(monkeypatch, building, "vectors_of_catalog")
     Keeper(view, may_write=False, beside=True)
     first = view.groups()
 
