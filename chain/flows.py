@@ -162,11 +162,11 @@ class DirectFlow:
     ) -> dict[str, Any]:
         """Put them there, and say so; the reply to that."""
         _put(begun["put"], photo.data, api)
-        vector = base64.b64encode(np.asarray(photo.vector, "<f4").tobytes()).decode()
+        vector = base64.b64encode(np.asarray(photo.vector, "<f2").tobytes()).decode()
         return api.call_json(
             "POST",
             f"/v1/collections/{collection}/uploads/{begun['id']}/complete",
-            {"sha256": photo.id, "vector": vector, "model": self._model_id},
+            {"sha256": photo.id, "vector": f"float16:{vector}", "model": self._model_id},
             once=once,
         )
 

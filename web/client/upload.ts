@@ -1,4 +1,4 @@
-import {base64OfFloats} from "./base64";
+import {base64OfHalves} from "./base64";
 import {Problem, problemOf} from "./problem";
 import {sha256} from "./sha256";
 import type {Transport} from "./transport";
@@ -29,7 +29,7 @@ export async function upload(transport: Transport, path: string, file: Blob, o: 
   try {
     if (begun.put) await put(transport, begun.put, bytes, o);
     return await transport.json<UploadResult>("POST", `${own}/complete`, {
-      json: {sha256: hash, ...(o.vector ? {vector: base64OfFloats(o.vector), model: o.model} : {}), metadata: o.metadata},
+      json: {sha256: hash, ...(o.vector ? {vector: base64OfHalves(o.vector), model: o.model} : {}), metadata: o.metadata},
       once: true,
       signal: o.signal,
     });

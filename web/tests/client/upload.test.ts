@@ -33,7 +33,7 @@ test("the bytes go to storage without the credential, between asking and complet
   expect(put!.headers.get("Authorization")).toBeNull();
   expect(put!.headers.get("Content-Type")).toBe("image/jpeg");
   expect(complete!.url.pathname).toBe("/v1/collections/c/uploads/u1/complete");
-  expect(JSON.parse(complete!.body as string)).toEqual({sha256: HASH, vector: "AACAPw==", model: "m", metadata: {label: "cat"}});
+  expect(JSON.parse(complete!.body as string)).toEqual({sha256: HASH, vector: "float16:ADw=", model: "m", metadata: {label: "cat"}});
   expect(told).toEqual([9, 9]);
 });
 

@@ -30,6 +30,8 @@ PARSED_AT_ONCE_BYTES = 16_000
 process, callers in turn, for the parser lets nobody else compute meanwhile."""
 
 MOST_ERRORS = 1_000
+_KINDS: dict[str, np.dtype[np.floating]] = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2")}
+
 LENGTH_TOLERANCE = 0.01
 """How far from 1 the length of a client's vector may be."""
 
@@ -132,7 +134,8 @@ def read_vector(
     """A client's vector, checked.
 
     Args:
-        value: shape (D,), any real dtype: D numbers, as a list or an array, or base64 of D little-endian float32.
+        value: shape (D,), any real dtype: D numbers, as a list or an array; or base64 of D little-endian float32, or,
+            behind `float16:`, of float16.
         model: id of the model that the client says made it.
         expected_model: id of the collection's.
         dimension: D.
@@ -183,16 +186,24 @@ def _bytes_of(text: str) -> bytes:
 
 
 def _decode(text: str) -> Vectors:
+    """Which numbers they are is said before them, never guessed: D float32 are as long as 2 D float16.
+
+    Returns:
+        shape (D,), float32.
+    """
+    name, _, encoded = text.rpartition(":")  # which no base64 has
+    name = name or "float32"
     try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        kind = _KINDS[name]
+        data = base64.b64decode(encoded, validate=True)
+    except (KeyError, binascii.Error, ValueError):
         raise BadVectors(
-            "expected the vector as numbers, or as base64 of little-endian float32, got another text; "
-            "encode its bytes anew"
+            "expected the vector as numbers, as base64 of little-endian float32, or as `float16:` and base64 of such, "
+            "got another text; encode its bytes anew"
         ) from None
-    if len(data) % 4:
+    if len(data) % kind.itemsize:
         raise BadVectors(
-            f"expected a whole number of float32, got {len(data)} bytes"
-            "; encode the whole array: base64(vector.astype('<f4').tobytes())"
+            f"expected a whole number of {name}, got {len(data)} bytes"
+            f"; encode the whole array: base64(vector.astype({kind.str!r}).tobytes())"
         )
-    return np.frombuffer(data, "<f4")
+    return np.frombuffer(data, kind).astype(np.float32)

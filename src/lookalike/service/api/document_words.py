@@ -48,7 +48,8 @@ _PICTURE = {
     "provisional": "Whether its vector is a client's that was not compared yet.",
 }
 _VECTOR = {
-    "vector": "Of length 1, by the model that `model` names: numbers, or little-endian float32 as base64.",
+    "vector": "Of length 1, by the model that `model` names: numbers; or base64 of little-endian float32, "
+    "or, behind `float16:`, of float16.",
     "model": "Id of the model that made `vector`.",
 }
 
