@@ -12,7 +12,7 @@ import pytest
 
 import lookalike  # noqa: F401  # before any library that would report to its maker
 from tests.collections import close_catalogs
-from tests.disks import mount, unmount
+from tests.disks import disk_of, mount, unmount
 from tests.unclosed import watch_connections
 
 pytest_plugins = [
@@ -76,13 +76,8 @@ def read_only_folder() -> Iterator[Callable[[Path], Path]]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a disk of its own, of 2 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    folder = tmp_path / "small disk"
-    folder.mkdir()
-    mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder))
-    yield folder
-    unmount(folder)
+    with disk_of(tmp_path / "small disk", size_mb=2) as folder:
+        yield folder
 
 
 @pytest.hookimpl(trylast=True)

@@ -184,8 +184,8 @@ def test_marks_of_bytes_belong_to_who_has_made_them_and_the_old_ones_go(catalog:
         transaction.end_deleting([first, second, image_id("third")], until=100.0)
     assert catalog.deleting([first, second]) == {second: 200.5}
     with catalog.transaction() as transaction:
-        transaction.begin_deleting([first], until=10_000.0)
-    assert catalog.deleting([first, second]) == {first: 10_000.0}
+        transaction.begin_deleting([first], until=100_000.0)
+    assert catalog.deleting([first, second]) == {first: 100_000.0}
 
 
 def test_a_block_runs_again_where_it_was_overtaken_and_what_it_had_written_is_gone(catalog: Catalog) -> None:

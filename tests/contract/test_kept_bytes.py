@@ -23,6 +23,7 @@ from lookalike.objects.base import Objects, id_of
 from lookalike.objects.local import LocalObjects
 from lookalike.objects.memory import MemoryObjects
 from lookalike.objects.s3 import S3Objects
+from lookalike.parts import kept_bytes
 from lookalike.parts.kept_bytes import delete_unreferenced, keep_and_commit
 from tests.clock import Clock
 from tests.contract.catalog_engines import ENGINES, new_catalog
@@ -225,7 +226,10 @@ def test_pictures_that_are_added_and_removed_at_the_same_time_are_there_with_the
         assert store.objects.get(id_of(data)) == data
 
 
-def test_bytes_whose_mark_was_left_by_a_dead_process_are_put_again(catalog: Catalog, store: Store) -> None:
+def test_bytes_whose_mark_was_left_by_a_dead_process_are_put_again(
+    catalog: Catalog, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_bytes, "LASTS_S", 0.2)
     image_id = add(b"a", catalog, store.objects)
     with catalog.transaction() as transaction:
         transaction.remove_images([image_id])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from enum import Enum, auto
 
 
 def end_others(url: str) -> None:
@@ -19,17 +20,43 @@ def end_others(url: str) -> None:
         )
 
 
-class Cut:
-    """Stands between client and server: loses the answer to COMMIT, or the COMMIT itself."""
+class Loss(Enum):
+    """What is lost of a commit. The connection ends with it."""
 
-    def __init__(self, server_port: int, *, passes_on: bool) -> None:
+    ANSWER = auto()
+    ALL = auto()
+    """The server never hears of it."""
+
+
+class Cut:
+    """Stands between clients and a server, and loses commits.
+
+    Args:
+        server_port: of the server.
+        passes_on: of the first commit the answer is lost, which the server has done; else all of it.
+        losses: what is lost of each commit, in the order in which they come; in the place of `passes_on`.
+
+    Attributes:
+        port: of it.
+        cuts: what was lost.
+    """
+
+    def __init__(
+        self, server_port: int, *, passes_on: bool = False, losses: Iterable[Loss | None] | None = None
+    ) -> None:
         self._server_port = server_port
-        self._passes_on = passes_on
+        self._losses = iter(losses if losses is not None else [Loss.ANSWER if passes_on else Loss.ALL])
+        self._mutex = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        self.has_cut = False
+        self.cuts: list[Loss] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
+
+    @property
+    def has_cut(self) -> bool:
+        """Whether anything was lost yet."""
+        return bool(self.cuts)
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -48,21 +75,20 @@ class Cut:
             except OSError:  # it is down
                 client.close()
                 continue
-            for one, other, is_client in ((client, server, True), (server, client, False)):
-                self._threads.append(threading.Thread(target=self._carry, args=(one, other, is_client)))
+            is_unheard = threading.Event()
+            for carry, one, other in ((self._ask, client, server), (self._answer, server, client)):
+                self._threads.append(threading.Thread(target=self._carry, args=(carry, one, other, is_unheard)))
                 self._threads[-1].start()
 
-    def _carry(self, source: socket.socket, target: socket.socket, is_client: bool) -> None:
+    def _carry(
+        self,
+        carry: Callable[[socket.socket, socket.socket, threading.Event], None],
+        source: socket.socket,
+        target: socket.socket,
+        is_unheard: threading.Event,
+    ) -> None:
         try:
-            while data := source.recv(65536):
-                if is_client and not self.has_cut and b"COMMIT\0" in data:
-                    self.has_cut = True
-                    if self._passes_on:
-                        target.sendall(data)
-                        time.sleep(0.2)  # the server has it before it notices that nobody listens any more
-                    source.shutdown(socket.SHUT_RDWR)
-                    break
-                target.sendall(data)
+            carry(source, target, is_unheard)
         except OSError:  # the other side is gone
             return
         finally:
@@ -70,3 +96,25 @@ class Cut:
                 with suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
             source.close()
+
+    def _ask(self, client: socket.socket, server: socket.socket, is_unheard: threading.Event) -> None:
+        while data := client.recv(65536):
+            loss = self._next_loss() if b"COMMIT\0" in data else None
+            if loss is Loss.ALL:
+                return
+            if loss is Loss.ANSWER:
+                is_unheard.set()
+            server.sendall(data)
+
+    def _answer(self, server: socket.socket, client: socket.socket, is_unheard: threading.Event) -> None:
+        while data := server.recv(65536):
+            if is_unheard.is_set():  # it has done what it answers
+                return
+            client.sendall(data)
+
+    def _next_loss(self) -> Loss | None:
+        with self._mutex:
+            loss = next(self._losses, None)
+            if loss is not None:
+                self.cuts.append(loss)
+            return loss

@@ -1,4 +1,4 @@
-"""What stands between a client and a server of S3, and lets requests meet what happens on real ways: once each."""
+"""What stands between a client and a server of S3, and lets requests meet what happens on real ways."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class Trouble(StrEnum):
 
     ERROR = "500 before anything is done"
     SLOW_DOWN = "503 SlowDown before anything is done"
+    NO_ROOM = "507 before anything is done, for there is no room"
+    SLOW = "all is done, after a while"
     SKEWED = "403 RequestTimeTooSkewed"
     FULL = "403 QuotaExceeded"
     RESET = "the connection is reset before anything is done"
@@ -34,7 +36,10 @@ _ANSWERS = {
     Trouble.SLOW_DOWN: (503, "SlowDown"),
     Trouble.SKEWED: (403, "RequestTimeTooSkewed"),
     Trouble.FULL: (403, "QuotaExceeded"),
+    Trouble.NO_ROOM: (507, "InsufficientStorage"),
 }
+
+_SLOW_S = 0.1
 
 
 class Seen(NamedTuple):
@@ -64,6 +69,7 @@ class Proxy:
     def __init__(self, server_url: str) -> None:
         self._target = urlsplit(server_url)
         self._script: deque[Trouble] = deque()
+        self._all: Trouble | None = None
         self._ended = threading.Event()
         self._mutex = threading.Lock()
         self.seen: list[Seen] = []
@@ -95,6 +101,11 @@ class Proxy:
         with self._mutex:
             self._script.extend(troubles)
 
+    def fail_all(self, trouble: Trouble | None, /) -> None:
+        """Let all requests meet this from now on; None for nothing more."""
+        with self._mutex:
+            self._all = trouble
+
     def close(self) -> None:
         """End it, and whatever waits."""
         self._ended.set()
@@ -108,7 +119,7 @@ class Proxy:
         headers = {name.lower(): value for name, value in request.headers.items()}
         with self._mutex:
             self.seen.append(Seen(request.command, request.path, len(body), headers))
-            trouble = self._script.popleft() if self._script else None
+            trouble = self._script.popleft() if self._script else self._all
         if trouble in _ANSWERS:
             status, code = _ANSWERS[trouble]
             self._reply(request, status, [], f"<Error><Code>{code}</Code></Error>".encode())
@@ -118,6 +129,8 @@ class Proxy:
             self._ended.wait(30)
             _reset(request)
         else:
+            if trouble is Trouble.SLOW:
+                self._ended.wait(_SLOW_S)
             self._forward(request, body, trouble)
 
     def _forward(self, request: BaseHTTPRequestHandler, body: bytes, trouble: Trouble | None) -> None:

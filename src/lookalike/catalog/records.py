@@ -16,8 +16,9 @@ DAY_S: Final = 86_400
 
 CHANGES_AT_ONCE: Final = 4096
 
-STALE_MARK_S: Final = 1_800
-"""So long after its end, in seconds, a mark of bytes that are being deleted is dropped: its process has died."""
+STALE_MARK_S: Final = DAY_S
+"""So long after its end, in seconds, a mark of bytes that are being deleted is dropped: its process has died. By more
+than that no two clocks differ."""
 
 MOST_FIELDS: Final = 1_000
 """Names of metadata fields that a catalog lists at most."""

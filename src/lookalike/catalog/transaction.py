@@ -137,7 +137,7 @@ class Transaction(Reads, Protocol):
     def begin_deleting(self, ids: Sequence[str], *, until: float) -> None:
         """Say that kept bytes are about to be deleted, once this is committed; see `lookalike.parts.kept_bytes`.
 
-        Marks whose time is over by half an hour are dropped. No change in the feed.
+        Marks whose time is over by `STALE_MARK_S` are dropped. No change in the feed.
 
         Args:
             ids: of the bytes; their pictures are not there (any more).

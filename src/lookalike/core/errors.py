@@ -34,6 +34,7 @@
     ├── Busy                     not now: `retry_after_s` says when           exit 75
     │   ├── RateLimited          this caller asks too often
     │   └── Overloaded           everybody does
+    │       └── PartBusy         so that a server that is needed asks to come again
     ├── DeadlineExceeded         it would come too late                       exit 75
     ├── Conflict                 it clashes with what is there
     ├── QuotaExceeded            this caller holds as much as they may
@@ -356,6 +357,15 @@ class Overloaded(Busy):
     """Everybody together asks for more than can be done; queues are bounded, so that what is taken in is answered."""
 
     code = "overloaded"
+
+
+class PartBusy(Overloaded):
+    """A server that is needed, such as a database or an object store, has no time; says which to whoever runs it."""
+
+    @property
+    def public(self) -> str:
+        """Without the place."""
+        return "expected a part of the service to have time, got none; try again in a moment"
 
 
 class DeadlineExceeded(LookalikeError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from lookalike.core.errors import LookalikeError, Overloaded, ReadOnly, ServiceDown, StorageFailed
+from lookalike.core.errors import LookalikeError, PartBusy, ReadOnly, ServiceDown, StorageFailed
 from lookalike.objects.s3_bucket import S3Bucket
 
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -65,7 +65,7 @@ def translating(bucket: S3Bucket, *, is_writing: bool = False) -> Iterator[None]
         is_writing: whether something is to be changed.
     Raises:
         KeyMissing, KeyTaken, BehindTheEnd: for who asks to make something of.
-        ServiceDown, Overloaded: what may be tried again.
+        ServiceDown, PartBusy: what may be tried again.
         ReadOnly, StorageFailed: what may not.
     """
     try:
@@ -97,8 +97,10 @@ def error_of(answer: Answer, bucket: S3Bucket, *, is_writing: bool = False) -> E
         return KeyTaken()
     if status == 416:
         return BehindTheEnd()
+    if code in _FULL or status == 507:
+        return BucketFull(f"expected room in {bucket.place}, got {_tell(answer)}; make room, try again")
     if code in _LATER or status in (429, 503):
-        return Overloaded(
+        return PartBusy(
             f"expected the object store at {bucket.endpoint} to have time, got {_tell(answer)}; "
             "wait, and look at its load"
         )
@@ -126,8 +128,6 @@ def _of_a_refusal(answer: Answer, bucket: S3Bucket, *, is_writing: bool) -> Exce
         return StorageFailed(
             f"expected {bucket.place} in the region {bucket.region}, got {_tell(answer)}; set `objects_region`"
         )
-    if answer.code in _FULL or answer.status == 507:
-        return BucketFull(f"expected room in {bucket.place}, got {_tell(answer)}; make room, try again")
     if answer.status in (401, 403):
         right = "write and delete" if is_writing else "read and list"
         error = ReadOnly if is_writing else StorageFailed

@@ -7,7 +7,8 @@ removed the picture. Between these two somebody may add the same picture again. 
 the transaction that removes, and takes the mark away when it is done; who adds looks for the mark within its own
 transaction, and where it is there waits for its end and puts the bytes again. Once it has committed, it looks whether
 the bytes are there, for a whole deletion may have come between. A mark has an end: whoever made it may have died, and
-deletes nothing after it.
+deletes nothing after it. Clocks of machines differ, and jump: so who deletes and who waits each counts the seconds
+since the mark was there, and neither compares its clock with the other's.
 
 A store is never asked within a transaction: it may be far away, and a transaction keeps others waiting, or is run
 again.
@@ -21,7 +22,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from lookalike.catalog.base import Catalog, Reads, Transaction
+from lookalike.catalog.base import STALE_MARK_S, Catalog, Reads, Transaction
 from lookalike.catalog.patience import in_transaction, patiently
 from lookalike.core.errors import Locked, StorageFailed
 from lookalike.objects.base import Objects
@@ -166,7 +167,13 @@ def mark_kept(
     until = clock() + LASTS_S
     if ids:
         transaction.begin_deleting(ids, until=until)
-    return partial(_delete, ids=list(ids), until=until, clock=clock)
+    given_up_at = time.monotonic() + LASTS_S - _MARGIN_S
+
+    def is_late() -> bool:
+        """By either clock: the one may jump, the other stands still while the machine sleeps."""
+        return time.monotonic() > given_up_at or clock() > until - _MARGIN_S
+
+    return partial(_delete, ids=list(ids), until=until, is_late=is_late)
 
 
 def delete_unreferenced(
@@ -191,13 +198,13 @@ def delete_unreferenced(
 
 
 def _delete(
-    catalog: Catalog, objects: Objects, *, ids: Sequence[str], until: float, clock: Callable[[], float]
+    catalog: Catalog, objects: Objects, *, ids: Sequence[str], until: float, is_late: Callable[[], bool]
 ) -> None:
     if not ids:
         return
     try:
         for start in range(0, len(ids), _AT_ONCE):
-            if clock() > until - _MARGIN_S:
+            if is_late():
                 _log.warning("%d kept pictures are deleted later: it took too long", len(ids) - start)
                 break
             objects.delete(ids[start : start + _AT_ONCE])
@@ -213,9 +220,10 @@ def _unless_deleted(transaction: Transaction, image_id: str, block: Callable[[Tr
 
 
 def _await_end(catalog: Catalog, image_id: str, until: float) -> None:
-    """Wait until the mark is gone; where its time is over, take it away."""
+    """Wait until the mark is gone; where it was there for as long as a mark lasts, take it away."""
+    over_at = time.monotonic() + LASTS_S
     while catalog.deleting([image_id]).get(image_id) == until:
-        if time.time() > until:
+        if time.monotonic() > over_at or time.time() > until + STALE_MARK_S:
             in_transaction(catalog, lambda transaction: transaction.end_deleting([image_id], until=until))
             return
         time.sleep(_LOOK_EVERY_S)

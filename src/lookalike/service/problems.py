@@ -29,6 +29,7 @@ from lookalike.core.errors import (
     NotAllowed,
     NotFound,
     NotIndexed,
+    PartBusy,
     QuotaExceeded,
     RateLimited,
     ReadOnly,
@@ -124,6 +125,8 @@ def problem(error: LookalikeError) -> Response:
         status, title = 422, "Cannot be used"
     if isinstance(error, MissingExtra):
         _log.warning("a request needs what is not installed: %s", error)
+    elif isinstance(error, PartBusy):
+        _log.warning("a request failed: %s", error)
     elif status >= 500 and not isinstance(error, Busy | CollectionReplaced | Locked | DeadlineExceeded | QuotaExceeded):
         _log.error("a request failed: %s", error, exc_info=error)
     return problem_response(

@@ -87,6 +87,52 @@ def test_who_adds_what_is_just_being_deleted_waits_and_has_it_kept(parts: Parts)
     assert parts.catalog.deleting([ID]) == {}
 
 
+HOUR = 3_600.0
+
+
+@pytest.mark.parametrize("ahead_s", [-HOUR, HOUR])
+def test_who_adds_waits_also_where_its_clock_is_wrong_by_an_hour(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, ahead_s: float
+) -> None:
+    add_bytes(DATA, parts, metadata={})
+    adding = threading.Thread(target=add_bytes, args=(DATA, parts), kwargs={"metadata": {}})
+    right = time.time
+
+    def the_clock_jumps_and_somebody_adds_it() -> None:
+        monkeypatch.setattr(time, "time", lambda: right() + ahead_s)
+        adding.start()
+        adding.join(0.3)  # longer than it takes where nobody waits
+        assert adding.is_alive()
+        assert not parts.catalog.keys([ID])
+
+    assert remove(told(parts, delete=the_clock_jumps_and_somebody_adds_it), ID) == 1
+    adding.join()
+    assert parts.catalog.keys([ID])
+    assert parts.objects.get(ID) == DATA
+
+
+def test_a_removal_elsewhere_leaves_the_mark_of_one_whose_clock_is_an_hour_behind(parts: Parts) -> None:
+    with parts.catalog.transaction() as transaction:
+        mark_kept(transaction, [ID], clock=lambda: time.time() - HOUR)
+        mark_kept(transaction, [content_id(png(2))])
+    assert set(parts.catalog.deleting([ID, content_id(png(2))])) == {ID, content_id(png(2))}
+
+
+@pytest.mark.parametrize("ahead_s", [-HOUR, HOUR])
+def test_who_deletes_stops_in_time_also_where_its_clock_jumps(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, ahead_s: float
+) -> None:
+    parts.objects.put(DATA)
+    with parts.catalog.transaction() as transaction:
+        delete = mark_kept(transaction, [ID])
+    right, passed = time.time, time.monotonic
+    monkeypatch.setattr(time, "time", lambda: right() + ahead_s)
+    monkeypatch.setattr(time, "monotonic", lambda: passed() + kept_bytes.LASTS_S)
+    delete(parts.catalog, parts.objects)
+    assert parts.objects.has(ID)
+    assert parts.catalog.deleting([ID]) == {}
+
+
 def test_who_adds_before_the_rows_go_loses_both_or_none(parts: Parts) -> None:
     add_bytes(DATA, parts, metadata={})
     remove(told(parts, has=lambda: add_bytes(DATA, parts, metadata={"n": 1})), ID)

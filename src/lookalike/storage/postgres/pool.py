@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 
 from lookalike.core.ending import check_wanted, current_ending, take_lock
-from lookalike.core.errors import CollectionError, Overloaded, Overtaken, ServiceDown
+from lookalike.core.errors import CollectionError, Overloaded, Overtaken, PartBusy, ServiceDown
 from lookalike.core.retrying import Retrying
 from lookalike.storage.postgres.address import check_url, shown_url
 from lookalike.storage.postgres.errors import ConnectionLost, is_lost, translate
@@ -260,7 +260,7 @@ class Pool:
 
     def _take(self) -> psycopg.Connection[Row]:
         if not take_lock(self._places, within_s=_WAIT_S):
-            raise Overloaded(
+            raise PartBusy(
                 f"{self.place}: expected a free connection within {_WAIT_S:g} s, but all are in use: "
                 "ask for less at once"
             )

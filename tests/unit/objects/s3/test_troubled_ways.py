@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from chain.s3_server import S3Server
-from lookalike.core.errors import LookalikeError, Overloaded, ReadOnly, ServiceDown, StorageFailed
+from lookalike.core.errors import LookalikeError, PartBusy, ReadOnly, ServiceDown, StorageFailed
 from lookalike.core.retrying import Retrying
 from lookalike.objects.base import Objects
 from lookalike.objects.s3 import S3Objects
@@ -103,7 +103,7 @@ def test_a_body_that_ends_too_early_is_taken_up_where_it_broke(behind: S3Bucket,
     ("trouble", "expected"),
     [
         (Trouble.ERROR, ServiceDown),
-        (Trouble.SLOW_DOWN, Overloaded),
+        (Trouble.SLOW_DOWN, PartBusy),
         (Trouble.RESET, ServiceDown),
         (Trouble.SILENT, ServiceDown),
     ],
@@ -120,6 +120,13 @@ def test_what_goes_on_failing_is_told_after_as_many_tries_as_were_said(
     with pytest.raises(expected):
         objects.sweep(time.time())  # goes through the other library
     assert len(proxy.seen) == 4
+
+
+def test_a_store_without_room_is_told_at_once_as_that(behind: S3Bucket, proxy: Proxy) -> None:
+    proxy.fail_all(Trouble.NO_ROOM)
+    with pytest.raises(StorageFailed, match="make room"):
+        S3Objects(behind).put(b"more")
+    assert len(proxy.seen) == 1
 
 
 def test_a_store_that_is_slow_now_and_then_is_waited_for(behind: S3Bucket, proxy: Proxy) -> None:
