@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import mimetypes
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -90,6 +91,8 @@ def application(service: Service) -> FastAPI:
     app = routes(lifespan=lambda _: _lifespan(service))
     app.state.service = service
     app.include_router(stream_router(hit_json=hit_json, job_json=jobs.job_json))
+    if not mimetypes.inited:
+        mimetypes.init()  # reads files of this machine: the first file that is asked for would do so on the event loop
     add_page(app, service.settings.page)
     return app
 

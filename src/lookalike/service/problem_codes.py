@@ -128,6 +128,7 @@ class FaultCode(Coded):
 
     MISSING = "missing"
     UNKNOWN = "unknown"
+    REPEATED = "repeated"
     TYPE = "type"
     RANGE = "range", "least?", "most?"
     LENGTH = "length", "least?", "most?"

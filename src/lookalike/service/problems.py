@@ -66,6 +66,9 @@ STATUS: tuple[tuple[type[LookalikeError], int, str], ...] = (
 )
 """The first class that fits gives status and title."""
 
+MOST_FAULTS = 20
+"""Of one body, or of the parameters of one request: more are not told."""
+
 MALFORMED = "malformed"
 """The code of a body that is no JSON, or no form, at all."""
 
@@ -89,7 +92,7 @@ class TooLarge(BadInput):
 
 
 class InvalidBody(BadInput):
-    """A body that does not fit.
+    """A body that does not fit, or parameters.
 
     Args:
         errors: `where` and `detail` of each, and where they are known `code` and `values`.
@@ -245,7 +248,7 @@ async def _on_validation(_: Request, error: Exception) -> Response:
 def errors_of(found: object) -> list[dict[str, object]]:
     """Pydantic's errors as `where`, `detail`, `code` and `values`, without the input that was wrong."""
     listed = found if isinstance(found, list | tuple) else []
-    return [_error_of(one) for one in listed[:20]]
+    return [_error_of(one) for one in listed[:MOST_FAULTS]]
 
 
 def _error_of(one: Mapping[str, Any]) -> dict[str, object]:
@@ -263,17 +266,19 @@ def _error_of(one: Mapping[str, Any]) -> dict[str, object]:
 _FAULTS = {
     FaultCode.MISSING: ("missing",),
     FaultCode.UNKNOWN: ("extra_forbidden",),
+    FaultCode.REPEATED: ("repeated",),
     FaultCode.RANGE: ("greater_than", "less_than"),
     FaultCode.LENGTH: ("too_long", "too_short"),
     FaultCode.PATTERN: ("pattern",),
     FaultCode.CHOICE: ("literal_error", "enum"),
     FaultCode.TYPE: ("_type", "_parsing"),
 }
-"""What stands in the names that Pydantic gives to errors."""
+"""What stands in the names that Pydantic, or `parameters.py` in its manner, gives to errors."""
 
 _TO_DO = {
     FaultCode.MISSING: "add it",
     FaultCode.UNKNOWN: "remove it, or correct its name",
+    FaultCode.REPEATED: "leave one of them",
     FaultCode.RANGE: "raise or lower it",
     FaultCode.LENGTH: "shorten or extend it",
     FaultCode.PATTERN: "correct its spelling",

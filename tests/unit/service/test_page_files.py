@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import mimetypes
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from lookalike.service.page_files import add_page
+from tests.event_loop import watched_loops
+from tests.services import running
 
 CONTENT = b"export const a = 1;" * 100
 
@@ -55,3 +58,17 @@ def test_the_page_itself_is_asked_for_anew_each_time(client: TestClient) -> None
 @pytest.mark.parametrize("path", ["/../secret.txt", "/assets/..%2f..%2fsecret.txt", "/assets/%2e%2e/%2e%2e/secret.txt"])
 def test_nothing_beside_the_page_is_served(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 404
+
+
+def test_the_first_file_that_is_asked_for_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page"
+    page.mkdir()
+    (page / "index.html").write_text("<!doctype html>the page")
+    monkeypatch.setattr(mimetypes, "inited", False)  # as in a process that has just begun
+    monkeypatch.setattr(mimetypes, "_db", None)
+
+    with running(tmp_path / "served", page=page) as served, watched_loops(monkeypatch) as seen:
+        replies = [served.client.get(path) for path in ("/docs/swagger-ui.css", "/")]
+
+    assert [one.headers["content-type"].partition(";")[0] for one in replies] == ["text/css", "text/html"]
+    assert not seen

@@ -16,6 +16,7 @@ from lookalike.service.access.access import Access
 from lookalike.service.access.loopback import is_welcome_origin, may_ride
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.asker import note_asker
+from lookalike.service.parameters import check_parameters
 
 PROTOCOL = "lookalike.v1"
 """The subprotocol that the server chooses."""
@@ -30,13 +31,13 @@ T = TypeVar("T")
 
 
 def needs(scope: Scope | None = None, *, everywhere: bool = False) -> Any:
-    """A dependency that gives the `Principal`, and counts the request.
+    """A dependency that gives the `Principal`, counts the request, and then looks at its parameters.
 
     Args:
         scope: that they must have, in the collection that the path names as `collection`, if it does; None for any.
         everywhere: their grant must not be bound to collections.
     Raises:
-        NotAuthenticated, RateLimited, NoCollection, NotAllowed, ServiceDown: from the dependency.
+        NotAuthenticated, RateLimited, NoCollection, NotAllowed, ServiceDown, InvalidBody: from the dependency.
     """
     return Security(_guard(scope, everywhere=everywhere), scopes=[] if scope is None else [scope.value])
 
@@ -50,6 +51,7 @@ def _guard(scope: Scope | None, *, everywhere: bool) -> Callable[..., Awaitable[
         collection = request.path_params.get("collection")
         _check(access, found, scope, collection, everywhere=everywhere)
         _note(request, found, collection)
+        check_parameters(request)
         return found
 
     return principal

@@ -180,6 +180,12 @@ PARAMETERS: Mapping[str, Any] = {
     "mode": "now",
     "side": 320,
     "state": "done",
+    "size": "183402",
+    "type": "image/jpeg",
+    "sha256": IMAGE,
+    "expires": "1798372800.000",
+    "owner": "shop",
+    "signature": "5f2d" * 16,
 }
 
 _METADATA = '{"shop": "north"}'

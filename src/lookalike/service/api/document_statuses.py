@@ -23,16 +23,14 @@ def statuses_of(method: str, path: str, operation: dict[str, Any]) -> set[int]:
     What comes before the operation is not counted where a request that follows the document cannot meet it.
     """
     if path in _OPEN:
-        return {500}
-    found = {500, 503, 504}
+        return {422, 500}
+    found = {422, 500, 503, 504}  # 422 for parameters that it does not take
     if operation.get("security"):
         found |= {401, 403, 429}
     if "{" in path or path == "/v1/embeddings":  # whose form may name a model
         found |= {404}
-    if operation.get("parameters"):
-        found |= {422}
     if operation.get("requestBody"):
-        found |= {400, 408, 413, 415, 422}
+        found |= {400, 408, 413, 415}
     if (method, path) in _CONFLICTS:
         found |= {409}
     if (method, path) == ("post", "/v1/collections/{collection}/uploads"):

@@ -19,6 +19,12 @@ PARAMETERS: Mapping[str, str] = {
     "mode": "`now` embeds before the reply; `queued` keeps the bytes, and a worker embeds them.",
     "side": "The longest side, in pixels.",
     "state": "Only jobs that stand so.",
+    "size": "Of the signed URL: how many bytes it is for.",
+    "type": "Of the signed URL: the content type that it is for.",
+    "sha256": "Of the signed URL: the hash that it is for.",
+    "expires": "Of the signed URL: until when it may be used, as Unix time.",
+    "owner": "Of the signed URL: who asked for it.",
+    "signature": "Of the signed URL: what makes all of it true.",
 }
 
 _PAGE = {

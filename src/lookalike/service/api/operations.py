@@ -13,6 +13,7 @@ from lookalike.service.api.answers import answer
 from lookalike.service.api.schemas import Liveness, Readiness
 from lookalike.service.context import service_of
 from lookalike.service.health import OK
+from lookalike.service.parameters import check_parameters
 from lookalike.service.readiness import kinds
 from lookalike.service.threads import WAITING
 
@@ -22,8 +23,9 @@ Admin = Annotated[Principal, needs(Scope.ADMIN, everywhere=True)]
 
 
 @router.get("/livez", summary="Is it alive", response_model=None, responses={200: {"model": Liveness}})
-async def livez() -> Response:
+async def livez(request: Request) -> Response:
     """200 as long as the process answers at all."""
+    check_parameters(request)
     return answer({"status": "ok"})
 
 
@@ -35,6 +37,7 @@ async def readyz(request: Request) -> Response:
     credentials are looked at, may be saturated, for strangers can bring that about; and `broker` may be down, for
     workers then look by themselves.
     """
+    check_parameters(request)
     report = await service_of(request).health.ready()
     status = "unready" if not report.ok else "ok" if set(report.parts.values()) <= {OK} else "degraded"
     return answer({"status": status, "parts": report.parts}, status=200 if report.ok else 503)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
 from lookalike.core.errors import Conflict
@@ -14,10 +14,30 @@ from lookalike.objects.receiving import Receiver
 from lookalike.service.api.uploads import UploadId
 from lookalike.service.asker import note_asker
 from lookalike.service.context import Service, service_of
+from lookalike.service.parameters import check_parameters
 
 router = APIRouter()
 
 Name = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+async def parameters_of_signature(
+    size: str = "",
+    type_: Annotated[str, Query(alias="type")] = "",
+    sha256: str = "",
+    expires: str = "",
+    owner: str = "",
+    signature: str = "",
+) -> dict[str, str]:
+    """The parameters of a signed URL; whoever leaves one out has no signature that fits."""
+    return {
+        "size": size,
+        "type": type_,
+        "sha256": sha256,
+        "expires": expires,
+        "owner": owner,
+        "signature": signature,
+    }
 
 
 @router.put(
@@ -33,11 +53,17 @@ Name = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9._-]{0,63}$")]
         }
     },
 )
-async def put(request: Request, name: Name, upload_id: UploadId) -> Response:
+async def put(
+    request: Request,
+    name: Name,
+    upload_id: UploadId,
+    query: Annotated[dict[str, str], Depends(parameters_of_signature)],
+) -> Response:
     """Exactly as announced: length, type, SHA-256 and time are signed, and the bytes are hashed while they come."""
     service = service_of(request)
-    query, headers = dict(request.query_params), dict(request.headers)
+    headers = dict(request.headers)
     note_asker(await _check_signature(service, name, upload_id, query, headers), name)
+    check_parameters(request)
     threads, begun = service.files, list[Receiver]()
     try:
         await threads.run_through(lambda: begun.append(_begin(service, name, upload_id, query, headers)))

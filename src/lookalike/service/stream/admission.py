@@ -23,6 +23,7 @@ from lookalike.service.access.dependencies import PROTOCOL, principal_of_websock
 from lookalike.service.access.principal import Principal, Scope
 from lookalike.service.asker import Asker, current_asker
 from lookalike.service.context import Service
+from lookalike.service.parameters import check_parameters
 from lookalike.service.stream.connection import Bounds, Closing, Code, Connection, Gone
 
 _LOOKS_EVERY_S = 0.2
@@ -103,9 +104,11 @@ async def admit(
 
 async def _let_in(websocket: WebSocket, collection: str | None) -> Principal | Closing:
     try:
-        return await principal_of_websocket(websocket, Scope.READ, collection)
+        principal = await principal_of_websocket(websocket, Scope.READ, collection)
+        check_parameters(websocket)
     except LookalikeError as error:
         return _closing_for(error)
+    return principal
 
 
 async def _serve(connection: Connection, body: Body, principal: Principal, places: Places) -> Closing | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, WebSocket
+from typing import Annotated
+
+from fastapi import APIRouter, Query, WebSocket
 
 from lookalike.core.errors import BadInput
 from lookalike.service.access.principal import Principal
@@ -49,7 +51,7 @@ def stream_router(
         await admit(websocket, serve, places=streams, bounds=kept_to, collection=collection)
 
     @router.websocket("/v1/events")
-    async def events(websocket: WebSocket) -> None:
+    async def events(websocket: WebSocket, after: Annotated[str | None, Query()] = None) -> None:
         async def serve(connection: Connection, principal: Principal) -> None:
             service = service_of(websocket)
             if not broadcasts:
@@ -60,7 +62,7 @@ def stream_router(
                 principal,
                 broadcast=broadcasts[0],
                 job_json=job_json,
-                after=_after(websocket.query_params.get("after")),
+                after=_after(after),
             )
 
         await admit(websocket, serve, places=listeners, bounds=kept_to)

@@ -119,6 +119,7 @@ export const codesEn = {
   faults: {
     missing: "is missing",
     unknown: "is not known",
+    repeated: "is given more than once",
     type: "has another type than expected",
     range: "is out of range[, at least {least}][, at most {most}]",
     length: "has a length that does not fit[, at least {least}][, at most {most}]",

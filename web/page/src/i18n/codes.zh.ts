@@ -114,6 +114,7 @@ export const codesZh: CodeTexts = {
   faults: {
     missing: "缺少",
     unknown: "无法识别",
+    repeated: "重复出现",
     type: "类型不正确",
     range: "超出范围[，最小 {least}][，最大 {most}]",
     length: "长度不符合要求[，最少 {least}][，最多 {most}]",
