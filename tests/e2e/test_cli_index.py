@@ -299,6 +299,19 @@ def test_a_limit_that_refuses_says_how_it_is_raised_and_can_be(
     assert command("search", photos / "0.jpg", "-c", tmp_path / "new").code == 0
 
 
+def test_an_engine_that_is_none_is_told_before_anything_is_taken_in(
+    command: Command, photos: Path, album: Album, tmp_path: Path
+) -> None:
+    place = ["-c", tmp_path / "new"]
+    exported = tmp_path / "all.jsonl"
+    assert command("export", exported, "-c", album.collection).code == 0
+    for arguments in (["index", photos], ["import", exported], ["index", photos, "--dry-run"]):
+        outcome = command(*arguments, *place, "--engine", "IVF4,Nonsense")
+        assert (outcome.code, outcome.stdout) == (65, b"")
+        assert "expected a factory string that FAISS understands, got 'IVF4,Nonsense'" in outcome.stderr
+        assert json.loads(command("info", *place, "--json").stdout)["images"] == 0
+
+
 @pytest.mark.parametrize(
     ("option", "least", "most"),
     [

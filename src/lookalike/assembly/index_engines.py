@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,12 @@ class LocalEngines:
     def empty(self, dimension: int, *, engine: str) -> LocalIndex:
         """An exact one, or one on a graphics card; see `Engines`."""
         return _EMPTY[engine](dimension)
+
+    def check(self, factory: str, *, dimensions: Iterable[int]) -> None:
+        """A factory string of FAISS; see `Engines`."""
+        from lookalike.index.faiss.factory import check_factory  # brings in FAISS, which is slow to import
+
+        check_factory(factory, dimensions=dimensions)
 
     def build(
         self,

@@ -127,6 +127,8 @@ class Collection:
             acknowledge: called with the files of each commit once that is durable.
         Returns:
             what was done. Files that could not be used are listed in it; they do not stop the run.
+        Raises:
+            BadInput, MissingExtra: before any picture is, when the engine that was asked for can never be had.
         """
         from lookalike.ingest.ingest import IngestOptions, ingest
 
@@ -140,6 +142,7 @@ class Collection:
         )
         if not dry_run:
             self._open.begin_writing()
+        self._parts.view.check_wish()
         report = ingest(
             paths, self._parts, options=options, metadata=metadata, progress=progress, acknowledge=acknowledge
         )
@@ -425,10 +428,12 @@ class Collection:
             BadInput: when it is no export that holds all, or damaged; whole batches before that have been taken in.
             WrongModel: when it is of another model: a new collection has to be opened with that of the file.
             MissingExtra: when it is Parquet and pyarrow is not installed.
+            BadInput, MissingExtra: before it is read, when the engine that was asked for can never be had.
         """
         from lookalike.transfer import import_collection
 
         self._open.begin_writing()
+        self._parts.view.check_wish()
         report = import_collection(self._parts.catalog, path, progress=progress)
         self._parts.view.settle()
         self._open.keeper.save_if_possible()

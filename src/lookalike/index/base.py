@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -155,6 +155,17 @@ class Engines(Protocol):
             engine: one of `choice.ONE_BY_ONE`.
         Raises:
             MissingExtra: when the engine is an extra that is not installed.
+        """
+        ...
+
+    def check(self, factory: str, *, dimensions: Iterable[int]) -> None:
+        """Refuse what `build` could never make.
+
+        Args:
+            factory: as for `build`.
+            dimensions: that the vectors may come to have.
+        Raises:
+            BadInput: when it can be made of vectors of none of them.
         """
         ...
 

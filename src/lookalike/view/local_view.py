@@ -35,7 +35,7 @@ from lookalike.view.recall_to_ask import RecallToAsk
 from lookalike.view.rescore import Stored, rescore
 from lookalike.view.snapshots import Snapshots
 from lookalike.view.waiting import Waiting, untold
-from lookalike.view.wish import Wish
+from lookalike.view.wish import Wish, check_wish
 
 if TYPE_CHECKING:
     from lookalike.index.groups import Groups
@@ -71,6 +71,7 @@ class LocalView:
     ) -> None:
         self._catalog = catalog
         self._wish = wish
+        self._engines = engines
         self.waiting = waiting
         self._snapshots = Snapshots(catalog, folder, engines=engines, wish=wish)
         workplace = folder.with_name(_BUILDING) if folder is not None else None
@@ -160,6 +161,10 @@ class LocalView:
         """
         self._replace(self._build(why, learn_anew=learn_anew))
         self._rebuild_failed = False
+
+    def check_wish(self) -> None:
+        """Refuse an engine that can never be had; see `View`."""
+        check_wish(self._catalog, self._wish, self._engines)
 
     def settle(self) -> None:
         """Bring the index up to date and, where it is time, make it anew, however long that takes."""

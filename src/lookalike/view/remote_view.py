@@ -159,6 +159,9 @@ class RemoteView:
         finally:
             self._following.release()
 
+    def check_wish(self) -> None:
+        """Nothing: an index elsewhere makes itself as it can; see `View`."""
+
     def settle(self) -> None:
         """Feed the index now, where this process does, and look what it says then."""
         if self._feeder is not None and self._feeds_by_itself:

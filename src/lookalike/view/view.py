@@ -84,6 +84,15 @@ class View(Protocol):
         """
         ...
 
+    def check_wish(self) -> None:
+        """Before much is written: refuse an index that nothing of it could come to have.
+
+        Raises:
+            BadInput: when the factory string is none.
+            MissingExtra: when the engine is an extra that is not installed.
+        """
+        ...
+
     def settle(self) -> None:
         """After much was written: bring the index up to date and, where it is time, make it anew, however long."""
         ...

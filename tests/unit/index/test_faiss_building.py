@@ -17,6 +17,7 @@ from lookalike.index.exact import ExactIndex
 pytest.importorskip("faiss", reason="needs FAISS")
 
 from lookalike.index.faiss import FaissIndex, build_index, building, workplace
+from lookalike.index.faiss.factory import check_factory
 from lookalike.index.faiss.workplace import Workplace
 
 N, D, k = 5000, 16, 10
@@ -81,6 +82,17 @@ def test_an_expert_gets_the_structure_that_was_named(
 def test_what_faiss_refuses_is_told_with_its_reason(factory: str) -> None:
     with pytest.raises(BadInput, match="expected a factory string that FAISS understands"):
         build_index(batches(), count=N, dimension=D, factory=factory)
+
+
+@pytest.mark.parametrize("factory", ["nonsense", "PQ5", "IVF4,", "", "LSH", "Shards0,Flat"])
+def test_what_can_never_be_built_is_told_without_any_vector(factory: str) -> None:
+    with pytest.raises(BadInput, match=r"expected (a factory string that FAISS understands|at least one shard)"):
+        check_factory(factory, dimensions=(D, 2 * D))
+
+
+@pytest.mark.parametrize("factory", ["Flat", "IVF100000,Flat", "Shards2,IVF8,PQ5", "IDMap,HNSW16", "SQ8,RFlat"])
+def test_what_fits_one_of_the_widths_may_be_built(factory: str) -> None:
+    check_factory(factory, dimensions=(D, 5 * D))
 
 
 def test_a_budget_that_is_too_small_is_told_with_the_least_that_is_enough() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,10 +20,10 @@ from lookalike.core.records import ImageRecord
 from lookalike.core.vectors import normalise
 from lookalike.index import choice
 from lookalike.index.exact import ExactIndex
-from lookalike.index.projection import LEAST_TO_LEARN
+from lookalike.index.projection import LEAST_TO_LEARN, WIDTH
 from lookalike.view.as_searched import project
 from lookalike.view.building import build, discard_workplace, vectors_of_catalog
-from lookalike.view.wish import Wish
+from lookalike.view.wish import Wish, check_wish
 from tests.unit.view.rounding_index import RoundingIndex
 
 D = 24
@@ -194,6 +195,35 @@ def test_what_cannot_be_built_leaves_no_workplace(tmp_path: Path) -> None:
     with pytest.raises(BadInput):
         build(catalog_of(20), Wish(engine="IVF4,Nonsense"), LocalEngines(), workplace=place)
     assert not place.exists()
+
+
+@pytest.mark.parametrize("projecting", ["auto", "off"])
+@pytest.mark.parametrize("engine", ["auto", "exact", "IVF4,Flat", "IVF65536,PQ4x4fs"])
+def test_a_wish_that_more_pictures_could_fulfil_is_none_to_refuse(engine: str, projecting: Any) -> None:
+    check_wish(catalog_of(0), Wish(engine=engine, projecting=projecting), LocalEngines())
+
+
+@pytest.mark.parametrize("projecting", ["auto", "off"])
+@pytest.mark.parametrize("engine", ["IVF4,Nonsense", "exakt", "PQ5"])
+def test_a_wish_that_nothing_fulfils_is_refused_at_once(engine: str, projecting: Any) -> None:
+    with pytest.raises(BadInput, match="expected a factory string that FAISS understands"):
+        check_wish(catalog_of(0), Wish(engine=engine, projecting=projecting), LocalEngines())
+
+
+def test_a_string_may_fit_what_is_learnt_and_not_what_it_is_learnt_from() -> None:
+    class Fits(LocalEngines):
+        asked: tuple[int, ...] = ()
+
+        def check(self, factory: str, *, dimensions: Iterable[int]) -> None:
+            Fits.asked = tuple(dimensions)
+
+    catalog = MemoryCatalog()
+    catalog.claim_model("m" * 64, 1280)
+
+    check_wish(catalog, Wish(engine="PQ3"), Fits())
+    assert (Fits.asked[0], max(Fits.asked[1:]), min(Fits.asked[1:])) == (1280, WIDTH, LEAST_TO_LEARN // 4)
+    check_wish(catalog, Wish(engine="PQ3", projecting="off"), Fits())
+    assert Fits.asked == (1280,)
 
 
 def test_where_nothing_can_be_written_it_is_built_elsewhere(built_with: list[dict[str, Any]], tmp_path: Path) -> None:

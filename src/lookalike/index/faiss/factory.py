@@ -8,7 +8,8 @@ are always compared again with rows that we hold; so is `IDMap,` at the beginnin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from lookalike.core.errors import BadInput
@@ -44,6 +45,29 @@ def describe(factory: str) -> Description:
     return Description(shards, _NUMBERED.sub("", _REFINE.sub("", one)))
 
 
+def check_factory(factory: str, *, dimensions: Iterable[int]) -> None:
+    """Refuse a string that FAISS never understands, within milliseconds; what only vectors tell is left to `train`.
+
+    Args:
+        factory: FAISS's description.
+        dimensions: of the vectors, as far as is known: it is enough that the string fits one of them.
+    Raises:
+        BadInput: when it fits none.
+    """
+    _, one = describe(factory)
+    refused: RuntimeError | None = None
+    for dimension in dimensions:
+        try:
+            faiss().index_factory(dimension, one, faiss().METRIC_INNER_PRODUCT)
+        except RuntimeError as error:
+            refused = refused or error
+        else:
+            return
+    if refused is not None:
+        with _translating(factory):
+            raise refused
+
+
 def train(factory: str, sample: Vectors, *, residual: bool = False) -> Any:
     """Make a structure and train it.
 
@@ -57,14 +81,18 @@ def train(factory: str, sample: Vectors, *, residual: bool = False) -> Any:
         BadInput: when FAISS does not understand the string, or it does not fit the vectors or their number.
     """
     shards, one = describe(factory)
-    expected = f"expected a factory string that FAISS understands, got {factory!r}"
-    with translating(BadInput, expected, to_do=_TO_DO):
+    with _translating(factory):
         structure = _train(one, sample, residual=residual)
         if shards == 1:
             return structure
         return together(
             [_with_ids(structure if shard == 0 else faiss().clone_index(structure)) for shard in range(shards)]
         )
+
+
+def _translating(factory: str) -> AbstractContextManager[None]:
+    expected = f"expected a factory string that FAISS understands, got {factory!r}"
+    return translating(BadInput, expected, to_do=_TO_DO)
 
 
 def together(parts: list[Any]) -> Any:
