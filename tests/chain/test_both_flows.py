@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("boto3", reason="the extra s3 is not installed")
 
 from chain.__main__ import compare, read_photos
-from chain.flows import Api, ClassicFlow, DirectFlow, Flow, Photo, Refused, is_searchable, wait_searchable
+from chain.flows import Api, ClassicFlow, DirectFlow, Flow, Photo, is_searchable, wait_searchable
 from chain.parts import Parts
 from chain.programs import Program, service, worker
 from tests.chain.conftest import jpeg, photos_of, settings_of
@@ -131,18 +131,3 @@ def test_both_flows_are_compared_on_the_same_photos(
     classic, direct = (float(word) for word in through.split() if word.replace(".", "").isdigit())
     assert classic > 0
     assert direct > 0
-
-
-def test_a_service_that_is_told_of_a_database_that_is_not_there_says_what_to_do(parts: Parts, tmp_path: Path) -> None:
-    settings = settings_of(parts, tmp_path / "home")
-    wrong = {**settings, "LOOKALIKE_SERVE_DATABASE": parts.postgres.url_of("nowhere")}
-    api_of = service(environment=wrong, log=tmp_path / "log")
-    api_of.start()
-    try:
-        api = Api(api_of.url)
-        with pytest.raises(Refused, match="503"):
-            api.call("GET", "/v1/collections")
-        api.close()
-    finally:
-        api_of.stop()
-    assert "the database of the URL should exist" in (tmp_path / "log").read_text()

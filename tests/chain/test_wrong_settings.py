@@ -20,6 +20,7 @@ from click.testing import CliRunner
 pytest.importorskip("boto3", reason="the extra s3 is not installed")
 
 from chain.buckets import client_of, make_bucket
+from chain.flows import Api, Refused
 from chain.parts import Parts
 from chain.postgres import UNSAFE_AND_FAST, PostgresServer, programs_folder
 from chain.programs import service, worker
@@ -340,22 +341,43 @@ def told_in_this_process(settings: Mapping[str, str], monkeypatch: pytest.Monkey
     return check_servers(read_service_settings())
 
 
-def test_servers_that_are_away_are_told_and_waited_for(own: dict[str, str], parts: Parts, tmp_path: Path) -> None:
-    away = {
+@pytest.fixture
+def away(own: dict[str, str]) -> dict[str, str]:
+    """Where nobody answers now."""
+    urls = [f"{PREFIX}{name}" for name in ("DATABASE", "VECTORS", "BROKER")]
+    return {
         **own,
-        **{
-            f"{PREFIX}{name}": at(own[f"{PREFIX}{name}"], port=free_port())
-            for name in ("DATABASE", "VECTORS", "BROKER")
-        },
+        **{name: at(own[name], port=free_port()) for name in urls},
         f"{PREFIX}OBJECTS_ENDPOINT": f"http://127.0.0.1:{free_port()}",
     }
-    log = tmp_path / "log"
-    for program in (service(environment=away, log=log), worker(environment=away, log=log)):
-        log.write_text("")
-        program.start()
-        try:
-            for setting in ("database", "vectors", "objects", "broker"):
-                eventually(lambda setting=setting: f"setting `{setting}`: " in log.read_text())  # type: ignore[misc]
-            assert "Traceback" not in log.read_text()
-        finally:
-            program.stop()
+
+
+def check_all_are_told(log: Path) -> None:
+    for setting in ("database", "vectors", "objects", "broker"):
+        eventually(lambda setting=setting: f"setting `{setting}`: " in log.read_text())  # type: ignore[misc]
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_service_starts_whose_servers_are_away_and_says_so_to_whoever_needs_them(
+    away: dict[str, str], tmp_path: Path
+) -> None:
+    serving = service(environment=away, log=tmp_path / "log")
+    serving.start()
+    try:
+        check_all_are_told(tmp_path / "log")
+        api = Api(serving.url)
+        with pytest.raises(Refused, match="503"):
+            api.call("GET", "/v1/collections")
+        api.close()
+    finally:
+        serving.stop()
+
+
+def test_a_worker_starts_whose_servers_are_away(away: dict[str, str], tmp_path: Path) -> None:
+    working = worker(environment=away, log=tmp_path / "log")
+    working.start()
+    try:
+        eventually(lambda: "Waiting for jobs" in (tmp_path / "log").read_text())
+        check_all_are_told(tmp_path / "log")
+    finally:
+        working.stop()
