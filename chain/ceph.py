@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from chain.debian_programs import cache_folder, environment_of, unpack_programs
+from chain.guard import guarded
 from chain.s3_server import S3Keys, answers_http, note_ports, ports_of
 from chain.server import HOST, ServerFailed, end_group, wait_until
 
@@ -208,15 +209,17 @@ class CephServer:
 
     def _begin(self, *command: str) -> subprocess.Popen[bytes]:
         with (self.folder / "output").open("ab") as output:
-            return subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                executable=shutil.which(command[0], path=self._environment["PATH"]),
+            return guarded(
+                subprocess.Popen(
+                    command,
+                    cwd=self.folder,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    executable=shutil.which(command[0], path=self._environment["PATH"]),
+                )
             )
 
     def _run(self, *command: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from chain.guard import guarded
 from chain.server import HOST, ServerFailed, end_group, free_port, wait_until
 from chain.unprivileged import check_reachable, give_file_over, give_over, run_program, user_options
 
@@ -93,14 +94,16 @@ class PostgresServer:
         self._make_data(programs)
         options = [f"--{name}={value}" for name, value in {**self._settings, "port": str(self.port)}.items()]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(programs / "postgres"), "-D", str(self._data), *options],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                start_new_session=True,  # Ctrl-C in a terminal is for who started it, who then stops it
-                **user_options(),
+            self._process = guarded(
+                subprocess.Popen(
+                    [str(programs / "postgres"), "-D", str(self._data), *options],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd="/",
+                    start_new_session=True,  # Ctrl-C in a terminal is for who started it, who then stops it
+                    **user_options(),
+                )
             )
         asking = [str(programs / "pg_isready"), "-q", "-h", HOST, "-p", str(self.port)]
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from chain.guard import guarded
 from chain.server import HOST, ServerFailed, end_group, free_port, wait_until
 
 _LINES_SHOWN = 20
@@ -44,13 +45,15 @@ class Program:
         if self._process is not None and self._process.poll() is None:
             return
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "lookalike", *self._arguments],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+            self._process = guarded(
+                subprocess.Popen(
+                    [sys.executable, "-m", "lookalike", *self._arguments],
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
             )
         if self._url:
             try:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from chain.guard import guarded
 from chain.server import HOST, ServerFailed, end_group, free_port, wait_until
 
 _PROGRAMS = Path("/usr/lib/rabbitmq/bin")
@@ -71,21 +72,25 @@ class RabbitServer:
         (self._folder / "enabled_plugins").write_text("[].\n")
         with (self._folder / "output").open("ab") as output:
             # Begun here, so that the node finds one and leaves none behind that outlives it.
-            self._names = subprocess.Popen(
-                ["epmd", "-port", str(self._names_port), "-address", HOST],  # noqa: S607 - wherever it is
-                cwd=self._folder,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
+            self._names = guarded(
+                subprocess.Popen(
+                    ["epmd", "-port", str(self._names_port), "-address", HOST],  # noqa: S607 - wherever it is
+                    cwd=self._folder,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
             )
             wait_until(lambda: _listens(self._names_port), process=self._names, what="epmd", within_s=_STARTS_WITHIN_S)
-            self._process = subprocess.Popen(
-                [str(program)],
-                cwd=self._folder,  # what it writes when it dies lies there
-                env=self._environment(),
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
+            self._process = guarded(
+                subprocess.Popen(
+                    [str(program)],
+                    cwd=self._folder,  # what it writes when it dies lies there
+                    env=self._environment(),
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
             )
         try:
             wait_until(self._answers, process=self._process, what=self._node, within_s=_STARTS_WITHIN_S)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from chain.guard import no_longer_guarded
+
 HOST = "127.0.0.1"
 
 
@@ -78,3 +80,4 @@ def end_group(process: subprocess.Popen[bytes], *, by: signal.Signals, within_s:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    no_longer_guarded(process)

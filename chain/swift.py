@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from chain.debian_programs import ProgramsMissing, cache_folder
+from chain.guard import guarded
 from chain.s3_server import S3Keys, answers_http, note_ports, ports_of
 from chain.server import HOST, ServerFailed, end_group, wait_until
 
@@ -150,13 +151,15 @@ class SwiftServer:
 
     def _begin(self, kind: str) -> None:
         with (self.folder / "output").open("ab") as output:
-            process = subprocess.Popen(
-                [self._programs / "bin" / "python", "-P", _PROGRAM, self.folder, kind],
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
+            process = guarded(
+                subprocess.Popen(
+                    [self._programs / "bin" / "python", "-P", _PROGRAM, self.folder, kind],
+                    cwd=self.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
             )
         self._processes[kind] = process
         url = f"http://{HOST}:{self._ports[kind]}"
