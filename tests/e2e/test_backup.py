@@ -178,6 +178,21 @@ def test_a_damaged_backup_is_told_with_what_is_damaged(command: Command, album: 
     assert not (tmp_path / "r").exists()
 
 
+def test_a_backup_of_somebody_else_says_nothing_to_the_terminal(command: Command, album: Album, tmp_path: Path) -> None:
+    command("backup", "make", tmp_path / "b", "-c", album.collection)
+    note, sums = tmp_path / "b" / "backup.json", tmp_path / "b" / "SHA256SUMS"
+    told = {**json.loads(note.read_text()), "made": "now\n\x1b[2J", "lookalike": "1\u202e", "damaged": ["\x1b[2Ja"]}
+    note.write_text(json.dumps(told))
+    listed = sums.read_text().splitlines(keepends=True)
+    sums.write_text("".join([*listed[:-1], f"{sha256(note.read_bytes())}  backup.json\n"]))
+    checked = command("backup", "check", tmp_path / "b")
+    assert checked.code == 3
+    whole, damaged = checked.stderr.splitlines()
+    assert whole.startswith("Whole: 1 collection, 6 pictures, ")
+    assert whole.endswith(r", made now\n\x1b[2J by Lookalike 1\u202e.")
+    assert damaged == r"damaged before it was copied: \x1b[2Ja"
+
+
 def test_what_was_damaged_before_is_told_by_each_command(command: Command, album: Album, tmp_path: Path) -> None:
     objects = album.collection / "objects" / "00"
     objects.mkdir(parents=True)

@@ -19,7 +19,7 @@ from io import BufferedWriter
 from pathlib import Path
 from typing import NamedTuple
 
-from lookalike.core.errors import BadInput, FormatTooNew
+from lookalike.core.errors import BadInput, FormatTooNew, StorageFailed
 from lookalike.core.installing import upgrade_advice
 from lookalike.storage.private import FILE
 
@@ -86,6 +86,7 @@ def read_note(folder: Path) -> Backup:
     Raises:
         BadInput: when the folder holds none, or what it tells is damaged.
         FormatTooNew: when a newer version made it.
+        StorageFailed: when it cannot be read.
     """
     path = folder / NOTE
     try:
@@ -96,16 +97,37 @@ def read_note(folder: Path) -> Backup:
                 f"expected a backup of this Lookalike or an older one, but {folder} "
                 f"is of {told['lookalike']}: {upgrade_advice()}"
             )
-        return Backup(**told)
+        return _checked(Backup(**told))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BadInput(
             f"expected a backup, but there is no {NOTE} in {folder}"
             "; correct the path, or make one with `lookalike backup`"
         ) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except OSError as error:
+        raise _not_read(path, error) from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BadInput(
             f"expected a whole backup, but {path} is damaged: make another with `lookalike backup`"
         ) from error
+
+
+def _checked(backup: Backup) -> Backup:
+    """A note as it was read, which anybody may have written.
+
+    Raises:
+        TypeError: when something in it is of another type.
+    """
+    texts = (backup.lookalike, backup.made, *backup.collections.keys(), *backup.damaged)
+    counts = (backup.files, backup.size_bytes, *backup.collections.values())
+    if not isinstance(backup.damaged, list) or not all(isinstance(one, str) for one in texts):
+        raise TypeError("expected texts")
+    if not all(type(one) is int and one >= 0 for one in counts):
+        raise TypeError("expected counts")
+    return backup
+
+
+def _not_read(path: Path, error: OSError) -> StorageFailed:
+    return StorageFailed(f"{path}: cannot be read ({error.strerror}); repair its permissions or its disk")
 
 
 def list_files(folder: Path, backup: Backup) -> Iterator[Listed]:
@@ -113,22 +135,26 @@ def list_files(folder: Path, backup: Backup) -> Iterator[Listed]:
 
     Raises:
         BadInput: when the list is not there or damaged.
+        StorageFailed: when it cannot be read.
     """
     path = folder / SUMS
     damaged = f"{path} is missing or damaged: take another backup"
     if path.is_symlink() or not path.is_file():
         raise BadInput(damaged)
     number = -1
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines):
-            found = _LINE.fullmatch(line)
-            if (
-                found is None
-                or ".." in Path(found["name"]).parts
-                or (found["name"] == NOTE) != (number == backup.files)
-            ):
-                raise BadInput(damaged)
-            yield Listed(found["name"], found["sha256"])
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for number, line in enumerate(lines):
+                found = _LINE.fullmatch(line)
+                if (
+                    found is None
+                    or ".." in Path(found["name"]).parts
+                    or (found["name"] == NOTE) != (number == backup.files)
+                ):
+                    raise BadInput(damaged)
+                yield Listed(found["name"], found["sha256"])
+    except OSError as error:
+        raise _not_read(path, error) from error
     if number != backup.files:
         raise BadInput(damaged)
 

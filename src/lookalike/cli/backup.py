@@ -76,7 +76,7 @@ def _check(session: Session, folder: str) -> int:
 
     with counting(session, task="Reading", things="files") as done:
         backup = check_backup(folder, progress=done)
-    session.say(f"Whole: {_facts(backup)}, made {backup.made} by Lookalike {backup.lookalike}.")
+    session.say(f"Whole: {_facts(backup)}, made {safe(backup.made)} by Lookalike {safe(backup.lookalike)}.")
     return _tell(session, backup)
 
 

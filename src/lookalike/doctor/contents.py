@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections import Counter
 from collections.abc import Iterator
+from enum import Enum, auto
 
 from lookalike.catalog.base import Catalog
 from lookalike.core.errors import CatalogDamaged, StorageFailed
+from lookalike.core.paths import is_gone
 from lookalike.core.records import FileRecord
 from lookalike.doctor.finding import Finding, fine, problem, warning
 from lookalike.doctor.patient import Patient
@@ -66,20 +70,22 @@ def objects(patient: Patient) -> Iterator[Finding]:
 
 def files(patient: Patient) -> Iterator[Finding]:
     """Are the known files still there, as they were."""
-    total, gone, changed = 0, 0, 0
+    states: Counter[_State] = Counter()
     example = ""
     for file in patient.open_catalog().files():
-        total += 1
         state = _state(file)
-        gone += state == "gone"
-        changed += state == "changed"
-        example = example or (file.path if state else "")
-    if gone or changed:
-        what = f"of {total} known files {gone} are gone and {changed} have changed, for example {example}"
-        advice = "run `lookalike index --prune` on their folders (if they lie on another disk, connect that first)"
-        yield warning("files", what, advice)
-    else:
-        yield fine("files", f"{total} known files, all there and as they were")
+        states[state] += 1
+        example = example or ("" if state is _State.AS_KNOWN else file.path)
+    gone, changed, unseen = states[_State.GONE], states[_State.CHANGED], states[_State.UNSEEN]
+    if not gone + changed + unseen:
+        yield fine("files", f"{states.total()} known files, all there and as they were")
+        return
+    what = f"of {states.total()} known files {gone} are gone and {changed} have changed"
+    advice = "run `lookalike index --prune` on their folders (if they lie on another disk, connect that first)"
+    if unseen:
+        what += f", and {unseen} cannot be looked at"
+        advice = f"repair the permissions of their folders, or their disk{f'; then {advice}' if gone + changed else ''}"
+    yield warning("files", f"{what}, for example {example}", advice)
 
 
 def _without_bytes(opened: Catalog, objects: Objects) -> list[str]:
@@ -90,10 +96,19 @@ def _without_bytes(opened: Catalog, objects: Objects) -> list[str]:
     return sorted(lost)
 
 
-def _state(file: FileRecord) -> str:
+class _State(Enum):
+    AS_KNOWN = auto()
+    CHANGED = auto()
+    GONE = auto()
+    UNSEEN = auto()
+
+
+def _state(file: FileRecord) -> _State:
     try:
         status = os.stat(file.path)
     except (OSError, ValueError):
-        return "gone"
+        return _State.GONE if is_gone(file.path) else _State.UNSEEN
+    if stat.S_ISDIR(status.st_mode):
+        return _State.GONE
     is_as_known = (status.st_size, status.st_mtime_ns) == (file.size_bytes, file.mtime_ns)
-    return "" if is_as_known else "changed"
+    return _State.AS_KNOWN if is_as_known else _State.CHANGED

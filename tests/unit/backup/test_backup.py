@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import hashlib
+import json
 import logging
 import os
 import shutil
@@ -9,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -261,6 +264,62 @@ def test_a_backup_of_a_newer_version_is_refused(home: Path, tmp_path: Path) -> N
     note.write_text(note.read_text().replace('"format": 1', '"format": 2'))
     with pytest.raises(FormatTooNew, match=r"is of 1.2.3"):
         check_backup(tmp_path / "backup")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"files": "3"},
+        {"files": -1},
+        {"files": True},
+        {"size_bytes": 1.5},
+        {"size_bytes": None},
+        {"lookalike": 1},
+        {"made": ["2024"]},
+        {"collections": []},
+        {"collections": {"made": "many"}},
+        {"damaged": "a catalog"},
+        {"damaged": [1]},
+        {"format": None},
+        {"format": "one"},
+        {"more": 1},
+    ],
+)
+def test_a_note_that_is_not_as_it_should_be_is_refused(home: Path, tmp_path: Path, changed: dict[str, object]) -> None:
+    made(home, tmp_path / "backup")
+    note = tmp_path / "backup" / "backup.json"
+    note.write_text(json.dumps({**json.loads(note.read_text()), **changed}))
+    for call in (
+        lambda: check_backup(tmp_path / "backup", progress=lambda done, total: None),
+        lambda: restore_backup(tmp_path / "backup", tmp_path / "again", progress=lambda done, total: None),
+    ):
+        with pytest.raises(BadInput, match=r"backup\.json is damaged"):
+            call()
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("data", ["", "[]", "null", '"text"', "\udcff", "[" * 100_000, '{"format": 1}'])
+def test_a_note_that_is_none_is_refused(home: Path, tmp_path: Path, data: str) -> None:
+    made(home, tmp_path / "backup")
+    (tmp_path / "backup" / "backup.json").write_bytes(os.fsencode(data))
+    with pytest.raises(BadInput, match=r"backup\.json is damaged"):
+        check_backup(tmp_path / "backup")
+
+
+def test_what_the_disk_does_not_give_is_no_damage(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(home, tmp_path / "backup")
+    opened = Path.open
+    for name in ("backup.json", "SHA256SUMS"):
+
+        def fail(path: Path, *given: Any, failing: str = name, **named: Any) -> Any:
+            if path.name == failing:
+                raise OSError(errno.EIO, "Input/output error")
+            return opened(path, *given, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", fail)
+            with pytest.raises(StorageFailed, match=rf"{name}: cannot be read \(Input/output error\)"):
+                check_backup(tmp_path / "backup")
 
 
 def test_what_is_no_backup_is_told(tmp_path: Path) -> None:

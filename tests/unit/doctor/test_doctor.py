@@ -341,6 +341,25 @@ def test_files_that_are_gone_or_changed_are_counted(patient: Patient, tmp_path: 
     assert "--prune" in found.advice
 
 
+def test_a_folder_in_the_place_of_a_file_is_no_file(patient: Patient, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "1.jpg").unlink()
+    (tmp_path / "photos" / "1.jpg").mkdir()
+    assert "of 6 known files 1 are gone and 0 have changed" in the_only(examine(patient)).what
+
+
+def test_what_cannot_be_looked_at_is_not_told_as_gone(patient: Patient, tmp_path: Path) -> None:
+    around = tmp_path / "photos" / "1.jpg"
+    around.unlink()
+    around.symlink_to(around)
+    found = the_only(examine(patient))
+    assert f"0 are gone and 0 have changed, and 1 cannot be looked at, for example {around}" in found.what
+    assert "--prune" not in found.advice
+    (tmp_path / "photos" / "2.jpg").unlink()
+    found = the_only(examine(patient))
+    assert "1 are gone and 0 have changed, and 1 cannot be looked at" in found.what
+    assert found.advice.index("permissions") < found.advice.index("--prune")
+
+
 def test_who_is_writing_is_named(patient: Patient) -> None:
     with patient.open_catalog().transaction():
         found = the_only(examine(patient))
