@@ -97,7 +97,7 @@ def read_note(folder: Path) -> Backup:
                 f"expected a backup of this Lookalike or an older one, but {folder} "
                 f"is of {told['lookalike']}: {upgrade_advice()}"
             )
-        return _checked(Backup(**told))
+        return _check_note(Backup(**told))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BadInput(
             f"expected a backup, but there is no {NOTE} in {folder}"
@@ -111,7 +111,7 @@ def read_note(folder: Path) -> Backup:
         ) from error
 
 
-def _checked(backup: Backup) -> Backup:
+def _check_note(backup: Backup) -> Backup:
     """A note as it was read, which anybody may have written.
 
     Raises:

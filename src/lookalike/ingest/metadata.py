@@ -11,9 +11,11 @@ from pathlib import Path
 
 from lookalike.catalog.base import Catalog, Reads, Transaction
 from lookalike.catalog.patience import in_transaction, patiently
+from lookalike.catalog.storable import path_bytes
 from lookalike.core.arguments import checks_arguments
 from lookalike.core.errors import BadInput
 from lookalike.core.fields import METADATA_PREFIX
+from lookalike.core.json_values import is_same
 from lookalike.core.paths import absolute
 from lookalike.core.records import ImageRecord, Metadata
 from lookalike.ingest.metadata_formats import KEY_COLUMNS, read_rows
@@ -152,8 +154,13 @@ def _row(table: Path, line: int, cells: Metadata) -> MetadataRow:
         raise BadInput(
             f"{table}: expected a path or an id in each row, but row {line} names neither; fill one of the two columns"
         )
-    if path is not None and "\0" in path:
-        raise BadInput(f"{table}: row {line}: a path cannot hold a zero byte; correct that row")
+    if path is not None:
+        if "\0" in path:
+            raise BadInput(f"{table}: row {line}: a path cannot hold a zero byte; correct that row")
+        try:
+            path_bytes(path)
+        except BadInput as error:
+            raise BadInput(f"{table}: row {line}: {error}") from error
     fields = {name.removeprefix(METADATA_PREFIX): value for name, value in cells.items() if name not in KEY_COLUMNS}
     for name in fields:
         if not 0 < len(name) <= _LONGEST_NAME:
@@ -178,7 +185,7 @@ def _gather(catalog: Catalog, table: MetadataTable, report: MetadataReport) -> d
             nowhere += [row] if not found and row.id is None else []
             continue
         fields = wanted.setdefault(found[0], {})
-        other = [key for key, value in row.fields.items() if key in fields and fields[key] != value]
+        other = [key for key, value in row.fields.items() if key in fields and not is_same(fields[key], value)]
         if other:
             reason = f"an earlier row says otherwise about the same picture: {', '.join(other)}"
             report.unused.append(UnusedRow(row.line, row.id or row.path or "", reason))
@@ -207,4 +214,4 @@ def _say_what_is_meant(catalog: Catalog, report: MetadataReport, nowhere: list[M
 
 
 def _changes(image: ImageRecord | None, fields: Metadata) -> bool:
-    return image is not None and any(image.metadata.get(name) != value for name, value in fields.items())
+    return image is not None and not all(is_same(image.metadata.get(name), value) for name, value in fields.items())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lookalike.core.errors import BadInput
+from lookalike.core.json_values import finite
 from lookalike.core.records import Metadata
 
 MOST_BYTES = 200_000_000
@@ -122,9 +123,12 @@ def _from_json_lines(text: str) -> Iterator[RawRow]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                yield RawRow(number, _object(_json(line), number))
+                row = _json(line)
             except json.JSONDecodeError as error:
                 raise ValueError(f"line {number}: {error.msg} at column {error.colno}") from error
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from error
+            yield RawRow(number, _object(row, number))
 
 
 def _object(row: object, number: int) -> Metadata:
@@ -136,11 +140,7 @@ def _object(row: object, number: int) -> Metadata:
 
 
 def _json(text: str) -> Any:
-    return json.loads(text, parse_constant=_no_constant)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"expected finite numbers, got {name}")
+    return json.loads(text, parse_constant=finite, parse_float=finite)
 
 
 _FORMATS: dict[str, Callable[[str], Iterator[RawRow]]] = {

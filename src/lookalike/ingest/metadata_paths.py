@@ -10,13 +10,15 @@ import os
 from array import array
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from unicodedata import normalize
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
 from lookalike.catalog.base import Reads
+from lookalike.core.errors import FetchRefused
+from lookalike.images.file_urls import path_of
 
 if TYPE_CHECKING:
     from lookalike.ingest.metadata import MetadataTable
@@ -129,7 +131,8 @@ def _writings(path: str) -> Iterator[str]:
     yield path
     meant = path.strip()
     if meant.lower().startswith("file://"):
-        meant = unquote(urlsplit(meant).path)
+        with suppress(FetchRefused):  # of another machine, or no path: as it is written
+            meant = path_of(meant)
     if meant != path:
         yield meant
     if "\\" in meant:

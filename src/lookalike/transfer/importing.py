@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from lookalike.catalog.base import Catalog, Reads, Transaction
 from lookalike.catalog.patience import in_transaction, patiently
-from lookalike.catalog.storable import metadata_json
 from lookalike.core.errors import BadInput, BadVectors, WrongModel
+from lookalike.core.json_values import is_same
 from lookalike.core.paths import absolute
 from lookalike.core.records import FileRecord, ImageRecord, Metadata
 from lookalike.transfer.forms import reader_of
@@ -159,8 +159,7 @@ def _is_changed(known: ImageRecord | None, image: ImageRecord) -> bool:
     if known is None:
         return False
     laid: Metadata = {name: value for name, value in {**known.metadata, **image.metadata}.items() if value is not None}
-    # to Python, 1 is True and 1.0
-    return laid != known.metadata or metadata_json(laid) != metadata_json(known.metadata)
+    return not is_same(laid, known.metadata)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import numpy as np
 
 from lookalike.catalog.storable import path_bytes
 from lookalike.core.errors import BadInput
+from lookalike.core.json_values import finite
 from lookalike.core.records import FileRecord, ImageRecord
 from lookalike.core.vectors import HalfVectors
 from lookalike.transfer.rows import (
@@ -29,7 +30,6 @@ from lookalike.transfer.rows import (
     check_format,
     check_origin,
     files_of_row,
-    finite,
     image_of_row,
 )
 

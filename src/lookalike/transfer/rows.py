@@ -8,7 +8,6 @@ specifies them.
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 from lookalike.core.errors import BadInput
 from lookalike.core.installing import upgrade_advice
+from lookalike.core.json_values import finite
 from lookalike.core.records import FileRecord, ImageRecord, Json, Metadata
 from lookalike.core.vectors import HalfVectors
 
@@ -138,17 +138,6 @@ def _metadata(row: Mapping[str, Any]) -> Metadata:
             f"{row['id']}: expected metadata to be a JSON object, got {row['metadata'][:80]!r}; export it again"
         )
     return metadata
-
-
-def finite(number: str) -> float:
-    """A number of JSON.
-
-    Raises:
-        ValueError: when it is not finite, as `NaN`, or as `1e999` comes to be.
-    """
-    if not math.isfinite(float(number)):
-        raise ValueError(f"expected finite numbers, got {number:.80}")
-    return float(number)
 
 
 def files_of_row(row: Mapping[str, Any]) -> list[FileRecord]:

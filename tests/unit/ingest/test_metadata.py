@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.photos import PHOTOS
 
 
 def image_id(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()
+    return hashlib.sha256(os.fsencode(name)).hexdigest()
 
 
 def collection(catalog: Catalog, *paths: str | Path) -> Catalog:
@@ -85,7 +86,10 @@ def test_the_same_table_can_be_written_in_many_ways(tmp_path: Path, name: str, c
         ("t.json", "[1]", "row 1"),
         ("t.json", '[{"label": "x"}]', "row 1"),
         ("t.json", '[{"path": 3}]', "texts"),
-        ("t.json", '[{"path": "a", "n": NaN}]', "finite"),
+        ("t.json", '[{"path": "a", "n": NaN}]', "finite numbers, got NaN"),
+        ("t.json", '[{"path": "a", "n": [{"m": -1e999}]}]', "finite numbers, got -1e999"),
+        ("t.jsonl", '{"path": "a"}\n{"path": "b", "n": 1e999}\n', "line 2: expected finite numbers, got 1e999"),
+        ("t.json", r'[{"path": "a"}, {"path": "\ud800"}]', r"row 2: expected a path as os\.fsdecode gives it"),
         ("t.json", '[{"path": "a"', "Expecting"),
         ("t.json", "[" * 100_000, "recursion"),
         ("t.jsonl", '{"path": "a"}\n{"path": \n', "line 2"),
@@ -129,6 +133,28 @@ def test_fields_are_laid_over_and_nothing_is_written_twice(tmp_path: Path, engin
     assert apply_metadata(catalog, read) == MetadataReport(matched=3, changed=0, unused=unused)
     assert catalog.cursor() == before
     catalog.close()
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "memory"])
+@pytest.mark.parametrize(("known", "said"), [(1, True), (True, 1), (1, 1.0), ({"a": [0]}, {"a": [False]})])
+def test_values_that_only_python_takes_for_the_same_are_laid_over(
+    tmp_path: Path, engine: str, known: Any, said: Any
+) -> None:
+    catalog: Catalog = open_catalog(tmp_path / "c.db") if engine == "sqlite" else MemoryCatalog()
+    collection(catalog, tmp_path / "a.jpg")
+    for value in (known, said):
+        read = read_metadata(table(tmp_path, "t.json", json.dumps([{"path": "a.jpg", "n": value}])))
+        assert apply_metadata(catalog, read).changed == 1
+        assert apply_metadata(catalog, read).changed == 0
+        assert json.dumps(metadata(catalog, tmp_path / "a.jpg")["n"]) == json.dumps(value)
+    catalog.close()
+
+
+def test_the_order_of_keys_within_a_value_changes_nothing(tmp_path: Path) -> None:
+    catalog = collection(MemoryCatalog(), tmp_path / "a.jpg")
+    for value, changed in (({"a": 1, "b": 2}, 1), ({"b": 2, "a": 1}, 0)):
+        read = read_metadata(table(tmp_path, "t.json", json.dumps([{"path": "a.jpg", "n": value}])))
+        assert apply_metadata(catalog, read).changed == changed
 
 
 def test_a_path_may_be_the_end_of_exactly_one_indexed_path(tmp_path: Path) -> None:
@@ -216,6 +242,20 @@ def test_paths_as_other_programs_write_them_are_understood(tmp_path: Path, writt
     )
 
     assert (report.matched, report.unused) == (1, [])
+
+
+def test_the_url_of_a_file_whose_name_is_not_utf_8_is_understood(tmp_path: Path) -> None:
+    catalog = collection(MemoryCatalog(), tmp_path / os.fsdecode(b"\xff.jpg"))
+    rows = [{"path": f"file://{tmp_path}/%FF.jpg", "n": 1}, {"path": f"file://localhost{tmp_path}/%ff.jpg", "n": 1}]
+    report = apply_metadata(catalog, read_metadata(table(tmp_path, "t.json", json.dumps(rows))))
+    assert (report.matched, report.unused) == (2, [])
+
+
+@pytest.mark.parametrize("url", ["file://[", "file://server/a.jpg", "file:///a%00.jpg", "file://", "file:///"])
+def test_a_url_that_names_no_file_here_is_no_picture(tmp_path: Path, url: str) -> None:
+    catalog = collection(MemoryCatalog(), "/a.jpg")
+    report = apply_metadata(catalog, read_metadata(table(tmp_path, "t.json", json.dumps([{"path": url, "n": 1}]))))
+    assert [(row.name, row.reason.partition(";")[0]) for row in report.unused] == [(url, "no such picture")]
 
 
 def test_rows_and_pictures_that_are_left_over_are_told(tmp_path: Path) -> None:
