@@ -69,7 +69,7 @@ def besiege(
         photos: a folder of pictures that takes longer to index than the uploads take.
         pictures: to be uploaded, in turn as a direct upload with a vector, without one, at once and queued.
         kills: how often; the service no sooner than it takes to start, or it would never get anything done.
-        pace_s: seconds between the beginnings of two uploads.
+        pace_s: seconds between the beginnings of two uploads; longer where the first kill would else come too late.
         seed: of the moments.
     Raises:
         RuntimeError: when the service does not start, or its jobs do not end.
@@ -86,6 +86,7 @@ def besiege(
         begun = time.monotonic()
         service.start()
         service_every_s = max(kills.service_every_s, time.monotonic() - begun)
+        pace_s = max(pace_s, 2.5 * service_every_s / len(pictures))  # the first kill comes within two, see `suffer`
         threads = [
             threading.Thread(target=indexing.run, args=(stop, random.Random(chance.random()), kills.index_every_s)),
             threading.Thread(target=service.suffer, args=(stop, random.Random(chance.random()), service_every_s)),
