@@ -8,7 +8,7 @@ The steps, so that what was acknowledged is never lost:
 3. With a vector, the picture is taken into the catalog as provisional, unless a worker has begun with the job: that
    claims the job before it looks at the catalog, and this looks at the job within the catalog's transaction.
 4. The ledger says that the upload is provisional: that its picture was in the catalog, so that one that is missing
-   there later was removed.
+   there later was removed. What else is to be kept of the completion, such as its reply, is kept with that.
 
 The catalog is another database, so 2, 3 and 4 can be cut off from each other. Who repeats the completion goes on with
 3; where nobody does, the worker takes in what is not there (`lookalike.worker.uploads`).

@@ -58,6 +58,8 @@ async def ask(request: Request, collection: str, principal: Writer) -> Response:
             "; scale the picture down, or save it as a JPEG",
             values={"limit_bytes": service.settings.upload_max_bytes, "got_bytes": body.size_bytes},
         )
+    if not service.collections.is_at_hand(collection):  # to open it takes long, and keeps others from the ledger
+        await collection_of(service, collection)
     keyed = key_of(request, principal, digest=digest)
     upload = _new(body, collection, principal, service, browser=browser_of(request))
     call = partial(_note, upload, keyed, service, path=request.url.path)

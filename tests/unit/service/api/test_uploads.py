@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lookalike.collection import Collection
 from lookalike.collection.hosting import Hosting
 from lookalike.core.errors import StorageFailed
 from lookalike.ledger.base import Quota, ReplyQuota
@@ -451,3 +452,20 @@ def test_a_completion_that_stopped_half_way_goes_on_under_the_same_key(
     assert (again.json(), again.headers["Idempotency-Replayed"]) == (done.json(), "true")
     assert sha256(data) in served.service.collections.get(FIRST)
     assert len(served.service.ledger.jobs.jobs()) == 1
+
+
+def test_a_collection_is_not_opened_on_the_threads_of_the_ledger(
+    served: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backing, threads = served.service.collections._backing, []
+    open_ = backing.open
+
+    def opening(*args: Any, **named: Any) -> Collection:
+        threads.append(threading.current_thread().name)
+        return open_(*args, **named)
+
+    monkeypatch.setattr(backing, "open", opening)
+    ask(served, png(84))
+
+    assert len(threads) == 1
+    assert not threads[0].startswith("lookalike-books")
