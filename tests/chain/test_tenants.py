@@ -28,7 +28,7 @@ from tests.collections import picture
 from tests.removing import opened
 from tests.services import SECRET, sha256, token
 
-SEARCHES = int(os.environ.get("TENANT_SEARCHES", "160"))
+SEARCHES = int(os.environ.get("TENANT_SEARCHES", "100"))
 """Over each engine. More for a longer round: `TENANT_SEARCHES=10000 make test PYTEST=tests/chain/test_tenants.py`."""
 
 TENANTS = ("quentin", "yolanda")

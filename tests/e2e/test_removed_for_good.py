@@ -14,7 +14,7 @@ from lookalike.images.files import content_id
 from tests.collections import png
 from tests.removing import opened, removing
 
-KILLS = int(os.environ.get("REMOVAL_KILLS", "4"))
+KILLS = int(os.environ.get("REMOVAL_KILLS", "3"))
 """Of each engine. More for a longer round: `REMOVAL_KILLS=100 make test PYTEST=tests/e2e/test_removed_for_good.py`."""
 
 STAY = 40
