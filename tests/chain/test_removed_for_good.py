@@ -18,6 +18,9 @@ from tests.waiting import eventually
 KILLS = int(os.environ.get("REMOVAL_KILLS", "2"))
 """More for a longer round: `REMOVAL_KILLS=100 make test PYTEST=tests/chain/test_removed_for_good.py`."""
 
+AFTER_ITS_LEASE_S = 180
+"""What a killed worker had begun waits for the end of its lease, which is 60 s."""
+
 COLLECTION = "removing-for-good"
 
 
@@ -43,8 +46,8 @@ def test_what_was_removed_is_found_by_no_search_once_all_is_up_again(parts: Part
                 program.start()
             api.close()  # it connects anew
 
-        wait_searchable(stays, api, collection=COLLECTION, model_id=model_id, within_s=60)
-        eventually(lambda: not unfinished(api))
+        wait_searchable(stays, api, collection=COLLECTION, model_id=model_id, within_s=AFTER_ITS_LEASE_S)
+        eventually(lambda: not unfinished(api), within_s=AFTER_ITS_LEASE_S)
         for photo in removed:
             assert not is_there(photo, api)
             assert not is_searchable(photo, api, collection=COLLECTION, model_id=model_id)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 from lookalike.core.errors import BadInput
 
 SCHEMES = ("postgresql", "postgres")
@@ -17,7 +20,7 @@ def check_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        is_good = parts.scheme in SCHEMES and (parts.port is None or parts.port > 0)
+        is_good = parts.scheme in SCHEMES and parts.port != 0
     except ValueError:
         is_good = False
     if not is_good:
@@ -25,6 +28,13 @@ def check_url(url: str) -> str:
             "expected the URL of a PostgreSQL database such as postgresql://user:secret@host:5432/name, got one of "
             f"another form ({url.partition(':')[0][:20]!r}...): write it like that, with % for special characters"
         )
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise BadInput(
+            f"{shown_url(url)}: expected a URL that PostgreSQL's library reads, got another; correct it, with % for "
+            "special characters"
+        ) from None  # for it tells what it does not read, which may be the password
     return url
 
 

@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from lookalike.core.errors import BadInput, ReadOnly, ServiceDown
+from lookalike.core.errors import ReadOnly, ServiceDown
 from lookalike.storage.hosts import check_hosts
-from lookalike.storage.postgres.address import shown_url
 from lookalike.storage.postgres.errors import ConnectionLost, Crowded
 from lookalike.storage.postgres.migrations import Schema, check_format, format_of, load_migrations
 from lookalike.storage.postgres.pool import Pool
@@ -60,13 +58,7 @@ def check_database(
 
 def _hosts_of(url: str) -> list[str]:
     """Names that have to be looked up; not those of sockets of this machine."""
-    try:
-        said = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        raise BadInput(
-            f"{shown_url(url)}: expected a URL that PostgreSQL's library reads, got another; correct it, with % for "
-            "special characters"
-        ) from None  # for it tells what it does not read, which may be the password
+    said = conninfo_to_dict(url)
     hosts = str(said.get("host") or "").split(",")
     return [] if said.get("hostaddr") else [host for host in hosts if host and host[0] not in "/@"]
 

@@ -269,6 +269,14 @@ def test_what_is_no_url_of_a_database_is_refused_at_once(url: str) -> None:
         Pool(url)
 
 
+@pytest.mark.parametrize("secret", ["t0psec%zz", "%00t0psec", "t0psec%"])
+def test_a_url_that_its_library_does_not_read_is_refused_at_once_without_its_password(secret: str) -> None:
+    with pytest.raises(BadInput, match=r"me@host/name: expected .* correct it, with % for special") as caught:
+        Pool(f"postgresql://me:{secret}@host/name")
+    assert "t0psec" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
 def test_each_way_in_which_a_database_cannot_be_had_is_one_line_that_says_what_to_do(
     postgres_server: PostgresServer, pool: Pool, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
