@@ -18,8 +18,8 @@ from tests.waiting import eventually
 KILLS = int(os.environ.get("REMOVAL_KILLS", "2"))
 """More for a longer round: `REMOVAL_KILLS=100 make test PYTEST=tests/chain/test_removed_for_good.py`."""
 
-AFTER_ITS_LEASE_S = 180
-"""What a killed worker had begun waits for the end of its lease, which is 60 s."""
+AFTER_ITS_LEASE_S = 120
+"""What a killed worker had begun waits for the end of its lease, which is 30 s."""
 
 COLLECTION = "removing-for-good"
 

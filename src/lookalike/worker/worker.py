@@ -60,7 +60,7 @@ class Worker:
         handlers: Mapping[str, Handler],
         *,
         name: str,
-        lease_s: float = 60.0,
+        lease_s: float = 30.0,
         concurrency: int = 1,
         drain_s: float = 20.0,
     ) -> None:
