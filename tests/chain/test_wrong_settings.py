@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from click.testing import CliRunner
 
 pytest.importorskip("boto3", reason="the extra s3 is not installed")
+pytest.importorskip("psycopg", reason="the extra postgres is not installed")
+
+import psycopg
 
 from chain.buckets import client_of, make_bucket
 from chain.flows import Api, Refused
