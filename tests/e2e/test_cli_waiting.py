@@ -16,7 +16,7 @@ import pytest
 from lookalike.cli import waiting
 from lookalike.further import reranker_projection
 from lookalike.index.projection import LEAST_TO_LEARN
-from lookalike.view import rebuilding
+from lookalike.view import building
 from tests import collections
 from tests.e2e.conftest import Album, Command
 from tests.waiting import PATIENCE_S
@@ -52,7 +52,7 @@ main()
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Building an index takes longer than a moment."""
-    monkeypatch.setattr(rebuilding, "build", slowly(rebuilding.build))
+    monkeypatch.setattr(building, "build", slowly(building.build))
 
 
 def slowly(function: Any) -> Any:
