@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,3 +98,23 @@ def test_a_folder_that_is_closed_to_others_is_refused_with_what_to_do(tmp_path: 
     tmp_path.chmod(0o700)
     with pytest.raises(ServerFailed, match="choose another folder"):
         give_over(tmp_path / "server")
+
+
+def test_it_starts_again_where_a_process_of_the_killed_one_is_slow_to_end(
+    folder: Path, made: Callable[..., PostgresServer]
+) -> None:
+    server = made(folder, settings=UNSAFE_AND_FAST)
+    server.start()
+    with psycopg.connect(server.url) as connection:
+        slow = connection.info.backend_pid
+        os.kill(slow, signal.SIGSTOP)
+        server.kill()
+        starting = threading.Thread(target=server.start)
+        starting.start()
+        try:
+            eventually(lambda: "pre-existing shared memory block" in server.log.read_text("utf-8", "replace"))
+        finally:
+            os.kill(slow, signal.SIGCONT)
+        starting.join(60)
+
+    assert value(server.url, "SELECT 1") == 1
