@@ -38,8 +38,11 @@ sys.stdin.read()
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM])
 def test_groups_end_with_the_process_that_has_started_them(what: str, by: signal.Signals) -> None:
     process = python("-c", STARTS, what)
-    pids = [int(word) for word in next_line(process).split()]
-    assert [lives(pid) for pid in pids] == [what == "all run"] * 2 + [True] * 2
-    os.kill(process.pid, by)
-    process.communicate(timeout=60)
+    try:
+        pids = [int(word) for word in next_line(process).split()]
+        eventually(lambda: [lives(pid) for pid in pids[:2]] == [what == "all run"] * 2)
+        assert all(map(lives, pids[2:]))
+    finally:
+        os.kill(process.pid, by)
+        process.communicate(timeout=60)
     eventually(lambda: not any(map(lives, pids)))
