@@ -212,6 +212,27 @@ def test_a_lease_is_extended_while_the_handler_runs() -> None:
     assert (queue.get(job.id).state, queue.get(job.id).attempts) == (JobState.DONE, 1)
 
 
+def test_what_a_worker_gives_no_sign_of_is_free_for_another_after_half_a_minute() -> None:
+    now = [0.0]
+    queue, begun, done = WatchedJobs(clock=lambda: now[0]), Event(), Event()
+    job = put(queue)
+
+    def handler(job: Job) -> Json:
+        begun.set()
+        done.wait(SOON_S)
+        return None
+
+    with running(queue, {"embed": handler}):
+        assert begun.wait(SOON_S)
+        now[0] = 29.0
+        assert queue.claim(["embed"], worker="another", lease_s=1.0) is None
+        now[0] = 31.0
+        claimed = queue.claim(["embed"], worker="another", lease_s=1.0)
+        done.set()
+    assert claimed is not None
+    assert claimed.id == job.id
+
+
 def test_stopping_finishes_the_job_in_hand_and_begins_no_other() -> None:
     queue, begun, go_on = WatchedJobs(), Event(), Event()
     first, second = put(queue), put(queue)
